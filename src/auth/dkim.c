@@ -8,7 +8,7 @@
 
 enum { CANONICAL_MAX = 4 * 1024 * 1024, FIELD_MAX = 8 * 1024 };
 
-static bool is_blank(char c)
+static bool dkim_is_blank(char c)
 {
     return c == ' ' || c == '\t';
 }
@@ -19,12 +19,12 @@ int dkim_relaxed_header(struct str name, struct str value, struct buf *out)
     bool space = false, any = false;
     for (size_t i = 0; r == 0 && i < name.n; i++) {
         char c = str_lower(name.p[i]);
-        r = is_blank(c) ? 0 : buf_append(out, &c, 1);
+        r = dkim_is_blank(c) ? 0 : buf_append(out, &c, 1);
     }
     r = r < 0 ? r : buf_append(out, ":", 1);
     for (size_t i = 0; r == 0 && i < value.n; i++) {
         char c = value.p[i];
-        if (is_blank(c) || c == '\r' || c == '\n') {
+        if (dkim_is_blank(c) || c == '\r' || c == '\n') {
             space = any; /* none at the begin */
             continue;
         }
@@ -41,7 +41,7 @@ static int relaxed_line(struct str line, struct buf *out)
     int r = 0;
     bool space = false;
     for (size_t i = 0; r == 0 && i < line.n; i++) {
-        if (is_blank(line.p[i])) {
+        if (dkim_is_blank(line.p[i])) {
             space = true;
             continue;
         }

@@ -100,7 +100,7 @@ enum spf_says spf_reads(struct str record, struct str ip, bool is_of_name)
 /* --- DKIM -------------------------------------------------------------------------------- */
 
 /* The value of a tag (RFC 6376 3.2); p NULL: it is not there. */
-static struct str tag_of(struct str record, char tag)
+static struct str published_tag_of(struct str record, char tag)
 {
     struct str one;
     while (record.n > 0 && str_split(&record, ';', &one)) {
@@ -118,7 +118,7 @@ enum dkim_key_says dkim_key_reads(struct str record, enum tls_algorithm algorith
                                   struct str public_key)
 {
     CLEANUP(buf_free) struct buf octets = BUF_INIT(KEY_MAX);
-    struct str version = tag_of(record, 'v'), kind = tag_of(record, 'k'), key = tag_of(record, 'p');
+    struct str version = published_tag_of(record, 'v'), kind = published_tag_of(record, 'k'), key = published_tag_of(record, 'p');
     if (!key.p || (version.p && !str_eq(version, STR("DKIM1")))) {
         return DKIM_KEY_OTHER_RECORD;
     }

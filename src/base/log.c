@@ -41,7 +41,7 @@ static struct {
 /* --- what waits ------------------------------------------------------------------------- */
 
 /* Gives away what is taken; true: nothing is left. */
-static bool give(void)
+static bool log_give(void)
 {
     while (waiting.begin < waiting.end) {
         const char *line = waiting.octets + waiting.begin;
@@ -66,7 +66,7 @@ static bool has_room(size_t n)
     return sizeof waiting.octets - waiting.end >= n;
 }
 
-static void keep(const char *line, size_t n)
+static void log_keep(const char *line, size_t n)
 {
     memcpy(waiting.octets + waiting.end, line, n);
     waiting.end += n;
@@ -119,39 +119,39 @@ static size_t make_line(char *dst, const struct origin *o, int64_t wall_ms, enum
 
 /* Once there is room for more than the next line. An error, as lines of any level may be
  * missing. */
-static void tell_lost(void)
+static void log_tell_lost(void)
 {
     char line[LOG_LINE_MAX + 1];
     const struct origin self = {sink.name, 0};
     const struct log_field f = KVN("lines", sink.lost);
     if (sink.lost > 0 && has_room(AGAIN_ROOM)) {
-        keep(line, make_line(line, &self, clock_wall_ms(), LOG_LEVEL_ERROR, "log-lines-lost", &f,
+        log_keep(line, make_line(line, &self, clock_wall_ms(), LOG_LEVEL_ERROR, "log-lines-lost", &f,
                              1));
         sink.lost = 0;
     }
 }
 
 /* The octets of the line. */
-static size_t write_line(const struct origin *o, int64_t wall_ms, enum log_level level,
+static size_t log_write_line(const struct origin *o, int64_t wall_ms, enum log_level level,
                          const char *event, const struct log_field *fields, size_t n)
 {
     char line[LOG_LINE_MAX + 1];
     size_t len = make_line(line, o, wall_ms, level, event, fields, n);
     (void)log_flush();
     if (sink.lost == 0 && has_room(len)) {
-        keep(line, len);
+        log_keep(line, len);
     } else {
         sink.lost++;
     }
-    (void)give();
+    (void)log_give();
     return len;
 }
 
 bool log_flush(void)
 {
-    (void)give();
-    tell_lost();
-    return give();
+    (void)log_give();
+    log_tell_lost();
+    return log_give();
 }
 
 void log_end(int ms)
@@ -204,7 +204,7 @@ void log_fields(enum log_level level, const char *event, const struct log_field 
 {
     const struct origin self = {sink.name, 0};
     if (level <= sink.level) {
-        (void)write_line(&self, clock_wall_ms(), level, event, fields, n);
+        (void)log_write_line(&self, clock_wall_ms(), level, event, fields, n);
     }
 }
 
@@ -216,12 +216,12 @@ bool log_take(const char *process, long pid, struct str line, size_t *ret_octets
     *ret_octets = 0;
     if (log_handed_read(line, &h) < 0) {
         const struct log_field text = KVS("text", line);
-        *ret_octets = write_line(&o, now, LOG_LEVEL_WARN, "process-wrote", &text, 1);
+        *ret_octets = log_write_line(&o, now, LOG_LEVEL_WARN, "process-wrote", &text, 1);
         return false;
     }
     if (h.level <= sink.level) {
         bool is_of_now = h.wall_ms <= now && now - h.wall_ms < SAME_HOUR_MS;
-        *ret_octets = write_line(&o, is_of_now ? h.wall_ms : now, h.level, h.event, h.fields, h.n);
+        *ret_octets = log_write_line(&o, is_of_now ? h.wall_ms : now, h.level, h.event, h.fields, h.n);
     }
     return true;
 }

@@ -6,7 +6,7 @@
  */
 #include "base/log.h"
 
-static bool is_word(struct str s)
+static bool log_handed_is_word(struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         if (!(s.p[i] >= 'a' && s.p[i] <= 'z') && !(s.p[i] >= '0' && s.p[i] <= '9') && s.p[i] != '-') {
@@ -28,23 +28,23 @@ static bool take_until(struct str *rest, char end, struct str *ret)
     return true;
 }
 
-static int hex_digit(char c)
+static int log_handed_hex_digit(char c)
 {
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* One octet behind a stroke; false: it stands for none. */
-static bool take_escape(struct str *rest, char *ret)
+static bool log_handed_take_escape(struct str *rest, char *ret)
 {
     if (rest->n >= 1 && (rest->p[0] == '"' || rest->p[0] == '\\')) {
         *ret = rest->p[0];
         *rest = str_slice(*rest, 1, rest->n);
         return true;
     }
-    if (rest->n < 3 || rest->p[0] != 'x' || hex_digit(rest->p[1]) < 0 || hex_digit(rest->p[2]) < 0) {
+    if (rest->n < 3 || rest->p[0] != 'x' || log_handed_hex_digit(rest->p[1]) < 0 || log_handed_hex_digit(rest->p[2]) < 0) {
         return false;
     }
-    *ret = (char)(hex_digit(rest->p[1]) * 16 + hex_digit(rest->p[2]));
+    *ret = (char)(log_handed_hex_digit(rest->p[1]) * 16 + log_handed_hex_digit(rest->p[2]));
     *rest = str_slice(*rest, 3, rest->n);
     return true;
 }
@@ -57,7 +57,7 @@ static bool take_text(struct log_handed *h, struct str *rest, struct str *ret)
     while (rest->n > 0 && rest->p[0] != '"' && h->used + n < sizeof h->text) {
         char c = rest->p[0];
         *rest = str_slice(*rest, 1, rest->n);
-        if (c == '\\' && !take_escape(rest, &c)) {
+        if (c == '\\' && !log_handed_take_escape(rest, &c)) {
             return false;
         }
         begin[n++] = c;
@@ -75,7 +75,7 @@ static bool take_text(struct log_handed *h, struct str *rest, struct str *ret)
 static const char *keep_word(struct log_handed *h, struct str word)
 {
     char *copy = h->text + h->used;
-    if (!is_word(word) || h->used + word.n + 1 > sizeof h->text) {
+    if (!log_handed_is_word(word) || h->used + word.n + 1 > sizeof h->text) {
         return NULL;
     }
     memcpy(copy, word.p, word.n);
@@ -85,7 +85,7 @@ static const char *keep_word(struct log_handed *h, struct str word)
 }
 
 /* What the line itself says: no field may say it again. */
-static bool is_head(const char *key)
+static bool log_handed_is_head(const char *key)
 {
     static const char *const heads[] = {"time", "level", "process", "event"};
     for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
@@ -106,7 +106,7 @@ static bool is_there(const struct log_handed *h, const char *key)
     return false;
 }
 
-static bool take_number(struct str *rest, int64_t *ret)
+static bool log_handed_take_number(struct str *rest, int64_t *ret)
 {
     size_t end = str_find(*rest, ' ', 0);
     bool minus = rest->n > 0 && rest->p[0] == '-';
@@ -127,7 +127,7 @@ static bool take_field(struct log_handed *h, struct str *rest)
         return false;
     }
     *f = (struct log_field){.key = keep_word(h, key)};
-    if (!f->key || is_head(f->key) || is_there(h, f->key)) {
+    if (!f->key || log_handed_is_head(f->key) || is_there(h, f->key)) {
         return false;
     }
     f->is_number = rest->n == 0 || rest->p[0] != '"';
@@ -135,7 +135,7 @@ static bool take_field(struct log_handed *h, struct str *rest)
         *rest = str_slice(*rest, 1, rest->n);
     }
     h->n++;
-    return f->is_number ? take_number(rest, &f->number) : take_text(h, rest, &f->text);
+    return f->is_number ? log_handed_take_number(rest, &f->number) : take_text(h, rest, &f->text);
 }
 
 int log_handed_read(struct str line, struct log_handed *ret)

@@ -20,7 +20,7 @@ struct writer {
     bool is_full; /* something did not fit */
 };
 
-static void put(struct writer *w, const char *p, size_t n)
+static void log_line_put(struct writer *w, const char *p, size_t n)
 {
     w->is_full |= n > w->size - w->n;
     if (!w->is_full) {
@@ -54,7 +54,7 @@ static bool is_hidden(const unsigned char *p, size_t n)
            (n == 3 && p[0] == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9));
 }
 
-static void put_escaped(struct writer *w, struct str s, enum log_format format)
+static void log_line_put_escaped(struct writer *w, struct str s, enum log_format format)
 {
     size_t limit = s.n < VALUE_MAX ? s.n : VALUE_MAX;
     for (size_t i = 0; i < limit;) {
@@ -67,18 +67,18 @@ static void put_escaped(struct writer *w, struct str s, enum log_format format)
         if (len == 1 && (*p == '"' || *p == '\\')) {
             hex[0] = '\\';
             hex[1] = (char)*p;
-            put(w, hex, 2);
+            log_line_put(w, hex, 2);
         } else if (len == 0 || is_hidden(p, len) || *p < 0x20 || *p == 0x7f) {
             len = 1;
             snprintf(hex, sizeof hex, format == LOG_FORMAT_JSON ? "\\u%04x" : "\\x%02x", *p);
-            put(w, hex, strlen(hex));
+            log_line_put(w, hex, strlen(hex));
         } else {
-            put(w, (const char *)p, len);
+            log_line_put(w, (const char *)p, len);
         }
         i += len;
     }
     if (s.n > VALUE_MAX) {
-        put(w, "...", 3);
+        log_line_put(w, "...", 3);
     }
 }
 
@@ -93,25 +93,25 @@ static bool is_plain_word(struct str s)
     return s.n > 0 && s.n <= VALUE_MAX;
 }
 
-static void put_field(struct writer *w, const struct log_field *f, enum log_format format)
+static void log_line_put_field(struct writer *w, const struct log_field *f, enum log_format format)
 {
     char number[24];
-    put(w, format == LOG_FORMAT_JSON ? ",\"" : " ", format == LOG_FORMAT_JSON ? 2 : 1);
-    put(w, f->key, strlen(f->key));
-    put(w, format == LOG_FORMAT_JSON ? "\":" : "=", format == LOG_FORMAT_JSON ? 2 : 1);
+    log_line_put(w, format == LOG_FORMAT_JSON ? ",\"" : " ", format == LOG_FORMAT_JSON ? 2 : 1);
+    log_line_put(w, f->key, strlen(f->key));
+    log_line_put(w, format == LOG_FORMAT_JSON ? "\":" : "=", format == LOG_FORMAT_JSON ? 2 : 1);
     if (f->is_number) {
         snprintf(number, sizeof number, "%lld", (long long)f->number);
-        put(w, number, strlen(number));
+        log_line_put(w, number, strlen(number));
     } else if (format == LOG_FORMAT_TEXT && is_plain_word(f->text)) {
-        put(w, f->text.p, f->text.n);
+        log_line_put(w, f->text.p, f->text.n);
     } else {
-        put(w, "\"", 1);
-        put_escaped(w, f->text, format);
-        put(w, "\"", 1);
+        log_line_put(w, "\"", 1);
+        log_line_put_escaped(w, f->text, format);
+        log_line_put(w, "\"", 1);
     }
 }
 
-static void put_head(struct writer *w, enum log_format format, int64_t wall_ms,
+static void log_line_put_head(struct writer *w, enum log_format format, int64_t wall_ms,
                      enum log_level level, const char *process, const char *event)
 {
     char head[256];
@@ -128,14 +128,14 @@ static void put_head(struct writer *w, enum log_format format, int64_t wall_ms,
                  tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
                  (int)(wall_ms % 1000), level_names[level], process, event);
     }
-    put(w, head, strlen(head));
+    log_line_put(w, head, strlen(head));
 }
 
 /* It did not fit: not a part of it stays. */
 static bool put_whole_field(struct writer *w, const struct log_field *f, enum log_format format)
 {
     size_t before = w->n;
-    put_field(w, f, format);
+    log_line_put_field(w, f, format);
     if (w->is_full) {
         w->n = before;
         w->is_full = false;
@@ -152,7 +152,7 @@ size_t log_render(char *dst, size_t size, enum log_format format, int64_t wall_m
     struct writer w = {dst, 0, size - MARK_OCTETS, false};
     const struct log_field mark = KVN("cut", 1);
     bool is_cut = false, is_marked = false;
-    put_head(&w, format, wall_ms, level, process, event);
+    log_line_put_head(&w, format, wall_ms, level, process, event);
     for (size_t i = 0; i < n; i++) {
         bool fits = put_whole_field(&w, &fields[i], format);
         is_cut |= !fits;
@@ -160,10 +160,10 @@ size_t log_render(char *dst, size_t size, enum log_format format, int64_t wall_m
     }
     w.size = size;
     if (is_cut && !is_marked) {
-        put_field(&w, &mark, format);
+        log_line_put_field(&w, &mark, format);
     }
     if (format == LOG_FORMAT_JSON) {
-        put(&w, "}", 1);
+        log_line_put(&w, "}", 1);
     }
     return w.n;
 }

@@ -29,7 +29,7 @@ static struct {
     const char *path;
 } out = {WAY_UNKNOWN, STDERR_FILENO, false, NULL};
 
-static void leave(void)
+static void log_out_leave(void)
 {
     if (out.fd != STDERR_FILENO) {
         err_close_fd(&out.fd);
@@ -43,7 +43,7 @@ void log_out_stderr(void)
 {
     struct stat st;
     int flags = fcntl(STDERR_FILENO, F_GETFL);
-    leave();
+    log_out_leave();
     out.way = WAY_WRITE;
     if (flags < 0 || (flags & O_NONBLOCK) || fstat(STDERR_FILENO, &st) < 0 || S_ISREG(st.st_mode)) {
         return;
@@ -70,7 +70,7 @@ static ssize_t write_if_room(const char *p, size_t n)
 
 void log_out_syslog(const char *path)
 {
-    leave();
+    log_out_leave();
     out.way = WAY_SYSLOG;
     out.path = path;
     out.fd = -1;
@@ -110,7 +110,7 @@ static ssize_t put_to_syslog(const char *line, size_t n)
 
 /* --- both ------------------------------------------------------------------------------- */
 
-static ssize_t put(const char *line, size_t n)
+static ssize_t base_log_out_put(const char *line, size_t n)
 {
     switch (out.way) {
     case WAY_UNKNOWN:
@@ -132,9 +132,9 @@ size_t log_out_put(const char *line, size_t n)
         log_out_stderr();
     }
     bool was_there = out.fd >= 0;
-    ssize_t taken = put(line, n);
+    ssize_t taken = base_log_out_put(line, n);
     if (taken < 0 && was_there && out.fd < 0) {
-        taken = put(line, n); /* whoever came in its place */
+        taken = base_log_out_put(line, n); /* whoever came in its place */
     }
     return taken > 0 ? (size_t)taken : 0;
 }

@@ -92,7 +92,7 @@ void map_free(struct map *m)
     free(m);
 }
 
-static struct slot *find(const struct map *m, struct str key, uint64_t hash)
+static struct slot *map_find(const struct map *m, struct str key, uint64_t hash)
 {
     size_t i = hash & (m->cap - 1);
     while (m->slots[i].key) {
@@ -105,7 +105,7 @@ static struct slot *find(const struct map *m, struct str key, uint64_t hash)
     return &m->slots[i];
 }
 
-static int grow(struct map *m)
+static int map_grow(struct map *m)
 {
     struct slot *old = m->slots;
     size_t old_cap = m->cap;
@@ -117,7 +117,7 @@ static int grow(struct map *m)
     m->cap = old_cap * 2;
     for (size_t i = 0; i < old_cap; i++) {
         if (old[i].key) {
-            *find(m, str_from(old[i].key, old[i].n), old[i].hash) = old[i];
+            *map_find(m, str_from(old[i].key, old[i].n), old[i].hash) = old[i];
         }
     }
     free(old);
@@ -127,7 +127,7 @@ static int grow(struct map *m)
 int map_put(struct map *m, struct str key, void *value)
 {
     uint64_t hash = map_hash(key);
-    struct slot *s = find(m, key, hash);
+    struct slot *s = map_find(m, key, hash);
     if (s->key) {
         s->value = value;
         return 0;
@@ -136,11 +136,11 @@ int map_put(struct map *m, struct str key, void *value)
         return -ENOSPC;
     }
     if ((m->used + 1) * 4 > m->cap * 3) {
-        int r = grow(m);
+        int r = map_grow(m);
         if (r < 0) {
             return r;
         }
-        s = find(m, key, hash);
+        s = map_find(m, key, hash);
     }
     *s = (struct slot){str_dup(key), key.n, hash, value};
     m->used++;
@@ -149,13 +149,13 @@ int map_put(struct map *m, struct str key, void *value)
 
 void *map_get(const struct map *m, struct str key)
 {
-    struct slot *s = find(m, key, map_hash(key));
+    struct slot *s = map_find(m, key, map_hash(key));
     return s->key ? s->value : NULL;
 }
 
 void *map_take(struct map *m, struct str key)
 {
-    struct slot *s = find(m, key, map_hash(key));
+    struct slot *s = map_find(m, key, map_hash(key));
     if (!s->key) {
         return NULL;
     }

@@ -17,7 +17,7 @@ static const struct range blanks[] = {
     {0x2028, 0x2029}, {0x202f, 0x202f}, {0x205f, 0x205f}, {0x3000, 0x3000},
 };
 
-static bool is_in(uint32_t code, const struct range *ranges, size_t n)
+static bool unseen_is_in(uint32_t code, const struct range *ranges, size_t n)
 {
     for (size_t i = 0; i < n && code >= ranges[i].from; i++) {
         if (code <= ranges[i].to) {
@@ -49,14 +49,14 @@ uint32_t unseen_decode(struct str s, size_t *ret_n)
 
 bool unseen_is(uint32_t code)
 {
-    return is_in(code, ignorable, ARRAY_LEN(ignorable));
+    return unseen_is_in(code, ignorable, ARRAY_LEN(ignorable));
 }
 
 static size_t at_front(struct str s, const struct range *ranges, size_t n_ranges)
 {
     size_t n;
     uint32_t code = unseen_decode(s, &n);
-    return code > 0 && is_in(code, ranges, n_ranges) ? n : 0;
+    return code > 0 && unseen_is_in(code, ranges, n_ranges) ? n : 0;
 }
 
 size_t unseen_at(struct str s)

@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-static struct conf_place at_key(const struct binder *b, const char *block, const char *key)
+static struct conf_place check_at_key(const struct binder *b, const char *block, const char *key)
 {
     const struct conf_node *n = conf_node_find(b->conf->root, block, NULL);
     return conf_place_of(n ? n : b->conf->root, key);
@@ -86,12 +86,12 @@ static void check_submission(struct binder *b)
     for (size_t i = 0; i < c->metrics.addresses.n; i++) {
         struct str at = str_c(c->metrics.addresses.v[i]);
         if (!str_starts_nocase(at, STR("127.")) && !str_starts_nocase(at, STR("[::1]"))) {
-            conf_bad(b, at_key(b, "metrics", "address"), "metrics: %s is not a loopback address", at.p);
+            conf_bad(b, check_at_key(b, "metrics", "address"), "metrics: %s is not a loopback address", at.p);
         }
     }
     if (c->directory.url && !str_starts_nocase(str_c(c->directory.url), STR("ldap://")) &&
         !str_starts_nocase(str_c(c->directory.url), STR("ldaps://"))) {
-        conf_bad(b, at_key(b, "directory", "url"), "directory: url must begin with ldap:// or ldaps://");
+        conf_bad(b, check_at_key(b, "directory", "url"), "directory: url must begin with ldap:// or ldaps://");
     }
 }
 
@@ -142,7 +142,7 @@ static void check_oidc(struct binder *b, const struct conf_oidc *o)
 static void check_portal(struct binder *b)
 {
     const struct conf *c = b->conf;
-    struct conf_place at = at_key(b, "portal", NULL);
+    struct conf_place at = check_at_key(b, "portal", NULL);
     struct address from;
     if (!c->portal.url || !c->portal.from) {
         if (c->portal.url || c->portal.from || c->portal.addresses.n + c->portal.proxied.n > 0) {
@@ -151,25 +151,25 @@ static void check_portal(struct binder *b)
         return;
     }
     if (!is_portal_url(c->portal.url)) {
-        conf_bad(b, at_key(b, "portal", "url"), "portal: url \"%s\" is not https://NAME or https://NAME:PORT", c->portal.url);
+        conf_bad(b, check_at_key(b, "portal", "url"), "portal: url \"%s\" is not https://NAME or https://NAME:PORT", c->portal.url);
     }
     if (c->portal.files_url && (!is_portal_url(c->portal.files_url) || strcmp(c->portal.files_url, c->portal.url) == 0)) {
-        conf_bad(b, at_key(b, "portal", "files-url"), "portal: files-url \"%s\" is not https://NAME or https://NAME:PORT with a name of its own", c->portal.files_url);
+        conf_bad(b, check_at_key(b, "portal", "files-url"), "portal: files-url \"%s\" is not https://NAME or https://NAME:PORT with a name of its own", c->portal.files_url);
     }
     if (address_mailbox(str_c(c->portal.from), true, &from) < 0 || !conf_is_inside(c, domain_of(str_c(c->portal.from)))) {
-        conf_bad(b, at_key(b, "portal", "from"), "portal: from \"%s\" is not an address in an inside domain", c->portal.from);
+        conf_bad(b, check_at_key(b, "portal", "from"), "portal: from \"%s\" is not an address in an inside domain", c->portal.from);
     }
     if (c->portal.addresses.n + c->portal.proxied.n == 0) {
         conf_bad(b, at, "portal: nobody can reach it without address or proxy-address");
     }
     if (c->portal.addresses.n > 0 && c->n_own == 0) {
-        conf_bad(b, at_key(b, "portal", "address"), "portal: address needs a certificate");
+        conf_bad(b, check_at_key(b, "portal", "address"), "portal: address needs a certificate");
     }
     if ((c->portal.proxied.n > 0) != (c->portal.proxies.n > 0)) {
         conf_bad(b, at, "portal: proxy-address and proxies belong together");
     }
     if (!is_dark_colour(c->portal.colour)) {
-        conf_bad(b, at_key(b, "portal", "colour"), "portal: colour \"%s\" is not #RRGGBB, or too light for white text", c->portal.colour);
+        conf_bad(b, check_at_key(b, "portal", "colour"), "portal: colour \"%s\" is not #RRGGBB, or too light for white text", c->portal.colour);
     }
 }
 
@@ -177,7 +177,7 @@ static void check_relay(struct binder *b)
 {
     const struct conf *c = b->conf;
     if (!c->relay_user != !c->relay_password || (c->relay_user && (!c->relay_host || c->relay_tls != 2))) {
-        conf_bad(b, at_key(b, "relay", NULL), "relay: user and password-file belong together, and need tls cert");
+        conf_bad(b, check_at_key(b, "relay", NULL), "relay: user and password-file belong together, and need tls cert");
     }
 }
 
@@ -188,7 +188,7 @@ void conf_check(struct binder *b)
     check_submission(b);
     conf_check_devices(b);
     if (c->inside_domains.n > 0 && !c->deliver_to) {
-        conf_bad(b, at_key(b, "inside", "domains"), "inside domains need deliver-to: where should their mail go?");
+        conf_bad(b, check_at_key(b, "inside", "domains"), "inside domains need deliver-to: where should their mail go?");
     }
     check_relay(b);
     if (*c->admin && address_mailbox(str_c(c->admin), true, &admin) < 0) {
@@ -206,6 +206,6 @@ void conf_check(struct binder *b)
         check_oidc(b, &c->oidc[i]);
     }
     if ((c->signing.domain || c->signing.selector || c->signing.key) && !(c->signing.domain && c->signing.selector && c->signing.key)) {
-        conf_bad(b, at_key(b, "signing", NULL), "signing needs all of domain, selector and key");
+        conf_bad(b, check_at_key(b, "signing", NULL), "signing needs all of domain, selector and key");
     }
 }

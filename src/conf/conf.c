@@ -22,7 +22,7 @@ struct target {
 
 /* --- blocks ----------------------------------------------------------------------------------- */
 
-static const struct conf_key *find_key(const char *block, const char *name)
+static const struct conf_key *conf_find_key(const char *block, const char *name)
 {
     for (size_t i = 0; i < conf_schema_len; i++) {
         if (strcmp(conf_schema[i].block, block) == 0 && strcmp(conf_schema[i].name, name) == 0) {
@@ -121,7 +121,7 @@ static void apply_defaults(struct binder *b, const char *block, void *base)
 
 static void bind_children(struct binder *b, const struct conf_node *parent, const struct target *t);
 
-static struct conf_rule *open_rule(struct binder *b, const struct conf_node *n, const char *kind)
+static struct conf_rule *conf_open_rule(struct binder *b, const struct conf_node *n, const char *kind)
 {
     struct conf *c = b->conf;
     if (c->n_rules >= CONF_BLOCKS_MAX) {
@@ -182,7 +182,7 @@ static struct conf_listen *open_listen(struct binder *b, const struct conf_node 
     return &c->listens[c->n_listens++];
 }
 
-static struct conf_certificate *open_own(struct binder *b, const struct conf_node *n)
+static struct conf_certificate *conf_open_own(struct binder *b, const struct conf_node *n)
 {
     struct conf *c = b->conf;
     if (c->n_own >= CONF_CERTIFICATES_MAX) {
@@ -211,7 +211,7 @@ static struct conf_client_certificate *open_certificate(struct binder *b, const 
 /* A block's own struct: repeated blocks have one each, the others are part of struct conf. */
 static void *open_block(struct binder *b, const struct conf_node *n, const struct conf_key *key)
 {
-    return strcmp(key->name, "partner") == 0 || strcmp(key->name, "rule") == 0 ? (void *)open_rule(b, n, key->name)
+    return strcmp(key->name, "partner") == 0 || strcmp(key->name, "rule") == 0 ? (void *)conf_open_rule(b, n, key->name)
            : strcmp(key->name, "group") == 0              ? open_one(b, n, "group", &b->conf->groups, &b->conf->n_groups, sizeof *b->conf->groups)
            : strcmp(key->name, "content") == 0            ? open_one(b, n, "content", &b->conf->contents, &b->conf->n_contents, sizeof *b->conf->contents)
            : strcmp(key->name, "account") == 0            ? open_one(b, n, "account", &b->conf->accounts_of, &b->conf->n_accounts_of, sizeof *b->conf->accounts_of)
@@ -219,7 +219,7 @@ static void *open_block(struct binder *b, const struct conf_node *n, const struc
            : strcmp(key->name, "oidc") == 0               ? open_one(b, n, "oidc", &b->conf->oidc, &b->conf->n_oidc, sizeof *b->conf->oidc)
            : strcmp(key->name, "ladder") == 0             ? open_one(b, n, "ladder", &b->conf->ladders, &b->conf->n_ladders, sizeof *b->conf->ladders)
            : strcmp(key->name, "listen") == 0             ? (void *)open_listen(b, n)
-           : strcmp(key->name, "certificate") == 0        ? (void *)open_own(b, n)
+           : strcmp(key->name, "certificate") == 0        ? (void *)conf_open_own(b, n)
            : strcmp(key->name, "client-certificate") == 0 ? (void *)open_certificate(b, n)
                                                           : (void *)b->conf;
 }
@@ -248,7 +248,7 @@ static bool lacks_semicolon(struct binder *b, const struct conf_node *n, const c
 {
     for (size_t i = 1; i < n->n_words; i++) {
         const struct conf_word *last = &n->words[i - 1];
-        if (n->words[i].at.line > last->at.line && find_key(block, n->words[i].text)) {
+        if (n->words[i].at.line > last->at.line && conf_find_key(block, n->words[i].text)) {
             if (n->hash.line > 0) {
                 conf_bad(b, n->hash, "%s: this # begins a comment. Write the colour in quotes: \"#0b5394\"", n->words[0].text);
                 return true;
@@ -323,7 +323,7 @@ static void bind_children(struct binder *b, const struct conf_node *parent, cons
             bind_children(b, n, t);
             continue;
         }
-        const struct conf_key *key = find_key(t->block, n->words[0].text);
+        const struct conf_key *key = conf_find_key(t->block, n->words[0].text);
         if (!key) {
             unknown_key(b, t->block, &n->words[0]);
             continue;
@@ -345,7 +345,7 @@ static void bind_children(struct binder *b, const struct conf_node *parent, cons
     }
 }
 
-static bool is_repeated(const char *block)
+static bool conf_is_repeated(const char *block)
 {
     for (size_t i = 0; i < conf_schema_len; i++) {
         if (conf_schema[i].repeated && strcmp(conf_schema[i].name, block) == 0) {
@@ -355,7 +355,7 @@ static bool is_repeated(const char *block)
     return false;
 }
 
-static int parse(struct str text, const char *file, conf_read_fn read, struct buf *problems,
+static int conf_conf_parse(struct str text, const char *file, conf_read_fn read, struct buf *problems,
                  struct conf **ret)
 {
     struct conf *c = err_calloc(1, sizeof *c);
@@ -367,7 +367,7 @@ static int parse(struct str text, const char *file, conf_read_fn read, struct bu
     }
     for (size_t i = 0; i < conf_schema_len; i++) {
         const char *block = conf_schema[i].block;
-        if ((i == 0 || strcmp(block, conf_schema[i - 1].block) != 0) && !is_repeated(block)) {
+        if ((i == 0 || strcmp(block, conf_schema[i - 1].block) != 0) && !conf_is_repeated(block)) {
             apply_defaults(&b, block, c);
         }
     }
@@ -386,7 +386,7 @@ static int parse(struct str text, const char *file, conf_read_fn read, struct bu
 
 int conf_parse(struct str text, const char *file, struct buf *problems, struct conf **ret)
 {
-    return parse(text, file, NULL, problems, ret);
+    return conf_conf_parse(text, file, NULL, problems, ret);
 }
 
 int conf_load(const char *path, struct buf *problems, struct conf **ret)
@@ -397,7 +397,7 @@ int conf_load(const char *path, struct buf *problems, struct conf **ret)
         r = buf_printf(problems, "%s:0:0: cannot be read: %s\n", path, strerror(-r)) < 0 ? -ENOSPC : r;
         return r;
     }
-    return parse(buf_str(&text), path, file_read, problems, ret);
+    return conf_conf_parse(buf_str(&text), path, file_read, problems, ret);
 }
 
 void conf_free(struct conf *c)

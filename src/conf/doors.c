@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-static unsigned number(const char *text, unsigned otherwise)
+static unsigned doors_number(const char *text, unsigned otherwise)
 {
     uint64_t value = otherwise;
     return text && str_to_u64(str_c(text), 65535, &value) == 0 ? (unsigned)value : otherwise;
@@ -19,7 +19,7 @@ static bool has_port(const struct conf_words *addresses, unsigned port)
 {
     for (size_t i = 0; i < addresses->n; i++) {
         const char *colon = strrchr(addresses->v[i], ':');
-        if (colon && number(colon + 1, 0) == port) {
+        if (colon && doors_number(colon + 1, 0) == port) {
             return true;
         }
     }
@@ -39,7 +39,7 @@ static bool all_loopback(const struct conf_words *addresses)
 static unsigned port_of_url(const char *url)
 {
     const char *host = strstr(url, "://"), *colon = host ? strchr(host + 3, ':') : NULL;
-    return colon ? number(colon + 1, 443) : 443;
+    return colon ? doors_number(colon + 1, 443) : 443;
 }
 
 static void judge_url(struct judge *j, const struct conf_node *block, const char *key,

@@ -38,7 +38,7 @@ static bool no_logins(const struct conf *c, const void *at)
     return judge_nobody_logs_in(c);
 }
 
-static bool asks_directory(const struct conf *c)
+static bool idle_asks_directory(const struct conf *c)
 {
     for (size_t i = 0; i < c->n_groups; i++) {
         if (conf_list_asks_directory(c, &c->groups[i].members)) {
@@ -50,7 +50,7 @@ static bool asks_directory(const struct conf *c)
 
 static bool no_login_process(const struct conf *c, const void *at)
 {
-    return no_logins(c, at) && !asks_directory(c);
+    return no_logins(c, at) && !idle_asks_directory(c);
 }
 
 static bool no_directory(const struct conf *c, const void *at)
@@ -436,7 +436,7 @@ static void judge_login_members(struct judge *j, const char *block, const char *
     }
 }
 
-static bool says(const struct conf_rule *r, const char *key)
+static bool idle_says(const struct conf_rule *r, const char *key)
 {
     return conf_node_find(r->node, key, NULL) != NULL;
 }
@@ -446,7 +446,7 @@ static void judge_inbound(struct judge *j, const struct conf_rule *r)
 {
     static const char *const unheard[] = {"to", "clients", "logins", "direction"};
     for (size_t i = 0; i < ARRAY_LEN(unheard); i++) {
-        if (!is_partner(r) && says(r, unheard[i])) {
+        if (!is_partner(r) && idle_says(r, unheard[i])) {
             judge_bad(j, conf_place_of(r->node, unheard[i]), "rule \"%s\": \"inbound require\" does not look at %s and would hold for more mail than this says. %s", r->name, unheard[i],
                       i == 1 ? "Networks of clients are named by inbound-networks" : "Write two rules: one for what comes in, one for the rest");
         }
@@ -467,7 +467,7 @@ static void judge_transport(struct judge *j, const struct conf_rule *r)
     static const char *const unconditional[] = {"dane", "profile", "client-certificate", "pin"};
     bool conditional = conf_rule_is_conditional(r);
     for (size_t i = 0; i < ARRAY_LEN(unconditional) && conditional; i++) {
-        if (says(r, unconditional[i])) {
+        if (idle_says(r, unconditional[i])) {
             judge_bad(j, conf_place_of(r->node, unconditional[i]),
                       "rule \"%s\": %s does nothing in a rule with a condition beside from and to. Write a rule of its own, with from and to alone", r->name, unconditional[i]);
         }
@@ -485,7 +485,7 @@ static void judge_refused_transport(struct judge *j, const struct conf_rule *r)
     static const char *const keys[] = {"outbound", "dane", "profile", "client-certificate", "pin"};
     bool conditional = conf_rule_is_conditional(r);
     for (size_t i = 0; i < (conditional ? 1 : ARRAY_LEN(keys)) && sends_nothing(j->conf, r); i++) {
-        if (says(r, keys[i])) {
+        if (idle_says(r, keys[i])) {
             judge_bad(j, conf_place_of(r->node, keys[i]),
                       "rule \"%s\": %s binds nothing beside this action%s: " REFUSED_WHY
                       ". Leave it out, or the action%s",
@@ -511,7 +511,7 @@ static void judge_rule(struct judge *j, const struct conf_rule *r)
 {
     struct conf_place at = conf_place_of(r->node, NULL);
     /* What a partner alone can say; avoid speaks of their servers (docs/decisions/0026) and is reason enough for a block. */
-    bool limits = is_partner(r) && (says(r, "concurrency") || says(r, "rate") || r->secure_from || r->avoid.n > 0);
+    bool limits = is_partner(r) && (idle_says(r, "concurrency") || idle_says(r, "rate") || r->secure_from || r->avoid.n > 0);
     if (!speaks_of_transport(r) && !speaks_of_messages(r) && !r->inbound && !limits && !r->final) {
         judge_bad(j, at, "%s \"%s\" does nothing: it names whom it is about, and nothing that shall happen. Add for instance outbound require cert", r->kind, r->name);
     }

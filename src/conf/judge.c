@@ -35,7 +35,7 @@ bool conf_block_is_repeated(const char *block)
     return false;
 }
 
-static struct conf_place at_key(const struct judge *j, const char *block, const char *key)
+static struct conf_place judge_at_key(const struct judge *j, const char *block, const char *key)
 {
     const struct conf_node *n = conf_node_find(j->conf->root, block, NULL);
     return conf_place_of(n ? n : j->conf->root, key);
@@ -75,11 +75,11 @@ static void collect_listeners(const struct judge *j, struct listeners *l)
         add_listeners(l, &c->listens[i].addresses, c->listens[i].label, conf_place_of(c->listens[i].node, "address"));
     }
     if (c->portal.url) {
-        add_listeners(l, &c->portal.addresses, "the portal", at_key(j, "portal", "address"));
-        add_listeners(l, &c->portal.redirects, "the portal's redirect-address", at_key(j, "portal", "redirect-address"));
-        add_listeners(l, &c->portal.proxied, "the portal's proxy-address", at_key(j, "portal", "proxy-address"));
+        add_listeners(l, &c->portal.addresses, "the portal", judge_at_key(j, "portal", "address"));
+        add_listeners(l, &c->portal.redirects, "the portal's redirect-address", judge_at_key(j, "portal", "redirect-address"));
+        add_listeners(l, &c->portal.proxied, "the portal's proxy-address", judge_at_key(j, "portal", "proxy-address"));
     }
-    add_listeners(l, &c->metrics.addresses, "metrics", at_key(j, "metrics", "address"));
+    add_listeners(l, &c->metrics.addresses, "metrics", judge_at_key(j, "metrics", "address"));
 }
 
 /* [::] takes IPv4 as well. */
@@ -130,7 +130,7 @@ static void judge_port_numbers(struct judge *j)
 /* --- where mail goes ----------------------------------------------------------------------------------------- */
 
 /* host, host:port or [address]:port in its two parts. */
-static void split(struct str target, struct str *ret_host, unsigned *ret_port)
+static void judge_split(struct str target, struct str *ret_host, unsigned *ret_port)
 {
     size_t colon = str_find_last(target, ':');
     bool bracketed = target.n > 0 && target.p[0] == '[';
@@ -146,7 +146,7 @@ static void split(struct str target, struct str *ret_host, unsigned *ret_port)
     }
 }
 
-static bool is_loopback(struct str host)
+static bool judge_is_loopback(struct str host)
 {
     return str_starts_nocase(host, STR("127.")) || str_eq(host, STR("::1")) || str_eq_nocase(host, STR("localhost"));
 }
@@ -168,7 +168,7 @@ static bool is_ourselves(const struct conf *c, struct str host, unsigned port)
             continue;
         }
         bool local = str_eq_nocase(host, STR("localhost")) && (strcmp(ip, "127.0.0.1") == 0 || strcmp(ip, "::1") == 0);
-        if (str_eq_nocase(host, str_c(c->hostname)) || (is_address && str_eq(host, str_c(ip))) || local || (is_loopback(host) && everywhere)) {
+        if (str_eq_nocase(host, str_c(c->hostname)) || (is_address && str_eq(host, str_c(ip))) || local || (judge_is_loopback(host) && everywhere)) {
             return true;
         }
     }
@@ -179,7 +179,7 @@ static void judge_hop(struct judge *j, const char *what, const char *target, int
 {
     struct str host;
     unsigned port;
-    split(str_c(target), &host, &port);
+    judge_split(str_c(target), &host, &port);
     host = str_starts_nocase(host, STR("::ffff:")) ? str_slice(host, 7, host.n) : host; /* an IPv4 address in IPv6's clothes */
     host.n -= host.n > 1 && host.p[host.n - 1] == '.';
     if (str_eq(host, STR("0.0.0.0")) || str_eq(host, STR("::"))) {
@@ -221,7 +221,7 @@ static void judge_inside_server(struct judge *j)
     unsigned char octets[16];
     bool must_be_listed = !judge_has_submission(c) && !c->deliver_to_lmtp && !conf_target_is_loopback(c->deliver_to);
     if (must_be_listed && address_ip_octets(host, octets) > 0 && !conf_net_listed(&c->inside_networks, host)) {
-        conf_warning(j->problems, at_key(j, "inside", "deliver-to"),
+        conf_warning(j->problems, judge_at_key(j, "inside", "deliver-to"),
                      "deliver-to " STR_FMT " is not in networks: it may not send through us, and what it sends to others gets 550. Add it to networks, unless its mail goes out another way",
                      STR_ARG(host));
     }
@@ -232,22 +232,22 @@ static void judge_hops(struct judge *j)
     const struct conf *c = j->conf;
     if (c->smtpout.port != 25) {
         judge_hop_port(j, "delivery", (unsigned)c->smtpout.port, false,
-                       at_key(j, "delivery", "port"));
+                       judge_at_key(j, "delivery", "port"));
     }
     if (c->deliver_to) {
         judge_inside_server(j);
         judge_hop_port(j, "deliver-to", conf_target_port(c->deliver_to), false,
-                       at_key(j, "inside", "deliver-to"));
+                       judge_at_key(j, "inside", "deliver-to"));
         if (c->deliver_to_lmtp && conf_target_port(c->deliver_to) == 25) {
-            conf_warning(j->problems, at_key(j, "inside", "deliver-to"),
+            conf_warning(j->problems, judge_at_key(j, "inside", "deliver-to"),
                          "deliver-to %s: port 25 is that of SMTP, and LMTP must not be spoken on it "
                          "(RFC 2033 5). Name the port of LMTP, most often 24",
                          c->deliver_to);
         }
         judge_hop(j, "deliver-to", c->deliver_to, conf_deliver_force(c),
-                  at_key(j, "inside", "deliver-to"));
+                  judge_at_key(j, "inside", "deliver-to"));
         if (c->deliver_to_tls == CONF_TLS_AUTO && !conf_target_is_loopback(c->deliver_to)) {
-            conf_warning(j->problems, at_key(j, "inside", "deliver-to"),
+            conf_warning(j->problems, judge_at_key(j, "inside", "deliver-to"),
                          "deliver-to %s says no tls: its certificate is verified, or mail waits. "
                          "Write tls cert if that is meant, else encrypt or none",
                          c->deliver_to);
@@ -261,9 +261,9 @@ static void judge_hops(struct judge *j)
     if (c->directory.url && str_starts_nocase(str_c(c->directory.url), STR("ldap://")) && !c->directory.starttls) {
         struct str rest = str_slice(str_c(c->directory.url), 7, strlen(c->directory.url)), host;
         unsigned port;
-        split(str_slice(rest, 0, str_find(rest, '/', 0)), &host, &port);
-        if (!is_loopback(host)) {
-            conf_warning(j->problems, at_key(j, "directory", "starttls"), "directory: passwords go to %s in clear. Leave out starttls no, or use ldaps://", c->directory.url);
+        judge_split(str_slice(rest, 0, str_find(rest, '/', 0)), &host, &port);
+        if (!judge_is_loopback(host)) {
+            conf_warning(j->problems, judge_at_key(j, "directory", "starttls"), "directory: passwords go to %s in clear. Leave out starttls no, or use ldaps://", c->directory.url);
         }
     }
 }
@@ -361,7 +361,7 @@ static void judge_devices(struct judge *j)
     for (size_t i = 0; i < devices->n; i++) {
         struct address_net net;
         if (address_net_parse(str_c(devices->v[i]), &net) == 0 && net.prefix < (net.is_v6 ? 64u : 24u)) {
-            conf_warning(j->problems, at_key(j, "inside", "devices"), "devices %s is wide: whatever is there may send wrong line ends and addresses. Name the old machines", devices->v[i]);
+            conf_warning(j->problems, judge_at_key(j, "inside", "devices"), "devices %s is wide: whatever is there may send wrong line ends and addresses. Name the old machines", devices->v[i]);
         }
     }
 }
@@ -370,8 +370,8 @@ static void judge_all_networks(struct judge *j)
 {
     const struct conf *c = j->conf;
     judge_devices(j);
-    judge_networks(j, &c->inside_networks, at_key(j, "inside", "networks"), "networks", "anybody there may send mail to anywhere in your name (open relay)");
-    judge_networks(j, &c->portal.proxies, at_key(j, "portal", "proxies"), "proxies", "anybody there may say that they are another client");
+    judge_networks(j, &c->inside_networks, judge_at_key(j, "inside", "networks"), "networks", "anybody there may send mail to anywhere in your name (open relay)");
+    judge_networks(j, &c->portal.proxies, judge_at_key(j, "portal", "proxies"), "proxies", "anybody there may say that they are another client");
     for (size_t i = 0; i < c->n_listens; i++) {
         judge_networks(j, &c->listens[i].balancers, conf_place_of(c->listens[i].node, "balancers"), "balancers", "anybody there may say that they are another client");
     }
@@ -387,7 +387,7 @@ static void judge_receive(struct judge *j)
 {
     const struct conf *c = j->conf;
     struct str receive = str_c(c->tlsrpt.receive);
-    struct conf_place at = at_key(j, "tls-reports", "receive");
+    struct conf_place at = judge_at_key(j, "tls-reports", "receive");
     const struct {
         const char *address, *what;
     } others[] = {{c->portal.from, "from of the portal"}, {c->admin, "administrator"}};
@@ -425,7 +425,7 @@ static void judge_names(struct judge *j)
     }
     judge_receive(j);
     if (c->tlsrpt.receive && !conf_is_inside(c, domain_of(str_c(c->tlsrpt.receive)))) {
-        judge_bad(j, at_key(j, "tls-reports", "receive"), "tls-reports: receive %s is not in an inside domain, so no report comes to it. Name an address in one", c->tlsrpt.receive);
+        judge_bad(j, judge_at_key(j, "tls-reports", "receive"), "tls-reports: receive %s is not in an inside domain, so no report comes to it. Name an address in one", c->tlsrpt.receive);
     }
 }
 
@@ -437,16 +437,16 @@ static void judge_addresses(struct judge *j)
     size_t at = str_find(forward, '@', 0);
     uint64_t port = 53;
     if (*c->smtpout.source && endpoint_parse(str_c(c->smtpout.source), 1, &e) < 0) {
-        judge_bad(j, at_key(j, "delivery", "source-address"), "delivery: source-address \"%s\" is not an address such as 192.0.2.1", c->smtpout.source);
+        judge_bad(j, judge_at_key(j, "delivery", "source-address"), "delivery: source-address \"%s\" is not an address such as 192.0.2.1", c->smtpout.source);
     }
     if (forward.n > 0 && (endpoint_parse(str_slice(forward, 0, at), 53, &e) < 0 || (at < forward.n && (str_to_u64(str_slice(forward, at + 1, forward.n), 65535, &port) < 0 || port == 0)))) {
-        judge_bad(j, at_key(j, "resolver", "forward"), "resolver: forward \"%s\" is not ADDRESS or ADDRESS@PORT. Write for instance 127.0.0.53 or 10.0.0.1@5353", c->resolver.forward);
+        judge_bad(j, judge_at_key(j, "resolver", "forward"), "resolver: forward \"%s\" is not ADDRESS or ADDRESS@PORT. Write for instance 127.0.0.53 or 10.0.0.1@5353", c->resolver.forward);
     }
     if (c->directory.url && !strstr(c->directory.filter, "%u")) {
-        judge_bad(j, at_key(j, "directory", "filter"), "directory: filter \"%s\" has no %%u, so everybody would be the same person. Write for instance (uid=%%u)", c->directory.filter);
+        judge_bad(j, judge_at_key(j, "directory", "filter"), "directory: filter \"%s\" has no %%u, so everybody would be the same person. Write for instance (uid=%%u)", c->directory.filter);
     }
     if (c->directory.url && !*c->directory.base) {
-        conf_warning(j->problems, at_key(j, "directory", "url"),
+        conf_warning(j->problems, judge_at_key(j, "directory", "url"),
                      "directory: without base most servers find nobody, and nobody can log in. "
                      "Write for instance base \"dc=clinic,dc=example\"");
     }
@@ -581,10 +581,10 @@ static void judge_times(struct judge *j)
 {
     const struct conf *c = j->conf;
     if (c->queue.first_retry > c->queue.retry_max) {
-        judge_bad(j, at_key(j, "queue", "first-retry"), "queue: first-retry is longer than longest-retry. Make it shorter");
+        judge_bad(j, judge_at_key(j, "queue", "first-retry"), "queue: first-retry is longer than longest-retry. Make it shorter");
     }
     if (c->queue.first_retry >= c->queue.lifetime) {
-        judge_bad(j, at_key(j, "queue", "first-retry"), "queue: mail is sent back (lifetime) before it is tried again (first-retry). Make lifetime longer");
+        judge_bad(j, judge_at_key(j, "queue", "first-retry"), "queue: mail is sent back (lifetime) before it is tried again (first-retry). Make lifetime longer");
     }
 }
 
@@ -606,7 +606,7 @@ static void judge_rules(struct judge *j)
         }
     }
     if (!anchored) {
-        conf_warning(j->problems, at_key(j, "resolver", "trust-anchor"), "resolver: without a trust-anchor nothing is secured by DNSSEC, and DANE does not work. Add resolver { trust-anchor /usr/share/dns/root.ds; }");
+        conf_warning(j->problems, judge_at_key(j, "resolver", "trust-anchor"), "resolver: without a trust-anchor nothing is secured by DNSSEC, and DANE does not work. Add resolver { trust-anchor /usr/share/dns/root.ds; }");
     }
 }
 

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-static const struct conf_key *key_of(const char *block, const char *name)
+static const struct conf_key *lists_key_of(const char *block, const char *name)
 {
     for (size_t i = 0; i < conf_schema_len; i++) {
         if (strcmp(conf_schema[i].block, block) == 0 && strcmp(conf_schema[i].name, name) == 0) {
@@ -23,7 +23,7 @@ static const struct conf_key *key_of(const char *block, const char *name)
     return NULL;
 }
 
-static bool is_date(struct str day)
+static bool lists_is_date(struct str day)
 {
     struct tm tm = {0};
     char text[16], again[16];
@@ -47,7 +47,7 @@ static void judge_until(struct judge *j, const struct conf_word *w)
     }
     gmtime_r(&now, &tm);
     strftime(today, sizeof today, "%Y-%m-%d", &tm);
-    if (!is_date(str_c(until + 7))) {
+    if (!lists_is_date(str_c(until + 7))) {
         judge_bad(j, w->at, "\"%s\": \"%s\" is not a day. Write it as YYYY-MM-DD", w->text, until + 7);
     } else if (strcmp(until + 7, today) < 0) {
         conf_warning(j->problems, w->at, "\"%s\": that day is over, this member does not count any more. Leave it out", w->text);
@@ -107,7 +107,7 @@ static void judge_words(struct judge *j, const struct conf_node *n, const struct
 static void judge_lists(struct judge *j, const struct conf_node *block, const char *name, unsigned depth)
 {
     for (const struct conf_node *n = NULL; depth < 3 && (n = conf_node_find(block, NULL, n));) {
-        const struct conf_key *key = key_of(name, n->words[0].text);
+        const struct conf_key *key = lists_key_of(name, n->words[0].text);
         if (key && key->type != CONF_BLOCK && conf_kinds[key->type].field == CONF_FIELD_WORDS) {
             judge_words(j, n, key);
         }

@@ -76,7 +76,7 @@ struct who {
 };
 
 /* Names of logins and certificates are addresses, domains, or other words. */
-static bool name_same(struct str a, struct str b)
+static bool match_name_same(struct str a, struct str b)
 {
     struct domain_name x, y;
     bool domains = str_find(a, '@', 0) == a.n && domain_parse(a, &x) == 0 && domain_parse(b, &y) == 0;
@@ -84,7 +84,7 @@ static bool name_same(struct str a, struct str b)
 }
 
 /* The word of the list is canonical but for the letters of its local part. */
-static bool is_address(struct str word, const struct who *who)
+static bool match_is_address(struct str word, const struct who *who)
 {
     return str_eq_nocase(word, str_c(who->key.text));
 }
@@ -109,15 +109,15 @@ static bool list_has(const struct conf *c, const struct conf_words *list, const 
         } else if (str_starts_nocase(word, STR("cert:"))) {
             struct str rest = who->certificate, one;
             while (rest.n > 0 && str_split(&rest, ' ', &one)) {
-                if (name_same(str_slice(word, 5, word.n), one)) {
+                if (match_name_same(str_slice(word, 5, word.n), one)) {
                     return true;
                 }
             }
         } else if (str_starts_nocase(word, STR("login:"))) {
-            if (who->login.n > 0 && name_same(str_slice(word, 6, word.n), who->login)) {
+            if (who->login.n > 0 && match_name_same(str_slice(word, 6, word.n), who->login)) {
                 return true;
             }
-        } else if (word.p[0] == '@' ? covers(str_slice(word, 1, word.n), &who->domain) > 0 : is_address(word, who)) {
+        } else if (word.p[0] == '@' ? covers(str_slice(word, 1, word.n), &who->domain) > 0 : match_is_address(word, who)) {
             return true;
         }
     }
@@ -157,7 +157,7 @@ bool conf_flags_are_off(const struct conf *c)
     return c->flags.labels.n == 0 && c->flags.in.n > 0 && strcmp(c->flags.in.v[0], "none") == 0;
 }
 
-static bool asks_directory(const struct conf *c, const struct conf_words *list, unsigned depth)
+static bool match_asks_directory(const struct conf *c, const struct conf_words *list, unsigned depth)
 {
     for (size_t i = 0; i < list->n; i++) {
         struct str word = str_c(list->v[i]);
@@ -165,7 +165,7 @@ static bool asks_directory(const struct conf *c, const struct conf_words *list, 
             return true;
         }
         for (size_t k = 0; depth < 8 && str_starts_nocase(word, STR("group:")) && k < c->n_groups; k++) {
-            if (str_eq(str_c(c->groups[k].name), str_slice(word, 6, word.n)) && asks_directory(c, &c->groups[k].members, depth + 1)) {
+            if (str_eq(str_c(c->groups[k].name), str_slice(word, 6, word.n)) && match_asks_directory(c, &c->groups[k].members, depth + 1)) {
                 return true;
             }
         }
@@ -175,7 +175,7 @@ static bool asks_directory(const struct conf *c, const struct conf_words *list, 
 
 bool conf_list_asks_directory(const struct conf *c, const struct conf_words *list)
 {
-    return asks_directory(c, list, 0);
+    return match_asks_directory(c, list, 0);
 }
 
 bool conf_list_has(const struct conf *c, const struct conf_words *list, struct str address, struct str login, struct str certificate)

@@ -16,9 +16,9 @@ struct check {
     void (*bad)(void *arg, struct conf_place at, const char *text);
 };
 
-static void bad(const struct check *k, struct conf_place at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void protection_bad(const struct check *k, struct conf_place at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-static void bad(const struct check *k, struct conf_place at, const char *fmt, ...)
+static void protection_bad(const struct check *k, struct conf_place at, const char *fmt, ...)
 {
     char text[512];
     va_list ap;
@@ -83,7 +83,7 @@ bool conf_net_listed(const struct conf_words *networks, struct str ip)
     return false;
 }
 
-static bool is_one_of(const char *word, const char *const *list, size_t n)
+static bool protection_is_one_of(const char *word, const char *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (strcmp(word, list[i]) == 0) {
@@ -100,8 +100,8 @@ static void check_words(const struct check *k, const struct conf_node *block, co
         (void)!buf_printf(&all, "%s%s", i ? ", " : "", list[i]);
     }
     for (size_t i = 0; i < words->n; i++) {
-        if (!is_one_of(words->v[i], list, n)) {
-            bad(k, conf_place_of(block, what), "%s: \"%s\" is not one of " STR_FMT, what, words->v[i], STR_ARG(buf_str(&all)));
+        if (!protection_is_one_of(words->v[i], list, n)) {
+            protection_bad(k, conf_place_of(block, what), "%s: \"%s\" is not one of " STR_FMT, what, words->v[i], STR_ARG(buf_str(&all)));
         }
     }
 }
@@ -109,7 +109,7 @@ static void check_words(const struct check *k, const struct conf_node *block, co
 static void check_ladder_name(const struct check *k, const struct conf_node *block, const char *name)
 {
     if (name && !conf_ladder_named(k->conf, name)) {
-        bad(k, conf_place_of(block, "ladder"), "there is no ladder \"%s\"", name);
+        protection_bad(k, conf_place_of(block, "ladder"), "there is no ladder \"%s\"", name);
     }
 }
 
@@ -123,14 +123,14 @@ static void check_account(const struct check *k, const struct conf_account *a)
         known |= strcmp(a->name + 6, c->groups[i].name) == 0;
     }
     if (!known) {
-        bad(k, conf_place_of(a->node, NULL), "account: there is no group \"%s\"", a->name + 6);
+        protection_bad(k, conf_place_of(a->node, NULL), "account: there is no group \"%s\"", a->name + 6);
     } else if (strcmp(a->name, "default") != 0 && a->name[0] != '@' && strncmp(a->name, "group:", 6) != 0 &&
                address_mailbox(str_c(a->name), true, &address) < 0) {
-        bad(k, conf_place_of(a->node, NULL), "account: \"%s\" is not default, @domain, group:NAME or an address", a->name);
+        protection_bad(k, conf_place_of(a->node, NULL), "account: \"%s\" is not default, @domain, group:NAME or an address", a->name);
     }
     const struct conf_words self = {(const char **)(uintptr_t)&a->name, 1};
     if (conf_list_asks_directory(c, &self)) {
-        bad(k, conf_place_of(a->node, NULL), "account \"%s\": cannot depend on a group of the directory: while it could not be read everyone would get these settings", a->name);
+        protection_bad(k, conf_place_of(a->node, NULL), "account \"%s\": cannot depend on a group of the directory: while it could not be read everyone would get these settings", a->name);
     }
     check_words(k, a->node, "locked", &a->locked, settings, ARRAY_LEN(settings));
     check_ladder_name(k, a->node, a->ladder);
@@ -154,14 +154,14 @@ static void check_header(const struct check *k, const struct conf_rule *r)
         return;
     }
     if (!colon) {
-        bad(k, conf_place_of(r->node, "header"), "rule \"%s\": header is written \"Name: text\" or \"Name:\"", r->name);
+        protection_bad(k, conf_place_of(r->node, "header"), "rule \"%s\": header is written \"Name: text\" or \"Name:\"", r->name);
     } else if (!is_field_name(str_trim(str_from(r->header, (size_t)(colon - r->header))))) {
-        bad(k, conf_place_of(r->node, "header"),
+        protection_bad(k, conf_place_of(r->node, "header"),
             "rule \"%s\": header \"%s\" never matches: before the colon stands no name of a field (RFC 5322 3.6.8). Write it with letters, digits and hyphens", r->name, r->header);
     }
 }
 
-static void check_rule(const struct check *k, const struct conf_rule *r)
+static void protection_check_rule(const struct check *k, const struct conf_rule *r)
 {
     static const char *const unread[] = {"any", "password", "image", "media", "unknown", "damaged", "limit", "partial", "opaque",
                                          "field", "header", "boundary", "outside", "footer", "encoding", "charset", "crash"};
@@ -172,23 +172,23 @@ static void check_rule(const struct check *k, const struct conf_rule *r)
             known |= strcmp(c->contents[n].name, r->content.v[i]) == 0;
         }
         if (!known) {
-            bad(k, conf_place_of(r->node, "content"), "rule \"%s\": there is no content \"%s\"", r->name, r->content.v[i]);
+            protection_bad(k, conf_place_of(r->node, "content"), "rule \"%s\": there is no content \"%s\"", r->name, r->content.v[i]);
         }
     }
     if (r->inbound != 0 && conf_list_asks_directory(c, &r->from)) {
-        bad(k, conf_place_of(r->node, "from"), "rule \"%s\": \"inbound require\" cannot depend on a group of the directory", r->name);
+        protection_bad(k, conf_place_of(r->node, "from"), "rule \"%s\": \"inbound require\" cannot depend on a group of the directory", r->name);
     }
     if (r->final && (conf_list_asks_directory(c, &r->from) || conf_list_asks_directory(c, &r->to))) {
-        bad(k, conf_place_of(r->node, "final"), "rule \"%s\": \"final\" cannot depend on a group of the directory: while it could not be read no other rule would count", r->name);
+        protection_bad(k, conf_place_of(r->node, "final"), "rule \"%s\": \"final\" cannot depend on a group of the directory: while it could not be read no other rule would count", r->name);
     }
     check_words(k, r->node, "unread", &r->unread, unread, ARRAY_LEN(unread));
     check_ladder_name(k, r->node, r->ladder);
     check_header(k, r);
     if (r->tag && strpbrk(r->tag, "\r\n")) {
-        bad(k, conf_place_of(r->node, "tag"), "rule \"%s\": a tag is one line", r->name);
+        protection_bad(k, conf_place_of(r->node, "tag"), "rule \"%s\": a tag is one line", r->name);
     }
     if (r->inbound != 0 && (r->content.n > 0 || r->unread.n > 0 || r->flag || r->header || r->attachments.n > 0 || r->size_over > 0)) {
-        bad(k, conf_place_of(r->node, "inbound"), "rule \"%s\": \"inbound require\" is decided before the message comes: it cannot depend on what is in it", r->name);
+        protection_bad(k, conf_place_of(r->node, "inbound"), "rule \"%s\": \"inbound require\" is decided before the message comes: it cannot depend on what is in it", r->name);
     }
 }
 
@@ -201,10 +201,10 @@ static void check_ladder(const struct check *k, const struct conf_ladder *l)
         (void)!conf_channel_parse(str_c(l->channels.v[i]), &name, &patience);
         bool portal = str_eq(name, STR("portal"));
         if (portal && !k->conf->portal.url) {
-            bad(k, conf_place_of(l->node, NULL), "ladder \"%s\": there is no portal block", l->name);
+            protection_bad(k, conf_place_of(l->node, NULL), "ladder \"%s\": there is no portal block", l->name);
         }
         if (!is_last && (portal || str_eq(name, STR("hold")) || str_eq(name, STR("drop")))) {
-            bad(k, conf_place_of(l->node, NULL), "ladder \"%s\": nothing comes after \"%s\"", l->name, l->channels.v[i]);
+            protection_bad(k, conf_place_of(l->node, NULL), "ladder \"%s\": nothing comes after \"%s\"", l->name, l->channels.v[i]);
         }
     }
 }
@@ -213,11 +213,11 @@ static void check_forward(const struct check *k, const struct conf_forward *f)
 {
     struct address address;
     if (address_mailbox(str_c(f->name), true, &address) < 0 || !conf_is_inside(k->conf, domain_of(address.whole))) {
-        bad(k, conf_place_of(f->node, NULL), "forward: \"%s\" is not an address in a domain of ours", f->name);
+        protection_bad(k, conf_place_of(f->node, NULL), "forward: \"%s\" is not an address in a domain of ours", f->name);
     }
     for (size_t i = 0; i < f->to.n; i++) {
         if (address_mailbox(str_c(f->to.v[i]), true, &address) < 0 || conf_is_inside(k->conf, domain_of(address.whole))) {
-            bad(k, conf_place_of(f->node, NULL), "forward \"%s\": \"%s\" is not an address in another domain", f->name, f->to.v[i]);
+            protection_bad(k, conf_place_of(f->node, NULL), "forward \"%s\": \"%s\" is not an address in another domain", f->name, f->to.v[i]);
         }
     }
 }
@@ -231,11 +231,11 @@ void conf_check_protection(const struct conf *c, void *arg, void (*told)(void *a
         check_account(&k, &c->accounts_of[i]);
     }
     for (size_t i = 0; i < c->n_rules; i++) {
-        check_rule(&k, &c->rules[i]);
+        protection_check_rule(&k, &c->rules[i]);
     }
     for (size_t i = 0; i < c->n_groups; i++) {
         if (!c->directory.url && conf_list_asks_directory(c, &c->groups[i].members)) {
-            bad(&k, conf_place_of(c->groups[i].node, "members"), "group \"%s\": ldap: needs a directory block", c->groups[i].name);
+            protection_bad(&k, conf_place_of(c->groups[i].node, "members"), "group \"%s\": ldap: needs a directory block", c->groups[i].name);
         }
     }
     for (size_t i = 0; i < c->n_forwards; i++) {

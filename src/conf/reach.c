@@ -16,7 +16,7 @@ static struct str without_end(const char *word)
     return str_from(word, until ? (size_t)(until - word) : strlen(word));
 }
 
-static bool begins(struct str word, const char *with)
+static bool reach_begins(struct str word, const char *with)
 {
     return str_starts_nocase(word, str_c(with));
 }
@@ -43,10 +43,10 @@ static bool may_be(const struct conf *c, const struct conf_words *list, bool ins
     for (size_t i = 0; i < list->n; i++) {
         struct str word = without_end(list->v[i]);
         const struct conf_group *g = judge_group_named(c, list->v[i]);
-        if (begins(word, "ldap:") || depth >= DEPTH_MAX || (g && may_be(c, &g->members, inside, depth + 1))) {
+        if (reach_begins(word, "ldap:") || depth >= DEPTH_MAX || (g && may_be(c, &g->members, inside, depth + 1))) {
             return true;
         }
-        if (!g && !begins(word, "login:") && !begins(word, "cert:") && domain_may_be(c, word, inside)) {
+        if (!g && !reach_begins(word, "login:") && !reach_begins(word, "cert:") && domain_may_be(c, word, inside)) {
             return true;
         }
     }
@@ -57,7 +57,7 @@ static bool some_log_in(const struct conf *c, const struct conf_words *list, uns
 {
     for (size_t i = 0; i < list->n; i++) {
         const struct conf_group *g = judge_group_named(c, list->v[i]);
-        if (begins(str_c(list->v[i]), "login:") || begins(str_c(list->v[i]), "cert:") ||
+        if (reach_begins(str_c(list->v[i]), "login:") || reach_begins(str_c(list->v[i]), "cert:") ||
             (g && (depth >= DEPTH_MAX || some_log_in(c, &g->members, depth + 1)))) {
             return true;
         }
@@ -75,7 +75,7 @@ static bool is_of_logins(const struct conf *c, const struct conf_words *list, un
 {
     for (size_t i = 0; i < list->n; i++) {
         const struct conf_group *g = judge_group_named(c, list->v[i]);
-        bool of_logins = g ? depth < DEPTH_MAX && is_of_logins(c, &g->members, depth + 1) : begins(str_c(list->v[i]), "login:");
+        bool of_logins = g ? depth < DEPTH_MAX && is_of_logins(c, &g->members, depth + 1) : reach_begins(str_c(list->v[i]), "login:");
         if (!of_logins) {
             return false;
         }
@@ -144,8 +144,8 @@ static bool leaf_covers(const struct conf *c, const char *wide, struct str narro
 {
     const struct conf_words one = {&wide, 1};
     char somebody[512];
-    bool by_login = begins(narrow, "login:"), by_cert = begins(narrow, "cert:"), suffix = begins(narrow, "@.");
-    if (strstr(wide, " until ") || begins(str_c(wide), "ldap:") || begins(narrow, "ldap:") || (suffix && !begins(str_c(wide), "@."))) {
+    bool by_login = reach_begins(narrow, "login:"), by_cert = reach_begins(narrow, "cert:"), suffix = reach_begins(narrow, "@.");
+    if (strstr(wide, " until ") || reach_begins(str_c(wide), "ldap:") || reach_begins(narrow, "ldap:") || (suffix && !reach_begins(str_c(wide), "@."))) {
         return false;
     }
     if (by_login || by_cert) {

@@ -91,7 +91,7 @@ static bool is_listen(const struct conf_key *key)
     return strcmp(key->block, "listen") == 0;
 }
 
-static bool is_repeated(const char *block)
+static bool reload_is_repeated(const char *block)
 {
     for (size_t i = 0; i < conf_schema_len; i++) {
         if (conf_schema[i].repeated && strcmp(conf_schema[i].name, block) == 0) {
@@ -117,7 +117,7 @@ void conf_differences(const struct conf *a, const struct conf *b, void *arg, voi
         if (key->type == CONF_STORE ? !str_eq(str_c(a->store_path), str_c(b->store_path)) || !str_eq(str_c(a->store_kind), str_c(b->store_kind))
             : key->type == CONF_BLOCK ? false
             : is_listen(key)          ? listens_differ(key, a, b)
-                                      : !is_repeated(key->block) && differs(key, a, b)) {
+                                      : !reload_is_repeated(key->block) && differs(key, a, b)) {
             told(arg, key);
         }
     }

@@ -24,7 +24,7 @@ struct parser {
     struct conf_place hash; /* as in struct conf_node, of the statement that is read */
 };
 
-static void tell(struct buf *problems, struct conf_place at, const char *severity, const char *fmt, va_list ap)
+static void tree_tell(struct buf *problems, struct conf_place at, const char *severity, const char *fmt, va_list ap)
 {
     int r = buf_printf(problems, "%s:%u:%u: %s", at.file, at.line, at.column, severity);
     r = r < 0 ? r : buf_vprintf(problems, fmt, ap);
@@ -36,7 +36,7 @@ int conf_problem(struct buf *problems, struct conf_place at, const char *fmt, ..
 {
     va_list ap;
     va_start(ap, fmt);
-    tell(problems, at, "", fmt, ap);
+    tree_tell(problems, at, "", fmt, ap);
     va_end(ap);
     return -EINVAL;
 }
@@ -45,12 +45,12 @@ void conf_warning(struct buf *problems, struct conf_place at, const char *fmt, .
 {
     va_list ap;
     va_start(ap, fmt);
-    tell(problems, at, WARNING, fmt, ap);
+    tree_tell(problems, at, WARNING, fmt, ap);
     va_end(ap);
 }
 
 /* Takes ":NUMBER" off. False: there is none. */
-static bool take_number(struct str *rest, unsigned *ret)
+static bool tree_take_number(struct str *rest, unsigned *ret)
 {
     size_t end = rest->n > 0 && rest->p[0] == ':' ? str_find(*rest, ':', 1) : 0;
     uint64_t number;
@@ -84,8 +84,8 @@ bool conf_finding_next(struct str *rest, struct conf_finding *ret)
     *ret = (struct conf_finding){0};
     for (size_t colon = str_find(line, ':', 0); colon < line.n; colon = str_find(line, ':', colon + 1)) {
         struct str tail = str_slice(line, colon, line.n);
-        if (take_number(&tail, &ret->line) && tail.n > 1) {
-            (void)take_number(&tail, &ret->column); /* packs and templates have lines alone */
+        if (tree_take_number(&tail, &ret->line) && tail.n > 1) {
+            (void)tree_take_number(&tail, &ret->column); /* packs and templates have lines alone */
             ret->file = str_slice(line, 0, colon);
             line = str_trim(str_slice(tail, 1, tail.n));
             break;
@@ -172,7 +172,7 @@ struct conf_place conf_place_of(const struct conf_node *block, const char *key)
     return n ? n->at : block ? block->at : (struct conf_place){"configuration", 0, 0};
 }
 
-static void step(struct parser *p)
+static void tree_step(struct parser *p)
 {
     if (p->text.p[p->at] == '\n') {
         p->place.line++;
@@ -187,7 +187,7 @@ static bool at_end(const struct parser *p)
     return p->at >= p->text.n;
 }
 
-static bool is_colour(const struct parser *p)
+static bool tree_is_colour(const struct parser *p)
 {
     size_t n = 0;
     while (p->at + 1 + n < p->text.n && memchr("0123456789abcdefABCDEF", p->text.p[p->at + 1 + n], 22)) {
@@ -196,17 +196,17 @@ static bool is_colour(const struct parser *p)
     return n == 6;
 }
 
-static void skip_blanks(struct parser *p)
+static void tree_skip_blanks(struct parser *p)
 {
     while (!at_end(p)) {
         char c = p->text.p[p->at];
         if (c == '#') {
-            p->hash = is_colour(p) ? p->place : p->hash;
+            p->hash = tree_is_colour(p) ? p->place : p->hash;
             while (!at_end(p) && p->text.p[p->at] != '\n') {
-                step(p);
+                tree_step(p);
             }
         } else if (c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == ',') {
-            step(p);
+            tree_step(p);
         } else {
             return;
         }
@@ -273,7 +273,7 @@ static const char *typographic(struct str text)
     return NULL;
 }
 
-static int add_word(struct parser *p, struct conf_node *n, struct conf_place at, struct str text)
+static int tree_add_word(struct parser *p, struct conf_node *n, struct conf_place at, struct str text)
 {
     if (n->n_words >= WORDS_MAX) {
         return conf_problem(p->problems, at, "more than %d words in one statement", WORDS_MAX);
@@ -292,19 +292,19 @@ static int quoted_word(struct parser *p, struct conf_node *n)
     struct conf_place at = p->place;
     char text[WORD_MAX];
     size_t len = 0;
-    step(p);
+    tree_step(p);
     for (;;) {
         if (at_end(p) || p->text.p[p->at] == '\n') {
             return conf_problem(p->problems, at, "this quote is not closed on its line. Add the missing \"");
         }
         char c = p->text.p[p->at];
-        step(p);
+        tree_step(p);
         if (c == '"') {
-            return add_word(p, n, at, str_from(text, len));
+            return tree_add_word(p, n, at, str_from(text, len));
         }
         if (c == '\\' && !at_end(p)) {
             c = p->text.p[p->at];
-            step(p);
+            tree_step(p);
         }
         if (len >= sizeof text || (unsigned char)c < 0x20) {
             return conf_problem(p->problems, at, "text too long, or a control character in it");
@@ -322,7 +322,7 @@ static int bare_word(struct parser *p, struct conf_node *n)
         if (c < 0x20 || c == 0x7f) {
             return conf_problem(p->problems, p->place, "a control character");
         }
-        step(p);
+        tree_step(p);
     }
     if (p->at - from > WORD_MAX) {
         return conf_problem(p->problems, at, "a word longer than %d octets", WORD_MAX);
@@ -335,13 +335,13 @@ static int bare_word(struct parser *p, struct conf_node *n)
     if (word.p[0] == '\'') {
         return conf_problem(p->problems, at, "this value begins with a single quote. Values with blanks stand in double quotes: \"...\"");
     }
-    return add_word(p, n, at, str_slice(p->text, from, p->at));
+    return tree_add_word(p, n, at, str_slice(p->text, from, p->at));
 }
 
 static int statements(struct parser *p, struct conf_node *parent);
 
 /* Skips a byte order mark; other encodings than UTF-8 are told. */
-static int begin(struct parser *p)
+static int tree_begin(struct parser *p)
 {
     static const unsigned char utf8[] = {0xef, 0xbb, 0xbf};
     if (p->text.n >= 2 && (memcmp(p->text.p, "\xff\xfe", 2) == 0 || memcmp(p->text.p, "\xfe\xff", 2) == 0)) {
@@ -428,13 +428,13 @@ static int include(struct parser *p, const struct conf_node *n, struct conf_node
                            .depth = p->depth + 1,
                            .outer = p};
     struct conf_node *keeper = node_new(inner.place); /* keeps the file's name alive */
-    add_word(p, keeper, inner.place, STR("include"));
+    tree_add_word(p, keeper, inner.place, STR("include"));
     keeper->words[0].at.file = NULL;
     free((char *)keeper->words[0].text);
     keeper->words[0].text = inner.place.file;
     keeper->has_block = true;
     add_child(parent, keeper);
-    r = begin(&inner);
+    r = tree_begin(&inner);
     r = r < 0 ? r : statements(&inner, keeper);
     if (r == 0 && !at_end(&inner)) {
         r = conf_problem(p->problems, inner.place, "a } without its {");
@@ -452,11 +452,11 @@ static struct conf_place line_end(const struct conf_node *n)
     return (struct conf_place){n->words[i].at.file, n->words[i].at.line, n->words[i].end};
 }
 
-static int statement(struct parser *p, struct conf_node *n, struct conf_node *parent, bool *ret_keep)
+static int tree_statement(struct parser *p, struct conf_node *n, struct conf_node *parent, bool *ret_keep)
 {
     p->hash.line = 0;
     for (;;) {
-        skip_blanks(p);
+        tree_skip_blanks(p);
         n->hash = p->hash;
         if (n->hash.line > 0 && (at_end(p) || p->text.p[p->at] == '}')) {
             return conf_problem(p->problems, n->hash, "this # begins a comment, and so hides the end of the statement. Write the colour in quotes: \"#0b5394\"");
@@ -472,7 +472,7 @@ static int statement(struct parser *p, struct conf_node *n, struct conf_node *pa
             return conf_problem(p->problems, line_end(n), "a ; is missing before }");
         }
         if (c == ';' || c == '{') {
-            step(p);
+            tree_step(p);
             n->has_block = c == '{';
             break;
         }
@@ -497,10 +497,10 @@ static int statement(struct parser *p, struct conf_node *n, struct conf_node *pa
         return conf_problem(p->problems, n->at, "this { is never closed");
     }
     if (r == 0) {
-        step(p);
-        skip_blanks(p);
+        tree_step(p);
+        tree_skip_blanks(p);
         if (!at_end(p) && p->text.p[p->at] == ';') {
-            step(p);
+            tree_step(p);
         }
     }
     return r;
@@ -510,13 +510,13 @@ static int statement(struct parser *p, struct conf_node *n, struct conf_node *pa
 static int statements(struct parser *p, struct conf_node *parent)
 {
     for (;;) {
-        skip_blanks(p);
+        tree_skip_blanks(p);
         if (at_end(p) || p->text.p[p->at] == '}') {
             return 0;
         }
         struct conf_node *n = node_new(p->place);
         bool keep = false;
-        int r = statement(p, n, parent, &keep);
+        int r = tree_statement(p, n, parent, &keep);
         if (keep) {
             add_child(parent, n);
         } else {
@@ -536,10 +536,10 @@ int conf_tree_parse(struct str text, const char *file, conf_read_fn read, struct
                        .read = read,
                        .problems = problems};
     struct conf_node *root = node_new(p.place);
-    add_word(&p, root, p.place, STR(""));
+    tree_add_word(&p, root, p.place, STR(""));
     free((char *)root->words[0].text);
     root->words[0].text = p.place.file; /* the root owns the file's name */
-    int r = begin(&p);
+    int r = tree_begin(&p);
     r = r < 0 ? r : statements(&p, root);
     if (r == 0 && !at_end(&p)) {
         r = conf_problem(problems, p.place, "a } without its {");

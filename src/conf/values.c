@@ -189,7 +189,7 @@ static int canonical_host(struct str word, char *dst, size_t size)
     return r < 0 || !domain_is_name(d) ? -EINVAL : str_copy(domain_str(&d), dst, size);
 }
 
-static int put(char *dst, size_t size, struct str before, const char *middle, struct str after)
+static int values_put(char *dst, size_t size, struct str before, const char *middle, struct str after)
 {
     int n = snprintf(dst, size, STR_FMT "%s" STR_FMT, STR_ARG(before), middle, STR_ARG(after));
     return n < 0 || (size_t)n >= size ? -EINVAL : 0;
@@ -222,7 +222,7 @@ static int canonical_target(struct str text, bool address_only, char *dst, size_
         return str_copy(text, dst, size);
     }
     int r = address_only ? -EINVAL : canonical_host(host, name, sizeof name);
-    return r < 0 ? r : put(dst, size, str_c(name), "", str_slice(text, host.n, text.n));
+    return r < 0 ? r : values_put(dst, size, str_c(name), "", str_slice(text, host.n, text.n));
 }
 
 /* SCHEME://NAME and whatever follows. What has no name stays as it is: others look at URLs more closely. */
@@ -237,7 +237,7 @@ static int canonical_url(struct str word, char *dst, size_t size)
     }
     struct domain_name name = domain_from(str_slice(word, from, to));
     bool has_name = domain_is_name(name) && (to == word.n || word.p[to] != '@');
-    return has_name ? put(dst, size, str_slice(word, 0, from), name.canonical, str_slice(word, to, word.n)) : str_copy(word, dst, size);
+    return has_name ? values_put(dst, size, str_slice(word, 0, from), name.canonical, str_slice(word, to, word.n)) : str_copy(word, dst, size);
 }
 
 static int canonical_mailbox(struct str word, char *dst, size_t size)
@@ -252,7 +252,7 @@ static int canonical_domain(struct str word, char *dst, size_t size)
 {
     struct domain_pattern p;
     int r = domain_pattern_parse(word, &p);
-    return r < 0 || !domain_is_name(p.name) ? -EINVAL : put(dst, size, STR(""), p.below ? "." : "", domain_str(&p.name));
+    return r < 0 || !domain_is_name(p.name) ? -EINVAL : values_put(dst, size, STR(""), p.below ? "." : "", domain_str(&p.name));
 }
 
 /* address, @domain, @.suffix, group:NAME; each perhaps with " until YYYY-MM-DD", which is looked at where it counts: a date
@@ -273,7 +273,7 @@ static int canonical_match(struct str word, char *dst, size_t size)
     }
     bool is_domain = who.n > 1 && who.p[0] == '@';
     int r = is_domain ? canonical_domain(str_slice(who, 1, who.n), name, sizeof name) : canonical_mailbox(who, name, sizeof name);
-    return r < 0 ? r : put(dst, size, is_domain ? STR("@") : STR(""), name, date);
+    return r < 0 ? r : values_put(dst, size, is_domain ? STR("@") : STR(""), name, date);
 }
 
 /* cert: or key: and 64 hex digits; colons between octets are allowed as openssl prints them. */
@@ -488,7 +488,7 @@ int conf_check_utf8(struct binder *b, struct conf_place at, const char *key, con
 }
 
 /* One word of the value of a key, in the form that is kept. 0 or -EINVAL, noted. */
-static int take_word(struct binder *b, const struct conf_key *key, const struct conf_word *word, const char **ret)
+static int values_take_word(struct binder *b, const struct conf_key *key, const struct conf_word *word, const char **ret)
 {
     const struct conf_kind *kind = &conf_kinds[key->type];
     char text[CONF_VALUE_MAX];
@@ -514,7 +514,7 @@ static int set_words(struct binder *b, const struct conf_key *key, const struct 
     const char **v = err_calloc(n, sizeof *v);
     int r = n <= CONF_NAMES_MAX ? 0 : conf_bad(b, words[0].at, "%s: more than %d words", key->name, CONF_NAMES_MAX);
     for (size_t i = 0; i < n; i++) {
-        int bad = take_word(b, key, &words[i], &v[i]);
+        int bad = values_take_word(b, key, &words[i], &v[i]);
         r = bad < 0 ? bad : r;
     }
     free(ret->v);
@@ -530,7 +530,7 @@ static int set_store(struct binder *b, const struct conf_key *key, const struct 
         return conf_bad(b, words[0].at, "write: store sqlite DIRECTORY;");
     }
     int r = set_choice(b, key, &words[0], &kind);
-    r = r < 0 ? r : take_word(b, key, &words[1], &b->conf->store_path);
+    r = r < 0 ? r : values_take_word(b, key, &words[1], &b->conf->store_path);
     if (r == 0) {
         b->conf->store_kind = words[0].text;
     }
@@ -571,5 +571,5 @@ int conf_set(struct binder *b, const struct conf_key *key, void *base,
     if (field == CONF_FIELD_NUMBER) {
         return set_number(b, key, &words[0], at);
     }
-    return take_word(b, key, &words[0], at);
+    return values_take_word(b, key, &words[0], at);
 }

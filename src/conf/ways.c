@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static bool is_tls(const char *word)
+static bool ways_is_tls(const char *word)
 {
     struct str name;
     int64_t patience;
@@ -25,7 +25,7 @@ static void judge_rung(struct judge *j, const struct conf_ladder *l, size_t i)
     if (!str_eq(name, STR("tls"))) {
         return;
     }
-    if (i > 0 && is_tls(l->channels.v[i - 1])) {
+    if (i > 0 && ways_is_tls(l->channels.v[i - 1])) {
         judge_bad(j, at,
                   "ladder \"%s\": tls stands twice. Write it once, with the time until the next "
                   "way: tls:15m",
@@ -60,7 +60,7 @@ static bool has_other_way(const struct conf *c)
     bool other = c->portal.url && !conf_ladder_named(c, "default");
     for (size_t i = 0; i < c->n_ladders; i++) {
         for (size_t k = 0; k < c->ladders[i].channels.n; k++) {
-            other = other || !is_tls(c->ladders[i].channels.v[k]);
+            other = other || !ways_is_tls(c->ladders[i].channels.v[k]);
         }
     }
     return other;

@@ -11,7 +11,7 @@
 enum { PLAIN_MAX = 40 };
 
 /* Letters and digits only, letters in capitals. 0 when it is too long for any identifier. */
-static size_t plain(struct str text, char dst[PLAIN_MAX + 1])
+static size_t checks_plain(struct str text, char dst[PLAIN_MAX + 1])
 {
     size_t n = 0;
     for (size_t i = 0; i < text.n; i++) {
@@ -28,7 +28,7 @@ static size_t plain(struct str text, char dst[PLAIN_MAX + 1])
     return n;
 }
 
-static bool is_digit(char c)
+static bool checks_is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
@@ -41,7 +41,7 @@ static bool is_capital(char c)
 static bool all_digits(const char *p, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (!is_digit(p[i])) {
+        if (!checks_is_digit(p[i])) {
             return false;
         }
     }
@@ -58,7 +58,7 @@ static bool is_repeat(const char *p, size_t n)
     return true;
 }
 
-static unsigned number(const char *p, size_t n)
+static unsigned checks_number(const char *p, size_t n)
 {
     unsigned value = 0;
     for (size_t i = 0; i < n; i++) {
@@ -99,11 +99,11 @@ static const struct {
 bool check_card(struct str text)
 {
     char p[PLAIN_MAX + 1];
-    size_t n = plain(text, p);
+    size_t n = checks_plain(text, p);
     if (n < 13 || n > 19 || !all_digits(p, n) || is_repeat(p, n) || !luhn(p, n, 0)) {
         return false;
     }
-    unsigned issuer = number(p, 6);
+    unsigned issuer = checks_number(p, 6);
     for (size_t i = 0; i < ARRAY_LEN(issuers); i++) {
         if (issuer >= issuers[i].from && issuer <= issuers[i].to && n >= issuers[i].shortest && n <= issuers[i].longest) {
             return issuer / 100000 != 4 || n == 13 || n == 16 || n == 19;
@@ -131,7 +131,7 @@ static bool has_digits_enough(const char *p, size_t n)
 {
     size_t digits = 0;
     for (size_t i = 2; i < n; i++) {
-        digits += is_digit(p[i]);
+        digits += checks_is_digit(p[i]);
     }
     return digits == n - 2 || (digits >= n / 3 && !memmem(digit_ibans, sizeof digit_ibans - 1, p, 2));
 }
@@ -139,19 +139,19 @@ static bool has_digits_enough(const char *p, size_t n)
 bool check_iban(struct str text)
 {
     char p[PLAIN_MAX + 1];
-    size_t n = plain(text, p);
+    size_t n = checks_plain(text, p);
     unsigned rest = 0;
     bool known = false;
-    if (n < 15 || !is_digit(p[2]) || !is_digit(p[3]) || !has_digits_enough(p, n)) {
+    if (n < 15 || !checks_is_digit(p[2]) || !checks_is_digit(p[3]) || !has_digits_enough(p, n)) {
         return false;
     }
     for (size_t i = 0; i < ARRAY_LEN(ibans); i++) {
-        known |= p[0] == ibans[i][0] && p[1] == ibans[i][1] && n == number(ibans[i] + 2, 2);
+        known |= p[0] == ibans[i][0] && p[1] == ibans[i][1] && n == checks_number(ibans[i] + 2, 2);
     }
     for (size_t i = 0; known && i < n; i++) { /* ISO 7064 mod 97-10, the first four moved to the end */
         char c = p[(i + 4) % n];
-        known = is_digit(c) || is_capital(c);
-        rest = is_digit(c) ? (rest * 10 + (unsigned)(c - '0')) % 97 : (rest * 100 + (unsigned)(c - 'A') + 10) % 97;
+        known = checks_is_digit(c) || is_capital(c);
+        rest = checks_is_digit(c) ? (rest * 10 + (unsigned)(c - '0')) % 97 : (rest * 100 + (unsigned)(c - 'A') + 10) % 97;
     }
     return known && rest == 1;
 }
@@ -159,20 +159,20 @@ bool check_iban(struct str text)
 bool check_us_ssn(struct str text)
 {
     char p[PLAIN_MAX + 1];
-    if (plain(text, p) != 9 || !all_digits(p, 9) || is_repeat(p, 9)) {
+    if (checks_plain(text, p) != 9 || !all_digits(p, 9) || is_repeat(p, 9)) {
         return false;
     }
-    unsigned area = number(p, 3);
-    return area != 0 && area != 666 && area < 900 && number(p + 3, 2) != 0 && number(p + 5, 4) != 0;
+    unsigned area = checks_number(p, 3);
+    return area != 0 && area != 666 && area < 900 && checks_number(p + 3, 2) != 0 && checks_number(p + 5, 4) != 0;
 }
 
 bool check_us_itin(struct str text)
 {
     char p[PLAIN_MAX + 1];
-    if (plain(text, p) != 9 || !all_digits(p, 9) || p[0] != '9' || is_repeat(p, 9)) {
+    if (checks_plain(text, p) != 9 || !all_digits(p, 9) || p[0] != '9' || is_repeat(p, 9)) {
         return false;
     }
-    unsigned group = number(p + 3, 2);
+    unsigned group = checks_number(p + 3, 2);
     return (group >= 50 && group <= 65) || (group >= 70 && group <= 88) || (group >= 90 && group <= 92) || group >= 94;
 }
 
@@ -180,13 +180,13 @@ bool check_us_mbi(struct str text)
 {
     static const char shape[] = "CAXNAXNAANN"; /* C 1-9, N 0-9, A letter, X either */
     char p[PLAIN_MAX + 1];
-    if (plain(text, p) != 11) {
+    if (checks_plain(text, p) != 11) {
         return false;
     }
     for (size_t i = 0; i < 11; i++) {
         bool letter = is_capital(p[i]) && !strchr("SLOIBZ", p[i]);
-        bool fits = shape[i] == 'C' ? is_digit(p[i]) && p[i] != '0' : shape[i] == 'N' ? is_digit(p[i])
-                                  : shape[i] == 'A' ? letter : letter || is_digit(p[i]);
+        bool fits = shape[i] == 'C' ? checks_is_digit(p[i]) && p[i] != '0' : shape[i] == 'N' ? checks_is_digit(p[i])
+                                  : shape[i] == 'A' ? letter : letter || checks_is_digit(p[i]);
         if (!fits) {
             return false;
         }
@@ -197,13 +197,13 @@ bool check_us_mbi(struct str text)
 bool check_us_npi(struct str text)
 {
     char p[PLAIN_MAX + 1];
-    return plain(text, p) == 10 && all_digits(p, 10) && (p[0] == '1' || p[0] == '2') && !is_repeat(p, 10) && luhn(p, 10, 24); /* 80840 adds 24 */
+    return checks_plain(text, p) == 10 && all_digits(p, 10) && (p[0] == '1' || p[0] == '2') && !is_repeat(p, 10) && luhn(p, 10, 24); /* 80840 adds 24 */
 }
 
 bool check_us_dea(struct str text)
 {
     char p[PLAIN_MAX + 1];
-    if (plain(text, p) != 9 || !strchr("ABCDEFGHJKLMPRSTUX", p[0]) || !(is_capital(p[1]) || p[1] == '9') || !all_digits(p + 2, 7) || is_repeat(p + 2, 7)) {
+    if (checks_plain(text, p) != 9 || !strchr("ABCDEFGHJKLMPRSTUX", p[0]) || !(is_capital(p[1]) || p[1] == '9') || !all_digits(p + 2, 7) || is_repeat(p + 2, 7)) {
         return false;
     }
     const char *d = p + 2;
@@ -214,10 +214,10 @@ bool check_us_dea(struct str text)
 bool check_us_aba(struct str text)
 {
     char p[PLAIN_MAX + 1];
-    if (plain(text, p) != 9 || !all_digits(p, 9) || is_repeat(p, 9)) {
+    if (checks_plain(text, p) != 9 || !all_digits(p, 9) || is_repeat(p, 9)) {
         return false;
     }
-    unsigned prefix = number(p, 2), sum = 0;
+    unsigned prefix = checks_number(p, 2), sum = 0;
     for (size_t i = 0; i < 9; i++) {
         sum += (unsigned)(p[i] - '0') * (i % 3 == 0 ? 3 : i % 3 == 1 ? 7 : 1);
     }
@@ -232,7 +232,7 @@ bool check_us_ndc(struct str text)
         if (text.p[i] == '-' && ++at > 2) {
             return false;
         }
-        if (text.p[i] != '-' && !is_digit(text.p[i])) {
+        if (text.p[i] != '-' && !checks_is_digit(text.p[i])) {
             return false;
         }
         parts[at] += text.p[i] != '-';
@@ -244,7 +244,7 @@ bool check_us_ndc(struct str text)
 bool check_uk_nhs(struct str text)
 {
     char p[PLAIN_MAX + 1];
-    if (plain(text, p) != 10 || !all_digits(p, 10) || is_repeat(p, 10)) {
+    if (checks_plain(text, p) != 10 || !all_digits(p, 10) || is_repeat(p, 10)) {
         return false;
     }
     unsigned sum = 0;
@@ -259,7 +259,7 @@ bool check_uk_nino(struct str text)
 {
     static const char never[][3] = {"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"};
     char p[PLAIN_MAX + 1];
-    size_t n = plain(text, p);
+    size_t n = checks_plain(text, p);
     if (n != 9 || !is_capital(p[0]) || !is_capital(p[1]) || !all_digits(p + 2, 6) || p[8] < 'A' || p[8] > 'D') {
         return false;
     }
@@ -271,7 +271,7 @@ bool check_uk_nino(struct str text)
     return !strchr("DFIQUV", p[0]) && !strchr("DFIQUVO", p[1]) && !is_repeat(p + 2, 6);
 }
 
-static bool is_date(unsigned year, unsigned month, unsigned day)
+static bool checks_is_date(unsigned year, unsigned month, unsigned day)
 {
     static const unsigned char days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -282,7 +282,7 @@ static bool is_date(unsigned year, unsigned month, unsigned day)
 bool check_uk_driver(struct str text)
 {
     char p[PLAIN_MAX + 1];
-    if (plain(text, p) != 16 || !all_digits(p + 5, 6)) {
+    if (checks_plain(text, p) != 16 || !all_digits(p + 5, 6)) {
         return false;
     }
     bool padding = false;
@@ -292,9 +292,9 @@ bool check_uk_driver(struct str text)
             return false;
         }
     }
-    unsigned month = number(p + 6, 2), year = 1900 + number(p + 5, 1) * 10 + number(p + 10, 1);
+    unsigned month = checks_number(p + 6, 2), year = 1900 + checks_number(p + 5, 1) * 10 + checks_number(p + 10, 1);
     month = month > 50 ? month - 50 : month;
-    bool leap_either = is_date(year, month, number(p + 8, 2)) || is_date(year + 100, month, number(p + 8, 2));
+    bool leap_either = checks_is_date(year, month, checks_number(p + 8, 2)) || checks_is_date(year + 100, month, checks_number(p + 8, 2));
     return is_capital(p[0]) && leap_either && (is_capital(p[11]) && (is_capital(p[12]) || p[12] == '9'));
 }
 
@@ -308,8 +308,8 @@ static const char chapters[][2][4] = {
 bool check_icd10cm(struct str text)
 {
     char p[PLAIN_MAX + 1];
-    size_t n = plain(text, p);
-    if (n < 3 || n > 7 || !is_capital(p[0]) || !is_digit(p[1])) {
+    size_t n = checks_plain(text, p);
+    if (n < 3 || n > 7 || !is_capital(p[0]) || !checks_is_digit(p[1])) {
         return false;
     }
     for (size_t i = 0; i < ARRAY_LEN(chapters); i++) {
@@ -323,7 +323,7 @@ bool check_icd10cm(struct str text)
 bool check_hcpcs(struct str text)
 {
     char p[PLAIN_MAX + 1];
-    return plain(text, p) == 5 && strchr("ABCDEGHJKLMPQRSTUV", p[0]) && all_digits(p + 1, 4) && !is_repeat(p + 1, 4);
+    return checks_plain(text, p) == 5 && strchr("ABCDEGHJKLMPQRSTUV", p[0]) && all_digits(p + 1, 4) && !is_repeat(p + 1, 4);
 }
 
 /* YYYY-MM-DD, or day and month in either order before or after the year. */
@@ -332,7 +332,7 @@ bool check_date(struct str text)
     unsigned parts[3] = {0};
     size_t at = 0, digits[3] = {0};
     for (size_t i = 0; i < text.n && at < 3; i++) {
-        if (is_digit(text.p[i])) {
+        if (checks_is_digit(text.p[i])) {
             parts[at] = parts[at] * 10 + (unsigned)(text.p[i] - '0');
             if (++digits[at] > 4) {
                 return false;
@@ -347,11 +347,11 @@ bool check_date(struct str text)
         return false;
     }
     if (digits[0] == 4) {
-        return parts[0] >= 1900 && parts[0] <= 2100 && is_date(parts[0], parts[1], parts[2]);
+        return parts[0] >= 1900 && parts[0] <= 2100 && checks_is_date(parts[0], parts[1], parts[2]);
     }
     unsigned year = digits[2] == 4 ? parts[2] : 2000;
     return (digits[2] == 4 || digits[2] == 2) && year >= 1900 && year <= 2100 &&
-           (is_date(year, parts[0], parts[1]) || is_date(year, parts[1], parts[0]));
+           (checks_is_date(year, parts[0], parts[1]) || checks_is_date(year, parts[1], parts[0]));
 }
 
 /* "ghp_xxxxxxxx", "abcdefgh", "...EXAMPLE": what stands in handbooks in place of a key. */

@@ -47,13 +47,13 @@ int groups_expand(struct str expression, struct buf *out, enum groups *ret)
     return r;
 }
 
-static bool in_group(char c)
+static bool groups_in_group(char c)
 {
     return (c >= '0' && c <= '9') || (str_lower(c) >= 'a' && str_lower(c) <= 'z');
 }
 
 /* What kind of gap: its sign, else 't' for a tab, 'w' for several blanks, ' ' for one; 0: a line's end without a sign. */
-static char kind_of(struct str gap)
+static char groups_kind_of(struct str gap)
 {
     bool tab = false, line = false;
     for (size_t i = 0; i < gap.n; i++) {
@@ -91,13 +91,13 @@ bool groups_fit(enum groups kind, struct str text, size_t at, size_t n)
     unsigned breaks = 0;
     char before = 0;
     for (size_t i = at, gap = at; kind != GROUPS_NONE && i < at + n; i++) {
-        if (!in_group(text.p[i])) {
+        if (!groups_in_group(text.p[i])) {
             if (text.p[i] == '\n' && !is_same_end(text, at, i) && (++breaks > 1 || !was_wrapped(text, i))) {
                 return false;
             }
             continue;
         }
-        char k = i > gap ? kind_of(str_slice(text, gap, i)) : 0;
+        char k = i > gap ? groups_kind_of(str_slice(text, gap, i)) : 0;
         if (kind == GROUPS_EVEN && k == 'w') {
             k = 0;
             breaks++;
@@ -118,7 +118,7 @@ struct before {
     bool sums;                      /* all but the first are groups of three */
 };
 
-static bool is_digit(char c)
+static bool groups_is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
@@ -126,10 +126,10 @@ static bool is_digit(char c)
 static size_t digits_before(struct str text, size_t floor, size_t end)
 {
     size_t n = 0;
-    while (end - n > floor && is_digit(text.p[end - 1 - n])) {
+    while (end - n > floor && groups_is_digit(text.p[end - 1 - n])) {
         n++;
     }
-    return end - n > floor && in_group(text.p[end - n - 1]) ? 0 : n; /* "DE89" is no group of digits */
+    return end - n > floor && groups_in_group(text.p[end - n - 1]) ? 0 : n; /* "DE89" is no group of digits */
 }
 
 static struct before read_before(struct str text, size_t floor, size_t at, size_t first)
@@ -159,7 +159,7 @@ static bool is_of_iban(struct str text, size_t from, size_t end)
 {
     enum { HEAD = 5, MOST = 42 };
     size_t head = from >= HEAD ? from - HEAD : 0, to = end, most = head + MOST < text.n ? head + MOST : text.n;
-    if (from < HEAD || !str_eq(str_slice(text, from - 1, from), STR(" ")) || (head > 0 && in_group(text.p[head - 1]))) {
+    if (from < HEAD || !str_eq(str_slice(text, from - 1, from), STR(" ")) || (head > 0 && groups_in_group(text.p[head - 1]))) {
         return false;
     }
     for (;;) {
@@ -170,7 +170,7 @@ static bool is_of_iban(struct str text, size_t from, size_t end)
         while (next < most && text.p[next] == ' ') {
             next++;
         }
-        while (next < most && in_group(text.p[next])) {
+        while (next < most && groups_in_group(text.p[next])) {
             next++;
         }
         if (next == to) {
@@ -187,12 +187,12 @@ static bool is_sum(struct str text, const struct before *b, size_t at, size_t n)
     size_t digits = 0;
     bool sum = b->groups > 0 && b->sums;
     for (size_t i = at; i <= at + n && sum; i++) {
-        bool digit = i < at + n && is_digit(text.p[i]);
+        bool digit = i < at + n && groups_is_digit(text.p[i]);
         sum = digit || digits == THOUSAND;
         digits = digit ? digits + 1 : 0;
     }
     size_t first = b->from;
-    while (is_digit(text.p[first])) {
+    while (groups_is_digit(text.p[first])) {
         first++;
     }
     return sum && first - b->from <= THOUSAND;
@@ -203,7 +203,7 @@ enum groups_place groups_place(struct str text, size_t floor, size_t at, size_t 
     enum { TELEPHONE = 15 /* digits at most: E.164 */, ROW = 2 };
     size_t first = 0, digits = 0;
     for (size_t i = at; i < at + n; i++) {
-        digits += is_digit(text.p[i]);
+        digits += groups_is_digit(text.p[i]);
         first = digits == i + 1 - at ? digits : first;
     }
     if (first == 0) {
@@ -221,7 +221,7 @@ enum groups_place groups_place(struct str text, size_t floor, size_t at, size_t 
 size_t groups_first(struct str value)
 {
     size_t n = 0;
-    while (n < value.n && in_group(value.p[n])) {
+    while (n < value.n && groups_in_group(value.p[n])) {
         n++;
     }
     return n > 0 ? n : 1;
@@ -230,10 +230,10 @@ size_t groups_first(struct str value)
 size_t groups_without_last(struct str value)
 {
     size_t n = value.n;
-    while (n > 0 && in_group(value.p[n - 1])) {
+    while (n > 0 && groups_in_group(value.p[n - 1])) {
         n--;
     }
-    while (n > 0 && !in_group(value.p[n - 1])) {
+    while (n > 0 && !groups_in_group(value.p[n - 1])) {
         n--;
     }
     return n;

@@ -46,7 +46,7 @@ static void cross_out(char *names, size_t from, size_t to, const struct detect_f
 }
 
 /* Names count near the finding only: long sentences are those of newspapers. */
-static struct list_facts read_facts(const struct lists *lists, struct str sentence, size_t from, size_t at,
+static struct list_facts link_read_facts(const struct lists *lists, struct str sentence, size_t from, size_t at,
                                     const struct detect_finding *findings, size_t n)
 {
     enum { NAME_REACH = 160 };
@@ -83,7 +83,7 @@ static struct sentence read_sentence(const struct link *link, const struct lists
     }
     struct sentence s = {.from = from, .to = from + whole.n};
     s.next = read_next(lists, whole, findings[which].at - from);
-    s.facts = read_facts(lists, whole, from, findings[which].at, findings + first, n - first);
+    s.facts = link_read_facts(lists, whole, from, findings[which].at, findings + first, n - first);
     bool asks = s.to < text.n && text.p[s.to] == '?';
     bool third = s.facts.lists >> LIST_THIRD & 1 || (!asks && lists_opens(lists, whole));
     if (third && !s.facts.name && !s.facts.given && from > 2) {
@@ -136,7 +136,7 @@ static bool is_note(const struct link_rule *r, const struct lists *lists, struct
 }
 
 /* A line of a list or table, or a sentence: "09:30 Mr Baker, diabetes". What it says counts whatever stands around it. */
-static bool is_noted(const struct link_rule *r, const struct sentence *s, const struct lists *lists, struct str text,
+static bool link_is_noted(const struct link_rule *r, const struct sentence *s, const struct lists *lists, struct str text,
                      const struct detect_finding *findings, size_t n, size_t which)
 {
     size_t at = findings[which].at, from = at, to = str_find(str_slice(text, 0, s->to > at ? s->to : at), '\n', at);
@@ -147,7 +147,7 @@ static bool is_noted(const struct link_rule *r, const struct sentence *s, const 
     return line || is_note(r, lists, text, s->from, s->to, findings, n, which);
 }
 
-static bool who_is_there(const struct link_rule *r, const struct sentence *s, const struct lists *lists, struct str text,
+static bool link_who_is_there(const struct link_rule *r, const struct sentence *s, const struct lists *lists, struct str text,
                          const struct detect_finding *findings, size_t n, size_t which)
 {
     switch (r->who) {
@@ -162,7 +162,7 @@ static bool who_is_there(const struct link_rule *r, const struct sentence *s, co
     case WHO_DOCTOR:
         return s->facts.doctor;
     case WHO_NOTED:
-        return is_noted(r, s, lists, text, findings, n, which);
+        return link_is_noted(r, s, lists, text, findings, n, which);
     case WHO_GREETED:
         return s->facts.lists >> r->list & 1 && lists_greets(lists, text);
     case WHO_LIST:
@@ -252,7 +252,7 @@ unsigned link_score(const struct link *link, const struct lists *lists, struct s
         if (r->who == WHO_BESIDE && r->score + added(link, &s) < DETECT_MEDIUM) { /* looking aside would be for nothing */
             continue;
         }
-        if (who_is_there(r, &s, lists, text, findings, n, which)) {
+        if (link_who_is_there(r, &s, lists, text, findings, n, which)) {
             best = r->score;
             noted = r->who == WHO_NOTED;
             *ret_labelled = noted || r->who == WHO_TYPE;

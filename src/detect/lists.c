@@ -26,13 +26,13 @@ static unsigned first_letters(const char *form)
     return (c[0] * 961u + c[1] * 31u + c[2]) * 2654435761u >> 18;
 }
 
-static void note(unsigned char *bits, const char *form)
+static void lists_note(unsigned char *bits, const char *form)
 {
     unsigned at = first_letters(form);
     bits[at / 8] |= (unsigned char)(1u << at % 8);
 }
 
-static bool is_noted(const unsigned char *bits, const char *form)
+static bool lists_is_noted(const unsigned char *bits, const char *form)
 {
     unsigned at = first_letters(form);
     return bits[at / 8] >> at % 8 & 1;
@@ -101,10 +101,10 @@ int lists_add(struct lists *l, unsigned list, struct str words)
         return -EINVAL;
     }
     if (beginning) {
-        note(l->beginnings, form);
+        lists_note(l->beginnings, form);
         form[n++] = '*';
     } else if (count > 1) {
-        note(l->phrases, form);
+        lists_note(l->phrases, form);
     }
     uintptr_t bits = (uintptr_t)map_get(l->words, str_from(form, n));
     return map_put(l->words, str_from(form, n), (void *)(bits | (uintptr_t)1 << list));
@@ -126,7 +126,7 @@ static uint64_t word_bits(const struct lists *l, char *form, size_t n)
     if (n > GENITIVE_MIN && form[n - 1] == 's') { /* Katrins Brustkrebs */
         bits |= bits_of(l, form, n - 1) & 1u << LIST_GIVEN;
     }
-    for (size_t k = BEGINNING_MIN; k <= n && is_noted(l->beginnings, form); k++) {
+    for (size_t k = BEGINNING_MIN; k <= n && lists_is_noted(l->beginnings, form); k++) {
         char after = form[k];
         form[k] = '*';
         bits |= bits_of(l, form, k + 1);
@@ -365,7 +365,7 @@ static bool is_month(const struct tokens *t, size_t i)
 }
 
 /* "X-ray Brinkmann: pneumonia": a surname alone, behind a finding and before a colon. */
-static bool is_headed(const struct tokens *t, size_t i)
+static bool lists_is_headed(const struct tokens *t, size_t i)
 {
     size_t end = t->list[i].word.end;
     return parted_by(t, i, " ") && t->list[i - 1].out && end < t->text.n && t->text.p[end] == ':';
@@ -401,7 +401,7 @@ static size_t untitled(const struct tokens *t, size_t i, struct list_facts *f)
     enum { ALONE_MIN = 3 }; /* "Es malo" is no Es */
     bool alone = !more && next == i + 1 && one->word.end - one->word.at >= ALONE_MIN;
     f->given |= IS(one, LIST_GIVEN) && alone;
-    f->given |= IS(one, LIST_SURNAME) && !more && is_headed(t, i);
+    f->given |= IS(one, LIST_SURNAME) && !more && lists_is_headed(t, i);
     return (given && more) || surname ? next + 1 : next;
 }
 
@@ -510,7 +510,7 @@ static void find_names(struct tokens *t, struct list_facts *f)
 
 /* The words from the place to the person next to it, in steps of +1 or -1, and their lists. Before
  * the place "she" is a person as well. Returns how many; LISTS_ALONE: nobody is there. */
-static unsigned walk(const struct tokens *t, size_t i, int step, uint64_t *lists)
+static unsigned lists_walk(const struct tokens *t, size_t i, int step, uint64_t *lists)
 {
     unsigned words = 0;
     for (; i < t->n; i += (size_t)step) { /* from 0 down it wraps */
@@ -568,8 +568,8 @@ static void find_between(const struct tokens *t, size_t at, struct list_facts *f
         i++;
     }
     f->around = i < t->n ? find_around(t, i) : 0;
-    f->apart = i < t->n ? walk(t, i - 1, -1, &before) : LISTS_ALONE; /* i - 1 of 0: past the end */
-    unsigned right = i < t->n ? walk(t, i + 1, 1, &behind) : LISTS_ALONE;
+    f->apart = i < t->n ? lists_walk(t, i - 1, -1, &before) : LISTS_ALONE; /* i - 1 of 0: past the end */
+    unsigned right = i < t->n ? lists_walk(t, i + 1, 1, &behind) : LISTS_ALONE;
     f->between = right < f->apart ? behind : before;
     f->between = f->apart == LISTS_ALONE && right == LISTS_ALONE ? 0 : f->between;
     f->apart = right < f->apart ? right : f->apart;
@@ -625,7 +625,7 @@ struct list_facts lists_facts(const struct lists *l, struct str text, struct str
         struct token token = {.word = w, .capital = word_is_capital(one), .initial = n == 1};
         token.bits = n > 0 ? word_bits(l, form, n) : 0;
         token.bits |= is_cited_year(text, w) ? (uint64_t)1 << LIST_CITED : 0;
-        token.phrase = n > 0 && (n < BEGINNING_MIN || is_noted(l->phrases, form));
+        token.phrase = n > 0 && (n < BEGINNING_MIN || lists_is_noted(l->phrases, form));
         t.list[t.n++] = token;
         t.list[t.n - 1].phrases = phrase_bits(l, &t);
         f.lists |= token.bits | t.list[t.n - 1].phrases;

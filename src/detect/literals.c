@@ -57,14 +57,14 @@ struct reader {
     bool failed;
 };
 
-static char take(struct reader *r)
+static char literals_take(struct reader *r)
 {
     char c = r->rest.n ? r->rest.p[0] : 0;
     r->rest = str_slice(r->rest, r->rest.n > 0, r->rest.n);
     return c;
 }
 
-static bool starts(const struct reader *r, const char *what)
+static bool literals_starts(const struct reader *r, const char *what)
 {
     size_t n = strlen(what);
     return r->rest.n >= n && memcmp(r->rest.p, what, n) == 0;
@@ -103,13 +103,13 @@ static void prefer(struct pieces *best, const struct pieces *other)
 
 static const struct pieces nothing_yet = {.n = 1, .exact = true};
 
-static void end_run(struct pieces *run, struct pieces *best)
+static void literals_end_run(struct pieces *run, struct pieces *best)
 {
     prefer(best, run);
     *run = nothing_yet;
 }
 
-static bool append(struct pieces *run, const struct pieces *next)
+static bool literals_append(struct pieces *run, const struct pieces *next)
 {
     struct pieces all = {.exact = true};
     if (run->n * next->n > PIECES_MAX) {
@@ -136,22 +136,22 @@ static struct pieces one_char(char c)
 }
 
 /* Behind "[": the characters when they are few and plain, else nothing. */
-static struct pieces read_class(struct reader *r)
+static struct pieces literals_read_class(struct reader *r)
 {
     enum { FEW = 8 };
     struct pieces few = {.exact = true};
-    bool plain = !starts(r, "^");
+    bool plain = !literals_starts(r, "^");
     for (bool first = true; r->rest.n > 0; first = false) {
-        char c = take(r);
+        char c = literals_take(r);
         if (c == ']' && !first) {
             few.n = plain ? few.n : 0;
             few.exact = few.n > 0;
             return few;
         }
         plain = plain && c != '\\' && c != '-' && few.n < FEW;
-        r->failed |= c == '[' && starts(r, ":");
+        r->failed |= c == '[' && literals_starts(r, ":");
         if (c == '\\') {
-            take(r);
+            literals_take(r);
         }
         if (plain) {
             few.list[few.n++] = (struct piece){.text = {str_lower(c)}, .n = 1};
@@ -166,19 +166,19 @@ enum { ONCE, PERHAPS, NEVER_OR_MORE, ONCE_OR_MORE };
 /* How often the element before may stand there. */
 static int take_quantifier(struct reader *r)
 {
-    if (!starts(r, "?") && !starts(r, "*") && !starts(r, "+") && !starts(r, "{")) {
+    if (!literals_starts(r, "?") && !literals_starts(r, "*") && !literals_starts(r, "+") && !literals_starts(r, "{")) {
         return ONCE;
     }
-    char c = take(r);
+    char c = literals_take(r);
     int often = c == '?' ? PERHAPS : c == '*' ? NEVER_OR_MORE : ONCE_OR_MORE;
     if (c == '{') {
-        often = starts(r, "0") || starts(r, ",") ? NEVER_OR_MORE : ONCE_OR_MORE;
+        often = literals_starts(r, "0") || literals_starts(r, ",") ? NEVER_OR_MORE : ONCE_OR_MORE;
         r->failed |= !(r->rest.n > 0 && strchr("0123456789", r->rest.p[0]));
-        while (r->rest.n > 0 && take(r) != '}') {
+        while (r->rest.n > 0 && literals_take(r) != '}') {
         }
     }
-    if (starts(r, "?") || starts(r, "+")) {
-        take(r);
+    if (literals_starts(r, "?") || literals_starts(r, "+")) {
+        literals_take(r);
     }
     return often;
 }
@@ -189,30 +189,30 @@ static struct pieces read_alternatives(struct reader *r);
 static struct pieces read_group(struct reader *r)
 {
     static const char *const around[] = {"?=", "?!", "?<=", "?<!"}, *const plain[] = {"?:", "?-i:", "?i:"};
-    bool looks = false, known = !starts(r, "?") && !starts(r, "*");
+    bool looks = false, known = !literals_starts(r, "?") && !literals_starts(r, "*");
     for (size_t i = 0; i < ARRAY_LEN(around); i++) {
-        looks |= starts(r, around[i]);
+        looks |= literals_starts(r, around[i]);
     }
     for (size_t i = 0; i < ARRAY_LEN(plain) && !looks && !known; i++) {
-        if (starts(r, plain[i])) {
+        if (literals_starts(r, plain[i])) {
             r->rest = str_slice(r->rest, strlen(plain[i]), r->rest.n);
             known = true;
         }
     }
     while (looks && r->rest.n > 0 && strchr("?<=!", r->rest.p[0])) {
-        take(r);
+        literals_take(r);
     }
     r->failed |= (!looks && !known) || ++r->depth > DEPTH_MAX;
     struct pieces inside = r->failed ? (struct pieces){.n = 0} : read_alternatives(r);
     r->depth--;
-    r->failed |= take(r) != ')';
+    r->failed |= literals_take(r) != ')';
     return looks ? (struct pieces){.n = 0} : inside;
 }
 
 /* \. is a point; \d, \w, \b and the like are no plain characters. */
 static bool take_escaped(struct reader *r, char *ret)
 {
-    *ret = take(r);
+    *ret = literals_take(r);
     bool letter = (*ret >= '0' && *ret <= '9') || (str_lower(*ret) >= 'a' && str_lower(*ret) <= 'z');
     if (letter && !strchr("dDwWsSbBAzZnrtR", *ret)) {
         r->failed = true; /* \x41, \Q, \p{L}: not understood */
@@ -222,12 +222,12 @@ static bool take_escaped(struct reader *r, char *ret)
 
 static struct pieces read_element(struct reader *r)
 {
-    char c = take(r);
+    char c = literals_take(r);
     bool escaped = c == '\\', plain = escaped && take_escaped(r, &c);
     if (plain || (!escaped && !strchr("[(.^$", c))) {
         return one_char(c);
     }
-    return c == '[' && !escaped ? read_class(r) : c == '(' && !escaped ? read_group(r) : (struct pieces){.n = 0};
+    return c == '[' && !escaped ? literals_read_class(r) : c == '(' && !escaped ? read_group(r) : (struct pieces){.n = 0};
 }
 
 static struct pieces read_sequence(struct reader *r)
@@ -242,25 +242,25 @@ static struct pieces read_sequence(struct reader *r)
         if (known && often == PERHAPS && one.n < PIECES_MAX) {
             one.list[one.n++] = none;
         }
-        if (known && often != ONCE_OR_MORE && append(&run, &one)) {
+        if (known && often != ONCE_OR_MORE && literals_append(&run, &one)) {
             continue;
         }
         exact = false;
         if (known && often == ONCE_OR_MORE) {
-            (void)append(&run, &one);
+            (void)literals_append(&run, &one);
         }
-        end_run(&run, &best);
+        literals_end_run(&run, &best);
         if (often == ONCE || often == ONCE_OR_MORE) {
             prefer(&best, &one);
         }
         if (one.exact && often != NEVER_OR_MORE) {
-            (void)append(&run, &one);
+            (void)literals_append(&run, &one);
         }
     }
     if (exact) {
         return run;
     }
-    end_run(&run, &best);
+    literals_end_run(&run, &best);
     best.exact = false;
     return best;
 }
@@ -268,8 +268,8 @@ static struct pieces read_sequence(struct reader *r)
 static struct pieces read_alternatives(struct reader *r)
 {
     struct pieces all = read_sequence(r);
-    while (!r->failed && starts(r, "|")) {
-        take(r);
+    while (!r->failed && literals_starts(r, "|")) {
+        literals_take(r);
         struct pieces next = read_sequence(r);
         bool known = all.n > 0 && next.n > 0 && all.n + next.n <= PIECES_MAX;
         for (size_t i = 0; i < next.n && known; i++) {

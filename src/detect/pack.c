@@ -48,7 +48,7 @@ static void problem(struct reading *r, const char *what, struct str text)
     (void)!buf_printf(r->problems, "%s:%u: %s: %.*s\n", r->file, r->line, what, (int)(text.n < 200 ? text.n : 200), text.p ? text.p : "");
 }
 
-static struct str next_word(struct str *rest)
+static struct str pack_next_word(struct str *rest)
 {
     struct str s = str_trim(*rest);
     size_t n = 0;
@@ -59,7 +59,7 @@ static struct str next_word(struct str *rest)
     return str_slice(s, 0, n);
 }
 
-static bool is_name(struct str s)
+static bool pack_is_name(struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         if (!((s.p[i] >= 'a' && s.p[i] <= 'z') || (s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '-')) {
@@ -72,7 +72,7 @@ static bool is_name(struct str s)
 static bool take_score(struct reading *r, struct str *rest, unsigned char *ret)
 {
     uint64_t n = 0;
-    struct str word = next_word(rest);
+    struct str word = pack_next_word(rest);
     if (str_to_u64(word, 100, &n) < 0) {
         problem(r, "a score from 0 to 100 is wanted, not", word);
         return false;
@@ -221,8 +221,8 @@ static void each_item(struct reading *r, struct str rest, void (*fn)(struct read
 /* words NAME WORD, WORD */
 static void add_list(struct reading *r, struct str rest)
 {
-    struct str name = next_word(&rest), one;
-    int list = is_name(name) ? lists_number(r->packs->lists, name) : -EINVAL;
+    struct str name = pack_next_word(&rest), one;
+    int list = pack_is_name(name) ? lists_number(r->packs->lists, name) : -EINVAL;
     if (list < 0) {
         problem(r, list == -ENOSPC ? "too many lists of words" : "a list has a name of small letters", name);
         return;
@@ -236,14 +236,14 @@ static void add_list(struct reading *r, struct str rest)
 }
 
 /* "date of birth, dob" becomes date of birth|dob with any gaps, also none (dateOfBirth), gathered over all its lines. */
-static void add_words(struct reading *r, struct str rest, struct buf *to)
+static void pack_add_words(struct reading *r, struct str rest, struct buf *to)
 {
     struct str one;
     int e = 0;
     while (str_split(&rest, ',', &one)) {
         one = str_trim(one);
         e |= one.n ? buf_printf(to, "%s", buf_len(to) ? "|" : "") : 0;
-        for (struct str word = next_word(&one); word.n > 0; word = next_word(&one)) {
+        for (struct str word = pack_next_word(&one); word.n > 0; word = pack_next_word(&one)) {
             e |= buf_printf(to, "\\Q" STR_FMT "\\E%s", STR_ARG(word), one.n ? "[\\s_.:>|-]{0,6}" : "");
         }
     }
@@ -265,7 +265,7 @@ static void add_against(struct reading *r, struct str rest)
 {
     struct detect_packs *p = r->packs;
     p->against_words.max = 64 * 1024;
-    add_words(r, rest, &p->against_words);
+    pack_add_words(r, rest, &p->against_words);
     pattern_free(p->against);
     p->against = NULL;
     if (words_pattern(buf_str(&p->against_words), &p->against) < 0) {
@@ -276,7 +276,7 @@ static void add_against(struct reading *r, struct str rest)
 static void add_samples(struct reading *r, struct str rest)
 {
     struct detect_type *t = r->type;
-    for (struct str word = next_word(&rest); word.n > 0; word = next_word(&rest)) {
+    for (struct str word = pack_next_word(&rest); word.n > 0; word = pack_next_word(&rest)) {
         if (t->n_samples == SAMPLES_MAX) {
             problem(r, "too many samples in one type", word);
             return;
@@ -361,9 +361,9 @@ static void close_block(struct reading *r)
 static void open_pack(struct reading *r, struct str rest)
 {
     struct detect_packs *p = r->packs;
-    struct str name = next_word(&rest);
+    struct str name = pack_next_word(&rest);
     uint64_t version = 0;
-    if (r->has_pack || !is_name(name) || detect_packs_has(p, name) || str_to_u64(rest, 1000000, &version) < 0 || p->n_packs == PACKS_MAX) {
+    if (r->has_pack || !pack_is_name(name) || detect_packs_has(p, name) || str_to_u64(rest, 1000000, &version) < 0 || p->n_packs == PACKS_MAX) {
         problem(r, "a file begins with one line: pack NAME VERSION", name);
         return;
     }
@@ -374,7 +374,7 @@ static void open_pack(struct reading *r, struct str rest)
 static void open_type(struct reading *r, struct str rest)
 {
     struct detect_packs *p = r->packs;
-    if (!is_name(rest) || pack_type(p, rest) || p->n_types == TYPES_MAX) {
+    if (!pack_is_name(rest) || pack_type(p, rest) || p->n_types == TYPES_MAX) {
         problem(r, "a type has a name of its own, of small letters, digits and dashes", rest);
         return;
     }
@@ -399,12 +399,12 @@ static void open_more(struct reading *r, struct str rest)
     }
 }
 
-static void open_rule(struct reading *r, struct str rest)
+static void pack_open_rule(struct reading *r, struct str rest)
 {
     struct detect_packs *p = r->packs;
-    struct str name = next_word(&rest);
+    struct str name = pack_next_word(&rest);
     char why[256];
-    if (!is_name(name) || p->n_rules == RULES_MAX) {
+    if (!pack_is_name(name) || p->n_rules == RULES_MAX) {
         problem(r, "a rule has a name of small letters, digits and dashes", name);
         return;
     }
@@ -433,7 +433,7 @@ size_t detect_pack_needs(struct str text, struct str *names, size_t max)
     struct str line, one;
     size_t n = 0;
     while (str_split(&text, '\n', &line)) {
-        struct str key = next_word(&line);
+        struct str key = pack_next_word(&line);
         while (str_eq(key, STR("needs")) && n < max && str_split(&line, ',', &one)) {
             names[n++] = str_trim(one);
         }
@@ -515,7 +515,7 @@ static void in_type(struct reading *r, struct str key, struct str rest)
         (void)take_score(r, &rest, &t->checked_score);
     } else if (str_eq(key, STR("context"))) {
         if (take_score(r, &rest, &t->context_score)) {
-            add_words(r, rest, &r->words);
+            pack_add_words(r, rest, &r->words);
         }
     } else if (str_eq(key, STR("window"))) {
         set_window(r, rest);
@@ -528,9 +528,9 @@ static void in_type(struct reading *r, struct str key, struct str rest)
     }
 }
 
-static void statement(struct reading *r, struct str line)
+static void pack_statement(struct reading *r, struct str line)
 {
-    struct str rest = line, key = next_word(&rest);
+    struct str rest = line, key = pack_next_word(&rest);
     bool more = str_eq(key, STR("more")), opens = more || str_eq(key, STR("type")) || str_eq(key, STR("rule"));
     if (str_eq(key, STR("pack"))) {
         open_pack(r, rest);
@@ -543,7 +543,7 @@ static void statement(struct reading *r, struct str line)
         } else if (str_eq(key, STR("type"))) {
             open_type(r, rest);
         } else {
-            open_rule(r, rest);
+            pack_open_rule(r, rest);
         }
     } else if (str_eq(key, STR("needs"))) {
         check_needs(r, rest);
@@ -573,7 +573,7 @@ int detect_packs_add(struct detect_packs *p, struct str text, const char *file, 
         }
         line = str_trim(line);
         if (line.n > 0 && line.p[0] != '#') {
-            statement(&r, line);
+            pack_statement(&r, line);
         }
     }
     close_block(&r);

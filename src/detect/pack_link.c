@@ -19,7 +19,7 @@
 
 #include <stdio.h>
 
-static bool fail(char *problem, size_t size, const char *what, struct str name)
+static bool pack_link_fail(char *problem, size_t size, const char *what, struct str name)
 {
     snprintf(problem, size, "%s \"" STR_FMT "\"", what, STR_ARG(name));
     return false;
@@ -99,18 +99,18 @@ bool pack_read_link(struct detect_packs *p, struct detect_type *t, struct str re
     struct str one = STR(""), left = STR("");
     uint64_t score = 0;
     if (link->n_rules == LINK_RULES_MAX) {
-        return fail(problem, size, "too many links in one type before", rest);
+        return pack_link_fail(problem, size, "too many links in one type before", rest);
     }
     if (!str_split(&rest, '~', &left) || !str_split(&left, ' ', &one) || str_to_u64(one, 100, &score) < 0) {
-        return fail(problem, size, "a link is SCORE WHO ~ TYPE, TYPE, not", one);
+        return pack_link_fail(problem, size, "a link is SCORE WHO ~ TYPE, TYPE, not", one);
     }
     if (!read_who(p, str_trim(left), r)) {
-        return fail(problem, size, "there is no type or list", str_trim(left));
+        return pack_link_fail(problem, size, "there is no type or list", str_trim(left));
     }
     while (str_split(&rest, ',', &one)) {
         const struct detect_type *about = pack_type(p, str_trim(one));
         if (!about || about == t) {
-            return fail(problem, size, "there is no type", str_trim(one));
+            return pack_link_fail(problem, size, "there is no type", str_trim(one));
         }
         r->about[about->index] = true;
     }
@@ -141,7 +141,7 @@ bool pack_read_add(struct detect_packs *p, struct detect_type *t, struct str res
     struct str number;
     uint64_t score = 0;
     if (!str_split(&rest, ' ', &number)) {
-        return fail(problem, size, "a score and a list are wanted, not", rest);
+        return pack_link_fail(problem, size, "a score and a list are wanted, not", rest);
     }
     bool less = number.n > 0 && number.p[0] == '-';
     struct link_add add = {.where = ADD_SENTENCE};
@@ -158,7 +158,7 @@ bool pack_read_add(struct detect_packs *p, struct detect_type *t, struct str res
         return true;
     }
     if (link->n_adds == LINK_RULES_MAX || str_to_u64(str_slice(number, less, number.n), 100, &score) < 0 || list < 0) {
-        return fail(problem, size, "a score from -100 to 100 and a list are wanted, not", number);
+        return pack_link_fail(problem, size, "a score from -100 to 100 and a list are wanted, not", number);
     }
     add.list = (unsigned)list;
     add.score = less ? -(int)score : (int)score;

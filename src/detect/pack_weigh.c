@@ -21,7 +21,7 @@
 
 #include <stdio.h>
 
-static bool read_kind(struct str name, enum weigh_kind *ret)
+static bool pack_weigh_read_kind(struct str name, enum weigh_kind *ret)
 {
     for (unsigned i = 0; i < WEIGH_KINDS; i++) {
         if (str_eq(name, str_c(weigh_kind_name((enum weigh_kind)i)))) {
@@ -55,7 +55,7 @@ static int who_of(struct str name)
 }
 
 /* The number of what is weighed; -1: there is none of that name. */
-static int number_of(const struct detect_packs *p, enum weigh_kind kind, struct str item)
+static int pack_weigh_number_of(const struct detect_packs *p, enum weigh_kind kind, struct str item)
 {
     uint64_t score = 0;
     if (kind == WEIGH_LIST) {
@@ -100,7 +100,7 @@ bool pack_read_weigh(const struct detect_packs *p, struct detect_type *t, struct
     enum weigh_kind kind = WEIGH_ALWAYS;
     int hundredths = 0;
     bool right = str_split(&rest, ' ', &number) && read_hundredths(number, &hundredths) && str_split(&rest, ' ', &name);
-    if (!right || !read_kind(name, &kind)) {
+    if (!right || !pack_weigh_read_kind(name, &kind)) {
         snprintf(problem, size, "a weight is NUMBER and what it is of (always, name, score, length, who, list, type, meets, word, pair), not");
         return false;
     }
@@ -110,7 +110,7 @@ bool pack_read_weigh(const struct detect_packs *p, struct detect_type *t, struct
     }
     while (str_split(&rest, ',', &item)) {
         item = str_trim(item);
-        int at = number_of(p, kind, item);
+        int at = pack_weigh_number_of(p, kind, item);
         if (at < 0 || weights_add(t->weights, kind, (unsigned)at, item, hundredths) < 0) {
             snprintf(problem, size, "nothing of this kind can weigh: \"" STR_FMT "\"", STR_ARG(item));
             return false;

@@ -56,7 +56,7 @@ static bool any_of(struct str line, const char *const *words, size_t n, fits_fn 
     return false;
 }
 
-static struct str line_at(struct str text, size_t at, size_t *ret_next)
+static struct str quote_line_at(struct str text, size_t at, size_t *ret_next)
 {
     size_t end = str_find(text, '\n', at);
     *ret_next = end < text.n ? end + 1 : text.n;
@@ -71,7 +71,7 @@ static struct str full_line_at(struct str text, size_t at, size_t *ret_next)
     struct str line = STR("");
     *ret_next = at;
     while (line.n == 0 && *ret_next < text.n) {
-        line = line_at(text, *ret_next, ret_next);
+        line = quote_line_at(text, *ret_next, ret_next);
     }
     return line;
 }
@@ -89,7 +89,7 @@ static struct str field_name(struct str line, struct str *ret_value)
 }
 
 /* Any field: people begin few sentences so. */
-static bool is_field(struct str line)
+static bool quote_is_field(struct str line)
 {
     struct str value, name = field_name(line, &value);
     return name.n > 1 && name.n < 20 && name.p[0] != '>';
@@ -101,7 +101,7 @@ struct head {
     bool has_address, is_dated, is_sent; /* "Sent:", which is a program's word */
 };
 
-static bool has_address(struct str value)
+static bool quote_has_address(struct str value)
 {
     size_t at = str_find(value, '@', 0);
     return at > 0 && at + 1 < value.n && !strchr(" \t<", value.p[at - 1]) && !strchr(" \t>", value.p[at + 1]);
@@ -122,7 +122,7 @@ static enum field look_at_field(struct str line, struct head *h)
     h->from |= from;
     h->date |= date;
     h->subject |= subject;
-    h->has_address |= from && has_address(value);
+    h->has_address |= from && quote_has_address(value);
     h->is_dated |= m.date && m.time;
     h->is_sent |= sent;
     return from || date || subject ? FIELD_OF_HEAD : FIELD_OTHER;
@@ -130,7 +130,7 @@ static enum field look_at_field(struct str line, struct head *h)
 
 /* All of it stands there, and says when the mail was sent, and from whom. Exchange leaves addresses of its own house out: "Sent" is
  * there instead. */
-static bool is_head(const struct head *h, bool below_strokes)
+static bool quote_is_head(const struct head *h, bool below_strokes)
 {
     return h->from && h->is_dated && (h->has_address || h->is_sent) && (h->subject || below_strokes);
 }
@@ -144,24 +144,24 @@ static bool is_header_block(struct look *l, size_t at, bool below_strokes)
     if (l->n_heads == HEADS_MAX) {
         return false;
     }
-    struct str first = below_strokes ? full_line_at(text, at, &at) : line_at(text, at, &at);
+    struct str first = below_strokes ? full_line_at(text, at, &at) : quote_line_at(text, at, &at);
     if (look_at_field(first, &h) != FIELD_OF_HEAD || (!h.from && !h.date)) {
         return false;
     }
     l->n_heads++;
-    for (int i = 0; i < RECIPIENT_LINES && at < text.n && !is_head(&h, false); i++) {
-        struct str line = line_at(text, at, &at);
+    for (int i = 0; i < RECIPIENT_LINES && at < text.n && !quote_is_head(&h, false); i++) {
+        struct str line = quote_line_at(text, at, &at);
         if (line.n == 0 && i < HEADER_LINES) {
             continue;
         }
         enum field field = line.n > 0 ? look_at_field(line, &h) : FIELD_NONE;
-        bool address = line.n > 0 && line.p[0] == '<' && has_address(line); /* of a name that fills a line */
+        bool address = line.n > 0 && line.p[0] == '<' && quote_has_address(line); /* of a name that fills a line */
         if (field == FIELD_NONE && !(goes_on && line.n > 0) && !address) {
             break;
         }
         goes_on = (field == FIELD_OTHER || (field == FIELD_NONE && goes_on)) && strchr(",;", line.p[line.n - 1]);
     }
-    return is_head(&h, below_strokes);
+    return quote_is_head(&h, below_strokes);
 }
 
 /* A line that might be one; those that are, are few. */
@@ -207,11 +207,11 @@ static bool is_end_of_words(struct str rest)
 {
     rest = str_trim(str_slice(rest, rest.n > 0 && rest.p[0] == 's', rest.n)); /* nmh: "Forwarded Messages" */
     bool ends = rest.n == 0 || is_stroke(rest.p[0]) || rest.p[0] == ':' || rest.p[0] == '/';
-    return ends || (any_of(rest, froms, ARRAY_LEN(froms), str_starts_nocase) && has_address(rest));
+    return ends || (any_of(rest, froms, ARRAY_LEN(froms), str_starts_nocase) && quote_has_address(rest));
 }
 
 /* Does a program say one of these between strokes, and no more? "My original message" is somebody's headline. */
-static bool says(struct str words, const char *const *phrases, size_t n)
+static bool quote_says(struct str words, const char *const *phrases, size_t n)
 {
     static const char *const begins[] = {"", "Start of ", "Begin "}; /* Gnus */
     words = str_trim(words);
@@ -241,10 +241,10 @@ static enum introduction introduction_at(struct look *l, struct str line, size_t
     line = str_slice(line, unseen_at(line), line.n); /* a page's lone line with a mark: mime/html.c */
     if (has_strokes(line)) { /* -----Original Message-----, or strokes above a header section */
         struct str words = between_strokes(line);
-        if (says(words, forwards, ARRAY_LEN(forwards))) {
+        if (quote_says(words, forwards, ARRAY_LEN(forwards))) {
             return INTRO_FORWARD;
         }
-        bool original = says(words, originals, ARRAY_LEN(originals)) || says_who(line, words);
+        bool original = quote_says(words, originals, ARRAY_LEN(originals)) || says_who(line, words);
         return original ? INTRO_ORIGINAL : is_header_block(l, next, true) ? INTRO_HEADER : INTRO_NONE;
     }
     return is_attribution(l, line, ret_two_lines) ? INTRO_WROTE : is_header_block(l, at, false) ? INTRO_HEADER : INTRO_NONE;
@@ -278,7 +278,7 @@ static bool is_marked_below(struct str text, size_t at, bool has_fields)
         if (line.n == 0) {
             continue;
         }
-        if (has_fields && fields < RECIPIENT_LINES && (is_field(line) || goes_on)) {
+        if (has_fields && fields < RECIPIENT_LINES && (quote_is_field(line) || goes_on)) {
             fields++;
             goes_on = strchr(",;", line.p[line.n - 1]) && lines == 0;
             continue;
@@ -334,7 +334,7 @@ static bool is_all_strokes(struct str line)
 static void find_ends(struct look *l)
 {
     for (size_t at = 0, next; at < l->text.n; at = next) {
-        struct str line = line_at(l->text, at, &next);
+        struct str line = quote_line_at(l->text, at, &next);
         if (line.n > 0 && line.p[0] == '-' && has_strokes(line)) {
             l->last_end = any_of(between_strokes(line), forward_ends, ARRAY_LEN(forward_ends), str_has_nocase) ? at : l->last_end;
             l->last_strokes = is_all_strokes(line) ? at : l->last_strokes;
@@ -348,8 +348,8 @@ static size_t new_end(struct str text, bool is_new)
     bool in_head = false; /* in the header lines below an introduction that ends nothing: no text of their own */
     find_ends(&l);
     for (size_t at = 0, next; at < text.n; at = next) {
-        struct str line = line_at(text, at, &next);
-        in_head = in_head && (line.n == 0 || is_field(line));
+        struct str line = quote_line_at(text, at, &next);
+        in_head = in_head && (line.n == 0 || quote_is_field(line));
         if (line.n >= 3 && !in_head) {
             bool two_lines = false;
             enum introduction kind = introduction_at(&l, line, at, next, &two_lines);
@@ -394,14 +394,14 @@ static struct str full_line_above(struct str text, size_t begin, size_t *ret_beg
     size_t next, least = begin > LONGEST_LINE ? begin - LONGEST_LINE : 0;
     while (line.n == 0 && begin > least) {
         begin = line_begin(text, begin - 1);
-        line = line_at(text, begin, &next);
+        line = quote_line_at(text, begin, &next);
     }
     *ret_begin = begin;
     return line;
 }
 
 /* "Anna wrote on 3 May:" */
-static bool is_introduced(struct detect_quotations *q, size_t begin)
+static bool quote_is_introduced(struct detect_quotations *q, size_t begin)
 {
     bool two_lines;
     struct str line = full_line_above(q->text, begin, &begin), above = STR("");
@@ -411,7 +411,7 @@ static bool is_introduced(struct detect_quotations *q, size_t begin)
     q->n_asked++;
     if (begin > 0) {
         size_t next;
-        above = line_at(q->text, line_begin(q->text, begin - 1), &next);
+        above = quote_line_at(q->text, line_begin(q->text, begin - 1), &next);
     }
     return attribution_of(above, line, &two_lines) != ATTRIBUTION_NONE;
 }
@@ -421,16 +421,16 @@ static bool is_introduced(struct detect_quotations *q, size_t begin)
 static bool is_own_mark(struct detect_quotations *q, size_t begin)
 {
     size_t next;
-    struct str line = line_at(q->text, begin, &next);
+    struct str line = quote_line_at(q->text, begin, &next);
     if (is_marked(q->text, next) || (begin > 0 && is_marked(q->text, line_begin(q->text, begin - 1)))) {
         return false;
     }
     bool own = str_starts_nocase(line, STR(">From ")) || str_starts_nocase(line, STR(">="));
-    return own || (q->is_new && !is_introduced(q, begin));
+    return own || (q->is_new && !quote_is_introduced(q, begin));
 }
 
 /* Is the line quoted that this place is in? Asked once for each piece of LONGEST_LINE octets: a line may have a thousand flags. */
-static void look_at_line(struct detect_quotations *q, size_t at)
+static void quote_look_at_line(struct detect_quotations *q, size_t at)
 {
     size_t begin = line_begin(q->text, at), end = str_find(q->text, '\n', at);
     bool marked = is_marked(q->text, begin);
@@ -446,7 +446,7 @@ bool detect_is_quoted(struct detect_quotations *q, size_t at)
         return true;
     }
     if (at < q->line_from || at >= q->line_to) {
-        look_at_line(q, at);
+        quote_look_at_line(q, at);
     }
     return q->line_is_quoted;
 }

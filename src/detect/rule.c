@@ -25,7 +25,7 @@ struct reader {
 
 static struct term *read_or(struct reader *r);
 
-static bool take(struct reader *r, struct str token)
+static bool rule_take(struct reader *r, struct str token)
 {
     r->rest = str_trim(r->rest);
     if (r->rest.n < token.n || memcmp(r->rest.p, token.p, token.n) != 0) {
@@ -35,7 +35,7 @@ static bool take(struct reader *r, struct str token)
     return true;
 }
 
-static struct str take_name(struct reader *r)
+static struct str rule_take_name(struct reader *r)
 {
     size_t n = 0;
     r->rest = str_trim(r->rest);
@@ -56,7 +56,7 @@ void rule_free(struct term *t)
     }
 }
 
-static struct term *join(int kind, struct term *a, struct term *b)
+static struct term *rule_join(int kind, struct term *a, struct term *b)
 {
     struct term *t = err_calloc(1, sizeof *t);
     t->kind = kind;
@@ -65,7 +65,7 @@ static struct term *join(int kind, struct term *a, struct term *b)
     return t;
 }
 
-static struct term *fail(struct reader *r, const char *what, struct str name)
+static struct term *rule_fail(struct reader *r, const char *what, struct str name)
 {
     if (!r->problem[0]) {
         snprintf(r->problem, r->size, "%s \"" STR_FMT "\"", what, STR_ARG(name));
@@ -75,26 +75,26 @@ static struct term *fail(struct reader *r, const char *what, struct str name)
 
 static struct term *read_thing(struct reader *r)
 {
-    struct str name = take_name(r);
+    struct str name = rule_take_name(r);
     struct term t = {.kind = TERM_TYPE, .type = pack_type(r->packs, name), .least = DETECT_MEDIUM, .count = 1};
     uint64_t count = 1;
     if (!t.type) {
-        return fail(r, "there is no type", name.n ? name : r->rest);
+        return rule_fail(r, "there is no type", name.n ? name : r->rest);
     }
-    if (take(r, STR(":"))) {
-        struct str level = take_name(r);
+    if (rule_take(r, STR(":"))) {
+        struct str level = rule_take_name(r);
         if (str_eq(level, STR("low"))) {
             t.least = 1;
         } else if (str_eq(level, STR("high"))) {
             t.least = DETECT_HIGH;
         } else if (!str_eq(level, STR("medium"))) {
-            return fail(r, "a level is low, medium or high, not", level);
+            return rule_fail(r, "a level is low, medium or high, not", level);
         }
     }
-    if (take(r, STR(">="))) {
-        struct str digits = take_name(r);
+    if (rule_take(r, STR(">="))) {
+        struct str digits = rule_take_name(r);
         if (str_to_u64(digits, COUNT_MAX, &count) < 0 || count == 0) {
-            return fail(r, "not a number of findings:", digits);
+            return rule_fail(r, "not a number of findings:", digits);
         }
     }
     t.count = (unsigned)count;
@@ -105,26 +105,26 @@ static struct term *read_thing(struct reader *r)
 
 static struct term *read_unit(struct reader *r)
 {
-    if (take(r, STR("("))) {
+    if (rule_take(r, STR("("))) {
         if (++r->depth > DEPTH_MAX) {
-            return fail(r, "too many parentheses before", r->rest);
+            return rule_fail(r, "too many parentheses before", r->rest);
         }
         struct term *t = read_or(r);
         r->depth--;
-        if (t && !take(r, STR(")"))) {
+        if (t && !rule_take(r, STR(")"))) {
             rule_free(t);
-            return fail(r, "a parenthesis is not closed before", r->rest);
+            return rule_fail(r, "a parenthesis is not closed before", r->rest);
         }
         return t;
     }
     struct term *a = read_thing(r), *b = NULL;
-    if (a && take(r, STR("~"))) {
+    if (a && rule_take(r, STR("~"))) {
         b = read_thing(r);
         if (!b) {
             rule_free(a);
             return NULL;
         }
-        return join(TERM_NEAR, a, b);
+        return rule_join(TERM_NEAR, a, b);
     }
     return a;
 }
@@ -132,13 +132,13 @@ static struct term *read_unit(struct reader *r)
 static struct term *read_row(struct reader *r, int kind, struct str sign, struct term *(*part)(struct reader *))
 {
     struct term *t = part(r);
-    while (t && take(r, sign)) {
+    while (t && rule_take(r, sign)) {
         struct term *next = part(r);
         if (!next) {
             rule_free(t);
             return NULL;
         }
-        t = join(kind, t, next);
+        t = rule_join(kind, t, next);
     }
     return t;
 }
@@ -160,7 +160,7 @@ struct term *rule_parse(const struct detect_packs *p, struct str text, char *pro
     struct term *t = read_or(&r);
     if (t && str_trim(r.rest).n > 0) {
         rule_free(t);
-        return fail(&r, "not understood from", str_trim(r.rest));
+        return rule_fail(&r, "not understood from", str_trim(r.rest));
     }
     return t;
 }

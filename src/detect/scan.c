@@ -125,7 +125,7 @@ static struct str line_around(struct str text, size_t at, size_t *ret_from)
     return whole ? str_slice(text, from, end) : str_slice(text, from, from);
 }
 
-static size_t count_of(struct str line, char c)
+static size_t scan_count_of(struct str line, char c)
 {
     size_t n = 0;
     for (size_t at = str_find(line, c, 0); at < line.n; at = str_find(line, c, at + 1)) {
@@ -139,7 +139,7 @@ static char separator_of(struct str line)
 {
     static const char kinds[] = {'\t', ';', '|', ','};
     for (size_t i = 0; i < sizeof kinds; i++) {
-        if (count_of(line, kinds[i]) >= (kinds[i] == '\t' ? 1 : 2)) {
+        if (scan_count_of(line, kinds[i]) >= (kinds[i] == '\t' ? 1 : 2)) {
             return kinds[i];
         }
     }
@@ -193,7 +193,7 @@ static struct str cell(struct str line, char separator, size_t column)
 }
 
 /* The heading of the column says what the number is. */
-static bool is_headed(struct scan *s, const struct detect_type *t, size_t at)
+static bool scan_is_headed(struct scan *s, const struct detect_type *t, size_t at)
 {
     size_t from, heading_at, found, n;
     if (!find_table(s, at)) {
@@ -204,7 +204,7 @@ static bool is_headed(struct scan *s, const struct detect_type *t, size_t at)
         return false;
     }
     struct str heading = line_around(s->text, s->table.heading, &heading_at);
-    struct str one = cell(heading, s->table.separator, count_of(str_slice(s->text, from, at), s->table.separator));
+    struct str one = cell(heading, s->table.separator, scan_count_of(str_slice(s->text, from, at), s->table.separator));
     return one.n > 0 && pattern_find(t->context, one, 0, &found, &n) == 1;
 }
 
@@ -238,12 +238,12 @@ static bool is_spoken_of(struct scan *s, const struct detect_type *t, size_t at,
     if (!s->context[t->index].known) {
         find_context(s, t);
     }
-    return is_near(&s->context[t->index], t->window, at, at + n) || is_headed(s, t, at);
+    return is_near(&s->context[t->index], t->window, at, at + n) || scan_is_headed(s, t, at);
 }
 
 /* --- judging -------------------------------------------------------------------------------------------------- */
 
-static bool is_alnum(char c)
+static bool scan_is_alnum(char c)
 {
     return (c >= '0' && c <= '9') || (str_lower(c) >= 'a' && str_lower(c) <= 'z') || (unsigned char)c >= 0x80;
 }
@@ -253,24 +253,24 @@ static void mask(struct str value, bool is_word, char dst[DETECT_MASKED])
 {
     size_t total = 0, seen = 0, n = 0;
     for (size_t i = 0; i < value.n; i++) {
-        total += is_alnum(value.p[i]);
+        total += scan_is_alnum(value.p[i]);
     }
     size_t shown = total < 8 ? 2 : 4;
     for (size_t i = 0; i < value.n && n < DETECT_MASKED - 1; i++) {
         char c = value.p[i];
-        bool open = !is_alnum(c) || (is_word ? seen < 2 : seen + shown >= total);
-        seen += is_alnum(c);
+        bool open = !scan_is_alnum(c) || (is_word ? seen < 2 : seen + shown >= total);
+        seen += scan_is_alnum(c);
         dst[n++] = (unsigned char)c < 0x20 || (unsigned char)c >= 0x7f ? '.' : open ? c : '*';
     }
     dst[n] = '\0';
 }
 
 /* The value without the signs people part it with, for telling equal ones and samples. */
-static struct str bare(struct str value, char dst[128])
+static struct str scan_bare(struct str value, char dst[128])
 {
     size_t n = 0;
     for (size_t i = 0; i < value.n && n < 128; i++) {
-        if (is_alnum(value.p[i])) {
+        if (scan_is_alnum(value.p[i])) {
             dst[n++] = str_lower(value.p[i]);
         }
     }
@@ -287,7 +287,7 @@ static bool is_sample(const struct detect_type *t, struct str value)
     return false;
 }
 
-static void keep(struct scan *s, const struct detect_finding *f)
+static void scan_keep(struct scan *s, const struct detect_finding *f)
 {
     if (s->n >= DETECT_FINDINGS_MAX) {
         s->result->incomplete = true;
@@ -327,7 +327,7 @@ static bool passes(struct scan *s, const struct detect_type *t, struct candidate
 }
 
 /* The end of a number of the type just before `at`; 0: there is none. */
-static size_t end_before(const struct scan *s, const struct detect_type *t, size_t at)
+static size_t scan_end_before(const struct scan *s, const struct detect_type *t, size_t at)
 {
     enum { LOOK_AT = 64, FAR = 80 };
     size_t end = 0;
@@ -339,7 +339,7 @@ static size_t end_before(const struct scan *s, const struct detect_type *t, size
 }
 
 /* False: it is no number of the type. *ret_n: what need not be looked at again. */
-static bool judge(struct scan *s, const struct detect_type *t, struct candidate c, size_t *ret_n)
+static bool scan_judge(struct scan *s, const struct detect_type *t, struct candidate c, size_t *ret_n)
 {
     enum { SAMPLE_SCORE = 20, ROW_SCORE = 45 };
     char plain[128];
@@ -354,7 +354,7 @@ static bool judge(struct scan *s, const struct detect_type *t, struct candidate 
         c.score = c.score > t->checked_score ? c.score : t->checked_score;
     }
     if (c.groups != GROUPS_NONE) {
-        place = groups_place(s->text, end_before(s, t, c.at), c.at, c.n);
+        place = groups_place(s->text, scan_end_before(s, t, c.at), c.at, c.n);
         if (place == GROUPS_PART) {
             return false;
         }
@@ -368,7 +368,7 @@ static bool judge(struct scan *s, const struct detect_type *t, struct candidate 
     if (t->needs_context && !f.context) {
         return true;
     }
-    struct str value = str_slice(s->text, c.at, c.at + c.n), same = bare(value, plain);
+    struct str value = str_slice(s->text, c.at, c.at + c.n), same = scan_bare(value, plain);
     c.score += f.context ? t->context_score : 0;
     f.sample = is_sample(t, same);
     c.score = f.sample && c.score > SAMPLE_SCORE ? SAMPLE_SCORE : c.score;
@@ -376,7 +376,7 @@ static bool judge(struct scan *s, const struct detect_type *t, struct candidate 
     f.quoted = detect_is_quoted(&s->quotations, c.at);
     f.same = map_hash(same);
     mask(value, c.is_word, f.masked);
-    keep(s, &f);
+    scan_keep(s, &f);
     return true;
 }
 
@@ -394,7 +394,7 @@ static void try_patterns(struct scan *s, const struct detect_type *t)
             }
             if (n > 0) {
                 enum groups groups = t->patterns[i].groups; /* columns of numbers look like groups: they cost little */
-                matches += judge(s, t, (struct candidate){at, n, t->patterns[i].score, groups, false}, &n) || groups == GROUPS_NONE;
+                matches += scan_judge(s, t, (struct candidate){at, n, t->patterns[i].score, groups, false}, &n) || groups == GROUPS_NONE;
             }
             from = at + (n ? n : 1);
         }
@@ -461,7 +461,7 @@ static void try_terms(struct scan *s)
         for (const struct term_use *use = terms_find(s->packs->terms, s->text, w, &end); use && !is_over(s, JUDGED); use = use->next) {
             size_t n = end - w.at;
             if (is_meant(s->packs->lists, s->text, use, w.at, end)) {
-                (void)judge(s, use->type, (struct candidate){w.at, n, use->type->phrase_score, GROUPS_NONE, true}, &n);
+                (void)scan_judge(s, use->type, (struct candidate){w.at, n, use->type->phrase_score, GROUPS_NONE, true}, &n);
             }
         }
         w.end = end > w.end ? end : w.end;
@@ -477,7 +477,7 @@ static void keep_linked(struct scan *s, const struct detect_type *t, const struc
     f.type = t;
     f.score = (unsigned char)(score < 100 ? score : 100);
     f.checked = f.context = false;
-    keep(s, &f);
+    scan_keep(s, &f);
 }
 
 /* What the link says of each of the n findings, by place; scores: room for n. It is kept where it is sure: of records, and of all
@@ -552,7 +552,7 @@ static int by_strength(const void *a, const void *b)
     return x->n != y->n ? (x->n > y->n ? -1 : 1) : x->at < y->at ? -1 : x->at > y->at;
 }
 
-static int by_place(const void *a, const void *b)
+static int scan_by_place(const void *a, const void *b)
 {
     const struct detect_finding *x = a, *y = b;
     if (x->text != y->text) {
@@ -575,7 +575,7 @@ static bool claim(unsigned char *taken, size_t at, size_t n)
 }
 
 /* Of findings that overlap the strongest stands, of equal ones the longest. */
-static void settle(struct scan *s)
+static void scan_settle(struct scan *s)
 {
     struct detect_result *r = s->result;
     if (s->n == 0) {
@@ -594,7 +594,7 @@ static void settle(struct scan *s)
             r->findings[r->n++] = s->found[i];
         }
     }
-    qsort(r->findings + first, r->n - first, sizeof *r->findings, by_place);
+    qsort(r->findings + first, r->n - first, sizeof *r->findings, scan_by_place);
 }
 
 /* What links say stands beside the findings it is about. */
@@ -625,7 +625,7 @@ static void scan_text(struct scan *s, bool is_new)
     }
     try_terms(s);
     size_t first = s->result->n;
-    settle(s);
+    scan_settle(s);
     add_links(s, first);
     for (size_t i = 0; i < s->packs->n_types; i++) {
         free(s->context[i].at);
@@ -658,7 +658,7 @@ void detect_scan_until(const struct detect_packs *p, const struct detect_text *t
         free(s);
     }
     if (ret->n > 0) {
-        qsort(ret->findings, ret->n, sizeof *ret->findings, by_place);
+        qsort(ret->findings, ret->n, sizeof *ret->findings, scan_by_place);
     }
 }
 

@@ -36,7 +36,7 @@ bool sentences_next(struct sentences *s, struct weighed *ret)
 }
 
 /* What was found is crossed out: Wilson's disease is no Mr Wilson. */
-static struct list_facts read_facts(const struct sentences *s, struct weighed *w)
+static struct list_facts sentences_read_facts(const struct sentences *s, struct weighed *w)
 {
     char names[LISTS_SENTENCE_MAX + 2];
     must(w->text.n <= sizeof names);
@@ -52,7 +52,7 @@ static struct list_facts read_facts(const struct sentences *s, struct weighed *w
 
 void sentences_read_people(const struct sentences *s, struct weighed *w)
 {
-    w->facts = read_facts(s, w);
+    w->facts = sentences_read_facts(s, w);
     if (s->before.to > s->before.from && s->text.p[s->before.to] != '\n') { /* only in the same paragraph */
         struct str before = str_slice(s->text, s->before.from, s->before.to);
         struct list_facts f = lists_facts(s->lists, before, before, before.n);

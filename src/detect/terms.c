@@ -62,12 +62,12 @@ static unsigned whole_hash(const char *p, size_t n)
     return h ^ h >> 15;
 }
 
-static unsigned hash_of(const char *p, size_t n)
+static unsigned terms_hash_of(const char *p, size_t n)
 {
     return whole_hash(p, n) % BITS;
 }
 
-static void set(unsigned char *bits, unsigned at)
+static void terms_set(unsigned char *bits, unsigned at)
 {
     bits[at / 8] |= (unsigned char)(1u << at % 8);
 }
@@ -103,10 +103,10 @@ int terms_add(struct terms *t, struct str term, const struct detect_type *type, 
     if (r < 0) {
         return r;
     }
-    set(t->begins, hash_of(first.p, first.n));
+    terms_set(t->begins, terms_hash_of(first.p, first.n));
     for (size_t end = first.n; end < n; ) {
         end = str_find(str_from(form, n), ' ', end + 1);
-        set(t->longer, whole_hash(form, end) % LONG_BITS);
+        terms_set(t->longer, whole_hash(form, end) % LONG_BITS);
     }
     return add_use(t->forms, str_from(form, n),
                    &(struct term_use){.type = type, .kind = kind, .written = kind == TERM_EXACT ? str_dup(term) : NULL});
@@ -121,7 +121,7 @@ int terms_add_ending(struct terms *t, struct str ending, const struct detect_typ
     }
     t->endings_min = n < t->endings_min ? n : t->endings_min;
     t->endings_max = n > t->endings_max ? n : t->endings_max;
-    set(t->ends, hash_of(form + n - TERM_ENDING_MIN, TERM_ENDING_MIN));
+    terms_set(t->ends, terms_hash_of(form + n - TERM_ENDING_MIN, TERM_ENDING_MIN));
     return add_use(t->endings, str_from(form, n), &(struct term_use){.type = type, .kind = TERM_PLAIN});
 }
 
@@ -132,7 +132,7 @@ static const struct term_use *find_inflected(const struct terms *t, const char *
     enum { STEM_MIN = 5 };
     for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
         size_t k = strlen(endings[i]);
-        if (n >= STEM_MIN + k && memcmp(form + n - k, endings[i], k) == 0 && is_set(t->begins, hash_of(form, n - k))) {
+        if (n >= STEM_MIN + k && memcmp(form + n - k, endings[i], k) == 0 && is_set(t->begins, terms_hash_of(form, n - k))) {
             const struct term_use *use = map_get(t->forms, str_from(form, n - k));
             if (use) {
                 return use;
@@ -145,7 +145,7 @@ static const struct term_use *find_inflected(const struct terms *t, const char *
 /* The longest of the endings that the folded word has. */
 static const struct term_use *find_ending(const struct terms *t, const char *form, size_t n)
 {
-    if (n <= TERM_ENDING_MIN || !is_set(t->ends, hash_of(form + n - TERM_ENDING_MIN, TERM_ENDING_MIN))) {
+    if (n <= TERM_ENDING_MIN || !is_set(t->ends, terms_hash_of(form + n - TERM_ENDING_MIN, TERM_ENDING_MIN))) {
         return NULL;
     }
     for (size_t k = n - 1 < t->endings_max ? n - 1 : t->endings_max; k >= t->endings_min; k--) {
@@ -192,7 +192,7 @@ const struct term_use *terms_find(const struct terms *t, struct str text, struct
     if (n == 0) {
         return NULL;
     }
-    size_t most = is_set(t->begins, hash_of(form, n)) ? (uintptr_t)map_get(t->firsts, str_from(form, n)) : 0;
+    size_t most = is_set(t->begins, terms_hash_of(form, n)) ? (uintptr_t)map_get(t->firsts, str_from(form, n)) : 0;
     for (size_t words = most > 0 ? gather(t, text, w, most, form, lengths, ends) : 0; words > 0; words--) {
         const struct term_use *use = map_get(t->forms, str_from(form, lengths[words - 1]));
         if (use) {

@@ -14,7 +14,7 @@ enum { ROUNDS = 4, CLASS_MAX = 128, DRAWN_MAX = 4000 };
 /* --- what a vector says ------------------------------------------------------------------------------------------ */
 
 /* "A-Za-z0-9_-": its characters; 0: it is no class. */
-static size_t read_class(struct str class, char *ret)
+static size_t vectors_read_class(struct str class, char *ret)
 {
     size_t n = 0;
     for (size_t i = 0; i < class.n; i++) {
@@ -58,7 +58,7 @@ static int add_drawn(struct str inside, uint32_t *state, struct buf *out)
     if (!str_split(&inside, ' ', &number) || str_to_u64(number, DRAWN_MAX, &n) < 0) {
         return -EINVAL;
     }
-    size_t size = read_class(inside, class);
+    size_t size = vectors_read_class(inside, class);
     int r = size ? 0 : -EINVAL;
     for (; n > 0 && r == 0; n--) {
         r = buf_append(out, &class[draw(state) % size], 1);

@@ -93,7 +93,7 @@ static size_t forms_of(struct str words, unsigned count, char dst[WEIGH_ROOM])
 }
 
 /* The number of the words, made when they are new. */
-static int number_of(struct weights *w, struct str words, unsigned count)
+static int weigh_number_of(struct weights *w, struct str words, unsigned count)
 {
     char forms[WEIGH_ROOM];
     size_t n = forms_of(words, count, forms);
@@ -113,7 +113,7 @@ static int number_of(struct weights *w, struct str words, unsigned count)
 
 int weights_add_hint(struct weights *w, struct str word)
 {
-    int number = number_of(w, word, 1);
+    int number = weigh_number_of(w, word, 1);
     if (number >= 0) {
         w->hint[number] = true;
     }
@@ -142,7 +142,7 @@ int weights_add(struct weights *w, enum weigh_kind kind, unsigned number, struct
         return -EINVAL;
     }
     if (kind == WEIGH_WORD || kind == WEIGH_PAIR) {
-        int at = number_of(w, word, kind == WEIGH_PAIR ? 2 : 1);
+        int at = weigh_number_of(w, word, kind == WEIGH_PAIR ? 2 : 1);
         if (at >= 0) {
             w->word[at] = hundredths;
         }
@@ -156,12 +156,12 @@ int weights_add(struct weights *w, enum weigh_kind kind, unsigned number, struct
 }
 
 /* The word is part of somebody's name. */
-static bool is_name(const struct lists *lists, struct str word)
+static bool weigh_is_name(const struct lists *lists, struct str word)
 {
     return word_is_capital(word) && (lists_has(lists, LIST_GIVEN, word) || lists_has(lists, LIST_SURNAME, word));
 }
 
-static enum weigh_who who_is_there(const struct list_facts *f)
+static enum weigh_who weigh_who_is_there(const struct list_facts *f)
 {
     return f->name || f->given             ? WHO_IS_NAMED
            : f->lists >> LIST_YOU & 1   ? WHO_IS_YOU
@@ -176,7 +176,7 @@ static void each_fact(const struct weighed *sentence, weigh_fn fn, void *arg)
 {
     const struct list_facts *f = &sentence->facts;
     const bool facts[] = {true, f->name, f->given, f->unknown, f->doctor, sentence->named_before};
-    enum weigh_who who = who_is_there(f);
+    enum weigh_who who = weigh_who_is_there(f);
     for (unsigned i = 0; i < ARRAY_LEN(facts); i++) {
         if (facts[i]) {
             fn(arg, (enum weigh_kind)i, 0, STR(""));
@@ -212,7 +212,7 @@ static void each_word(const struct lists *lists, struct str text, weigh_fn fn, v
         }
         struct str word = str_slice(text, w.at, w.end);
         size_t n = form_of(word, form);
-        if (n == 0 || is_name(lists, word)) {
+        if (n == 0 || weigh_is_name(lists, word)) {
             continue;
         }
         fn(arg, WEIGH_WORD, 0, str_from(form, n));

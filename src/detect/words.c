@@ -29,7 +29,7 @@ static unsigned two_octets(struct str text, size_t at)
     return a >= 0xc2 && a < 0xe0 && (b & 0xc0) == 0x80 ? (a & 0x1fu) << 6 | (b & 0x3fu) : 0;
 }
 
-static bool is_plain(char c)
+static bool words_is_plain(char c)
 {
     return (c >= '0' && c <= '9') || (str_lower(c) >= 'a' && str_lower(c) <= 'z');
 }
@@ -48,7 +48,7 @@ static size_t letter_at(struct str text, size_t at)
 {
     unsigned char c = (unsigned char)text.p[at];
     if (c < 0xc0) {
-        return is_plain((char)c);
+        return words_is_plain((char)c);
     }
     if (c == 0xe2 && at + 2 < text.n && ((unsigned char)text.p[at + 1] & 0xfe) == 0x80) {
         return 0;
@@ -74,7 +74,7 @@ static size_t apostrophe_at(struct str text, size_t at)
 static inline size_t quick_letter_at(struct str text, size_t at)
 {
     unsigned char c = (unsigned char)text.p[at];
-    return c < 0x80 ? (size_t)is_plain((char)c) : letter_at(text, at);
+    return c < 0x80 ? (size_t)words_is_plain((char)c) : letter_at(text, at);
 }
 
 /* An apostrophe behind [from, end) that is part of the word: its octets. */

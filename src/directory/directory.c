@@ -35,7 +35,7 @@ static bool is_of_the_way(int code)
 
 /* A directory that cannot be asked. What is wrong with the way to it is looked at once more, as the library does not tell; the
  * library's own words stand for the rest. */
-static enum directory_result away(const struct directory_call *call, LDAP *ld, const char *what, int code)
+static enum directory_result directory_away(const struct directory_call *call, LDAP *ld, const char *what, int code)
 {
     const struct directory_config *c = call->c;
     const struct directory_place place = {c->url, c->trust_store, c->starttls};
@@ -66,7 +66,7 @@ static void close_directory(LDAP **ld)
 }
 
 /* What the library does not look at. */
-static bool fits(LDAP *ld)
+static bool directory_fits(LDAP *ld)
 {
     struct berval der = {0};
     bool ok = ldap_get_option(ld, LDAP_OPT_X_TLS_PEERCERT, &der) == LDAP_OPT_SUCCESS && der.bv_val &&
@@ -97,7 +97,7 @@ static int connect_directory(const struct directory_config *c, LDAP *ld)
         return LDAP_SUCCESS;
     }
     r = clear ? ldap_start_tls_s(ld, NULL, NULL) : LDAP_SUCCESS;
-    return r != LDAP_SUCCESS || fits(ld) ? r : LDAP_CONNECT_ERROR;
+    return r != LDAP_SUCCESS || directory_fits(ld) ? r : LDAP_CONNECT_ERROR;
 }
 
 static int open_directory(const struct directory_config *c, LDAP **ret)
@@ -145,7 +145,7 @@ static int write_filter(const char *pattern, const char *name, struct buf *out)
 }
 
 /* One address: words apart would be several to whoever reads the list, and what follows a zero would be lost. */
-static bool is_address(const struct berval *value)
+static bool directory_is_address(const struct berval *value)
 {
     bool at = false;
     for (size_t i = 0; i < value->bv_len; i++) {
@@ -158,12 +158,12 @@ static bool is_address(const struct berval *value)
     return at;
 }
 
-static int keep_addresses(LDAP *ld, LDAPMessage *entry, const char *attribute, struct buf *out)
+static int directory_keep_addresses(LDAP *ld, LDAPMessage *entry, const char *attribute, struct buf *out)
 {
     struct berval **values = ldap_get_values_len(ld, entry, attribute);
     int r = 0;
     for (int i = 0; r == 0 && values && values[i]; i++) {
-        if (is_address(values[i])) {
+        if (directory_is_address(values[i])) {
             r = buf_printf(out, "%s%.*s", buf_len(out) ? " " : "", (int)values[i]->bv_len, values[i]->bv_val);
         }
     }
@@ -191,7 +191,7 @@ static int find_person(const struct directory_config *c, LDAP *ld, const char *n
     if (r == LDAP_SUCCESS && ldap_count_entries(ld, found) == 1) {
         LDAPMessage *entry = ldap_first_entry(ld, found);
         *ret_dn = ldap_get_dn(ld, entry);
-        if (*ret_dn && keep_addresses(ld, entry, c->mail_attribute, addresses) < 0) {
+        if (*ret_dn && directory_keep_addresses(ld, entry, c->mail_attribute, addresses) < 0) {
             ldap_memfree(*ret_dn);
             *ret_dn = NULL;
         }
@@ -200,7 +200,7 @@ static int find_person(const struct directory_config *c, LDAP *ld, const char *n
     return r == LDAP_NO_SUCH_OBJECT || r == LDAP_SIZELIMIT_EXCEEDED ? LDAP_SUCCESS : r;
 }
 
-static int in_group(const struct directory_config *c, LDAP *ld, const char *dn, bool *ret)
+static int directory_in_group(const struct directory_config *c, LDAP *ld, const char *dn, bool *ret)
 {
     CLEANUP(buf_free) struct buf filter = BUF_INIT(8192);
     LDAPMessage *found = NULL;
@@ -226,19 +226,19 @@ enum directory_result directory_login(const struct directory_config *c, const ch
     }
     int r = open_directory(c, &ld);
     if (r != LDAP_SUCCESS) {
-        return away(&call, ld, "the directory cannot be reached safely", r);
+        return directory_away(&call, ld, "the directory cannot be reached safely", r);
     }
     r = *c->bind_dn ? bind_as(ld, c->bind_dn, c->bind_password) : LDAP_SUCCESS;
     r = r != LDAP_SUCCESS ? r : find_person(c, ld, name, &dn, addresses);
-    r = r != LDAP_SUCCESS || !dn ? r : in_group(c, ld, dn, &member);
+    r = r != LDAP_SUCCESS || !dn ? r : directory_in_group(c, ld, dn, &member);
     if (r != LDAP_SUCCESS) {
         ldap_memfree(dn);
-        return away(&call, ld, "the directory did not answer", r);
+        return directory_away(&call, ld, "the directory did not answer", r);
     }
     r = dn && member ? bind_as(ld, dn, password) : LDAP_INVALID_CREDENTIALS;
     ldap_memfree(dn);
     if (r == LDAP_SERVER_DOWN || r == LDAP_TIMEOUT || r == LDAP_BUSY || r == LDAP_UNAVAILABLE) {
-        return away(&call, ld, "the directory went away", r);
+        return directory_away(&call, ld, "the directory went away", r);
     }
     return r == LDAP_SUCCESS ? DIRECTORY_OK : DIRECTORY_WRONG;
 }
@@ -260,18 +260,18 @@ static int add_by_memberof(const struct directory_config *c, LDAP *ld, const cha
     }
     int r = search_all(c, ld, c->base, LDAP_SCOPE_SUBTREE, buf_str(&filter).p, wanted, &found);
     for (LDAPMessage *e = r == LDAP_SUCCESS ? ldap_first_entry(ld, found) : NULL; e; e = ldap_next_entry(ld, e)) {
-        (void)!keep_addresses(ld, e, c->mail_attribute, addresses);
+        (void)!directory_keep_addresses(ld, e, c->mail_attribute, addresses);
     }
     ldap_msgfree(found);
     return r == LDAP_NO_SUCH_OBJECT || r == LDAP_UNDEFINED_TYPE || r == LDAP_INAPPROPRIATE_MATCHING ? LDAP_SUCCESS : r;
 }
 
-static int add_person(const struct directory_config *c, LDAP *ld, const char *dn, struct buf *addresses)
+static int directory_add_person(const struct directory_config *c, LDAP *ld, const char *dn, struct buf *addresses)
 {
     LDAPMessage *found = NULL;
     int r = search(c, ld, dn, LDAP_SCOPE_BASE, "(objectClass=*)", &found);
     LDAPMessage *e = r == LDAP_SUCCESS ? ldap_first_entry(ld, found) : NULL;
-    if (e && keep_addresses(ld, e, c->mail_attribute, addresses) < 0) {
+    if (e && directory_keep_addresses(ld, e, c->mail_attribute, addresses) < 0) {
         r = LDAP_NO_MEMORY;
     }
     ldap_msgfree(found);
@@ -291,7 +291,7 @@ static int add_by_entry(const struct directory_config *c, LDAP *ld, const char *
         struct berval **values = ldap_get_values_len(ld, e, wanted[k]);
         for (int i = 0; values && values[i] && r == LDAP_SUCCESS; i++) {
             char *dn = str_dup(str_from(values[i]->bv_val, values[i]->bv_len));
-            r = add_person(c, ld, dn, addresses);
+            r = directory_add_person(c, ld, dn, addresses);
             free(dn);
         }
         ldap_value_free_len(values);
@@ -306,10 +306,10 @@ enum directory_result directory_members(const struct directory_config *c, const 
     CLEANUP(close_directory) LDAP *ld = NULL;
     int r = open_directory(c, &ld);
     if (r != LDAP_SUCCESS) {
-        return away(&call, ld, "the directory cannot be reached safely", r);
+        return directory_away(&call, ld, "the directory cannot be reached safely", r);
     }
     r = *c->bind_dn ? bind_as(ld, c->bind_dn, c->bind_password) : LDAP_SUCCESS;
     r = r != LDAP_SUCCESS ? r : add_by_entry(c, ld, group, addresses);
     r = r != LDAP_SUCCESS ? r : add_by_memberof(c, ld, group, addresses);
-    return r == LDAP_SUCCESS ? DIRECTORY_OK : away(&call, ld, "the group cannot be read", r);
+    return r == LDAP_SUCCESS ? DIRECTORY_OK : directory_away(&call, ld, "the group cannot be read", r);
 }

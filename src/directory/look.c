@@ -32,7 +32,7 @@ struct look {
     size_t size;
 };
 
-static bool ready(const struct look *l, short events)
+static bool look_ready(const struct look *l, short events)
 {
     struct pollfd wait = {.fd = l->fd, .events = events};
     int64_t left = l->end_ms - clock_mono_ms();
@@ -41,7 +41,7 @@ static bool ready(const struct look *l, short events)
 
 static bool write_all(const struct look *l, struct str octets)
 {
-    while (octets.n > 0 && ready(l, POLLOUT)) {
+    while (octets.n > 0 && look_ready(l, POLLOUT)) {
         ssize_t n = send(l->fd, octets.p, octets.n, MSG_NOSIGNAL);
         if (n < 0 && errno != EAGAIN && errno != EINTR) {
             return false;
@@ -52,9 +52,9 @@ static bool write_all(const struct look *l, struct str octets)
 }
 
 /* Octets that came; 0: closed or broken, -1: none in time. */
-static ssize_t read_some(const struct look *l, char *to, size_t size)
+static ssize_t look_read_some(const struct look *l, char *to, size_t size)
 {
-    if (!ready(l, POLLIN)) {
+    if (!look_ready(l, POLLIN)) {
         return -1;
     }
     ssize_t n = recv(l->fd, to, size, 0);
@@ -75,7 +75,7 @@ static int connect_one(struct look *l, const struct addrinfo *a)
     }
     error = errno;
     if (error == EINPROGRESS) {
-        error = !ready(l, POLLOUT) ? ETIMEDOUT : getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 ? errno : error;
+        error = !look_ready(l, POLLOUT) ? ETIMEDOUT : getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 ? errno : error;
     }
     if (error) {
         close(l->fd);
@@ -107,7 +107,7 @@ static bool connect_any(struct look *l, int port)
 }
 
 /* The result of the answer; -1: it is not whole or none. */
-static int result_of(struct str answer)
+static int look_result_of(struct str answer)
 {
     struct berval octets = {.bv_len = answer.n, .bv_val = (char *)answer.p};
     BerElement *ber = ber_init(&octets);
@@ -125,10 +125,10 @@ static bool ask_start_tls(struct look *l)
     int result = -1;
     bool is_ldap = true;
     if (write_all(l, str_from(start_tls, sizeof start_tls - 1))) {
-        while (result < 0 && is_ldap && n < sizeof answer && (got = read_some(l, answer + n, sizeof answer - n)) > 0) {
+        while (result < 0 && is_ldap && n < sizeof answer && (got = look_read_some(l, answer + n, sizeof answer - n)) > 0) {
             n += (size_t)got;
             is_ldap = answer[0] == start_tls[0];
-            result = result_of(str_from(answer, n));
+            result = look_result_of(str_from(answer, n));
         }
     }
     if (result < 0) {
@@ -142,7 +142,7 @@ static bool ask_start_tls(struct look *l)
     return result == LDAP_SUCCESS;
 }
 
-static bool shake(struct look *l, struct tls_channel *ch)
+static bool look_shake(struct look *l, struct tls_channel *ch)
 {
     CLEANUP(buf_free) struct buf plain = BUF_INIT(ROOM), cipher = BUF_INIT(ROOM);
     char octets[16 * 1024];
@@ -151,7 +151,7 @@ static bool shake(struct look *l, struct tls_channel *ch)
     while (n > 0 && tls_channel_feed(ch, came, &plain, &cipher) == 0 && write_all(l, buf_str(&cipher)) &&
            tls_channel_state(ch) == TLS_HANDSHAKING) {
         buf_reset(&cipher);
-        n = read_some(l, octets, sizeof octets);
+        n = look_read_some(l, octets, sizeof octets);
         came = str_from(octets, n > 0 ? (size_t)n : 0);
     }
     if (tls_channel_state(ch) == TLS_OPEN) {
@@ -179,7 +179,7 @@ static bool judge_tls(struct look *l, const char *trust_store)
         return false;
     }
     struct tls_channel *ch = tls_channel_client(client, &(struct tls_peer){.name = l->host, .is_service = true});
-    bool ok = ch && shake(l, ch);
+    bool ok = ch && look_shake(l, ch);
     if (ok && tls_channel_facts(ch)->check != TLS_CHECK_OK) {
         snprintf(l->why, l->size, "the server's certificate %s", tls_channel_facts(ch)->check_text);
         ok = false;

@@ -37,7 +37,7 @@ struct address_question {
     enum family family;
 };
 
-static void finish(struct host_question *q)
+static void host_finish(struct host_question *q)
 {
     q->fn(q->arg, q->host);
     free(q);
@@ -47,7 +47,7 @@ static void tlsa_failed(struct host_question *q, const char *why)
 {
     q->host->tlsa = HOST_TLSA_ERROR;
     snprintf(q->host->detail, sizeof q->host->detail, "TLSA of %s: %s", q->host->base, why ? why : "");
-    finish(q);
+    host_finish(q);
 }
 
 static void ask_tlsa(struct host_question *q, const char *base);
@@ -90,10 +90,10 @@ static void on_tlsa(void *arg, const struct dns_answer *a)
     }
     if (!found) {
         h->tlsa = HOST_TLSA_NONE;
-        finish(q);
+        host_finish(q);
     } else if (keep_records(h, a)) {
         h->tlsa = HOST_TLSA_FOUND;
-        finish(q);
+        host_finish(q);
     } else {
         tlsa_failed(q, "far more records than any server needs");
     }
@@ -105,7 +105,7 @@ static void ask_tlsa(struct host_question *q, const char *base)
     str_copy_cut(str_c(base), q->host->base, sizeof q->host->base);
     int n = snprintf(name, sizeof name, "_%u._tcp.%s", q->port, base);
     if (n < 0 || n > 253) { /* cannot exist */
-        finish(q);
+        host_finish(q);
         return;
     }
     dns_ask(q->resolver, name, DNS_TYPE_TLSA, on_tlsa, q);
@@ -120,7 +120,7 @@ static void on_cname(void *arg, const struct dns_answer *a)
     } else if (a->outcome == DNS_SECURE && a->presence == DNS_DATA) {
         ask_tlsa(q, q->host->name);
     } else {
-        finish(q);
+        host_finish(q);
     }
 }
 
@@ -139,7 +139,7 @@ static void interleave(struct host_question *q)
 }
 
 /* Both families answered. */
-static void judge(struct host_question *q)
+static void host_judge(struct host_question *q)
 {
     struct dns_host *h = q->host;
     interleave(q);
@@ -155,19 +155,19 @@ static void judge(struct host_question *q)
         h->outcome = !failed ? DNS_INSECURE
                      : q->family[V4].outcome == DNS_BOGUS || q->family[V6].outcome == DNS_BOGUS ? DNS_BOGUS : DNS_FAILED;
         h->tlsa = failed ? HOST_TLSA_ERROR : HOST_TLSA_NONE;
-        finish(q);
+        host_finish(q);
         return;
     }
     h->outcome = secure ? DNS_SECURE : DNS_INSECURE;
     if (q->port == 0) {
-        finish(q);
+        host_finish(q);
     } else if (secure) {
         q->tried_canon = is_alias;
         ask_tlsa(q, is_alias ? q->canon : h->name);
     } else if (is_alias) {
         dns_ask(q->resolver, h->name, DNS_TYPE_CNAME, on_cname, q);
     } else {
-        finish(q);
+        host_finish(q);
     }
 }
 
@@ -199,7 +199,7 @@ static void on_address(void *arg, const struct dns_answer *a)
                  a->why ? a->why : "");
     }
     if (--q->open == 0) {
-        judge(q);
+        host_judge(q);
     }
 }
 

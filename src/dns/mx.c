@@ -54,7 +54,7 @@ int mx_parse(struct str rdata, uint16_t *ret_preference, char *name, size_t size
     return 0;
 }
 
-static bool is_own(const char *host, const struct mx_own *own)
+static bool mx_is_own(const char *host, const struct mx_own *own)
 {
     return own && own->has(own->arg, host);
 }
@@ -64,7 +64,7 @@ static void drop_own_addresses(struct mx_result *r, const struct mx_own *own)
 {
     for (size_t i = 0; i < r->n_hosts; i++) {
         for (size_t k = 0; k < r->hosts[i].host.n_addresses; k++) {
-            if (is_own(r->hosts[i].host.addresses[k], own)) {
+            if (mx_is_own(r->hosts[i].host.addresses[k], own)) {
                 size_t keep = i;
                 while (keep > 0 && r->hosts[keep - 1].preference == r->hosts[i].preference) {
                     keep--;
@@ -77,7 +77,7 @@ static void drop_own_addresses(struct mx_result *r, const struct mx_own *own)
     }
 }
 
-static void finish(struct lookup *l)
+static void mx_finish(struct lookup *l)
 {
     struct mx_result *r = &l->result;
     drop_own_addresses(r, l->own);
@@ -106,7 +106,7 @@ static void on_host(void *arg, struct dns_host *h)
         snprintf(r->detail, sizeof r->detail, "%s", h->detail);
     }
     if (--l->open == 0) {
-        finish(l);
+        mx_finish(l);
     }
 }
 
@@ -135,7 +135,7 @@ void mx_order(struct mx_result *r, const struct mx_own *own)
     qsort(r->hosts, r->n_hosts, sizeof r->hosts[0], by_preference);
     uint32_t limit = UINT32_MAX;
     for (size_t i = 0; i < r->n_hosts; i++) {
-        if (is_own(r->hosts[i].host.name, own) && r->hosts[i].preference < limit) {
+        if (mx_is_own(r->hosts[i].host.name, own) && r->hosts[i].preference < limit) {
             limit = r->hosts[i].preference;
         }
     }
@@ -205,7 +205,7 @@ static void read_records(struct lookup *l, const struct dns_answer *a)
     }
 }
 
-static void on_mx(void *arg, const struct dns_answer *a)
+static void mx_on_mx(void *arg, const struct dns_answer *a)
 {
     struct lookup *l = arg;
     struct mx_result *r = &l->result;
@@ -213,7 +213,7 @@ static void on_mx(void *arg, const struct dns_answer *a)
     if (a->outcome == DNS_BOGUS || a->outcome == DNS_FAILED) {
         r->outcome = MX_FAILED;
         snprintf(r->detail, sizeof r->detail, "MX: %s", a->why ? a->why : "");
-        finish(l);
+        mx_finish(l);
         return;
     }
     r->ttl_s = a->ttl_s;
@@ -235,7 +235,7 @@ static void on_mx(void *arg, const struct dns_answer *a)
     if (r->outcome == MX_FOUND) {
         ask_hosts(l);
     } else {
-        finish(l);
+        mx_finish(l);
     }
 }
 
@@ -251,7 +251,7 @@ void mx_lookup(struct dns_resolver *r, const char *domain, uint16_t port, const 
     struct lookup *l = lookup_new(r, port, fn, arg);
     l->own = own;
     str_copy_cut(str_c(domain), l->domain, sizeof l->domain);
-    dns_ask(r, domain, DNS_TYPE_MX, on_mx, l);
+    dns_ask(r, domain, DNS_TYPE_MX, mx_on_mx, l);
 }
 
 void mx_lookup_host(struct dns_resolver *r, const char *host, uint16_t port, mx_fn fn, void *arg)

@@ -38,13 +38,13 @@ const char *dns_outcome_name(enum dns_outcome o)
     return o < DNS_OUTCOME_END ? outcome_names[o] : "unknown";
 }
 
-static void on_ready(void *arg, int events)
+static void resolver_on_ready(void *arg, int events)
 {
     struct dns_resolver *r = arg;
     ub_process(r->ub);
 }
 
-static int set_options(struct ub_ctx *ub, const struct dns_config *c)
+static int resolver_set_options(struct ub_ctx *ub, const struct dns_config *c)
 {
     /* order matters: options first, then trust anchor and forwarder, then the first query */
     int bad = ub_ctx_async(ub, 1);
@@ -67,7 +67,7 @@ int dns_resolver_new(struct loop *l, const struct dns_config *config, char *prob
                      struct dns_resolver **ret)
 {
     struct ub_ctx *ub = ub_ctx_create();
-    int bad = ub ? set_options(ub, config) : UB_NOMEM;
+    int bad = ub ? resolver_set_options(ub, config) : UB_NOMEM;
     if (bad) {
         snprintf(problem, size, "the resolver could not be set up: %s", ub_strerror(bad));
         ub_ctx_delete(ub);
@@ -87,7 +87,7 @@ int dns_resolver_new(struct loop *l, const struct dns_config *config, char *prob
     r->ub = ub;
     r->loop = l;
     r->timeout_ms = config->timeout_ms;
-    r->watch = watch_new(l, ub_fd(ub), on_ready, r);
+    r->watch = watch_new(l, ub_fd(ub), resolver_on_ready, r);
     watch_set(r->watch, WATCH_READ);
     *ret = r;
     return 0;
@@ -102,7 +102,7 @@ void dns_resolver_free(struct dns_resolver *r)
     }
 }
 
-static void answer(struct question *q, const struct dns_answer *a)
+static void resolver_answer(struct question *q, const struct dns_answer *a)
 {
     q->answered = true;
     timer_free(q->timer);
@@ -114,10 +114,10 @@ static void on_timeout(void *arg)
 {
     struct question *q = arg;
     if (ub_cancel(q->resolver->ub, q->id) == 0) {
-        answer(q, &(struct dns_answer){.outcome = DNS_FAILED, .canon = "", .why = "no answer in time"});
+        resolver_answer(q, &(struct dns_answer){.outcome = DNS_FAILED, .canon = "", .why = "no answer in time"});
         free(q);
     } else {
-        answer(q, &(struct dns_answer){.outcome = DNS_FAILED, .canon = "", .why = "no answer in time"});
+        resolver_answer(q, &(struct dns_answer){.outcome = DNS_FAILED, .canon = "", .why = "no answer in time"});
     }
 }
 
@@ -135,7 +135,7 @@ static enum dns_outcome outcome_of(int err, const struct ub_result *u)
     return u->secure ? DNS_SECURE : DNS_INSECURE;
 }
 
-static void on_answer(void *arg, int err, struct ub_result *u)
+static void resolver_on_answer(void *arg, int err, struct ub_result *u)
 {
     struct question *q = arg;
     struct str records[RECORDS_MAX];
@@ -161,7 +161,7 @@ static void on_answer(void *arg, int err, struct ub_result *u)
         }
     }
     if (!q->answered) {
-        answer(q, &a);
+        resolver_answer(q, &a);
     }
     ub_resolve_free(u);
     free(q);
@@ -170,7 +170,7 @@ static void on_answer(void *arg, int err, struct ub_result *u)
 static void answer_failed(void *arg)
 {
     struct question *q = arg;
-    answer(q, &(struct dns_answer){.outcome = DNS_FAILED, .canon = "", .why = "the question could not be asked"});
+    resolver_answer(q, &(struct dns_answer){.outcome = DNS_FAILED, .canon = "", .why = "the question could not be asked"});
     free(q);
 }
 
@@ -180,7 +180,7 @@ void dns_ask(struct dns_resolver *r, const char *name, enum dns_type type, dns_f
     q->resolver = r;
     q->fn = fn;
     q->arg = arg;
-    int bad = ub_resolve_async(r->ub, name, (int)type, 1, q, on_answer, &q->id);
+    int bad = ub_resolve_async(r->ub, name, (int)type, 1, q, resolver_on_answer, &q->id);
     q->timer = timer_new(r->loop, bad ? answer_failed : on_timeout, q);
     timer_start(q->timer, bad ? 0 : r->timeout_ms);
 }

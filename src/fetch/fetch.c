@@ -52,7 +52,7 @@ static void fetch_free(struct fetch *t)
     free(t);
 }
 
-static size_t on_body(char *p, size_t size, size_t n, void *arg)
+static size_t fetch_on_body(char *p, size_t size, size_t n, void *arg)
 {
     struct fetch *t = arg;
     if (buf_append(&t->body, p, size * n) < 0) {
@@ -69,7 +69,7 @@ static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *arg)
     return CURLE_OK;
 }
 
-static enum fetch_result result_of(const struct fetch *t, CURLcode code)
+static enum fetch_result fetch_result_of(const struct fetch *t, CURLcode code)
 {
     if (t->too_big) {
         return FETCH_TOO_BIG;
@@ -97,9 +97,9 @@ static void take_type(const struct fetch *t, struct fetch_answer *a)
     }
 }
 
-static void finish(struct fetch *t, CURLcode code)
+static void fetch_finish(struct fetch *t, CURLcode code)
 {
-    struct fetch_answer a = {.result = result_of(t, code), .body = buf_str(&t->body)};
+    struct fetch_answer a = {.result = fetch_result_of(t, code), .body = buf_str(&t->body)};
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &a.status);
     take_type(t, &a);
     a.detail = t->too_big ? "the answer is too large" : t->trouble.text[0] ? t->trouble.text : t->error[0] ? t->error : curl_easy_strerror(code);
@@ -109,7 +109,7 @@ static void finish(struct fetch *t, CURLcode code)
     fetch_free(t);
 }
 
-static void collect(struct fetcher *f)
+static void fetch_collect(struct fetcher *f)
 {
     CURLMsg *m;
     int left;
@@ -118,17 +118,17 @@ static void collect(struct fetcher *f)
             struct fetch *t = NULL;
             CURLcode code = m->data.result;
             curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
-            finish(t, code);
+            fetch_finish(t, code);
         }
     }
 }
 
-static void on_timer(void *arg)
+static void fetch_on_timer(void *arg)
 {
     struct fetcher *f = arg;
     int running;
     curl_multi_socket_action(f->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    collect(f);
+    fetch_collect(f);
 }
 
 static void on_socket(void *arg, int events)
@@ -137,7 +137,7 @@ static void on_socket(void *arg, int events)
     struct fetcher *f = s->owner;
     int running, mask = (events & WATCH_READ ? CURL_CSELECT_IN : 0) | (events & WATCH_WRITE ? CURL_CSELECT_OUT : 0);
     curl_multi_socket_action(f->multi, s->fd, mask, &running);
-    collect(f);
+    fetch_collect(f);
 }
 
 /* libcurl says which sockets it waits for. */
@@ -196,7 +196,7 @@ int fetcher_new(struct loop *l, struct str ca_pem, char *problem, size_t size, s
     f->ca_n = ca_pem.n;
     f->multi = curl_multi_init();
     must(f->multi);
-    f->timer = timer_new(l, on_timer, f);
+    f->timer = timer_new(l, fetch_on_timer, f);
     curl_multi_setopt(f->multi, CURLMOPT_SOCKETFUNCTION, on_want);
     curl_multi_setopt(f->multi, CURLMOPT_SOCKETDATA, f);
     curl_multi_setopt(f->multi, CURLMOPT_TIMERFUNCTION, on_want_timer);
@@ -231,7 +231,7 @@ static void on_refused(void *arg)
     fetch_free(t);
 }
 
-static void set_options(struct fetch *t, const struct fetch_request *r)
+static void fetch_set_options(struct fetch *t, const struct fetch_request *r)
 {
     struct curl_blob ca = {.data = t->f->ca, .len = t->f->ca_n, .flags = CURL_BLOB_COPY};
     char text[1400];
@@ -258,7 +258,7 @@ static void set_options(struct fetch *t, const struct fetch_request *r)
         curl_easy_setopt(t->easy, CURLOPT_SSL_CTX_DATA, t);
     }
     curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)r->limit_ms);
-    curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, fetch_on_body);
     curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->error);
     curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
@@ -287,7 +287,7 @@ void fetch_start(struct fetcher *f, const struct fetch_request *r, fetch_fn fn, 
         timer_start(t->refused, 0);
         return;
     }
-    set_options(t, r);
+    fetch_set_options(t, r);
     f->running++;
     curl_multi_add_handle(f->multi, t->easy);
 }

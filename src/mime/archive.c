@@ -319,7 +319,7 @@ static void read_inner(struct opened *o, struct str name, struct str octets, enu
     free(copy);
 }
 
-static void read_part(struct opened *o, struct document *d, struct str name, enum use use)
+static void archive_read_part(struct opened *o, struct document *d, struct str name, enum use use)
 {
     struct buf octets = BUF_INIT(ENTRY_MAX);
     int code = take_entry(o, &octets);
@@ -345,7 +345,7 @@ static void read_parts(struct opened *o, struct document *d)
         d->pictures += is_picture(str_c(name));
         enum use use = use_of(d->kind, str_c(name));
         if (use != USE_NONE) {
-            read_part(o, d, str_c(name), use);
+            archive_read_part(o, d, str_c(name), use);
         }
     }
 }

@@ -69,7 +69,7 @@ int calendar_unfold(struct str octets, struct buf *out)
     return r;
 }
 
-static struct line split(struct str s)
+static struct line calendar_split(struct str s)
 {
     size_t name = 0, colon = 0;
     bool quoted = false;
@@ -87,7 +87,7 @@ static struct line split(struct str s)
 }
 
 /* ;TZID="Europe/Berlin": without its quotes; empty: it is not there. */
-static struct str parameter(struct str all, struct str name)
+static struct str calendar_parameter(struct str all, struct str name)
 {
     while (all.n > 0) {
         size_t end = 1;
@@ -119,7 +119,7 @@ static void copy_whole(struct str s, char *dst, size_t size)
 }
 
 /* TEXT (RFC 5545 3.3.11): \n, \, \; and \\. Line ends stay where there may be several lines. */
-static void put_text(struct str raw, bool lines, char *dst, size_t size)
+static void calendar_put_text(struct str raw, bool lines, char *dst, size_t size)
 {
     struct buf plain = BUF_INIT(LINE_MAX_OCTETS);
     for (size_t i = 0; i < raw.n; i++) {
@@ -139,7 +139,7 @@ static void put_text(struct str raw, bool lines, char *dst, size_t size)
 }
 
 /* A URI (RFC 5545 3.3.13): as it stands, or not at all. */
-static void put_address(struct str raw, char *dst, size_t size)
+static void calendar_put_address(struct str raw, char *dst, size_t size)
 {
     char *clean = tree_clean_name(str_trim(raw));
     str_copy_cut(clean && strlen(clean) < size ? str_c(clean) : STR(""), dst, size);
@@ -147,10 +147,10 @@ static void put_address(struct str raw, char *dst, size_t size)
 }
 
 /* ORGANIZER;CN="Ada":mailto:ada@in.test */
-static void put_person(const struct line *l, char *dst, size_t size)
+static void calendar_put_person(const struct line *l, char *dst, size_t size)
 {
     struct buf whole = BUF_INIT(2 * LINE_MAX_OCTETS);
-    struct str name = parameter(l->parameters, STR("CN")), address = l->value;
+    struct str name = calendar_parameter(l->parameters, STR("CN")), address = l->value;
     bool mail = str_starts_nocase(address, STR("mailto:"));
     address = mail ? str_slice(address, 7, address.n) : address;
     bool both = name.n > 0 && !str_eq_nocase(name, address);
@@ -200,7 +200,7 @@ static void read_moment(const struct line *l, struct moment *ret)
     ret->there = hour || v.n == 8;
     ret->whole_day = !hour;
     ret->utc = v.p[v.n - 1] == 'Z';
-    put_text(parameter(l->parameters, STR("TZID")), false, ret->zone, sizeof ret->zone);
+    calendar_put_text(calendar_parameter(l->parameters, STR("TZID")), false, ret->zone, sizeof ret->zone);
     shift(ret, 0); /* no hour 99 */
 }
 
@@ -292,7 +292,7 @@ static void read_zones(struct str text, struct zones *ret)
     ret->n = 0;
     for (size_t lines = 0; lines < LINES_MAX && text.n > 0; lines++) {
         struct str whole = str_take_line(&text);
-        struct line l = split(str_trim(str_slice(whole, 0, whole.n < LINE_MAX_OCTETS ? whole.n : LINE_MAX_OCTETS)));
+        struct line l = calendar_split(str_trim(str_slice(whole, 0, whole.n < LINE_MAX_OCTETS ? whole.n : LINE_MAX_OCTETS)));
         bool begins = str_eq_nocase(l.name, STR("BEGIN")), ends = str_eq_nocase(l.name, STR("END"));
         bool season = str_eq_nocase(l.value, STR("STANDARD")) || str_eq_nocase(l.value, STR("DAYLIGHT"));
         if (begins && str_eq_nocase(l.value, STR("VTIMEZONE"))) {
@@ -309,7 +309,7 @@ static void read_zones(struct str text, struct zones *ret)
         } else if (o) {
             read_onset(&l, o);
         } else if (z && str_eq_nocase(l.name, STR("TZID"))) {
-            put_text(l.value, false, z->id, sizeof z->id);
+            calendar_put_text(l.value, false, z->id, sizeof z->id);
         }
     }
 }
@@ -386,7 +386,7 @@ static bool read_days(struct str list, char kind, unsigned *ret_days, int *ret_n
     return kind != 'm' || *ret_days == 0 || (*ret_nth != 0 && (*ret_days & (*ret_days - 1)) == 0);
 }
 
-static void put_rule(struct str rule, char *dst, size_t size)
+static void calendar_put_rule(struct str rule, char *dst, size_t size)
 {
     static const struct str fine[] = {STR("DAILY"), STR("WEEKLY"), STR("MONTHLY"), STR("YEARLY")};
     static const struct str other[] = {STR("BYSETPOS"), STR("BYWEEKNO"), STR("BYYEARDAY"), STR("BYHOUR"), STR("BYMINUTE"), STR("BYSECOND")};
@@ -422,7 +422,7 @@ static void put_time(const struct moment *m, bool known, time_t utc, char ret[ST
 }
 
 /* For the browser: as written, and in UTC where that is known. */
-static void put_times(struct under_way *u, bool has_end)
+static void calendar_put_times(struct under_way *u, bool has_end)
 {
     char begin[STAMP_ROOM], end[STAMP_ROOM], begin_utc[STAMP_ROOM], end_utc[STAMP_ROOM], zone[80];
     time_t from, to;
@@ -461,18 +461,18 @@ static void put_when(struct under_way *u)
     (void)!strftime(end, sizeof end, u->start.whole_day ? "%Y-%m-%d" : same_day ? "%H:%M" : "%Y-%m-%d, %H:%M", b);
     has_end = has_end && timegm(b) > timegm(a);
     const char *zone = u->start.utc ? "UTC" : u->start.zone;
-    put_times(u, has_end);
+    calendar_put_times(u, has_end);
     snprintf(u->event->when, sizeof u->event->when, "%s%s%s%s%s%s", begin, has_end ? " \xe2\x80\x93 " : "",
              has_end ? end : "", *zone ? " (" : "", zone, *zone ? ")" : "");
 }
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-static void add_person(struct under_way *u, const struct line *l)
+static void calendar_add_person(struct under_way *u, const struct line *l)
 {
     struct view_event *e = u->event;
     char one[sizeof e->organizer];
-    put_person(l, one, sizeof one);
+    calendar_put_person(l, one, sizeof one);
     size_t used = strlen(e->people), need = strlen(one) + 2;
     bool invited = e->kind != EVENT_ACCEPTED && e->kind != EVENT_DECLINED;
     if (!invited || !one[0] || (u->n_people > PEOPLE_MAX)) {
@@ -486,26 +486,26 @@ static void add_person(struct under_way *u, const struct line *l)
     snprintf(e->people + used, sizeof e->people - used, "%s%s", used > 0 ? ", " : "", one);
 }
 
-static bool is_answer(const struct view_event *e)
+static bool calendar_is_answer(const struct view_event *e)
 {
     return e->kind == EVENT_ANSWER || e->kind == EVENT_ACCEPTED || e->kind == EVENT_DECLINED;
 }
 
-static void read_property(struct under_way *u, const struct line *l)
+static void calendar_read_property(struct under_way *u, const struct line *l)
 {
     struct view_event *e = u->event;
     if (str_eq_nocase(l->name, STR("SUMMARY"))) {
-        put_text(l->value, false, e->what, sizeof e->what);
+        calendar_put_text(l->value, false, e->what, sizeof e->what);
     } else if (str_eq_nocase(l->name, STR("LOCATION"))) {
-        put_text(l->value, false, e->where, sizeof e->where);
-    } else if (str_eq_nocase(l->name, STR("DESCRIPTION")) && !(is_answer(e) && e->about[0])) {
-        put_text(l->value, true, e->about, sizeof e->about);
-    } else if (str_eq_nocase(l->name, STR("COMMENT")) && is_answer(e)) { /* what its sender typed */
-        put_text(l->value, true, e->about, sizeof e->about);
+        calendar_put_text(l->value, false, e->where, sizeof e->where);
+    } else if (str_eq_nocase(l->name, STR("DESCRIPTION")) && !(calendar_is_answer(e) && e->about[0])) {
+        calendar_put_text(l->value, true, e->about, sizeof e->about);
+    } else if (str_eq_nocase(l->name, STR("COMMENT")) && calendar_is_answer(e)) { /* what its sender typed */
+        calendar_put_text(l->value, true, e->about, sizeof e->about);
     } else if (str_eq_nocase(l->name, STR("URL")) || (str_eq_nocase(l->name, STR("CONFERENCE")) && !e->url[0])) { /* RFC 7986 5.11 */
-        put_address(l->value, e->url, sizeof e->url);
+        calendar_put_address(l->value, e->url, sizeof e->url);
     } else if (str_eq_nocase(l->name, STR("ORGANIZER"))) {
-        put_person(l, e->organizer, sizeof e->organizer);
+        calendar_put_person(l, e->organizer, sizeof e->organizer);
     } else if (str_eq_nocase(l->name, STR("DTSTART"))) {
         read_moment(l, &u->start);
     } else if (str_eq_nocase(l->name, STR("DTEND"))) {
@@ -515,22 +515,22 @@ static void read_property(struct under_way *u, const struct line *l)
     }
     bool rule = str_eq_nocase(l->name, STR("RRULE"));
     if (rule && !e->repeats) {
-        put_rule(l->value, e->rule, sizeof e->rule);
+        calendar_put_rule(l->value, e->rule, sizeof e->rule);
     } else if (rule || str_eq_nocase(l->name, STR("RDATE"))) {
         e->rule[0] = '\0'; /* more than one */
     }
     e->repeats |= rule || str_eq_nocase(l->name, STR("RDATE"));
     if (str_eq_nocase(l->name, STR("ATTENDEE")) && e->kind != EVENT_ANSWER) {
-        add_person(u, l);
+        calendar_add_person(u, l);
     }
     if (str_eq_nocase(l->name, STR("STATUS")) && str_eq_nocase(str_trim(l->value), STR("CANCELLED"))) {
         e->kind = EVENT_CANCELLED;
     } else if (str_eq_nocase(l->name, STR("ATTENDEE")) && e->kind == EVENT_ANSWER) {
-        struct str said = parameter(l->parameters, STR("PARTSTAT"));
+        struct str said = calendar_parameter(l->parameters, STR("PARTSTAT"));
         e->kind = str_eq_nocase(said, STR("ACCEPTED"))   ? EVENT_ACCEPTED
                   : str_eq_nocase(said, STR("DECLINED")) ? EVENT_DECLINED
                                                          : EVENT_ANSWER;
-        put_person(l, e->organizer, sizeof e->organizer);
+        calendar_put_person(l, e->organizer, sizeof e->organizer);
     }
 }
 
@@ -552,7 +552,7 @@ size_t calendar_read(struct str text, struct view_event *ret, size_t max)
     for (size_t lines = 0; lines < LINES_MAX && text.n > 0; lines++) {
         struct str whole = str_take_line(&text);
         size_t fits = whole.n < LINE_MAX_OCTETS ? whole.n : LINE_MAX_OCTETS;
-        struct line l = split(str_trim(str_slice(whole, 0, fits)));
+        struct line l = calendar_split(str_trim(str_slice(whole, 0, fits)));
         bool begins = str_eq_nocase(l.name, STR("BEGIN")), ends = str_eq_nocase(l.name, STR("END"));
         depth += begins && depth < NEST_MAX;
         if (begins && !u.event && str_eq_nocase(l.value, STR("VEVENT")) && n < max) {
@@ -563,7 +563,7 @@ size_t calendar_read(struct str text, struct view_event *ret, size_t max)
             put_when(&u);
             u.event = NULL;
         } else if (u.event && depth == inside && !begins && !ends) {
-            read_property(&u, &l);
+            calendar_read_property(&u, &l);
         } else if (!u.event && str_eq_nocase(l.name, STR("METHOD"))) {
             kind = kind_of_method(str_trim(l.value));
         }
@@ -577,7 +577,7 @@ size_t calendar_read(struct str text, struct view_event *ret, size_t max)
 }
 
 /* TEXT without its escapes, each line behind the mark. */
-static void add_words(struct str raw, struct str mark, struct buf *out)
+static void calendar_add_words(struct str raw, struct str mark, struct buf *out)
 {
     (void)!buf_add(out, mark);
     for (size_t i = 0; i < raw.n; i++) {
@@ -605,14 +605,14 @@ void calendar_words(struct str text, struct buf *out)
     static const struct str names[] = {STR("SUMMARY"), STR("DESCRIPTION"), STR("COMMENT"), STR("LOCATION"), STR("CONTACT")};
     bool answers = false;
     while (text.n > 0) {
-        struct line l = split(str_trim(str_take_line(&text)));
+        struct line l = calendar_split(str_trim(str_take_line(&text)));
         struct str value = str_trim(l.value);
         bool is_repeated = answers && str_eq_nocase(l.name, STR("DESCRIPTION"));
         answers |= is_method_of_answer(&l);
         for (size_t i = 0; i < ARRAY_LEN(names); i++) {
             if (str_eq_nocase(l.name, names[i]) && value.n > 0) {
                 (void)!buf_add(out, is_repeated ? STR(">\n") : STR("")); /* a lone marked line is its writer's (detect/quote.c) */
-                add_words(value, is_repeated ? STR("> ") : STR(""), out);
+                calendar_add_words(value, is_repeated ? STR("> ") : STR(""), out);
             }
         }
     }
@@ -622,18 +622,18 @@ void calendar_html(struct str text, struct buf *out)
 {
     bool answers = false;
     while (text.n > 0 && !answers) {
-        struct line l = split(str_trim(str_take_line(&text)));
+        struct line l = calendar_split(str_trim(str_take_line(&text)));
         struct str value = str_trim(l.value);
         answers = is_method_of_answer(&l);
-        bool is_html = str_eq_nocase(parameter(l.parameters, STR("FMTTYPE")), STR("text/html"));
+        bool is_html = str_eq_nocase(calendar_parameter(l.parameters, STR("FMTTYPE")), STR("text/html"));
         if (is_html && (str_eq_nocase(l.name, STR("X-ALT-DESC")) || str_eq_nocase(l.name, STR("STYLED-DESCRIPTION")))) {
-            add_words(value, STR(""), out);
+            calendar_add_words(value, STR(""), out);
         }
     }
 }
 
 /* In small letters hardly ever: then it may be a word of a text, as "Note:". */
-static bool is_name(struct str s)
+static bool calendar_is_name(struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         if (!((s.p[i] >= 'A' && s.p[i] <= 'Z') || (s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '-' || s.p[i] == '.')) {
@@ -649,11 +649,11 @@ bool calendar_is_sound(struct str text)
     bool has_event = false, sound = kind_begins(text, STR("VCALENDAR"));
     for (text = kind_text_begin(text); text.n > 0 && sound;) {
         struct str whole = str_trim(str_take_line(&text));
-        struct line l = split(whole);
+        struct line l = calendar_split(whole);
         bool begins = str_eq_nocase(l.name, STR("BEGIN")), ends = str_eq_nocase(l.name, STR("END"));
         has_event |= begins && str_eq_nocase(str_trim(l.value), STR("VEVENT"));
         depth += begins;
-        sound = whole.n == 0 || (depth > 0 && is_name(l.name) && l.name.n + l.parameters.n < whole.n);
+        sound = whole.n == 0 || (depth > 0 && calendar_is_name(l.name) && l.name.n + l.parameters.n < whole.n);
         depth -= ends && depth > 0;
     }
     return sound && has_event;

@@ -23,7 +23,7 @@ void charset_init(void)
     charset_tables_open();
 }
 
-static bool starts(struct str octets, const char *mark, size_t n)
+static bool charset_starts(struct str octets, const char *mark, size_t n)
 {
     return octets.n >= n && memcmp(octets.p, mark, n) == 0;
 }
@@ -37,7 +37,7 @@ static const struct charset *by_mark(struct str *octets)
         const char *set;
     } marks[] = {{"\xef\xbb\xbf", 3, "utf-8"}, {"\xfe\xff", 2, "utf-16be"}, {"\xff\xfe", 2, "utf-16le"}};
     for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
-        if (starts(*octets, marks[i].octets, marks[i].n)) {
+        if (charset_starts(*octets, marks[i].octets, marks[i].n)) {
             *octets = str_slice(*octets, marks[i].n, octets->n);
             return charset_find(str_c(marks[i].set));
         }
@@ -75,7 +75,7 @@ static struct charset_result decode_joined(const struct charset *set, struct str
 }
 
 /* By what is said and seen; a mark is taken off the octets. */
-static struct choice choose(struct str *octets, const char *charset)
+static struct choice charset_choose(struct str *octets, const char *charset)
 {
     struct choice c = {.said = charset && charset[0]};
     c.labelled = c.said ? charset_find(str_c(charset)) : NULL;
@@ -112,7 +112,7 @@ static bool fits_utf8_as_well(const struct choice *c, struct str octets)
 
 bool charset_fits_as_is(struct str octets, const char *charset)
 {
-    struct choice c = choose(&octets, charset);
+    struct choice c = charset_choose(&octets, charset);
     return c.by_escapes || fits_utf8_as_well(&c, octets);
 }
 
@@ -129,7 +129,7 @@ static bool is_doubtful(const struct choice *c, struct str octets, const char *c
 
 void charset_text(struct reader *r, const char *part, struct str octets, const char *charset, struct buf *out)
 {
-    struct choice c = choose(&octets, charset);
+    struct choice c = charset_choose(&octets, charset);
     struct charset_result result =
         c.set->kind == CHARSET_ISO_2022_JP ? decode_joined(c.set, octets, out) : charset_decode(c.set, octets, out);
     if (result.errors > 0 || is_doubtful(&c, octets, charset)) {

@@ -21,7 +21,7 @@ struct text {
     bool hz_two;
 };
 
-static bool is_in(unsigned char c, unsigned from, unsigned to)
+static bool charset_decode_is_in(unsigned char c, unsigned from, unsigned to)
 {
     return c >= from && c <= to;
 }
@@ -43,14 +43,14 @@ static size_t one(uint32_t code, size_t n, uint32_t *ret)
 static size_t take_utf8(struct text *t, uint32_t *ret)
 {
     unsigned char c = t->p[0];
-    size_t more = c < 0x80 ? 0 : is_in(c, 0xc2, 0xdf) ? 1 : is_in(c, 0xe0, 0xef) ? 2 : is_in(c, 0xf0, 0xf4) ? 3 : 9;
+    size_t more = c < 0x80 ? 0 : charset_decode_is_in(c, 0xc2, 0xdf) ? 1 : charset_decode_is_in(c, 0xe0, 0xef) ? 2 : charset_decode_is_in(c, 0xf0, 0xf4) ? 3 : 9;
     if (more == 0 || more == 9) {
         return one(more == 0 ? c : ERROR, 1, ret);
     }
     uint32_t code = c & (0x3fu >> more);
     unsigned low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80, high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
     for (size_t i = 1; i <= more; i++, low = 0x80, high = 0xbf) {
-        if (i >= t->n || !is_in(t->p[i], low, high)) {
+        if (i >= t->n || !charset_decode_is_in(t->p[i], low, high)) {
             return one(ERROR, i, ret);
         }
         code = code << 6 | (t->p[i] & 0x3f);
@@ -113,7 +113,7 @@ static size_t pair(const struct text *t, uint32_t code, uint32_t *ret)
 
 static bool is_trail_gb(unsigned char c)
 {
-    return is_in(c, 0x40, 0x7e) || is_in(c, 0x80, 0xfe);
+    return charset_decode_is_in(c, 0x40, 0x7e) || charset_decode_is_in(c, 0x80, 0xfe);
 }
 
 static size_t take_gb18030(struct text *t, uint32_t *ret)
@@ -122,12 +122,12 @@ static size_t take_gb18030(struct text *t, uint32_t *ret)
     if (p[0] <= 0x80 || p[0] == 0xff) {
         return one(p[0] < 0x80 ? p[0] : p[0] == 0x80 ? 0x20ac : ERROR, 1, ret);
     }
-    if (t->n > 1 && is_in(p[1], '0', '9')) {
-        bool ends = t->n == 2 || (t->n == 3 && is_in(p[2], 0x81, 0xfe));
+    if (t->n > 1 && charset_decode_is_in(p[1], '0', '9')) {
+        bool ends = t->n == 2 || (t->n == 3 && charset_decode_is_in(p[2], 0x81, 0xfe));
         if (ends) {
             return one(ERROR, t->n, ret);
         }
-        if (!is_in(p[2], 0x81, 0xfe) || !is_in(p[3], '0', '9')) {
+        if (!charset_decode_is_in(p[2], 0x81, 0xfe) || !charset_decode_is_in(p[3], '0', '9')) {
             return one(ERROR, 1, ret);
         }
         uint32_t code = charset_four(t->set, p);
@@ -139,33 +139,33 @@ static size_t take_gb18030(struct text *t, uint32_t *ret)
 static size_t take_big5(struct text *t, uint32_t *ret)
 {
     const unsigned char *p = t->p;
-    if (!is_in(p[0], 0x81, 0xfe)) {
+    if (!charset_decode_is_in(p[0], 0x81, 0xfe)) {
         return one(p[0] < 0x80 ? p[0] : ERROR, 1, ret);
     }
-    bool fits = t->n > 1 && (is_in(p[1], 0x40, 0x7e) || is_in(p[1], 0xa1, 0xfe));
+    bool fits = t->n > 1 && (charset_decode_is_in(p[1], 0x40, 0x7e) || charset_decode_is_in(p[1], 0xa1, 0xfe));
     return pair(t, fits ? charset_pair(t->set, p[0], p[1]) : CHARSET_NONE, ret);
 }
 
 static size_t take_euc_kr(struct text *t, uint32_t *ret)
 {
     const unsigned char *p = t->p;
-    if (!is_in(p[0], 0x81, 0xfe)) {
+    if (!charset_decode_is_in(p[0], 0x81, 0xfe)) {
         return one(p[0] < 0x80 ? p[0] : ERROR, 1, ret);
     }
-    bool fits = t->n > 1 && is_in(p[1], 0x41, 0xfe);
+    bool fits = t->n > 1 && charset_decode_is_in(p[1], 0x41, 0xfe);
     return pair(t, fits ? charset_pair(t->set, p[0], p[1]) : CHARSET_NONE, ret);
 }
 
 static size_t take_shift_jis(struct text *t, uint32_t *ret)
 {
     const unsigned char *p = t->p;
-    if (is_in(p[0], 0xa1, 0xdf)) {
+    if (charset_decode_is_in(p[0], 0xa1, 0xdf)) {
         return one(0xff61u + p[0] - 0xa1, 1, ret);
     }
     if (p[0] <= 0x80 || p[0] == 0xa0 || p[0] > 0xfc) {
         return one(p[0] <= 0x80 ? p[0] : ERROR, 1, ret);
     }
-    bool fits = t->n > 1 && (is_in(p[1], 0x40, 0x7e) || is_in(p[1], 0x80, 0xfc));
+    bool fits = t->n > 1 && (charset_decode_is_in(p[1], 0x40, 0x7e) || charset_decode_is_in(p[1], 0x80, 0xfc));
     return pair(t, fits ? charset_pair(t->set, p[0], p[1]) : CHARSET_NONE, ret);
 }
 
@@ -183,27 +183,27 @@ static uint32_t jis0208(unsigned row, unsigned cell)
 static size_t take_euc_jp(struct text *t, uint32_t *ret)
 {
     const unsigned char *p = t->p;
-    if (p[0] == 0x8f && t->n > 1 && is_in(p[1], 0xa1, 0xfe)) {
-        bool fits = t->n > 2 && is_in(p[2], 0xa1, 0xfe);
+    if (p[0] == 0x8f && t->n > 1 && charset_decode_is_in(p[1], 0xa1, 0xfe)) {
+        bool fits = t->n > 2 && charset_decode_is_in(p[2], 0xa1, 0xfe);
         uint32_t code = fits ? charset_pair(t->set, p[1], p[2]) : CHARSET_NONE;
         size_t error = t->n > 2 && p[2] >= 0x80 ? 3 : 2;
         return code == CHARSET_NONE ? one(ERROR, error, ret) : one(code, 3, ret);
     }
-    if (p[0] == 0x8e && t->n > 1 && is_in(p[1], 0xa1, 0xdf)) {
+    if (p[0] == 0x8e && t->n > 1 && charset_decode_is_in(p[1], 0xa1, 0xdf)) {
         return one(0xff61u + p[1] - 0xa1, 2, ret);
     }
-    bool lead = p[0] == 0x8e || p[0] == 0x8f || is_in(p[0], 0xa1, 0xfe);
+    bool lead = p[0] == 0x8e || p[0] == 0x8f || charset_decode_is_in(p[0], 0xa1, 0xfe);
     if (!lead) {
         return one(p[0] < 0x80 ? p[0] : ERROR, 1, ret);
     }
-    bool fits = p[0] >= 0xa1 && t->n > 1 && is_in(p[1], 0xa1, 0xfe);
+    bool fits = p[0] >= 0xa1 && t->n > 1 && charset_decode_is_in(p[1], 0xa1, 0xfe);
     return pair(t, fits ? jis0208(p[0] - 0x80u, p[1] - 0x80u) : CHARSET_NONE, ret);
 }
 
 /* --- by escapes ------------------------------------------------------------------------------------------ */
 
 /* ESC ( B, ( J, ( I, $ @, $ B switch; anything else behind ESC is read as it stands. */
-static size_t take_escape(struct text *t, uint32_t *ret)
+static size_t charset_decode_take_escape(struct text *t, uint32_t *ret)
 {
     static const struct {
         char octets[3];
@@ -225,7 +225,7 @@ static size_t take_iso_2022_jp(struct text *t, uint32_t *ret)
 {
     unsigned char c = t->p[0];
     if (c == 0x1b) {
-        return take_escape(t, ret);
+        return charset_decode_take_escape(t, ret);
     }
     t->jp.switched = false;
     switch (t->jp.state) {
@@ -236,12 +236,12 @@ static size_t take_iso_2022_jp(struct text *t, uint32_t *ret)
         }
         return one(t->jp.state == JP_ROMAN && c == 0x5c ? 0xa5 : t->jp.state == JP_ROMAN && c == 0x7e ? 0x203e : c, 1, ret);
     case JP_KATAKANA:
-        return one(is_in(c, 0x21, 0x5f) ? 0xff61u + c - 0x21 : ERROR, 1, ret);
+        return one(charset_decode_is_in(c, 0x21, 0x5f) ? 0xff61u + c - 0x21 : ERROR, 1, ret);
     case JP_TWO:
         break;
     }
-    bool lead = is_in(c, 0x21, 0x7e), alone = t->n == 1 || t->p[1] == 0x1b;
-    uint32_t code = lead && !alone && is_in(t->p[1], 0x21, 0x7e) ? jis0208(c, t->p[1]) : CHARSET_NONE;
+    bool lead = charset_decode_is_in(c, 0x21, 0x7e), alone = t->n == 1 || t->p[1] == 0x1b;
+    uint32_t code = lead && !alone && charset_decode_is_in(t->p[1], 0x21, 0x7e) ? jis0208(c, t->p[1]) : CHARSET_NONE;
     return one(code == CHARSET_NONE ? ERROR : code, lead && !alone ? 2 : 1, ret);
 }
 
@@ -263,7 +263,7 @@ static size_t take_hz(struct text *t, uint32_t *ret)
         bool tilde = p[0] == '~' && next == '~';
         return one(p[0] < 0x80 ? p[0] : ERROR, tilde ? 2 : 1, ret);
     }
-    bool fits = is_in(p[0], 0x21, 0x7e) && is_in(next, 0x21, 0x7e);
+    bool fits = charset_decode_is_in(p[0], 0x21, 0x7e) && charset_decode_is_in(next, 0x21, 0x7e);
     uint32_t code = fits ? charset_pair(gbk, p[0] | 0x80, next | 0x80) : CHARSET_NONE;
     return one(code == CHARSET_NONE ? ERROR : code, fits ? 2 : 1, ret);
 }
@@ -278,7 +278,7 @@ struct sink {
 };
 
 /* As much as there is room for, in whole characters. */
-static void flush(struct sink *s)
+static void charset_decode_flush(struct sink *s)
 {
     size_t room = s->out->max - buf_len(s->out), n = s->n;
     if (n > room) {
@@ -313,24 +313,24 @@ size_t charset_put_utf8(uint32_t c, char *ret)
     return (size_t)(p - ret);
 }
 
-static void put(struct sink *s, uint32_t c)
+static void charset_decode_put(struct sink *s, uint32_t c)
 {
     if (s->n + CHARSET_UTF8_MAX > SINK) {
-        flush(s);
+        charset_decode_flush(s);
     }
     s->n += charset_put_utf8(c, s->octets + s->n);
 }
 
-static void put_code(struct sink *s, uint32_t code)
+static void charset_decode_put_code(struct sink *s, uint32_t code)
 {
     if (code == ERROR) {
         s->result->errors++;
-        put(s, 0xfffd);
+        charset_decode_put(s, 0xfffd);
     } else if (code & CHARSET_TWO) {
-        put(s, code & 0xffff);
-        put(s, (code & ~(uint32_t)CHARSET_TWO) >> 16);
+        charset_decode_put(s, code & 0xffff);
+        charset_decode_put(s, (code & ~(uint32_t)CHARSET_TWO) >> 16);
     } else if (code != NOTHING) {
-        put(s, code);
+        charset_decode_put(s, code);
     }
 }
 
@@ -348,11 +348,11 @@ static struct charset_result decode_other(const struct charset *c, struct str oc
         size_t r = iconv(library, &in, &left, &to, &room);
         int why = r == (size_t)-1 ? errno : 0;
         s.n = SINK - room;
-        flush(&s);
+        charset_decode_flush(&s);
         if (why == EINVAL || why == EILSEQ) {
             size_t skip = why == EINVAL || left < unit_n ? left : unit_n;
-            put_code(&s, ERROR);
-            flush(&s);
+            charset_decode_put_code(&s, ERROR);
+            charset_decode_flush(&s);
             in += skip;
             left -= skip;
         }
@@ -362,7 +362,7 @@ static struct charset_result decode_other(const struct charset *c, struct str oc
         size_t room = SINK;
         (void)iconv(library, NULL, NULL, &to, &room);
         s.n = SINK - room;
-        flush(&s);
+        charset_decode_flush(&s);
     } else {
         result.errors++;
     }
@@ -400,7 +400,7 @@ static size_t ascii_run(const struct text *t)
 static void copy_run(struct sink *s, struct text *t)
 {
     size_t n = ascii_run(t), room;
-    flush(s);
+    charset_decode_flush(s);
     room = s->out->max - buf_len(s->out);
     s->result->full |= n > room;
     n = n < room ? n : room;
@@ -409,7 +409,7 @@ static void copy_run(struct sink *s, struct text *t)
     t->n -= n;
 }
 
-static bool is_ascii_based(enum charset_kind kind)
+static bool charset_decode_is_ascii_based(enum charset_kind kind)
 {
     return kind != CHARSET_UTF16LE && kind != CHARSET_UTF16BE && kind != CHARSET_REPLACEMENT && kind != CHARSET_ISO_2022_JP && kind != CHARSET_HZ;
 }
@@ -422,7 +422,7 @@ struct charset_result charset_decode(const struct charset *c, struct str octets,
     struct charset_result result = {0};
     struct sink s = {.out = out, .result = &result};
     struct text t = {.set = c, .p = (const unsigned char *)octets.p, .n = octets.n};
-    bool runs = is_ascii_based(c->kind);
+    bool runs = charset_decode_is_ascii_based(c->kind);
     while (t.n > 0 && !result.full) {
         if (runs && t.n >= RUN && t.p[0] < 0x80 && t.p[RUN - 1] < 0x80) {
             copy_run(&s, &t);
@@ -432,9 +432,9 @@ struct charset_result charset_decode(const struct charset *c, struct str octets,
         size_t n = takes[c->kind](&t, &code);
         t.p += n;
         t.n -= n;
-        put_code(&s, code);
+        charset_decode_put_code(&s, code);
     }
-    flush(&s);
+    charset_decode_flush(&s);
     return result;
 }
 

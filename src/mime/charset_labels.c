@@ -154,7 +154,7 @@ const size_t charset_n_sets = ARRAY_LEN(charset_sets);
 _Static_assert(ARRAY_LEN(charset_sets) <= CHARSET_SETS_MAX, "tables for all");
 
 /* What stands around a label in mail: blanks, quotes, a comment (`us-ascii (Plain text)`), a second parameter. */
-static struct str bare(struct str label)
+static struct str charset_labels_bare(struct str label)
 {
     size_t from = 0, end;
     while (from < label.n && ((unsigned char)label.p[from] <= ' ' || strchr("'\"", label.p[from]))) {
@@ -205,7 +205,7 @@ static const struct charset *find_page(struct str label)
 
 const struct charset *charset_find(struct str label)
 {
-    label = bare(label);
+    label = charset_labels_bare(label);
     const struct charset *c = find_bare(label);
     return c ? c : find_page(label);
 }

@@ -70,7 +70,7 @@ struct census {
     size_t in_runs, leads, unassigned;
 };
 
-static bool is_letter(unsigned char c)
+static bool charset_look_is_letter(unsigned char c)
 {
     bool windows = strchr("\x8a\x8c\x8e\x9a\x9c\x9e\x9f", c) != NULL;
     return (c >= 0xc0 && c != 0xd7 && c != 0xf7) || (c >= 0x80 && windows);
@@ -89,7 +89,7 @@ static size_t take_run(struct str s, struct census *c)
     return n;
 }
 
-static void count(struct str s, struct census *c)
+static void charset_look_count(struct str s, struct census *c)
 {
     for (size_t i = 0; i < s.n; i++) {
         unsigned char o = (unsigned char)s.p[i], next = i + 1 < s.n ? (unsigned char)s.p[i + 1] : 0;
@@ -100,7 +100,7 @@ static void count(struct str s, struct census *c)
         }
         c->high += o >= 0x80;
         c->letters += str_lower((char)o) >= 'a' && str_lower((char)o) <= 'z';
-        c->high_letters += is_letter(o);
+        c->high_letters += charset_look_is_letter(o);
         c->leads += (o == 0x82 || o == 0x83) && next >= 0x40 && next != 0x7f;
         c->unassigned += o == 0x81 || o == 0x8d || o == 0x8f || o == 0x90 || o == 0x9d;
     }
@@ -109,7 +109,7 @@ static void count(struct str s, struct census *c)
 bool charset_is_western(struct str octets)
 {
     struct census c = {0};
-    count(octets, &c);
+    charset_look_count(octets, &c);
     bool of_two = c.in_runs >= RUNS_LEAST && c.in_runs > c.high / 2;
     bool shift_jis = c.leads >= LEADS_LEAST && c.leads > c.high / 3;
     bool other = c.high_letters >= LETTERS_LEAST && c.high_letters > c.letters;

@@ -9,19 +9,19 @@
 
 enum { PRESCAN = 1024 };
 
-static bool is_space(char c)
+static bool charset_meta_is_space(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r';
 }
 
-static bool is_letter(char c)
+static bool charset_meta_is_letter(char c)
 {
     return str_lower(c) >= 'a' && str_lower(c) <= 'z';
 }
 
 static size_t skip_space(struct str s, size_t at)
 {
-    while (at < s.n && is_space(s.p[at])) {
+    while (at < s.n && charset_meta_is_space(s.p[at])) {
         at++;
     }
     return at;
@@ -34,14 +34,14 @@ static size_t skip_to(struct str s, size_t at, const char *what)
 }
 
 /* One attribute from *at on; false: the tag ends there. */
-static bool attribute(struct str s, size_t *at, struct str *ret_name, struct str *ret_value)
+static bool charset_meta_attribute(struct str s, size_t *at, struct str *ret_name, struct str *ret_value)
 {
     size_t i = *at;
-    while (i < s.n && (is_space(s.p[i]) || s.p[i] == '/')) {
+    while (i < s.n && (charset_meta_is_space(s.p[i]) || s.p[i] == '/')) {
         i++;
     }
     size_t name = i;
-    while (i < s.n && s.p[i] != '>' && s.p[i] != '/' && !is_space(s.p[i]) && (s.p[i] != '=' || i == name)) {
+    while (i < s.n && s.p[i] != '>' && s.p[i] != '/' && !charset_meta_is_space(s.p[i]) && (s.p[i] != '=' || i == name)) {
         i++;
     }
     *at = i;
@@ -59,7 +59,7 @@ static bool attribute(struct str s, size_t *at, struct str *ret_name, struct str
         return true;
     }
     size_t value = i;
-    while (i < s.n && !is_space(s.p[i]) && s.p[i] != '>') {
+    while (i < s.n && !charset_meta_is_space(s.p[i]) && s.p[i] != '>') {
         i++;
     }
     *ret_value = str_slice(s, value, i);
@@ -84,7 +84,7 @@ static struct str in_content(struct str content)
             return end < content.n ? str_slice(content, i + 1, end) : STR("");
         }
         size_t end = i;
-        while (end < content.n && !is_space(content.p[end]) && content.p[end] != ';') {
+        while (end < content.n && !charset_meta_is_space(content.p[end]) && content.p[end] != ';') {
             end++;
         }
         return str_slice(content, i, end);
@@ -107,7 +107,7 @@ static const struct charset *meta(struct str s, size_t *at)
 {
     struct str name, value, charset = STR(""), content = STR("");
     bool pragma = false;
-    while (attribute(s, at, &name, &value)) {
+    while (charset_meta_attribute(s, at, &name, &value)) {
         if (str_eq_nocase(name, STR("charset")) && charset.n == 0) {
             charset = value;
         } else if (str_eq_nocase(name, STR("content")) && content.n == 0) {
@@ -143,17 +143,17 @@ const struct charset *charset_of_html(struct str octets)
         struct str tag = str_slice(s, at, s.n);
         if (str_starts_nocase(tag, STR("<!--"))) {
             at = skip_to(s, at + 2, "-->"); /* <!--> is one, too */
-        } else if (str_starts_nocase(tag, STR("<meta")) && tag.n > 5 && (is_space(tag.p[5]) || tag.p[5] == '/')) {
+        } else if (str_starts_nocase(tag, STR("<meta")) && tag.n > 5 && (charset_meta_is_space(tag.p[5]) || tag.p[5] == '/')) {
             at += 5;
             const struct charset *c = meta(s, &at);
             if (c) {
                 return c;
             }
-        } else if (tag.n > 2 && (is_letter(tag.p[1]) || (tag.p[1] == '/' && is_letter(tag.p[2])))) {
-            while (at < s.n && !is_space(s.p[at]) && s.p[at] != '>') {
+        } else if (tag.n > 2 && (charset_meta_is_letter(tag.p[1]) || (tag.p[1] == '/' && charset_meta_is_letter(tag.p[2])))) {
+            while (at < s.n && !charset_meta_is_space(s.p[at]) && s.p[at] != '>') {
                 at++;
             }
-            while (attribute(s, &at, &name, &value)) {
+            while (charset_meta_attribute(s, &at, &name, &value)) {
             }
         } else {
             at = tag.n > 1 && strchr("!/?", tag.p[1]) ? str_find(s, '>', at) : at + 1;

@@ -26,7 +26,7 @@ static const struct {
     {"x-quoted-printable", TRANSFER_QUOTED, false},
 };
 
-static bool is_letter(char c)
+static bool encoding_is_letter(char c)
 {
     char low = str_lower(c);
     return (low >= 'a' && low <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
@@ -36,10 +36,10 @@ enum transfer encoding_read(struct str said, bool *ret_is_odd)
 {
     struct str all = str_trim_lines(said);
     size_t begin = 0, end;
-    while (begin < all.n && !is_letter(all.p[begin])) {
+    while (begin < all.n && !encoding_is_letter(all.p[begin])) {
         begin++;
     }
-    for (end = begin; end < all.n && is_letter(all.p[end]); end++) {
+    for (end = begin; end < all.n && encoding_is_letter(all.p[end]); end++) {
     }
     struct str word = str_slice(all, begin, end);
     bool whole = word.n == all.n;

@@ -13,7 +13,7 @@ struct line {
     bool own_mark; /* begins with a ">" that is no quote mark: 4.4, "space-stuffed" */
 };
 
-static struct line line_at(struct str text, size_t at, bool deletes_space, size_t *ret_next)
+static struct line flowed_line_at(struct str text, size_t at, bool deletes_space, size_t *ret_next)
 {
     size_t end = str_find(text, '\n', at);
     struct str s = str_slice(text, at, end);
@@ -38,7 +38,7 @@ int flowed_join(struct str text, bool deletes_space, struct buf *out)
     size_t quotes = 0;
     int r = 0;
     for (size_t at = 0; r == 0 && at < text.n;) {
-        struct line line = line_at(text, at, deletes_space, &at);
+        struct line line = flowed_line_at(text, at, deletes_space, &at);
         bool goes_on = joins && line.quotes == quotes && !str_eq(line.text, STR("-- "));
         if (joins && !goes_on) {
             r = buf_add(out, STR("\n"));

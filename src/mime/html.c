@@ -51,7 +51,7 @@ static const char *const boxes[] = {"img", "input", "button", "textarea", "selec
 /* Small letters above or below: a digit there belongs to no number beside it. */
 static const char *const raised[] = {"sup", "sub", "rt", "rp"};
 
-static bool is_one_of(const xmlChar *name, const char *const *list, size_t n)
+static bool html_is_one_of(const xmlChar *name, const char *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (str_eq_nocase(str_c((const char *)name), str_c(list[i]))) {
@@ -61,7 +61,7 @@ static bool is_one_of(const xmlChar *name, const char *const *list, size_t n)
     return false;
 }
 
-static bool is_digit(char c)
+static bool html_is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
@@ -72,13 +72,13 @@ static void part_from_line(struct page *p, struct str text)
     struct str line = buf_str(p->out);
     char last = p->line_begun && line.n > 0 ? line.p[line.n - 1] : '\n';
     bool blank = strchr(" \t\n", last) || text.p[0] == ' ' || text.p[0] == '\t';
-    if ((p->apart && !blank) || (p->digits_apart && is_digit(last) && is_digit(text.p[0]))) {
+    if ((p->apart && !blank) || (p->digits_apart && html_is_digit(last) && html_is_digit(text.p[0]))) {
         p->full |= buf_add(p->out, STR("\t")) < 0;
     }
     p->apart = p->digits_apart = false;
 }
 
-static void put(struct page *p, struct str text)
+static void html_put(struct page *p, struct str text)
 {
     if (text.n == 0) {
         return;
@@ -107,7 +107,7 @@ static void set_apart(struct page *p)
 }
 
 /* HTML has elements for quotations. Text that was pasted has '>' before each line; of an answer, of several lines. */
-static void look_at_line(struct page *p)
+static void html_look_at_line(struct page *p)
 {
     struct str line = str_trim(str_slice(buf_str(p->out), p->line_at, buf_len(p->out)));
     bool alike = !p->line_is_quoted && line.n > 0 && line.p[0] == '>';
@@ -121,7 +121,7 @@ static void look_at_line(struct page *p)
 static void end_line(struct page *p)
 {
     if (p->line_begun) {
-        look_at_line(p);
+        html_look_at_line(p);
         p->full |= buf_add(p->out, STR("\n")) < 0;
         p->line_begun = false;
     }
@@ -138,7 +138,7 @@ static void end_kept_line(struct page *p)
     }
 }
 
-static void on_characters(void *arg, const xmlChar *text, int n)
+static void html_on_characters(void *arg, const xmlChar *text, int n)
 {
     struct page *p = arg;
     struct str rest = str_from((const char *)text, n > 0 ? (size_t)n : 0);
@@ -150,11 +150,11 @@ static void on_characters(void *arg, const xmlChar *text, int n)
         while (k < rest.n && rest.p[k] != '\n' && rest.p[k] != '\r') {
             k++;
         }
-        put(p, str_slice(rest, 0, k));
+        html_put(p, str_slice(rest, 0, k));
         if (k < rest.n && p->kept > 0) {
             end_kept_line(p);
         } else if (k < rest.n && p->line_begun) {
-            put(p, STR(" "));
+            html_put(p, STR(" "));
         }
         rest = str_slice(rest, k + 1 < rest.n ? k + 1 : rest.n, rest.n);
     }
@@ -168,7 +168,7 @@ static void begin_quotation(struct page *p, unsigned depth)
 }
 
 /* The last line of what is left of a text, taken off its end. */
-static struct str take_line(struct str *text)
+static struct str html_take_line(struct str *text)
 {
     while (text->n > 0 && strchr(" \t\n", text->p[text->n - 1])) {
         text->n--;
@@ -181,13 +181,13 @@ static struct str take_line(struct str *text)
 
 /* "On 3 May 2026, Anna <anna@a.example> wrote:" above a blockquote without a sign (HEY, lists that write Markdown). Without it people
  * set their own text apart by one. */
-static bool is_introduced(struct page *p)
+static bool html_is_introduced(struct page *p)
 {
     enum { FARTHEST = 500, ASKED_MAX = 200 /* further ones count as new text, the safe side */ };
     bool two_lines;
     struct str text = buf_str(p->out);
     text = str_slice(text, text.n > FARTHEST ? text.n - FARTHEST : 0, text.n);
-    struct str line = take_line(&text), above = take_line(&text);
+    struct str line = html_take_line(&text), above = html_take_line(&text);
     if (line.n == 0 || line.p[line.n - 1] != ':' || p->n_asked == ASKED_MAX) {
         return false;
     }
@@ -210,7 +210,7 @@ static void look_for_quotation(struct page *p, const xmlChar *name, const xmlCha
     case QUOTATION_NONE:
         break;
     case QUOTATION_IF_INTRODUCED:
-        if (p->is_answer && is_introduced(p)) {
+        if (p->is_answer && html_is_introduced(p)) {
             begin_quotation(p, p->depth);
         }
         break;
@@ -243,11 +243,11 @@ static void end_quotations(struct page *p)
     }
 }
 
-static void put_attributes(struct page *p, const xmlChar **attributes)
+static void html_put_attributes(struct page *p, const xmlChar **attributes)
 {
     static const char *const texts[] = {"alt", "title", "value", "content", "placeholder", "label"};
     for (size_t i = 0; attributes && attributes[i]; i += 2) {
-        if (attributes[i + 1] && attributes[i + 1][0] && is_one_of(attributes[i], texts, ARRAY_LEN(texts))) {
+        if (attributes[i + 1] && attributes[i + 1][0] && html_is_one_of(attributes[i], texts, ARRAY_LEN(texts))) {
             (void)!buf_printf(&p->comments, "%s\n", (const char *)attributes[i + 1]);
         }
     }
@@ -286,47 +286,47 @@ static void begin_styled(struct page *p, const xmlChar *name, const xmlChar **at
         p->styled[p->n_styled++] = p->depth;
         end_line(p);
     }
-    if (p->kept == 0 && (is_one_of(name, elements, ARRAY_LEN(elements)) || style_says(attributes, as_written, ARRAY_LEN(as_written)))) {
+    if (p->kept == 0 && (html_is_one_of(name, elements, ARRAY_LEN(elements)) || style_says(attributes, as_written, ARRAY_LEN(as_written)))) {
         p->kept = p->depth;
     }
 }
 
-static void on_start(void *arg, const xmlChar *name, const xmlChar **attributes)
+static void html_on_start(void *arg, const xmlChar *name, const xmlChar **attributes)
 {
     struct page *p = arg;
     static const char *const cells[] = {"td", "th"}, *const skipped[] = {"style"};
-    put_attributes(p, attributes);
-    p->skipped += is_one_of(name, skipped, 1);
-    if (is_one_of(name, blocks, ARRAY_LEN(blocks))) {
+    html_put_attributes(p, attributes);
+    p->skipped += html_is_one_of(name, skipped, 1);
+    if (html_is_one_of(name, blocks, ARRAY_LEN(blocks))) {
         end_line(p);
-    } else if (is_one_of(name, cells, 2) && p->line_begun) {
-        put(p, STR("\t"));
+    } else if (html_is_one_of(name, cells, 2) && p->line_begun) {
+        html_put(p, STR("\t"));
     }
-    p->apart |= is_one_of(name, boxes, ARRAY_LEN(boxes));
-    p->digits_apart |= is_one_of(name, raised, ARRAY_LEN(raised));
+    p->apart |= html_is_one_of(name, boxes, ARRAY_LEN(boxes));
+    p->digits_apart |= html_is_one_of(name, raised, ARRAY_LEN(raised));
     p->depth++;
     begin_styled(p, name, attributes);
     look_for_quotation(p, name, attributes);
 }
 
-static void on_end(void *arg, const xmlChar *name)
+static void html_on_end(void *arg, const xmlChar *name)
 {
     struct page *p = arg;
     static const char *const skipped[] = {"style"};
-    p->skipped -= p->skipped > 0 && is_one_of(name, skipped, 1);
+    p->skipped -= p->skipped > 0 && html_is_one_of(name, skipped, 1);
     bool styled = p->n_styled > 0 && p->styled[p->n_styled - 1] >= p->depth;
     p->n_styled -= styled;
-    if (styled || is_one_of(name, blocks, ARRAY_LEN(blocks))) {
+    if (styled || html_is_one_of(name, blocks, ARRAY_LEN(blocks))) {
         end_line(p);
     }
-    p->apart |= is_one_of(name, boxes, ARRAY_LEN(boxes));
-    p->digits_apart |= is_one_of(name, raised, ARRAY_LEN(raised));
+    p->apart |= html_is_one_of(name, boxes, ARRAY_LEN(boxes));
+    p->digits_apart |= html_is_one_of(name, raised, ARRAY_LEN(raised));
     end_quotations(p);
     p->kept = p->kept >= p->depth ? 0 : p->kept;
     p->depth -= p->depth > 0;
 }
 
-static void on_begin(void *arg)
+static void html_on_begin(void *arg)
 {
     struct page *p = arg;
     p->depth = p->skipped = p->kept = 0;
@@ -340,12 +340,12 @@ static void on_comment(void *arg, struct str text)
     (void)!buf_printf(&p->comments, STR_FMT "\n", STR_ARG(text));
 }
 
-static void on_text(void *arg, struct str text)
+static void html_on_text(void *arg, struct str text)
 {
-    put(arg, text);
+    html_put(arg, text);
 }
 
-static bool is_full(void *arg)
+static bool html_is_full(void *arg)
 {
     const struct page *p = arg;
     return p->full;
@@ -353,17 +353,17 @@ static bool is_full(void *arg)
 
 void read_html(struct reader *r, const struct piece *p)
 {
-    static const htmlSAXHandler events = {.characters = on_characters, .ignorableWhitespace = on_characters, .cdataBlock = on_characters,
-                                          .startElement = on_start, .endElement = on_end};
+    static const htmlSAXHandler events = {.characters = html_on_characters, .ignorableWhitespace = html_on_characters, .cdataBlock = html_on_characters,
+                                          .startElement = html_on_start, .endElement = html_on_end};
     struct page page = {.out = reader_text(r, p->place, p->part), .comments = BUF_INIT(1024 * 1024)};
-    const struct tags tags = {&events, &page, on_begin, on_comment, on_text, is_full};
+    const struct tags tags = {&events, &page, html_on_begin, on_comment, html_on_text, html_is_full};
     if (!page.out) {
         return;
     }
     page.is_answer = mime_is_answer(r->out);
     tags_read(r, p->part, p->octets, &tags);
     if (page.line_begun) {
-        look_at_line(&page);
+        html_look_at_line(&page);
     }
     if (page.n_alike == 1) {
         set_apart(&page);

@@ -10,7 +10,7 @@
 
 enum { TEXT_FILES_MAX = 100, OTHER_FILES_MAX = 500, TYPE_MAX = 100, TAG_MAX = 4096 };
 
-static void put_name(struct str name, struct inside_file *f)
+static void inside_put_name(struct str name, struct inside_file *f)
 {
     char *clean = tree_clean_name(name);
     str_copy_cut(str_c(clean), f->name, sizeof f->name);
@@ -83,7 +83,7 @@ static bool next_in_text(struct str *rest, struct inside_file *ret)
         } else {
             continue;
         }
-        put_name(str_slice(line, (is_uu ? uu.n : base64.n) + 4, line.n), ret);
+        inside_put_name(str_slice(line, (is_uu ? uu.n : base64.n) + 4, line.n), ret);
         return true;
     }
     return false;
@@ -145,7 +145,7 @@ static void put_unfolded(struct str s, char *dst, size_t size)
 }
 
 /* Names: X-FILENAME is that of Lotus and others, FILENAME of Google and Outlook, X-APPLE-FILENAME of Apple. */
-static bool read_parameters(struct str all, struct inside_file *ret)
+static bool inside_read_parameters(struct str all, struct inside_file *ret)
 {
     struct str one;
     bool is_base64 = false;
@@ -156,7 +156,7 @@ static bool read_parameters(struct str all, struct inside_file *ret)
         bool quoted = value.n > 1 && value.p[0] == '"' && value.p[value.n - 1] == '"';
         value = quoted ? str_slice(value, 1, value.n - 1) : value;
         if (str_ends_nocase(name, STR("FILENAME"))) {
-            put_name(value, ret);
+            inside_put_name(value, ret);
         } else if (str_eq_nocase(name, STR("FMTTYPE"))) {
             str_copy_cut(value, ret->type, sizeof ret->type);
         }
@@ -191,7 +191,7 @@ static bool next_in_card(struct str *rest, struct inside_file *ret)
         }
         *ret = (struct inside_file){.encoding = TRANSFER_BASE64};
         put_unfolded(str_slice(line, 0, begin > 0 ? begin - 1 : 0), head, sizeof head);
-        bool is_base64 = read_parameters(str_c(head), ret);
+        bool is_base64 = inside_read_parameters(str_c(head), ret);
         bool is_link = !is_base64 && read_link_head(value, ret, &data);
         ret->octets = str_slice(value, data, value.n);
         ret->is_escaped = is_link && memchr(ret->octets.p, '%', ret->octets.n);
@@ -230,7 +230,7 @@ static void put_download(struct str html, size_t at, size_t end, struct inside_f
             if (str_starts_nocase(s, STR("download="))) {
                 char quote = s.p[9] == '"' || s.p[9] == '\'' ? s.p[9] : '\0';
                 size_t begin = 9 + (quote != '\0');
-                put_name(str_slice(s, begin, link_end(s, begin, quote)), ret);
+                inside_put_name(str_slice(s, begin, link_end(s, begin, quote)), ret);
                 return;
             }
         }
@@ -272,7 +272,7 @@ bool inside_next(enum inside kind, struct str *rest, struct inside_file *ret)
     return kind == INSIDE_TEXT ? next_in_text(rest, ret) : kind == INSIDE_CARD ? next_in_card(rest, ret) : next_in_html(rest, ret);
 }
 
-static int unescape(struct str s, struct buf *out)
+static int inside_unescape(struct str s, struct buf *out)
 {
     int e = 0;
     for (size_t i = 0; i < s.n && e == 0; i++) {
@@ -287,14 +287,14 @@ static int unescape(struct str s, struct buf *out)
 int inside_octets(const struct inside_file *f, struct buf *out)
 {
     struct buf plain = BUF_INIT(f->octets.n + 1);
-    int e = f->is_escaped ? unescape(f->octets, &plain) : 0;
+    int e = f->is_escaped ? inside_unescape(f->octets, &plain) : 0;
     e = e < 0 ? e : transfer_read_all(f->encoding, f->is_escaped ? buf_str(&plain) : f->octets, out, NULL);
     buf_wipe(&plain);
     return e;
 }
 
 /* A picture of the page itself, of which a mail may have hundreds, is no file of its own. */
-static bool read_one(struct reader *r, const char *part, const char *number, enum inside kind, const struct inside_file *f)
+static bool inside_read_one(struct reader *r, const char *part, const char *number, enum inside kind, const struct inside_file *f)
 {
     struct buf octets = BUF_INIT(f->octets.n + 1);
     (void)!inside_octets(f, &octets);
@@ -328,6 +328,6 @@ void inside_read(struct reader *r, const char *part, enum inside kind, struct st
     struct inside_file f;
     for (unsigned n = 0; inside_next_within(r, part, kind, &text, n, &f);) {
         reader_inner_part(part, n + 1, number);
-        n += read_one(r, part, number, kind, &f);
+        n += inside_read_one(r, part, number, kind, &f);
     }
 }

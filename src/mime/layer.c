@@ -25,7 +25,7 @@ struct layer {
 /* The head of a directory, for zips that have none: libarchive wants to see 24 octets behind a file before it gives the file out. */
 static const char directory[46] = "PK\1\2";
 
-static la_ssize_t on_read(struct archive *a, void *arg, const void **ret)
+static la_ssize_t layer_on_read(struct archive *a, void *arg, const void **ret)
 {
     struct layer *l = arg;
     if (reader_is_spent(l->r, l->part)) {
@@ -85,7 +85,7 @@ static int filter_of(struct str o)
 }
 
 /* True when the library knows how to read such octets. */
-static bool prepare(struct archive *a, struct str octets, bool packed)
+static bool layer_prepare(struct archive *a, struct str octets, bool packed)
 {
     if (packed) {
         int filter = filter_of(octets);
@@ -113,12 +113,12 @@ struct layer *layer_open(struct reader *r, const char *part, struct str octets, 
     struct layer *l = err_calloc(1, sizeof *l);
     *l = (struct layer){.a = archive_read_new(), .r = r, .part = part, .octets = octets};
     must(l->a);
-    archive_read_set_read_callback(l->a, on_read);
+    archive_read_set_read_callback(l->a, layer_on_read);
     archive_read_set_skip_callback(l->a, on_skip);
     archive_read_set_seek_callback(l->a, on_seek);
     archive_read_set_callback_data(l->a, l);
     fence_raise(FENCE);
-    bool ok = prepare(l->a, octets, packed) && archive_read_open1(l->a) == ARCHIVE_OK;
+    bool ok = layer_prepare(l->a, octets, packed) && archive_read_open1(l->a) == ARCHIVE_OK;
     fence_lower();
     if (!ok) {
         layer_free(l);

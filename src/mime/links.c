@@ -45,7 +45,7 @@ static bool ends_at(struct str s)
     return ends;
 }
 
-static size_t count(struct str s, char c)
+static size_t links_count(struct str s, char c)
 {
     size_t n = 0;
     for (size_t i = 0; i < s.n; i++) {
@@ -59,7 +59,7 @@ static struct str without_marks(struct str s)
 {
     while (s.n > 0) {
         char c = s.p[s.n - 1];
-        bool closes = (c == ')' && count(s, ')') > count(s, '(')) || (c == ']' && count(s, ']') > count(s, '['));
+        bool closes = (c == ')' && links_count(s, ')') > links_count(s, '(')) || (c == ']' && links_count(s, ']') > links_count(s, '['));
         if (!closes && !strchr(".,;:!?'*_", c)) {
             break;
         }

@@ -57,7 +57,7 @@ static void add_subject(struct reader *r, const char *part, struct str value, bo
 }
 
 /* The subject is a text of its own; the other fields that people write or see are one together. */
-static void read_fields(struct reader *r, const struct tree_fields *fields, const char *part, bool top, bool attached)
+static void message_read_fields(struct reader *r, const struct tree_fields *fields, const char *part, bool top, bool attached)
 {
     struct buf others = BUF_INIT(FIELDS_TEXT_MAX);
     int e = 0;
@@ -156,7 +156,7 @@ static void check_encoding(struct reader *r, const struct part *p, bool sound)
     }
 }
 
-static void describe(struct reader *r, const struct part *part, uint64_t octets, bool attachment)
+static void message_describe(struct reader *r, const struct part *part, uint64_t octets, bool attachment)
 {
     struct mime_part p = {.octets = octets, .is_attachment = attachment};
     str_copy_cut(str_c(part->number), p.number, sizeof p.number);
@@ -178,7 +178,7 @@ static bool has_charset(const struct part *p, struct str octets)
 
 /* What people write of an event, as the page shows it: the words of the mail (RFC 5545 3.8.1). All of it, where it may be shown
  * as it stands. */
-static void read_event(struct reader *r, const struct part *part, struct str octets)
+static void message_read_event(struct reader *r, const struct part *part, struct str octets)
 {
     struct buf joined = BUF_INIT(2 * octets.n + 1024), text = BUF_INIT(r->text_left + 1), words = BUF_INIT(r->text_left + 1);
     read_unfolded(octets, &joined);
@@ -197,7 +197,7 @@ static void read_event(struct reader *r, const struct part *part, struct str oct
 }
 
 /* What it is, and not what it says it is. is_noted: as an attachment. */
-static void read_file(struct reader *r, const struct part *part, struct str octets, bool body, bool is_noted)
+static void message_read_file(struct reader *r, const struct part *part, struct str octets, bool body, bool is_noted)
 {
     struct buf text = BUF_INIT(r->text_left + 1);
     bool converted = has_charset(part, octets) || body_is_enriched(part);
@@ -211,7 +211,7 @@ static void read_file(struct reader *r, const struct part *part, struct str octe
         .place = body && !body_is_calendar(part) ? MIME_BODY : MIME_ATTACHMENT,
     };
     if (body && body_is_calendar(part)) {
-        read_event(r, part, octets);
+        message_read_event(r, part, octets);
     } else if (body && part->n_names > 0 && !is_noted) {
         reader_attachment(r, &p, kind_name(kind_of(p.octets, p.name)));
     }
@@ -224,7 +224,7 @@ static void read_file(struct reader *r, const struct part *part, struct str octe
 }
 
 /* Its other names, and what some programs show in place of a name (RFC 2183 2.3, RFC 2557 4.2, RFC 2045 8). */
-static void note_names(struct reader *r, const struct part *part, size_t first)
+static void message_note_names(struct reader *r, const struct part *part, size_t first)
 {
     char *shown[] = {names_beside(part, part->description), names_beside(part, part->location)};
     for (size_t i = first; i < part->n_names; i++) {
@@ -243,11 +243,11 @@ static void note_file(struct reader *r, const struct part *part, struct str octe
 {
     const struct piece p = {.octets = octets, .part = part->number, .name = part->n_names ? part->names[0] : "", .place = MIME_ATTACHMENT};
     reader_attachment(r, &p, type);
-    note_names(r, part, 1);
+    message_note_names(r, part, 1);
 }
 
 /* Text as it stands there, for people. Other kinds of text are read as the files that they are. */
-static bool is_plain(const struct part *p, bool body)
+static bool message_is_plain(const struct part *p, bool body)
 {
     static const char *const files[] = {"text/calendar", "text/rtf", "text/csv", "text/vcard", "text/x-vcard", "text/directory"};
     bool plain = part_is(p, "text/plain") || part_is(p, "text/html") || (body && strncmp(p->type, "text/", 5) == 0);
@@ -342,7 +342,7 @@ static void read_leaf(struct reader *r, const struct tree *tree, const struct pa
     check_encoding(r, part, sound);
     struct str o = buf_str(&octets);
     r->out->parts++;
-    describe(r, part, o.n, attachment);
+    message_describe(r, part, o.n, attachment);
     read_otherwise(r, part);
     if (body && has_fields_in_text(o)) {
         reader_problem(r, MIME_HEADER, part->number, "");
@@ -367,15 +367,15 @@ static void read_leaf(struct reader *r, const struct tree *tree, const struct pa
     if (o.n == 0 && part->n_names > 0) { /* of an empty file there is its name */
         note_file(r, part, o, "text");
     } else {
-        note_names(r, part, 1);
+        message_note_names(r, part, 1);
     }
     if (o.n > 0 && reader_open_octets(r, part->number, o.n)) {
-        bool shown = is_plain(part, body), odd = body && is_odd(part, o), as_text = shown || odd;
+        bool shown = message_is_plain(part, body), odd = body && is_odd(part, o), as_text = shown || odd;
         if (as_text) {
             read_text_leaf(r, part, o, attachment);
         }
         if (!shown || odd || memchr(o.p, '\0', o.n) || str_starts_nocase(o, STR("%PDF-")) || str_starts_nocase(o, STR("{\\rtf"))) {
-            read_file(r, part, o, body && (!shown || odd), as_text);
+            message_read_file(r, part, o, body && (!shown || odd), as_text);
         }
     }
     buf_wipe(&octets);
@@ -432,7 +432,7 @@ static void read_outside(struct reader *r, const char *text, const char *number,
 }
 
 /* Where an empty line is missing, the text begins among the fields. */
-static void read_stray(struct reader *r, const char *text, const char *number)
+static void message_read_stray(struct reader *r, const char *text, const char *number)
 {
     struct buf plain = BUF_INIT(r->text_left + 1);
     if (text) {
@@ -443,7 +443,7 @@ static void read_stray(struct reader *r, const char *text, const char *number)
     buf_wipe(&plain);
 }
 
-static void read_multipart(struct reader *r, const struct part *p)
+static void message_read_multipart(struct reader *r, const struct part *p)
 {
     read_outside(r, p->before, p->number, false);
     read_outside(r, p->behind, p->number, p->depth == 0);
@@ -475,8 +475,8 @@ static void read_pkcs7(struct reader *r, const struct part *p)
     (void)!tree_octets(p, &octets, &sound);
     struct str o = buf_str(&octets);
     r->out->parts++;
-    describe(r, p, o.n, true);
-    note_names(r, p, 0);
+    message_describe(r, p, o.n, true);
+    message_note_names(r, p, 0);
     if (sealed_octets(o) == SEAL_SMIME) {
         reader_problem(r, MIME_PASSWORD, p->number, "encrypted with S/MIME");
     } else if (body_open(r, p, &content, &place) == 0) { /* RFC 8551 3.5.2, 3.6: the text lies inside the signature, or compressed */
@@ -492,23 +492,23 @@ static void read_pkcs7(struct reader *r, const struct part *p)
     buf_wipe(&octets);
 }
 
-static void read_part(struct reader *r, const struct tree *tree, const struct part *p, bool body)
+static void message_read_part(struct reader *r, const struct tree *tree, const struct part *p, bool body)
 {
     switch (p->kind) {
     case PART_MULTIPART:
-        read_multipart(r, p);
+        message_read_multipart(r, p);
         break;
     case PART_POINTER:
         reader_problem(r, MIME_PARTIAL, p->number, "");
-        describe(r, p, p->raw.n, true);
+        message_describe(r, p, p->raw.n, true);
         r->out->parts++;
         break;
     case PART_MESSAGE:
         r->out->parts++;
-        describe(r, p, p->raw.n, true);
+        message_describe(r, p, p->raw.n, true);
         note_file(r, p, p->raw, "message");
-        read_fields(r, &p->fields, p->number, false, true);
-        read_stray(r, p->stray, p->number);
+        message_read_fields(r, &p->fields, p->number, false, true);
+        message_read_stray(r, p->stray, p->number);
         break;
     case PART_LEAF:
         if (part_is(p, "application/pkcs7-mime") || part_is(p, "application/x-pkcs7-mime")) {
@@ -537,14 +537,14 @@ void read_message(struct reader *r, struct str octets, const char *number, bool 
         r->stopped |= top;
         return;
     }
-    read_fields(r, &tree->fields, number, top, r->in_attached_mail);
-    read_stray(r, tree->stray, number);
+    message_read_fields(r, &tree->fields, number, top, r->in_attached_mail);
+    message_read_stray(r, tree->stray, number);
     bool has_none = body_has_none(r, tree);
     r->out->encryption = top ? sealed_message(tree) : r->out->encryption;
     for (size_t i = 0; i < tree->n && !reader_is_over(r); i++) {
         r->depth = depth + tree->parts[i].depth + 1;
         r->in_attached_mail = outer || is_in_attached_mail(tree, &tree->parts[i]);
-        read_part(r, tree, &tree->parts[i], body_is_read(tree, &tree->parts[i], has_none));
+        message_read_part(r, tree, &tree->parts[i], body_is_read(tree, &tree->parts[i], has_none));
     }
     r->in_attached_mail = outer;
     r->depth = depth;

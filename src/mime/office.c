@@ -33,7 +33,7 @@ struct sheet {
     bool is_shared, in_value, full;
 };
 
-static bool is_name(const char *name, const char *const *list, size_t n)
+static bool office_is_name(const char *name, const char *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (strcmp(name, list[i]) == 0) {
@@ -59,7 +59,7 @@ static struct str written_out(struct str text, char *dst, size_t size)
     return str_c(dst);
 }
 
-static void put(struct sheet *s, struct line *line, struct str text)
+static void office_put(struct sheet *s, struct line *line, struct str text)
 {
     if (line->pending && text.n > 0) {
         s->full |= buf_append(line->out, &line->pending, 1) < 0;
@@ -68,12 +68,12 @@ static void put(struct sheet *s, struct line *line, struct str text)
     s->full |= buf_add(line->out, text) < 0;
 }
 
-static void put_text(struct sheet *s, struct str text)
+static void office_put_text(struct sheet *s, struct str text)
 {
     char number[32];
     uint64_t index;
     if (s->aside_depth != NOT_ASIDE) {
-        put(s, &s->aside, text);
+        office_put(s, &s->aside, text);
         return;
     }
     if (s->in_value && s->is_shared && s->shared) {
@@ -82,7 +82,7 @@ static void put_text(struct sheet *s, struct str text)
     } else if (s->in_value) {
         text = written_out(text, number, sizeof number);
     }
-    put(s, &s->text, text);
+    office_put(s, &s->text, text);
     if (text.n > 0) {
         s->aside.pending = '\n';
         s->before_cell = '\0';
@@ -114,7 +114,7 @@ static const struct {
 
 /* Data of somebody's own, and properties of the document: each element is a thing of its own. In the vocabularies of the two
  * standards text runs on from element to element. */
-static bool is_property(xmlTextReaderPtr x)
+static bool office_is_property(xmlTextReaderPtr x)
 {
     static const char *const running[] = {"openxmlformats", "opendocument", "microsoft", "purl.oclc.org"};
     const char *space = (const char *)xmlTextReaderConstNamespaceUri(x);
@@ -125,7 +125,7 @@ static bool is_property(xmlTextReaderPtr x)
     return !runs || strstr(space, "-properties") || strstr(space, "Properties") || strstr(space, ":meta:");
 }
 
-static void put_attributes(struct sheet *s, xmlTextReaderPtr x, const char *name)
+static void office_put_attributes(struct sheet *s, xmlTextReaderPtr x, const char *name)
 {
     for (size_t i = 0; i < ARRAY_LEN(written); i++) {
         if (strcmp(name, written[i].element) != 0) {
@@ -134,7 +134,7 @@ static void put_attributes(struct sheet *s, xmlTextReaderPtr x, const char *name
         xmlChar *value = xmlTextReaderGetAttribute(x, (const xmlChar *)written[i].attribute);
         if (value && *value) {
             s->aside.pending = buf_len(s->aside.out) > 0 ? '\n' : '\0';
-            put(s, &s->aside, str_c((const char *)value));
+            office_put(s, &s->aside, str_c((const char *)value));
             s->aside.pending = '\n';
         }
         xmlFree(value);
@@ -160,21 +160,21 @@ static void on_element(struct sheet *s, xmlTextReaderPtr x, const char *name)
 {
     static const char *const tabs[] = {"tab", "ptab", "s"}, *const breaks[] = {"br", "cr", "line-break"};
     if (xmlTextReaderHasAttributes(x)) {
-        put_attributes(s, x, name);
+        office_put_attributes(s, x, name);
     }
     s->in_value = strcmp(name, "v") == 0;
-    if (is_name(name, cells, ARRAY_LEN(cells))) {
+    if (office_is_name(name, cells, ARRAY_LEN(cells))) {
         begin_cell(s, x);
-    } else if (is_name(name, tabs, ARRAY_LEN(tabs))) {
+    } else if (office_is_name(name, tabs, ARRAY_LEN(tabs))) {
         s->text.pending = s->text.pending ? s->text.pending : ' ';
-    } else if (is_name(name, breaks, ARRAY_LEN(breaks))) {
+    } else if (office_is_name(name, breaks, ARRAY_LEN(breaks))) {
         s->text.pending = '\n';
     } else if (strcmp(name, "noBreakHyphen") == 0) {
-        put_text(s, STR("-"));
-    } else if (is_name(name, lines, ARRAY_LEN(lines)) || is_property(x)) {
+        office_put_text(s, STR("-"));
+    } else if (office_is_name(name, lines, ARRAY_LEN(lines)) || office_is_property(x)) {
         begin_line(s->aside_depth == NOT_ASIDE ? &s->text : &s->aside);
     }
-    if (s->aside_depth == NOT_ASIDE && !xmlTextReaderIsEmptyElement(x) && is_name(name, asides, ARRAY_LEN(asides)) && !is_property(x)) {
+    if (s->aside_depth == NOT_ASIDE && !xmlTextReaderIsEmptyElement(x) && office_is_name(name, asides, ARRAY_LEN(asides)) && !office_is_property(x)) {
         s->aside_depth = xmlTextReaderDepth(x);
     }
 }
@@ -183,21 +183,21 @@ static void end_aside(struct sheet *s, xmlTextReaderPtr x, const char *name)
 {
     if (xmlTextReaderDepth(x) == s->aside_depth) {
         s->aside_depth = NOT_ASIDE;
-        s->aside.pending = is_name(name, asides, IN_PIECES) ? s->aside.pending : '\n';
-    } else if (is_name(name, lines, ARRAY_LEN(lines))) {
+        s->aside.pending = office_is_name(name, asides, IN_PIECES) ? s->aside.pending : '\n';
+    } else if (office_is_name(name, lines, ARRAY_LEN(lines))) {
         s->aside.pending = '\n';
     }
 }
 
-static void on_end(struct sheet *s, xmlTextReaderPtr x, const char *name)
+static void office_on_end(struct sheet *s, xmlTextReaderPtr x, const char *name)
 {
     s->in_value = false;
     if (s->aside_depth != NOT_ASIDE) {
         end_aside(s, x, name);
-    } else if (is_name(name, cells, ARRAY_LEN(cells))) { /* a cell's own paragraphs do not part the row */
+    } else if (office_is_name(name, cells, ARRAY_LEN(cells))) { /* a cell's own paragraphs do not part the row */
         s->text.pending = s->before_cell == '\n' ? '\n' : '\t';
         s->before_cell = '\0';
-    } else if (is_name(name, lines, ARRAY_LEN(lines)) || is_property(x)) {
+    } else if (office_is_name(name, lines, ARRAY_LEN(lines)) || office_is_property(x)) {
         s->text.pending = s->aside.pending = '\n';
     }
 }
@@ -231,7 +231,7 @@ static xmlTextReaderPtr open_xml(struct str xml)
     return x;
 }
 
-static bool is_text(int type)
+static bool office_is_text(int type)
 {
     return type == XML_READER_TYPE_TEXT || type == XML_READER_TYPE_CDATA || type == XML_READER_TYPE_SIGNIFICANT_WHITESPACE;
 }
@@ -248,12 +248,12 @@ static int read_xml(struct reader *r, const char *part, xmlTextReaderPtr x, stru
         if (type == XML_READER_TYPE_ELEMENT && name) {
             on_element(s, x, name);
             if (xmlTextReaderIsEmptyElement(x)) {
-                on_end(s, x, name);
+                office_on_end(s, x, name);
             }
         } else if (type == XML_READER_TYPE_END_ELEMENT && name) {
-            on_end(s, x, name);
-        } else if (is_text(type) && value) {
-            put_text(s, str_c(value));
+            office_on_end(s, x, name);
+        } else if (office_is_text(type) && value) {
+            office_put_text(s, str_c(value));
         } else if (type == XML_READER_TYPE_ENTITY_REFERENCE) { /* of its own making: Office refuses them, and they hide text */
             more = -1;
         }
@@ -275,7 +275,7 @@ int read_document_xml(struct reader *r, const char *part, struct str xml, const 
     xmlFreeTextReader(x);
     fence_lower();
     s.text.pending = buf_len(out) > 0 ? '\n' : '\0';
-    put(&s, &s.text, buf_str(&aside));
+    office_put(&s, &s.text, buf_str(&aside));
     buf_wipe(&aside);
     return s.full ? -ENOSPC : more < 0 ? -EBADMSG : 0;
 }
@@ -315,7 +315,7 @@ int read_shared_strings(struct reader *reader, const char *part, struct str xml,
         int type = more == 1 ? xmlTextReaderNodeType(x) : 0;
         const char *name = more == 1 ? (const char *)xmlTextReaderConstLocalName(x) : NULL;
         bool ends = type == XML_READER_TYPE_END_ELEMENT || (type == XML_READER_TYPE_ELEMENT && xmlTextReaderIsEmptyElement(x));
-        if (is_text(type)) {
+        if (office_is_text(type)) {
             r = buf_add(&ret->text, str_c((const char *)xmlTextReaderConstValue(x)));
         } else if (ends && name && strcmp(name, "si") == 0) {
             r = end_string(ret, &from);

@@ -23,7 +23,7 @@ struct pieces {
     size_t n;
 };
 
-static bool is_blank(char c)
+static bool params_is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
@@ -113,9 +113,9 @@ static bool read_name(struct str text, struct piece_of_value *ret)
     return true;
 }
 
-static size_t skip_blanks(struct str s, size_t i)
+static size_t params_skip_blanks(struct str s, size_t i)
 {
-    while (i < s.n && is_blank(s.p[i])) {
+    while (i < s.n && params_is_blank(s.p[i])) {
         i++;
     }
     return i;
@@ -124,8 +124,8 @@ static size_t skip_blanks(struct str s, size_t i)
 /* Where the quoted string begins, behind a comment too; s.n: the value is none. */
 static size_t quoted_begin(struct str s)
 {
-    size_t i = skip_blanks(s, 0);
-    i = i < s.n && s.p[i] == '(' ? skip_blanks(s, comment_end(s, i)) : i;
+    size_t i = params_skip_blanks(s, 0);
+    i = i < s.n && s.p[i] == '(' ? params_skip_blanks(s, comment_end(s, i)) : i;
     return i < s.n && s.p[i] == '"' ? i : s.n;
 }
 
@@ -137,7 +137,7 @@ static size_t read_unquoted(struct str s, struct piece_of_value *ret, bool *ret_
     struct str all = without_comments_behind(str_trim_lines(str_slice(s, 0, end)), true);
     *ret_cut |= all.n > PARAM_VALUE_MAX;
     all = str_slice(all, 0, all.n < PARAM_VALUE_MAX ? all.n : PARAM_VALUE_MAX);
-    while (word < all.n && !is_blank(all.p[word])) {
+    while (word < all.n && !params_is_blank(all.p[word])) {
         word++;
     }
     if (word < all.n && memchr(all.p, '.', word)) {
@@ -181,10 +181,10 @@ static size_t first_parameter(struct str value)
     if (equals > semicolon) {
         return semicolon < value.n ? semicolon + 1 : value.n;
     }
-    while (begin > 0 && is_blank(value.p[begin - 1])) {
+    while (begin > 0 && params_is_blank(value.p[begin - 1])) {
         begin--;
     }
-    while (begin > 0 && !is_blank(value.p[begin - 1])) {
+    while (begin > 0 && !params_is_blank(value.p[begin - 1])) {
         begin--;
     }
     return begin;
@@ -253,7 +253,7 @@ static void keep_one(struct params *ret, const char *name, struct str value)
 }
 
 /* Some programs end at a NUL, others leave it out. */
-static void keep(struct params *ret, const char *name, struct str value)
+static void params_keep(struct params *ret, const char *name, struct str value)
 {
     size_t end = str_find(value, '\0', 0);
     if (end < value.n) {
@@ -275,7 +275,7 @@ static void add_whole(struct reader *r, const char *part, struct piece_of_value 
     } else {
         words_text(r, part, octets, &text);
     }
-    keep(ret, p->name, buf_str(&text));
+    params_keep(ret, p->name, buf_str(&text));
     buf_free(&plain);
     buf_free(&text);
 }
@@ -322,7 +322,7 @@ static void keep_joined(struct reader *r, const char *part, struct joined *j, co
     } else {
         words_text(r, part, buf_str(&j->octets), &text); /* as some programs split an encoded word */
     }
-    keep(ret, name, buf_str(&text));
+    params_keep(ret, name, buf_str(&text));
     buf_free(&j->octets);
     buf_free(&text);
 }

@@ -125,7 +125,7 @@ static void read_strings_of(struct objects *o, struct str s)
 
 /* What zlib packed, by libarchive: it wants gzip's head in front and eight octets behind, which it does not compare. False: not all
  * came out. */
-static bool unpack(struct objects *o, struct str packed, struct buf *out)
+static bool pdf_objects_unpack(struct objects *o, struct str packed, struct buf *out)
 {
     struct buf gz = BUF_INIT(packed.n + 32);
     struct archive_entry *entry;
@@ -153,7 +153,7 @@ static bool unpack(struct objects *o, struct str packed, struct buf *out)
 }
 
 /* The number behind the last such key; 0: none stands there. */
-static uint64_t number_of(struct str dictionary, const char *key)
+static uint64_t pdf_objects_number_of(struct str dictionary, const char *key)
 {
     uint64_t n = 0;
     size_t length = strlen(key);
@@ -173,7 +173,7 @@ static uint64_t number_of(struct str dictionary, const char *key)
 static void note_picture(struct objects *o, struct str dictionary)
 {
     if (str_has(dictionary, STR("/Image"))) {
-        uint64_t points = number_of(dictionary, "/Width") * number_of(dictionary, "/Height");
+        uint64_t points = pdf_objects_number_of(dictionary, "/Width") * pdf_objects_number_of(dictionary, "/Height");
         o->picture = points > o->picture ? points : o->picture;
     }
 }
@@ -183,7 +183,7 @@ static void read_stream(struct objects *o, struct str dictionary, struct str bod
     note_picture(o, dictionary);
     struct buf plain = BUF_INIT(UNPACKED_MAX + 128 * 1024);
     bool packed = str_has(dictionary, STR("/ObjStm")), is_text = str_has(dictionary, STR("/Metadata")) && !str_has(dictionary, STR("/Filter"));
-    if (packed && (!str_has(dictionary, STR("/FlateDecode")) || str_has(dictionary, STR("/Predictor")) || !unpack(o, body, &plain))) {
+    if (packed && (!str_has(dictionary, STR("/FlateDecode")) || str_has(dictionary, STR("/Predictor")) || !pdf_objects_unpack(o, body, &plain))) {
         o->unknown = true;
     }
     if (packed && reader_open_octets(o->r, o->part, buf_len(&plain))) {

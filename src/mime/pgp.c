@@ -24,7 +24,7 @@ enum {
 
 /* --- packets -------------------------------------------------------------------------------------------------- */
 
-static size_t number(struct str o, size_t at, unsigned n)
+static size_t pgp_number(struct str o, size_t at, unsigned n)
 {
     size_t value = 0;
     for (unsigned i = 0; i < n; i++) {
@@ -42,12 +42,12 @@ static bool new_length(struct str o, size_t *at, size_t *ret, bool *ret_goes_on)
         return false;
     }
     *ret_goes_on = a >= 224 && a < 255;
-    *ret = a < 192 ? a : a < 224 ? ((size_t)(a - 192) << 8) + (unsigned char)o.p[*at + 1] + 192 : a < 255 ? (size_t)1 << (a & 31) : number(o, *at + 1, 4);
+    *ret = a < 192 ? a : a < 224 ? ((size_t)(a - 192) << 8) + (unsigned char)o.p[*at + 1] + 192 : a < 255 ? (size_t)1 << (a & 31) : pgp_number(o, *at + 1, 4);
     *at += 1 + more;
     return *ret <= o.n - *at;
 }
 
-static void take(struct str o, size_t at, size_t n, struct buf *out)
+static void pgp_take(struct str o, size_t at, size_t n, struct buf *out)
 {
     if (out) {
         (void)!buf_add(out, str_slice(o, at, at + n));
@@ -62,12 +62,12 @@ static int old_packet(struct str o, unsigned char first, size_t *at, struct buf 
     if (*at + k > o.n) {
         return -1;
     }
-    size_t n = k > 0 ? number(o, *at, k) : o.n - *at;
+    size_t n = k > 0 ? pgp_number(o, *at, k) : o.n - *at;
     *at += k;
     if (n > o.n - *at) {
         return -1;
     }
-    take(o, *at, n, out);
+    pgp_take(o, *at, n, out);
     *at += n;
     return (first >> 2) & 15;
 }
@@ -88,7 +88,7 @@ int pgp_packet(struct str o, size_t *at, struct buf *ret_content)
         if (!new_length(o, at, &n, &goes_on)) {
             return -1;
         }
-        take(o, *at, n, ret_content);
+        pgp_take(o, *at, n, ret_content);
         *at += n;
     } while (goes_on);
     return first & 0x3f;
@@ -116,7 +116,7 @@ static bool read_literal(struct reader *r, const struct piece *p, struct str lit
 }
 
 /* RFC 9580 9.4: as it is, ZIP (deflate without a frame), ZLIB, BZip2. What it holds is appended to out. */
-static int unpack(struct reader *r, const struct piece *p, struct str compressed, struct buf *out)
+static int pgp_unpack(struct reader *r, const struct piece *p, struct str compressed, struct buf *out)
 {
     struct piece data = *p;
     data.octets = str_slice(compressed, compressed.n > 0, compressed.n);
@@ -138,7 +138,7 @@ static enum pgp read_compressed(struct reader *r, const struct piece *p, struct 
 {
     struct buf inside = BUF_INIT(READ_PACKED_MAX);
     enum pgp is = PGP_IS_OPAQUE;
-    (void)!unpack(r, p, compressed, &inside);
+    (void)!pgp_unpack(r, p, compressed, &inside);
     if (buf_len(&inside) > 0 && reader_deeper(r, p->part)) {
         is = pgp_read(r, &(struct piece){.octets = buf_str(&inside), .part = p->part, .name = p->name, .place = p->place});
         is = is == PGP_IS_NONE ? PGP_IS_OPAQUE : is;
@@ -198,7 +198,7 @@ bool pgp_read_unknown(struct reader *r, const struct piece *p)
 /* --- armour --------------------------------------------------------------------------------------------------- */
 
 /* The line at *at, which moves behind it, without the marks of an answer. */
-static struct str take_line(struct str s, size_t *at)
+static struct str pgp_take_line(struct str s, size_t *at)
 {
     size_t end = str_find(s, '\n', *at);
     struct str line = str_slice(s, *at, end);
@@ -249,7 +249,7 @@ static size_t armour_end(struct str s, size_t at, size_t *ret_behind)
     *ret_behind = 0;
     while (at < s.n) {
         begin = at;
-        struct str line = take_line(s, &at);
+        struct str line = pgp_take_line(s, &at);
         if (str_has(line, STR("-----"))) {
             *ret_behind = str_starts_nocase(line, STR("-----END PGP")) ? at : 0;
             return begin;
@@ -287,7 +287,7 @@ static bool take_armour(struct str s, size_t *at, struct buf *out)
     size_t behind, end = armour_end(s, *at, &behind), next = *at, head = *at;
     bool goes_on = true;
     while (next < end && goes_on) {
-        struct str line = take_line(s, &next);
+        struct str line = pgp_take_line(s, &next);
         goes_on = take_armour_line(&l, line) || behind > 0;
         head = l.in_head ? next : head;
         l.end = buf_len(&l.letters) > 0 && goes_on ? next : l.end;
@@ -332,7 +332,7 @@ bool pgp_armour_next(struct str text, size_t at, struct pgp_armour *ret)
     return false;
 }
 
-static void read_one(struct reader *r, const struct piece *p, bool is_file)
+static void pgp_read_one(struct reader *r, const struct piece *p, bool is_file)
 {
     enum pgp is = is_file ? PGP_IS_NONE : pgp_read(r, p);
     if (is == PGP_IS_SEALED) {
@@ -356,7 +356,7 @@ void pgp_read_armour(struct reader *r, const struct piece *text)
         if (is_over) {
             reader_problem(r, MIME_LIMIT, text->part, "more armoured messages than are read");
         } else if (reader_open_octets(r, text->part, p.octets.n)) {
-            read_one(r, &p, is_file);
+            pgp_read_one(r, &p, is_file);
         }
         buf_wipe(&a.octets);
         if (is_over) {

@@ -28,7 +28,7 @@ static const struct {
 };
 
 /* Yahoo puts letters of its own before its classes. */
-static bool has_word(struct str list, struct str word)
+static bool quotation_has_word(struct str list, struct str word)
 {
     struct str one;
     while (str_split(&list, ' ', &one)) {
@@ -91,7 +91,7 @@ static enum quotation quotation_of_div(const xmlChar **attributes)
         }
         stroke |= style && has_stroke(value); /* Yahoo's on phones */
         for (size_t k = 0; k < ARRAY_LEN(marks); k++) {
-            if (str_eq_nocase(name, str_c(marks[k].attribute)) && has_word(str_c(value), str_c(marks[k].word))) {
+            if (str_eq_nocase(name, str_c(marks[k].attribute)) && quotation_has_word(str_c(value), str_c(marks[k].word))) {
                 return marks[k].rest ? QUOTATION_REST : QUOTATION_ELEMENT;
             }
         }

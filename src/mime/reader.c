@@ -63,7 +63,7 @@ const char *mime_encryption_name(enum mime_encryption e)
 /* --- what a reading holds ------------------------------------------------------------------------------ */
 
 /* One more place at the end of an array that doubles; NULL: there are `max` already. */
-static void *grow(void *array, size_t *n, size_t size, size_t max)
+static void *reader_grow(void *array, size_t *n, size_t size, size_t max)
 {
     void **at = array;
     if (*n == max) {
@@ -80,7 +80,7 @@ static void *grow(void *array, size_t *n, size_t size, size_t max)
 }
 
 /* One line, without control characters. */
-static void put_line(char *dst, size_t size, const char *text)
+static void reader_put_line(char *dst, size_t size, const char *text)
 {
     str_copy_cut(str_c(text), dst, size);
     for (char *p = dst; *p; p++) {
@@ -89,13 +89,13 @@ static void put_line(char *dst, size_t size, const char *text)
 }
 
 /* The beginning and the end of one that is too long: rules ask for its ending. */
-static void put_name(char *dst, size_t size, const char *name)
+static void reader_put_name(char *dst, size_t size, const char *name)
 {
     enum { END = 32 };
     char *clean = tree_clean_name(str_c(name));
     struct str s = str_c(clean);
     size_t begin = size - END - 4, end = s.n > END ? s.n - END : 0;
-    put_line(dst, size, clean ? clean : "");
+    reader_put_line(dst, size, clean ? clean : "");
     while (s.n >= size && begin > 0 && ((unsigned char)s.p[begin] & 0xc0) == 0x80) {
         begin--;
     }
@@ -104,7 +104,7 @@ static void put_name(char *dst, size_t size, const char *name)
     }
     if (s.n >= size) {
         str_copy_cut(STR("..."), dst + begin, size - begin);
-        put_line(dst + begin + 3, size - begin - 3, clean + end);
+        reader_put_line(dst + begin + 3, size - begin - 3, clean + end);
     }
     free(clean);
 }
@@ -116,11 +116,11 @@ void reader_problem(struct reader *r, enum mime_problem_kind kind, const char *p
             return;
         }
     }
-    struct mime_problem *p = grow(&r->out->problems, &r->out->n_problems, sizeof *p, r->limits->problems);
+    struct mime_problem *p = reader_grow(&r->out->problems, &r->out->n_problems, sizeof *p, r->limits->problems);
     if (p) {
         p->kind = kind;
         str_copy_cut(str_c(part), p->part, sizeof p->part);
-        put_line(p->detail, sizeof p->detail, detail);
+        reader_put_line(p->detail, sizeof p->detail, detail);
     }
 }
 
@@ -214,7 +214,7 @@ bool reader_deeper(struct reader *r, const char *part)
 
 struct buf *reader_text(struct reader *r, enum mime_place place, const char *part)
 {
-    struct mime_text *t = r->text_left > 0 ? grow(&r->out->texts, &r->out->n_texts, sizeof *t, TEXTS_MAX) : NULL;
+    struct mime_text *t = r->text_left > 0 ? reader_grow(&r->out->texts, &r->out->n_texts, sizeof *t, TEXTS_MAX) : NULL;
     if (!t) {
         reader_problem(r, MIME_LIMIT, part, "too much text");
         return NULL;
@@ -247,11 +247,11 @@ void reader_add_text(struct reader *r, enum mime_place place, const char *part, 
 
 void reader_attachment(struct reader *r, const struct piece *p, const char *type)
 {
-    struct mime_attachment *a = grow(&r->out->attachments, &r->out->n_attachments, sizeof *a, ATTACHMENTS_MAX);
+    struct mime_attachment *a = reader_grow(&r->out->attachments, &r->out->n_attachments, sizeof *a, ATTACHMENTS_MAX);
     if (a) {
         a->type = type;
         a->octets = p->octets.n;
-        put_name(a->name, sizeof a->name, p->name);
+        reader_put_name(a->name, sizeof a->name, p->name);
         str_copy_cut(str_c(p->part), a->part, sizeof a->part);
     } else {
         reader_problem(r, MIME_LIMIT, "", "more attachments than are noted");
@@ -260,10 +260,10 @@ void reader_attachment(struct reader *r, const struct piece *p, const char *type
 
 void reader_name(struct reader *r, const char *part, const char *name)
 {
-    struct mime_name *n = grow(&r->out->names, &r->out->n_names, sizeof *n, ATTACHMENTS_MAX);
+    struct mime_name *n = reader_grow(&r->out->names, &r->out->n_names, sizeof *n, ATTACHMENTS_MAX);
     if (n) {
         str_copy_cut(str_c(part), n->part, sizeof n->part);
-        put_name(n->name, sizeof n->name, name);
+        reader_put_name(n->name, sizeof n->name, name);
     } else {
         reader_problem(r, MIME_LIMIT, "", "more names than are noted");
     }
@@ -271,7 +271,7 @@ void reader_name(struct reader *r, const char *part, const char *name)
 
 void reader_describe(struct reader *r, const struct mime_part *p)
 {
-    struct mime_part *new = grow(&r->out->described, &r->out->n_described, sizeof *new, TEXTS_MAX);
+    struct mime_part *new = reader_grow(&r->out->described, &r->out->n_described, sizeof *new, TEXTS_MAX);
     if (new) {
         *new = *p;
     }
@@ -334,7 +334,7 @@ void read_unfolded(struct str octets, struct buf *out)
 }
 
 /* What the events of a calendar say, as people read it: "Mr Baker, diabetes" of "SUMMARY:Mr Baker\, diabetes". */
-static void put_events(struct str calendar, struct buf *out)
+static void reader_put_events(struct str calendar, struct buf *out)
 {
     enum { EVENTS_MAX = 100 };
     struct view_event *events = err_calloc(EVENTS_MAX, sizeof *events);
@@ -345,7 +345,7 @@ static void put_events(struct str calendar, struct buf *out)
     free(events);
 }
 
-static void read_plain(struct reader *r, const struct piece *p)
+static void reader_read_plain(struct reader *r, const struct piece *p)
 {
     bool calendar = kind_begins(p->octets, STR("VCALENDAR")), folded = calendar || kind_begins(p->octets, STR("VCARD"));
     struct buf plain = BUF_INIT(2 * p->octets.n + 2), said = BUF_INIT(p->octets.n + 1024);
@@ -357,7 +357,7 @@ static void read_plain(struct reader *r, const struct piece *p)
     if (out) {
         charset_text(r, p->part, octets, wide_charset(octets), out);
         if (calendar) {
-            put_events(buf_str(out), &said);
+            reader_put_events(buf_str(out), &said);
         }
         reader_text_done(r, out);
         reader_add_text(r, MIME_ATTACHMENT, p->part, buf_str(&said));
@@ -483,7 +483,7 @@ static void read_pdf(struct reader *r, const struct piece *p)
     }
 }
 
-static const char *read_zip(struct reader *r, const struct piece *p)
+static const char *reader_read_zip(struct reader *r, const struct piece *p)
 {
     const char *type = "zip";
     if (!read_office(r, p, &type)) {
@@ -493,15 +493,15 @@ static const char *read_zip(struct reader *r, const struct piece *p)
 }
 
 /* Reads it; the word for what it is. */
-static const char *read_kind(struct reader *r, const struct piece *p, enum kind kind)
+static const char *reader_read_kind(struct reader *r, const struct piece *p, enum kind kind)
 {
     const char *type = kind_name(kind);
     switch (kind) {
     case KIND_TEXT:
-        read_plain(r, p);
+        reader_read_plain(r, p);
         break;
     case KIND_CALENDAR:
-        read_plain(r, p);
+        reader_read_plain(r, p);
         if (kind_may_be(p->octets, p->name, KIND_HTML)) {
             read_html_in_calendar(r, p);
         }
@@ -509,14 +509,14 @@ static const char *read_kind(struct reader *r, const struct piece *p, enum kind 
     case KIND_HTML:
         read_html_file(r, p);
         if (kind_may_be(p->octets, p->name, KIND_TEXT)) {
-            read_plain(r, p);
+            reader_read_plain(r, p);
         }
         break;
     case KIND_PDF:
         read_pdf(r, p);
         break;
     case KIND_ZIP:
-        type = read_zip(r, p);
+        type = reader_read_zip(r, p);
         break;
     case KIND_ARCHIVE:
         read_archive(r, p, false);
@@ -572,7 +572,7 @@ void reader_piece(struct reader *r, const struct piece *p)
     if (p->place == MIME_ATTACHMENT) {
         reader_attachment(r, p, "?"); /* before what is inside it */
     }
-    const char *type = read_kind(r, p, kind_of(p->octets, p->name));
+    const char *type = reader_read_kind(r, p, kind_of(p->octets, p->name));
     if (p->place == MIME_ATTACHMENT && at < r->out->n_attachments) {
         r->out->attachments[at].type = type;
     }
@@ -669,7 +669,7 @@ const char *mime_field_next(const struct mime_reading *r, const char *name, size
 }
 
 /* "Re:", "AW:", "RE :", "Re[2]:", "Fwd:" as mail programs write them. */
-static bool is_repeated(struct str subject)
+static bool reader_is_repeated(struct str subject)
 {
     static const char *const words[] = {"re", "aw", "sv", "vs", "antw", "rif", "r", "res", "odp", "ynt", "fw", "fwd", "wg", "tr", "rv", "enc", "i", "vl", "doorst"};
     size_t colon = str_find(subject, ':', 0);
@@ -687,5 +687,5 @@ bool mime_is_answer(const struct mime_reading *r)
 {
     size_t answer = 0, thread = 0, subjects = 0;
     const char *subject = mime_field_next(r, "Subject", &subjects);
-    return mime_field_next(r, "In-Reply-To", &answer) || mime_field_next(r, "References", &thread) || is_repeated(str_trim(str_c(subject)));
+    return mime_field_next(r, "In-Reply-To", &answer) || mime_field_next(r, "References", &thread) || reader_is_repeated(str_trim(str_c(subject)));
 }

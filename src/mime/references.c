@@ -9,7 +9,7 @@
 
 enum { NAME_LONGEST = 31, BARE_LONGEST = 6 };
 
-static bool is_alnum(char c)
+static bool references_is_alnum(char c)
 {
     return (c >= '0' && c <= '9') || (str_lower(c) >= 'a' && str_lower(c) <= 'z');
 }
@@ -19,7 +19,7 @@ static int compare(const void *key, const void *row)
     return strcmp(key, ((const struct reference *)row)->name);
 }
 
-static const struct reference *find(struct str name)
+static const struct reference *references_find(struct str name)
 {
     char copy[NAME_LONGEST + 1];
     str_copy_cut(name, copy, sizeof copy);
@@ -31,14 +31,14 @@ static const struct reference *find(struct str name)
 static const struct reference *named(struct str s, bool in_tag, size_t *ret_n)
 {
     size_t n = 0;
-    while (n < s.n && n <= NAME_LONGEST && is_alnum(s.p[n])) {
+    while (n < s.n && n <= NAME_LONGEST && references_is_alnum(s.p[n])) {
         n++;
     }
-    const struct reference *row = n < s.n && n <= NAME_LONGEST && s.p[n] == ';' ? find(str_slice(s, 0, n)) : NULL;
+    const struct reference *row = n < s.n && n <= NAME_LONGEST && s.p[n] == ';' ? references_find(str_slice(s, 0, n)) : NULL;
     *ret_n = n + 1;
     for (size_t i = n < BARE_LONGEST ? n : BARE_LONGEST; !row && i >= 2; i--) {
-        const struct reference *bare = find(str_slice(s, 0, i));
-        bool goes_on = i < s.n && (is_alnum(s.p[i]) || s.p[i] == '=');
+        const struct reference *bare = references_find(str_slice(s, 0, i));
+        bool goes_on = i < s.n && (references_is_alnum(s.p[i]) || s.p[i] == '=');
         row = bare && bare->is_bare && !(in_tag && goes_on) ? bare : NULL;
         *ret_n = i;
     }
@@ -55,7 +55,7 @@ static uint32_t numbered(struct str s, size_t *ret_n)
     unsigned base = s.n > 1 && str_lower(s.p[1]) == 'x' ? 16 : 10;
     uint32_t value = 0;
     size_t n = base == 16 ? 2 : 1;
-    for (; n < s.n && is_alnum(s.p[n]) && value < 0x1000; n++) {
+    for (; n < s.n && references_is_alnum(s.p[n]) && value < 0x1000; n++) {
         char c = str_lower(s.p[n]);
         unsigned digit = c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'a') + 10;
         if (digit >= base) {
@@ -68,7 +68,7 @@ static uint32_t numbered(struct str s, size_t *ret_n)
 }
 
 /* As UTF-8; what might be taken for HTML, as a number. */
-static int put(uint32_t c, struct buf *out)
+static int references_put(uint32_t c, struct buf *out)
 {
     if (c < 0x80) {
         return buf_printf(out, "&#%u;", c);
@@ -78,19 +78,19 @@ static int put(uint32_t c, struct buf *out)
 }
 
 /* One at the front of s, which begins with '&'. The octets that it takes; 0: none, or a limit. */
-static size_t read_one(struct str s, bool in_tag, struct buf *out)
+static size_t references_read_one(struct str s, bool in_tag, struct buf *out)
 {
     size_t n = 0;
     struct str rest = str_slice(s, 1, s.n);
-    if (rest.n > 0 && rest.p[0] == '#' && (rest.n == 1 || !is_alnum(rest.p[1]))) { /* no number: libxml2 would leave it out */
-        return put('&', out) == 0;
+    if (rest.n > 0 && rest.p[0] == '#' && (rest.n == 1 || !references_is_alnum(rest.p[1]))) { /* no number: libxml2 would leave it out */
+        return references_put('&', out) == 0;
     }
     if (rest.n > 0 && rest.p[0] == '#') {
         uint32_t c = numbered(rest, &n);
-        return c && put(c, out) == 0 ? n + 1 : 0;
+        return c && references_put(c, out) == 0 ? n + 1 : 0;
     }
     const struct reference *row = named(rest, in_tag, &n);
-    if (!row || put(row->first, out) < 0 || (row->second && put(row->second, out) < 0)) {
+    if (!row || references_put(row->first, out) < 0 || (row->second && references_put(row->second, out) < 0)) {
         return 0;
     }
     return n + 1;
@@ -102,14 +102,14 @@ int references_read(struct str html, struct buf *out)
     for (size_t at = 0; at < html.n;) {
         size_t from = at, used = 0;
         while (at < html.n && html.p[at] != '&') {
-            bool begins = html.p[at] == '<' && at + 1 < html.n && (is_alnum(html.p[at + 1]) || html.p[at + 1] == '/');
+            bool begins = html.p[at] == '<' && at + 1 < html.n && (references_is_alnum(html.p[at + 1]) || html.p[at + 1] == '/');
             in_tag = begins || (in_tag && html.p[at] != '>');
             at++;
         }
         if (buf_add(out, str_slice(html, from, at)) < 0) {
             return -ENOSPC;
         }
-        if (at < html.n && (used = read_one(str_slice(html, at, html.n), in_tag, out)) == 0) {
+        if (at < html.n && (used = references_read_one(str_slice(html, at, html.n), in_tag, out)) == 0) {
             used = 1;
             if (buf_add(out, STR("&")) < 0) {
                 return -ENOSPC;

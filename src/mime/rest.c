@@ -26,7 +26,7 @@ struct walk {
     uint64_t origin;       /* what stands before the octet that offsets are counted from */
 };
 
-static uint64_t number(struct str o, size_t at, unsigned octets)
+static uint64_t rest_number(struct str o, size_t at, unsigned octets)
 {
     uint64_t n = 0;
     for (unsigned i = octets; i > 0; i--) {
@@ -35,7 +35,7 @@ static uint64_t number(struct str o, size_t at, unsigned octets)
     return n;
 }
 
-static bool begins(struct str o, size_t at, struct str word)
+static bool rest_begins(struct str o, size_t at, struct str word)
 {
     return at <= o.n && o.n - at >= word.n && memcmp(o.p + at, word.p, word.n) == 0;
 }
@@ -55,8 +55,8 @@ static bool is_padding(struct str o)
 static bool is_zip_file(struct str o, size_t at)
 {
     static const unsigned char methods[] = {0, 1, 6, 8, 9, 12, 14, 93, 95, 96, 97, 98, 99};
-    uint64_t method = number(o, at + 8, 2), name = number(o, at + 26, 2);
-    bool is = begins(o, at, STR("PK\3\4")) && o.n - at >= LOCAL && (unsigned char)o.p[at + 4] <= 63;
+    uint64_t method = rest_number(o, at + 8, 2), name = rest_number(o, at + 26, 2);
+    bool is = rest_begins(o, at, STR("PK\3\4")) && o.n - at >= LOCAL && (unsigned char)o.p[at + 4] <= 63;
     return is && method < 100 && memchr(methods, (int)method, sizeof methods) && name > 0 && name <= NAME_MAX_OCTETS &&
            LOCAL + name <= o.n - at && (unsigned char)o.p[at + LOCAL] >= ' ';
 }
@@ -67,8 +67,8 @@ static size_t find_archive(struct str o)
     size_t at = 0; /* one step for each octet: looking ahead for one letter costs the more, the more there are of another */
     while (at < o.n) {
         char c = o.p[at];
-        if ((c == 'P' && is_zip_file(o, at)) || (c == 'R' && begins(o, at, STR("Rar!\x1a\x07"))) ||
-            (c == '7' && begins(o, at, STR("7z\xbc\xaf\x27\x1c")))) {
+        if ((c == 'P' && is_zip_file(o, at)) || (c == 'R' && rest_begins(o, at, STR("Rar!\x1a\x07"))) ||
+            (c == '7' && rest_begins(o, at, STR("7z\xbc\xaf\x27\x1c")))) {
             return at;
         }
         at++;
@@ -84,7 +84,7 @@ static void read_inside(struct reader *r, const struct piece *p, struct str octe
 }
 
 /* Octets that belong to nothing; is_told: they are allowed to be there when they are no archive. */
-static void read_stray(struct reader *r, const struct piece *p, struct str octets, bool is_told)
+static void rest_read_stray(struct reader *r, const struct piece *p, struct str octets, bool is_told)
 {
     while (octets.n > 0 && is_padding(str_slice(octets, 0, 1))) {
         octets = str_slice(octets, 1, octets.n);
@@ -110,17 +110,17 @@ static size_t skip_directory(struct str o, size_t at)
     size_t from;
     do {
         from = at;
-        if (begins(o, at, STR("PK\1\2"))) {
-            at += CENTRAL + number(o, at + 28, 2) + number(o, at + 30, 2) + number(o, at + 32, 2);
-        } else if (begins(o, at, STR("PK\5\5"))) {
-            at += 6 + number(o, at + 4, 2);
-        } else if (begins(o, at, STR("PK\6\6"))) {
-            uint64_t n = number(o, at + 4, 8);
+        if (rest_begins(o, at, STR("PK\1\2"))) {
+            at += CENTRAL + rest_number(o, at + 28, 2) + rest_number(o, at + 30, 2) + rest_number(o, at + 32, 2);
+        } else if (rest_begins(o, at, STR("PK\5\5"))) {
+            at += 6 + rest_number(o, at + 4, 2);
+        } else if (rest_begins(o, at, STR("PK\6\6"))) {
+            uint64_t n = rest_number(o, at + 4, 8);
             at += n < o.n ? 12 + (size_t)n : o.n;
-        } else if (begins(o, at, STR("PK\6\7"))) {
+        } else if (rest_begins(o, at, STR("PK\6\7"))) {
             at += LOCATOR;
-        } else if (begins(o, at, STR("PK\5\6"))) {
-            at += END + number(o, at + 20, 2);
+        } else if (rest_begins(o, at, STR("PK\5\6"))) {
+            at += END + rest_number(o, at + 20, 2);
             break;
         }
     } while (at > from && at < o.n);
@@ -133,19 +133,19 @@ static bool find_directory(struct walk *w)
     struct str o = w->p->octets;
     size_t tail = o.n < TAIL ? o.n : TAIL, at = o.n - tail;
     size_t end = o.n >= END ? o.n - END : 0;
-    while (end > at && !begins(o, end, STR("PK\5\6"))) {
+    while (end > at && !rest_begins(o, end, STR("PK\5\6"))) {
         end--;
     }
     if (end <= at) {
         return false;
     }
-    uint64_t size = number(o, end + 12, 4), offset = number(o, end + 16, 4), at64 = number(o, end - LOCATOR + 8, 8);
-    bool is64 = end >= LOCATOR && begins(o, end - LOCATOR, STR("PK\6\7")) && at64 + END64 <= o.n && at64 < o.n &&
-                begins(o, (size_t)at64, STR("PK\6\6"));
-    bool is = is64 || (number(o, end + 4, 4) == 0 && number(o, end + 8, 2) == number(o, end + 10, 2) && offset + size <= end);
-    uint64_t from = is64 ? number(o, (size_t)at64 + 48, 8) : end - size;
+    uint64_t size = rest_number(o, end + 12, 4), offset = rest_number(o, end + 16, 4), at64 = rest_number(o, end - LOCATOR + 8, 8);
+    bool is64 = end >= LOCATOR && rest_begins(o, end - LOCATOR, STR("PK\6\7")) && at64 + END64 <= o.n && at64 < o.n &&
+                rest_begins(o, (size_t)at64, STR("PK\6\6"));
+    bool is = is64 || (rest_number(o, end + 4, 4) == 0 && rest_number(o, end + 8, 2) == rest_number(o, end + 10, 2) && offset + size <= end);
+    uint64_t from = is64 ? rest_number(o, (size_t)at64 + 48, 8) : end - size;
     offset = is64 ? from : offset;
-    while (is && from < end && !begins(o, (size_t)from, STR("PK\1\2"))) {
+    while (is && from < end && !rest_begins(o, (size_t)from, STR("PK\1\2"))) {
         from++;
     }
     w->directory = (size_t)from;
@@ -158,11 +158,11 @@ static bool find_directory(struct walk *w)
 static void widen(struct str extra, uint64_t *size, uint64_t *packed, uint64_t *offset)
 {
     uint64_t *const values[] = {size, packed, offset};
-    for (size_t at = 0; at + 4 <= extra.n; at += 4 + (size_t)number(extra, at + 2, 2)) {
+    for (size_t at = 0; at + 4 <= extra.n; at += 4 + (size_t)rest_number(extra, at + 2, 2)) {
         size_t value = at + 4;
-        for (size_t i = 0; number(extra, at, 2) == 1 && i < ARRAY_LEN(values); i++) {
+        for (size_t i = 0; rest_number(extra, at, 2) == 1 && i < ARRAY_LEN(values); i++) {
             if (*values[i] == UINT32_MAX) {
-                *values[i] = number(extra, value, 8);
+                *values[i] = rest_number(extra, value, 8);
                 value += 8;
             }
         }
@@ -183,7 +183,7 @@ static void account(struct walk *w, size_t from, size_t to)
 static void compare_names(struct walk *w, struct str central, size_t local)
 {
     struct str o = w->p->octets;
-    size_t n = (size_t)number(o, local + 26, 2);
+    size_t n = (size_t)rest_number(o, local + 26, 2);
     if (!str_eq(central, str_slice(o, local + LOCAL < o.n ? local + LOCAL : o.n, local + LOCAL + n < o.n ? local + LOCAL + n : o.n))) {
         char *name = str_dup(central);
         reader_name(w->r, w->p->part, name);
@@ -195,17 +195,17 @@ static void take_directory(struct walk *w)
 {
     struct str o = w->p->octets;
     size_t at = w->directory;
-    while (at + CENTRAL <= w->end && begins(o, at, STR("PK\1\2"))) {
-        size_t name = (size_t)number(o, at + 28, 2), extra = (size_t)number(o, at + 30, 2), note = (size_t)number(o, at + 32, 2);
-        uint64_t packed = number(o, at + 20, 4), size = number(o, at + 24, 4), offset = number(o, at + 42, 4);
+    while (at + CENTRAL <= w->end && rest_begins(o, at, STR("PK\1\2"))) {
+        size_t name = (size_t)rest_number(o, at + 28, 2), extra = (size_t)rest_number(o, at + 30, 2), note = (size_t)rest_number(o, at + 32, 2);
+        uint64_t packed = rest_number(o, at + 20, 4), size = rest_number(o, at + 24, 4), offset = rest_number(o, at + 42, 4);
         size_t behind = at + CENTRAL + name + extra;
         if (behind + note > w->end) {
             break;
         }
         widen(str_slice(o, behind - extra, behind), &size, &packed, &offset);
         uint64_t local = offset < o.n ? w->origin + offset : o.n;
-        if (local < o.n && begins(o, (size_t)local, STR("PK\3\4"))) {
-            uint64_t head = LOCAL + number(o, (size_t)local + 26, 2) + number(o, (size_t)local + 28, 2);
+        if (local < o.n && rest_begins(o, (size_t)local, STR("PK\3\4"))) {
+            uint64_t head = LOCAL + rest_number(o, (size_t)local + 26, 2) + rest_number(o, (size_t)local + 28, 2);
             uint64_t to = packed < o.n ? local + head + packed : o.n;
             account(w, (size_t)local, to < o.n ? (size_t)to : o.n);
             compare_names(w, str_slice(o, at + CENTRAL, at + CENTRAL + name), (size_t)local);
@@ -214,7 +214,7 @@ static void take_directory(struct walk *w)
     }
 }
 
-static int by_place(const void *a, const void *b)
+static int rest_by_place(const void *a, const void *b)
 {
     const struct range *x = a, *y = b;
     return (x->from > y->from) - (x->from < y->from);
@@ -225,9 +225,9 @@ static void read_gap(struct walk *w, size_t from, size_t to)
 {
     struct str gap = str_slice(w->p->octets, from, to), mark = STR("APK Sig Block 42");
     bool is_told = gap.n <= DESCRIPTOR || is_padding(str_slice(gap, DESCRIPTOR, gap.n)) ||
-                   (gap.n > mark.n && begins(gap, gap.n - mark.n, mark));
+                   (gap.n > mark.n && rest_begins(gap, gap.n - mark.n, mark));
     if (!is_told || find_archive(gap) < gap.n) {
-        read_stray(w->r, w->p, gap, is_told);
+        rest_read_stray(w->r, w->p, gap, is_told);
     }
 }
 
@@ -238,11 +238,11 @@ static bool walk_zip(struct reader *r, const struct piece *p)
     if (!find_directory(&w)) {
         return false;
     }
-    size_t done = 0, note = w.end + END, n = (size_t)number(p->octets, w.end + 20, 2);
+    size_t done = 0, note = w.end + END, n = (size_t)rest_number(p->octets, w.end + 20, 2);
     size_t behind = n < p->octets.n - note ? note + n : p->octets.n;
     take_directory(&w);
     account(&w, w.directory, note);
-    qsort(w.v, w.n, sizeof *w.v, by_place);
+    qsort(w.v, w.n, sizeof *w.v, rest_by_place);
     for (size_t i = 0; i < w.n && !reader_is_spent(r, p->part); i++) {
         if (w.v[i].from > done) {
             read_gap(&w, done, w.v[i].from);
@@ -250,8 +250,8 @@ static bool walk_zip(struct reader *r, const struct piece *p)
         done = w.v[i].to > done ? w.v[i].to : done;
     }
     free(w.v);
-    read_stray(r, p, str_slice(p->octets, note, behind), true);
-    read_stray(r, p, str_slice(p->octets, behind, p->octets.n), false);
+    rest_read_stray(r, p, str_slice(p->octets, note, behind), true);
+    rest_read_stray(r, p, str_slice(p->octets, behind, p->octets.n), false);
     return true;
 }
 
@@ -261,12 +261,12 @@ static bool walk_zip(struct reader *r, const struct piece *p)
 static size_t end_of(struct str o, uint64_t consumed)
 {
     uint64_t end = consumed;
-    if (begins(o, 0, STR("7z\xbc\xaf\x27\x1c"))) {
-        uint64_t at = number(o, 12, 8), n = number(o, 20, 8);
+    if (rest_begins(o, 0, STR("7z\xbc\xaf\x27\x1c"))) {
+        uint64_t at = rest_number(o, 12, 8), n = rest_number(o, 20, 8);
         end = at < o.n && n < o.n ? 32 + at + n : o.n;
-    } else if (begins(o, 0, STR("MSCF"))) { /* with a reserve: its signature may follow */
-        end = number(o, 30, 2) & 4 ? o.n : number(o, 8, 4);
-    } else if (begins(o, 0, STR("PK"))) {
+    } else if (rest_begins(o, 0, STR("MSCF"))) { /* with a reserve: its signature may follow */
+        end = rest_number(o, 30, 2) & 4 ? o.n : rest_number(o, 8, 4);
+    } else if (rest_begins(o, 0, STR("PK"))) {
         end = skip_directory(o, consumed < o.n ? (size_t)consumed : o.n);
     }
     return end < o.n ? (size_t)end : o.n;
@@ -275,13 +275,13 @@ static size_t end_of(struct str o, uint64_t consumed)
 void read_rest(struct reader *r, const struct piece *p, uint64_t consumed)
 {
     struct str o = p->octets;
-    if (reader_is_spent(r, p->part) || (begins(o, 0, STR("PK")) && walk_zip(r, p))) {
+    if (reader_is_spent(r, p->part) || (rest_begins(o, 0, STR("PK")) && walk_zip(r, p))) {
         return;
     }
-    bool is_rar = begins(o, 0, STR("Rar!"));
+    bool is_rar = rest_begins(o, 0, STR("Rar!"));
     size_t end = end_of(o, consumed);
-    if (begins(o, 0, STR("PK")) && consumed < UINT64_MAX && end <= consumed) {
+    if (rest_begins(o, 0, STR("PK")) && consumed < UINT64_MAX && end <= consumed) {
         reader_problem(r, MIME_DAMAGED, p->part, "it has no directory");
     }
-    read_stray(r, p, str_slice(o, end, o.n), is_rar);
+    rest_read_stray(r, p, str_slice(o, end, o.n), is_rar);
 }

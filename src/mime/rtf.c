@@ -68,7 +68,7 @@ static struct group *now(struct rtf *x)
 
 /* --- what is put out ------------------------------------------------------------------- */
 
-static void end_run(struct rtf *x)
+static void rtf_end_run(struct rtf *x)
 {
     if (buf_len(&x->run) > 0) {
         struct charset_result done = charset_decode(x->run_set, buf_str(&x->run), x->out);
@@ -131,7 +131,7 @@ static void put_utf8(struct rtf *x, uint32_t c)
 }
 
 /* A character that RTF names by its number or by a word. */
-static void put_code(struct rtf *x, uint32_t c)
+static void rtf_put_code(struct rtf *x, uint32_t c)
 {
     uint32_t high = x->high;
     x->fallback = 0;
@@ -139,7 +139,7 @@ static void put_code(struct rtf *x, uint32_t c)
         return;
     }
     x->high = c >= 0xd800 && c < 0xdc00 ? c : 0;
-    end_run(x);
+    rtf_end_run(x);
     if (c >= 0xdc00 && c < 0xe000) {
         put_utf8(x, high ? 0x10000 + ((high - 0xd800) << 10) + (c - 0xdc00) : 0xfffd);
     } else if (!x->high) {
@@ -148,20 +148,20 @@ static void put_code(struct rtf *x, uint32_t c)
 }
 
 /* One of the text's own. Outside the tags of HTML no octet is a tag. */
-static void put_octet(struct rtf *x, unsigned char c)
+static void rtf_put_octet(struct rtf *x, unsigned char c)
 {
     if (!is_wanted(x) || c == 0) {
         return;
     }
     if (x->source == SOURCE_HTML && !now(x)->in_tag && (c == '<' || c == '>')) {
-        end_run(x);
+        rtf_end_run(x);
         x->full |= buf_add(x->out, c == '<' ? STR("&lt;") : STR("&gt;")) < 0;
     } else if (c < 0x80 && buf_len(&x->run) == 0) {
         x->full |= buf_append(x->out, &c, 1) < 0;
     } else {
         const struct charset *set = set_here(x);
         if (set != x->run_set) {
-            end_run(x);
+            rtf_end_run(x);
         }
         x->run_set = set;
         x->full |= buf_append(&x->run, &c, 1) < 0;
@@ -170,7 +170,7 @@ static void put_octet(struct rtf *x, unsigned char c)
 
 /* --- control words --------------------------------------------------------------------- */
 
-static bool is_one_of(struct str word, const char *const *list, size_t n)
+static bool rtf_is_one_of(struct str word, const char *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (str_eq(word, str_c(list[i]))) {
@@ -204,12 +204,12 @@ static bool begin_destination(struct rtf *x, struct str word)
         x->star = false;
         return true;
     }
-    bool html = x->source == SOURCE_HTML && is_one_of(word, not_html, ARRAY_LEN(not_html));
-    if (!x->star && !html && !is_one_of(word, skipped, ARRAY_LEN(skipped))) {
+    bool html = x->source == SOURCE_HTML && rtf_is_one_of(word, not_html, ARRAY_LEN(not_html));
+    if (!x->star && !html && !rtf_is_one_of(word, skipped, ARRAY_LEN(skipped))) {
         return false;
     }
     now(x)->in_fonts |= str_eq(word, STR("fonttbl"));
-    now(x)->skipped |= !x->star || !is_one_of(word, told, ARRAY_LEN(told));
+    now(x)->skipped |= !x->star || !rtf_is_one_of(word, told, ARRAY_LEN(told));
     return true;
 }
 
@@ -228,7 +228,7 @@ static bool put_word(struct rtf *x, struct str word)
     };
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         if (str_eq(word, str_c(words[i].word))) {
-            put_code(x, words[i].code);
+            rtf_put_code(x, words[i].code);
             return true;
         }
     }
@@ -256,7 +256,7 @@ static void on_number(struct rtf *x, long number)
 {
     uint32_t c = (uint32_t)(number < 0 ? number + 65536 : number) & 0xffff;
     bool symbol = c > 0xf020 && c < 0xf07f && page_here(x) == PAGE_SYMBOL;
-    put_code(x, symbol ? c - 0xf000 : c);
+    rtf_put_code(x, symbol ? c - 0xf000 : c);
     x->fallback = now(x)->after;
 }
 
@@ -307,7 +307,7 @@ static void on_word(struct rtf *x, struct str word, bool has_number, long number
 }
 
 /* A word behind a backslash, with its number; both are taken off. */
-static struct str take_word(struct str *s, bool *ret_has_number, long *ret_number)
+static struct str rtf_take_word(struct str *s, bool *ret_has_number, long *ret_number)
 {
     size_t n = 0;
     long number = 0;
@@ -329,22 +329,22 @@ static struct str take_word(struct str *s, bool *ret_has_number, long *ret_numbe
 }
 
 /* A sign behind a backslash. */
-static void on_sign(struct rtf *x)
+static void rtf_on_sign(struct rtf *x)
 {
     struct str *s = &x->rest;
     char c = s->p[0];
     bool code = c == '\'' && s->n >= 3 && str_hex(s->p[1]) >= 0 && str_hex(s->p[2]) >= 0,
          html = x->source == SOURCE_HTML;
     if (code) {
-        put_octet(x, (unsigned char)(str_hex(s->p[1]) * 16 + str_hex(s->p[2])));
+        rtf_put_octet(x, (unsigned char)(str_hex(s->p[1]) * 16 + str_hex(s->p[2])));
     } else if (c == '\\' || c == '{' || c == '}') {
-        put_octet(x, (unsigned char)c);
+        rtf_put_octet(x, (unsigned char)c);
     } else if (c == '~') {
-        put_code(x, html ? 0xa0 : ' ');
+        rtf_put_code(x, html ? 0xa0 : ' ');
     } else if (c == '_') {
-        put_code(x, html ? 0xad : '-');
+        rtf_put_code(x, html ? 0xad : '-');
     } else if (c == '\n' || c == '\r') {
-        put_code(x, '\n');
+        rtf_put_code(x, '\n');
     }
     x->star = c == '*';
     *s = str_slice(*s, code ? 3 : 1, s->n);
@@ -359,10 +359,10 @@ static void on_control(struct rtf *x)
         return;
     }
     if (str_lower(x->rest.p[0]) < 'a' || str_lower(x->rest.p[0]) > 'z') {
-        on_sign(x);
+        rtf_on_sign(x);
         return;
     }
-    struct str word = take_word(&x->rest, &has_number, &number);
+    struct str word = rtf_take_word(&x->rest, &has_number, &number);
     on_word(x, word, has_number, number);
 }
 
@@ -384,7 +384,7 @@ static bool on_octet(struct rtf *x, char c)
     } else if (c == '\\') {
         on_control(x);
     } else if (c != '\r' && c != '\n') {
-        put_octet(x, (unsigned char)c);
+        rtf_put_octet(x, (unsigned char)c);
     }
     return true;
 }
@@ -406,7 +406,7 @@ static enum source source_of(struct str rtf)
         if (c == '{') {
             continue;
         }
-        struct str word = c == '\\' ? take_word(&rtf, &has_number, &number) : STR("");
+        struct str word = c == '\\' ? rtf_take_word(&rtf, &has_number, &number) : STR("");
         if (word.n == 0 || str_eq(word, STR("fromtext"))) {
             return word.n == 0 ? SOURCE_RTF : SOURCE_TEXT;
         }
@@ -456,7 +456,7 @@ static bool read_as(struct reader *r, const char *part, struct str octets, enum 
     x->font_pages = err_calloc(FONTS_MAX, sizeof *x->font_pages);
     x->groups[0].after = 1;
     read_octets(x, r, part);
-    end_run(x);
+    rtf_end_run(x);
     if (x->full) {
         reader_problem(r, MIME_LIMIT, part, "too much text");
     }

@@ -35,7 +35,7 @@ static const struct {
 };
 
 /* One that begins each character below 0x80 with the octet of ASCII, whatever stands before it. */
-static bool is_ascii_based(const struct charset *c)
+static bool rtf_pages_is_ascii_based(const struct charset *c)
 {
     static const enum charset_kind kinds[] = {CHARSET_UTF8,  CHARSET_SINGLE, CHARSET_GB18030,
                                               CHARSET_BIG5,  CHARSET_EUC_JP, CHARSET_SHIFT_JIS,
@@ -63,7 +63,7 @@ const struct charset *rtf_page(unsigned page)
         }
     }
     const struct charset *c = charset_find(str_c(label));
-    return c && is_ascii_based(c) ? c : NULL;
+    return c && rtf_pages_is_ascii_based(c) ? c : NULL;
 }
 
 unsigned rtf_page_of_font(long fcharset)

@@ -78,7 +78,7 @@ static const char *const attributes[] = {"align", "valign", "width", "height", "
                                          "cellspacing", "border", "start", "type", "face", "alt", "title", "summary", "scope", "headers", "abbr", "datetime",
                                          "noshade", "nowrap", "reversed", "value", "span"};
 
-static bool is_in(struct str name, const char *const *list, size_t n)
+static bool sanitise_is_in(struct str name, const char *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (str_eq_nocase(name, str_c(list[i]))) {
@@ -87,9 +87,9 @@ static bool is_in(struct str name, const char *const *list, size_t n)
     }
     return false;
 }
-#define IS_IN(name, list) is_in(str_c(name), list, ARRAY_LEN(list))
+#define IS_IN(name, list) sanitise_is_in(str_c(name), list, ARRAY_LEN(list))
 
-static void put(struct rewrite *w, struct str s)
+static void sanitise_put(struct rewrite *w, struct str s)
 {
     w->full |= w->full || buf_len(w->out) + s.n > w->room || buf_add(w->out, s) < 0;
 }
@@ -100,7 +100,7 @@ static void put_tag(struct rewrite *w, struct str s)
 }
 
 /* to: put, or put_tag. */
-static void put_escaped(struct rewrite *w, struct str s, void (*to)(struct rewrite *, struct str))
+static void sanitise_put_escaped(struct rewrite *w, struct str s, void (*to)(struct rewrite *, struct str))
 {
     size_t from = 0;
     for (size_t i = 0; i <= s.n; i++) {
@@ -123,7 +123,7 @@ static void put_attribute(struct rewrite *w, const char *name, struct str value)
     put_tag(w, STR(" "));
     put_tag(w, str_c(name));
     put_tag(w, STR("=\""));
-    put_escaped(w, value, put_tag);
+    sanitise_put_escaped(w, value, put_tag);
     put_tag(w, STR("\""));
 }
 
@@ -167,7 +167,7 @@ static void take_style(struct rewrite *w, size_t n, struct str style, struct own
     buf_free(&all);
 }
 
-static bool is_same(struct rgb a, struct rgb b)
+static bool sanitise_is_same(struct rgb a, struct rgb b)
 {
     return a.known == b.known && a.r == b.r && a.g == b.g && a.b == b.b;
 }
@@ -181,7 +181,7 @@ static struct paint paint_element(struct rewrite *w, const struct own_paint *own
     bool begins = own->ground.known || own->lost || is_link || own->has_colour;
     p.lost = own->ground.known ? own->lost : p.lost || own->lost;
     p.ground = own->ground.known ? own->ground : p.ground;
-    bool resets = is_table && w->quirks && !own->has_colour && !is_same(p.colour, w->page.colour);
+    bool resets = is_table && w->quirks && !own->has_colour && !sanitise_is_same(p.colour, w->page.colour);
     struct rgb inherited = is_link ? link : resets ? w->page.colour : p.colour;
     p.colour = own->has_colour ? own->colour : inherited;
     begins |= resets;
@@ -219,7 +219,7 @@ static void put_link(struct rewrite *w, struct str href)
 }
 
 /* a%40b is a@b (RFC 3986 2.1); what is no escape stays. */
-static void unescape(struct str s, struct buf *out)
+static void sanitise_unescape(struct str s, struct buf *out)
 {
     for (size_t i = 0; i < s.n; i++) {
         int high = s.p[i] == '%' && i + 2 < s.n ? str_hex(s.p[i + 1]) : -1;
@@ -235,7 +235,7 @@ static bool is_cid_of(struct str src, const struct picture *p)
 {
     struct buf plain = BUF_INIT(src.n + 1);
     struct str cid = str_slice(src, 4, src.n);
-    unescape(cid, &plain);
+    sanitise_unescape(cid, &plain);
     struct str id = buf_str(&plain);
     bool angled = id.n > 2 && id.p[0] == '<' && id.p[id.n - 1] == '>';
     id = angled ? str_slice(id, 1, id.n - 1) : id;
@@ -263,7 +263,7 @@ static bool put_data_picture(struct rewrite *w, struct str src)
     static const char *const kinds[] = {"data:image/png", "data:image/jpeg", "data:image/jpg", "data:image/gif", "data:image/webp", "data:image/bmp"};
     size_t comma = str_find(src, ',', 0), before = buf_len(&w->tag);
     struct str head = str_slice(src, 0, comma), kind = str_slice(head, 0, str_find(head, ';', 0));
-    bool known = is_in(kind, kinds, ARRAY_LEN(kinds)) && str_ends_nocase(head, STR(";base64"));
+    bool known = sanitise_is_in(kind, kinds, ARRAY_LEN(kinds)) && str_ends_nocase(head, STR(";base64"));
     if (!known || comma + 1 >= src.n) {
         return false;
     }
@@ -310,7 +310,7 @@ static void put_picture(struct rewrite *w, struct str src)
 }
 
 /* attributes: names and values in turn, NULL at the end; a value may be NULL. */
-static void put_attributes(struct rewrite *w, const xmlChar **attributes_of, bool is_link_element,
+static void sanitise_put_attributes(struct rewrite *w, const xmlChar **attributes_of, bool is_link_element,
                            bool is_picture, struct own_paint *own)
 {
     for (size_t i = 0; attributes_of && attributes_of[i]; i += 2) {
@@ -342,7 +342,7 @@ static void put_attributes(struct rewrite *w, const xmlChar **attributes_of, boo
     }
 }
 
-static struct str attribute(const xmlChar **attributes_of, const char *name)
+static struct str sanitise_attribute(const xmlChar **attributes_of, const char *name)
 {
     for (size_t i = 0; attributes_of && attributes_of[i]; i += 2) {
         if (strcasecmp((const char *)attributes_of[i], name) == 0) {
@@ -365,8 +365,8 @@ static bool has_attribute(const xmlChar **attributes_of, const char *name)
 static void note_element(struct sheet_element *e, const char *name, const xmlChar **attributes_of)
 {
     str_copy_cut(str_c(name), e->name, sizeof e->name);
-    str_copy_cut(str_trim(attribute(attributes_of, "id")), e->id, sizeof e->id);
-    str_copy_cut(attribute(attributes_of, "class"), e->classes, sizeof e->classes);
+    str_copy_cut(str_trim(sanitise_attribute(attributes_of, "id")), e->id, sizeof e->id);
+    str_copy_cut(sanitise_attribute(attributes_of, "class"), e->classes, sizeof e->classes);
     for (char *p = e->classes; *p; p++) {
         *p = *p == '\t' || *p == '\n' || *p == '\r' ? ' ' : *p;
     }
@@ -376,8 +376,8 @@ static void note_element(struct sheet_element *e, const char *name, const xmlCha
 static void keep_form(struct rewrite *w, const xmlChar **attributes_of)
 {
     uint64_t wide, high;
-    bool said = str_to_u64(str_trim(attribute(attributes_of, "width")), 10000, &wide) == 0 &&
-                str_to_u64(str_trim(attribute(attributes_of, "height")), 10000, &high) == 0;
+    bool said = str_to_u64(str_trim(sanitise_attribute(attributes_of, "width")), 10000, &wide) == 0 &&
+                str_to_u64(str_trim(sanitise_attribute(attributes_of, "height")), 10000, &high) == 0;
     if (said && wide > 0 && high > 0) {
         (void)!buf_printf(&w->style, "aspect-ratio:%u/%u;", (unsigned)wide, (unsigned)high);
     }
@@ -394,18 +394,18 @@ static void begin_element(struct rewrite *w, const char *name, const xmlChar **a
     buf_reset(&w->style);
     put_tag(w, STR("<"));
     put_tag(w, str_c(name));
-    put_attributes(w, attributes_of, is_link, is_picture, &own);
+    sanitise_put_attributes(w, attributes_of, is_link, is_picture, &own);
     if (has_attribute(attributes_of, "hidden")) { /* what a style says of it wins (HTML 15.3.1) */
         (void)!buf_add(&w->style, STR("display:none;"));
     }
-    take_style(w, n, attribute(attributes_of, "style"), &own);
+    take_style(w, n, sanitise_attribute(attributes_of, "style"), &own);
     if (is_picture) {
         keep_form(w, attributes_of);
     }
     struct paint paint = paint_element(w, &own, is_link, strcmp(name, "table") == 0);
     put_style(w);
     put_tag(w, STR(">"));
-    put(w, buf_str(&w->tag));
+    sanitise_put(w, buf_str(&w->tag));
     if (!w->full && !IS_IN(name, empty)) {
         w->open[w->n_open].depth = w->depth;
         w->open[w->n_open].paint = paint;
@@ -422,25 +422,25 @@ static void end_elements(struct rewrite *w, unsigned depth)
 }
 
 /* What a field of a form shows: it cannot be sent from here. */
-static void put_field(struct rewrite *w, const xmlChar **attributes_of)
+static void sanitise_put_field(struct rewrite *w, const xmlChar **attributes_of)
 {
     static const char *const unseen[] = {"hidden", "password", "file", "color", "range", "image"};
-    struct str type = str_trim(attribute(attributes_of, "type")), value = attribute(attributes_of, "value");
+    struct str type = str_trim(sanitise_attribute(attributes_of, "type")), value = sanitise_attribute(attributes_of, "value");
     bool box = str_eq_nocase(type, STR("checkbox")), radio = str_eq_nocase(type, STR("radio"));
     bool image = str_eq_nocase(type, STR("image")), on = has_attribute(attributes_of, "checked");
     if (box || radio) { /* U+2611, U+2610, U+25C9, U+25CB */
         value = box ? (on ? STR("\xe2\x98\x91") : STR("\xe2\x98\x90")) : on ? STR("\xe2\x97\x89") : STR("\xe2\x97\x8b");
     } else if (image) {
-        value = attribute(attributes_of, "alt");
-    } else if (is_in(type, unseen, ARRAY_LEN(unseen))) {
+        value = sanitise_attribute(attributes_of, "alt");
+    } else if (sanitise_is_in(type, unseen, ARRAY_LEN(unseen))) {
         value = STR("");
     } else if (value.n == 0) {
-        value = attribute(attributes_of, "placeholder");
+        value = sanitise_attribute(attributes_of, "placeholder");
     }
     if (value.n > 0) {
-        put(w, STR(" "));
-        put_escaped(w, value, put);
-        put(w, STR(" "));
+        sanitise_put(w, STR(" "));
+        sanitise_put_escaped(w, value, sanitise_put);
+        sanitise_put(w, STR(" "));
     }
 }
 
@@ -471,7 +471,7 @@ static void lower_name(const xmlChar *element, char name[NAME_MAX_OCTETS])
     }
 }
 
-static void on_start(void *arg, const xmlChar *element, const xmlChar **attributes_of)
+static void sanitise_on_start(void *arg, const xmlChar *element, const xmlChar **attributes_of)
 {
     struct rewrite *w = arg;
     char name[NAME_MAX_OCTETS];
@@ -483,7 +483,7 @@ static void on_start(void *arg, const xmlChar *element, const xmlChar **attribut
     w->noscript = w->noscript == 0 && strcmp(name, "noscript") == 0 ? w->depth : w->noscript;
     w->remote |= is_left_out(name, attributes_of);
     if (strcmp(name, "input") == 0 && !has_attribute(attributes_of, "hidden")) {
-        put_field(w, attributes_of);
+        sanitise_put_field(w, attributes_of);
     }
     if (IS_IN(name, bare)) {
         return;
@@ -491,19 +491,19 @@ static void on_start(void *arg, const xmlChar *element, const xmlChar **attribut
     if (IS_IN(name, dropped) || is_unseen(name, attributes_of)) {
         w->dropped = w->depth;
     } else if (IS_IN(name, apart)) {
-        put(w, STR(" "));
+        sanitise_put(w, STR(" "));
     } else if (!w->full && w->n_open < OPEN_MAX && IS_IN(name, kept)) {
         begin_element(w, name, attributes_of);
     }
 }
 
-static void on_end(void *arg, const xmlChar *element)
+static void sanitise_on_end(void *arg, const xmlChar *element)
 {
     struct rewrite *w = arg;
     char name[NAME_MAX_OCTETS];
     lower_name(element, name);
     if (w->dropped == 0 && IS_IN(name, apart)) {
-        put(w, STR(" "));
+        sanitise_put(w, STR(" "));
     }
     w->dropped = w->dropped == w->depth ? 0 : w->dropped;
     w->noscript = w->noscript == w->depth ? 0 : w->noscript;
@@ -511,27 +511,27 @@ static void on_end(void *arg, const xmlChar *element)
     w->depth -= w->depth > 0;
 }
 
-static void on_characters(void *arg, const xmlChar *text, int n)
+static void sanitise_on_characters(void *arg, const xmlChar *text, int n)
 {
     struct rewrite *w = arg;
     if (w->dropped == 0 && n > 0) {
-        put_escaped(w, str_from((const char *)text, (size_t)n), put);
+        sanitise_put_escaped(w, str_from((const char *)text, (size_t)n), sanitise_put);
     }
 }
 
-static void on_text(void *arg, struct str text)
+static void sanitise_on_text(void *arg, struct str text)
 {
-    put_escaped(arg, text, put);
+    sanitise_put_escaped(arg, text, sanitise_put);
 }
 
-static void on_begin(void *arg)
+static void sanitise_on_begin(void *arg)
 {
     struct rewrite *w = arg;
     end_elements(w, 0);
     w->depth = w->dropped = w->noscript = 0;
 }
 
-static bool is_full(void *arg)
+static bool sanitise_is_full(void *arg)
 {
     const struct rewrite *w = arg;
     return w->full;
@@ -564,7 +564,7 @@ struct body {
 };
 
 /* Its style, as if all of it stood in the attribute. */
-static void on_body(void *arg, const xmlChar *element, const xmlChar **attributes_of)
+static void sanitise_on_body(void *arg, const xmlChar *element, const xmlChar **attributes_of)
 {
     static const char *const names[][2] = {
         {"bgcolor", "background-color"},
@@ -593,7 +593,7 @@ static void on_body(void *arg, const xmlChar *element, const xmlChar **attribute
 /* The body is not ours to give: what it says of ground and colour goes to a box around its content. True: it is open. */
 static bool open_box(struct rewrite *w, struct str html)
 {
-    static htmlSAXHandler events = {.startElement = on_body};
+    static htmlSAXHandler events = {.startElement = sanitise_on_body};
     struct body body = {.element = &w->elements[1], .style = BUF_INIT(BODY_TAG_MAX)};
     struct str tag = body_tag(html);
     note_element(&w->elements[0], "html", NULL);
@@ -611,7 +611,7 @@ static bool open_box(struct rewrite *w, struct str html)
     put_tag(w, STR(">"));
     bool boxed = buf_len(&w->tag) > 5; /* with a style */
     if (boxed) {
-        put(w, buf_str(&w->tag));
+        sanitise_put(w, buf_str(&w->tag));
     }
     buf_free(&body.style);
     return boxed && !w->full;
@@ -629,15 +629,15 @@ static bool has_tag(struct str html, struct str begin)
 
 static bool rewrite_page(struct reader *r, struct str html, struct rewrite *w)
 {
-    static const htmlSAXHandler events = {.characters = on_characters, .ignorableWhitespace = on_characters,
-                                          .startElement = on_start, .endElement = on_end}; /* comments, CDATA and the like go */
+    static const htmlSAXHandler events = {.characters = sanitise_on_characters, .ignorableWhitespace = sanitise_on_characters,
+                                          .startElement = sanitise_on_start, .endElement = sanitise_on_end}; /* comments, CDATA and the like go */
     size_t ends = (OPEN_MAX + 1) * END_TAG < w->out->max / 4 ? (OPEN_MAX + 1) * END_TAG : w->out->max / 4;
     w->room = w->out->max - ends;
     w->tag = BUF_INIT(w->out->max);
     w->style = BUF_INIT(16 * 1024);
     w->quirks = !has_tag(html, STR("<!doctype"));
     w->has_sheet = has_tag(html, STR("<style")) || has_tag(html, STR("<link"));
-    const struct tags tags = {&events, w, on_begin, NULL, on_text, is_full};
+    const struct tags tags = {&events, w, sanitise_on_begin, NULL, sanitise_on_text, sanitise_is_full};
     bool boxed = open_box(w, html);
     tags_read(r, "", html, &tags);
     end_elements(w, 0);

@@ -14,7 +14,7 @@
 
 enum { HEAD_LINES_MAX = 50000, MULTIPARTS_MAX = 200, MESSAGES_MAX = 100, BOUNDARY_MAX = 200, RAW_MAX = 8 * 1024 * 1024, RUN_LEAST = 12 /* "[secure]" */ };
 
-static bool is_letter(char c)
+static bool scan_is_letter(char c)
 {
     char low = str_lower(c);
     return (low >= 'a' && low <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/' || c == '=';
@@ -98,7 +98,7 @@ bool scan_limits(struct reader *r, struct str octets, const char *part)
 }
 
 /* name ":" (RFC 5322 2.2), also with blanks before the colon (4.5). */
-static bool is_field(struct str line)
+static bool scan_is_field(struct str line)
 {
     size_t n = 0;
     while (n < line.n && line.p[n] > ' ' && line.p[n] < 0x7f && line.p[n] != ':') {
@@ -123,7 +123,7 @@ void scan_stray(struct str message, struct buf *out)
         }
         bool goes_on = line.p[0] == ' ' || line.p[0] == '\t';
         bool mbox = at == 0 && str_starts_nocase(line, STR("From "));
-        stray = goes_on ? stray : !mbox && !is_field(line);
+        stray = goes_on ? stray : !mbox && !scan_is_field(line);
         if (stray) {
             (void)!buf_add(out, line);
             (void)!buf_add(out, STR("\n"));
@@ -138,7 +138,7 @@ static bool is_run(struct str line)
         return false;
     }
     for (size_t i = 0; i < line.n; i++) {
-        if (!is_letter(line.p[i])) {
+        if (!scan_is_letter(line.p[i])) {
             return false;
         }
     }
@@ -155,7 +155,7 @@ static void read_hidden_base64(struct reader *r, struct str octets)
         size_t stop = at < octets.n ? str_find(octets, '\n', at) : octets.n;
         struct str line = str_slice(octets, at, stop);
         line.n -= line.n > 0 && line.p[line.n - 1] == '\r';
-        bool run = is_run(line) || (in_run && line.n > 0 && line.n < RUN_LEAST && is_letter(line.p[line.n - 1]) && is_letter(line.p[0]));
+        bool run = is_run(line) || (in_run && line.n > 0 && line.n < RUN_LEAST && scan_is_letter(line.p[line.n - 1]) && scan_is_letter(line.p[0]));
         if (run && !in_run) {
             begin = at;
         }

@@ -34,7 +34,7 @@ struct sheet {
 
 /* --- the text of the sheets -------------------------------------------------------------------- */
 
-static bool is_blank(char c)
+static bool sheet_is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f';
 }
@@ -85,14 +85,14 @@ static bool is_for_screens(struct str tag)
 }
 
 /* Outside comments, where Outlook's own sheets stand. */
-static void collect(struct str html, struct buf *out)
+static void sheet_collect(struct str html, struct buf *out)
 {
     for (size_t i = str_find(html, '<', 0); i < html.n; i = str_find(html, '<', i + 1)) {
         struct str rest = str_slice(html, i, html.n);
         if (str_starts_nocase(rest, STR("<!--"))) {
             size_t end = find_nocase(html, i + 4, STR("-->"));
             i = end < html.n ? end + 2 : html.n - 1;
-        } else if (str_starts_nocase(rest, STR("<style")) && rest.n > 6 && (is_blank(rest.p[6]) || rest.p[6] == '>')) {
+        } else if (str_starts_nocase(rest, STR("<style")) && rest.n > 6 && (sheet_is_blank(rest.p[6]) || rest.p[6] == '>')) {
             size_t begin = str_find(html, '>', i), end = find_nocase(html, begin, STR("</style"));
             if (begin < html.n && is_for_screens(str_slice(html, i, begin))) {
                 add_sheet(str_slice(html, begin + 1, end), out);
@@ -104,16 +104,16 @@ static void collect(struct str html, struct buf *out)
 
 /* --- selectors --------------------------------------------------------------------------------- */
 
-static bool is_name(char c)
+static bool sheet_is_name(char c)
 {
     char low = str_lower(c);
     return (low >= 'a' && low <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || (unsigned char)c >= 0x80;
 }
 
-static struct str take_name(struct str *rest)
+static struct str sheet_take_name(struct str *rest)
 {
     size_t n = 0;
-    while (n < rest->n && is_name(rest->p[n])) {
+    while (n < rest->n && sheet_is_name(rest->p[n])) {
         n++;
     }
     struct str name = str_slice(*rest, 0, n);
@@ -126,7 +126,7 @@ static bool read_simple(struct str *rest, struct compound *c)
 {
     char kind = rest->p[0];
     *rest = str_slice(*rest, 1, rest->n);
-    struct str name = take_name(rest);
+    struct str name = sheet_take_name(rest);
     bool fits = name.n > 0 && name.n < SHEET_NAME;
     if (kind == '.' && fits && c->n_classes < ARRAY_LEN(c->classes)) {
         c->classes[c->n_classes++] = name;
@@ -145,9 +145,9 @@ static bool read_compound(struct str *rest, struct compound *ret)
     if (rest->p[0] == '*') {
         *rest = str_slice(*rest, 1, rest->n);
     } else {
-        ret->name = take_name(rest);
+        ret->name = sheet_take_name(rest);
     }
-    while (rest->n > 0 && !is_blank(rest->p[0]) && rest->p[0] != '>') {
+    while (rest->n > 0 && !sheet_is_blank(rest->p[0]) && rest->p[0] != '>') {
         if (!read_simple(rest, ret)) {
             return false;
         }
@@ -184,7 +184,7 @@ static bool read_selector(struct str s, struct rule *ret)
 
 /* --- rules --------------------------------------------------------------------------------------- */
 
-static void add_rules(struct sheet *s, struct str selectors, struct str declarations)
+static void sheet_add_rules(struct sheet *s, struct str selectors, struct str declarations)
 {
     struct str one;
     while (s->n < RULES_MAX && str_split(&selectors, ',', &one)) {
@@ -241,7 +241,7 @@ static void read_rules(struct sheet *s, struct str css, bool inside)
         size_t end = block_end(css, open);
         struct str body = str_slice(css, open < css.n ? open + 1 : open, end);
         if (head.n > 0 && head.p[0] != '@') {
-            add_rules(s, head, body);
+            sheet_add_rules(s, head, body);
         } else if (!inside && head.n > 6 && is_for_any_screen(head)) {
             read_rules(s, body, true);
         }
@@ -253,7 +253,7 @@ struct sheet *sheet_of_page(struct str html)
 {
     struct sheet *s = err_calloc(1, sizeof *s);
     *s = (struct sheet){.text = BUF_INIT(SHEETS_MAX), .steps_left = STEPS_MAX};
-    collect(html, &s->text);
+    sheet_collect(html, &s->text);
     if (buf_len(&s->text) > 0) {
         s->rules = err_calloc(RULES_MAX, sizeof *s->rules);
         read_rules(s, buf_str(&s->text), false);
@@ -299,7 +299,7 @@ static bool holds(struct sheet *s, const struct compound *c, const struct sheet_
 }
 
 /* What it stands in is looked for from the inside; the nearest is taken, which for what mails write is enough. */
-static bool applies(struct sheet *s, const struct rule *r, const struct sheet_element *elements, size_t n)
+static bool sheet_applies(struct sheet *s, const struct rule *r, const struct sheet_element *elements, size_t n)
 {
     if (!holds(s, &r->compounds[0], &elements[n - 1])) {
         return false;
@@ -357,7 +357,7 @@ void sheet_style(struct sheet *s, const struct sheet_element *elements, size_t n
     const struct rule *won[WINNERS_MAX];
     size_t n_won = 0;
     for (size_t i = 0; s && i < s->n && n_won < WINNERS_MAX && s->steps_left > 0; i++) {
-        if (applies(s, &s->rules[i], elements, n)) {
+        if (sheet_applies(s, &s->rules[i], elements, n)) {
             won[n_won++] = &s->rules[i];
         }
     }

@@ -21,7 +21,7 @@ struct declaration {
     char name[32], value[VALUE_MAX];
 };
 
-static bool is_property(const char *name)
+static bool style_is_property(const char *name)
 {
     for (size_t i = 0; i < ARRAY_LEN(properties); i++) {
         if (strcmp(name, properties[i]) == 0) {
@@ -65,7 +65,7 @@ static void drop_comments(struct str s, struct buf *out)
 }
 
 /* One blank for several. */
-static size_t squeeze(struct str s, char *dst, size_t size)
+static size_t style_squeeze(struct str s, char *dst, size_t size)
 {
     size_t n = 0;
     for (size_t i = 0; i < s.n && n + 1 < size; i++) {
@@ -84,13 +84,13 @@ static size_t squeeze(struct str s, char *dst, size_t size)
 static bool read_declaration(struct str one, struct declaration *ret)
 {
     size_t colon = str_find(one, ':', 0);
-    if (colon == one.n || squeeze(str_slice(one, 0, colon), ret->name, sizeof ret->name) == 0) {
+    if (colon == one.n || style_squeeze(str_slice(one, 0, colon), ret->name, sizeof ret->name) == 0) {
         return false;
     }
     for (char *p = ret->name; *p; p++) {
         *p = str_lower(*p);
     }
-    size_t n = squeeze(str_slice(one, colon + 1, one.n), ret->value, sizeof ret->value);
+    size_t n = style_squeeze(str_slice(one, colon + 1, one.n), ret->value, sizeof ret->value);
     struct str value = str_from(ret->value, n);
     if (str_ends_nocase(value, STR("important"))) {
         size_t mark = str_find_last(value, '!');
@@ -128,7 +128,7 @@ static bool is_plain_value(struct str v)
 }
 
 /* #rgb, rgb(), hsl(), or a word: a name of a colour, which are letters only. */
-static bool is_colour(struct str word)
+static bool style_is_colour(struct str word)
 {
     static const char *const others[] = {"none", "scroll", "fixed", "local", "repeat", "no-repeat", "repeat-x", "repeat-y", "round", "space", "center", "top", "bottom",
                                          "left", "right", "cover", "contain", "auto", "border-box", "padding-box", "content-box", "inherit", "initial", "unset"};
@@ -155,7 +155,7 @@ static struct str colour_of(struct str value)
         size_t comma = str_find(value, ',', 0);
         struct str inner = str_slice(value, comma < value.n ? comma + 1 : comma, value.n);
         inner.n -= inner.n > 0 && inner.p[inner.n - 1] == ')';
-        return is_colour(str_trim(inner)) ? str_trim(inner) : STR("");
+        return style_is_colour(str_trim(inner)) ? str_trim(inner) : STR("");
     }
     for (size_t at = 0; at < value.n;) {
         size_t end = at, depth = 0;
@@ -165,7 +165,7 @@ static struct str colour_of(struct str value)
             end++;
         }
         struct str word = str_slice(value, at, end);
-        if (is_colour(word)) {
+        if (style_is_colour(word)) {
             return word;
         }
         at = end + 1;
@@ -211,18 +211,18 @@ static bool is_off_the_page(const struct declaration *d)
     return false;
 }
 
-static void keep(struct style *s, const char *name, struct str value)
+static void style_keep(struct style *s, const char *name, struct str value)
 {
     (void)!buf_printf(&s->kept, "%s:" STR_FMT ";", name, STR_ARG(value));
 }
 
-static void take(struct style *s, const struct declaration *d)
+static void style_take(struct style *s, const struct declaration *d)
 {
     struct str value = str_c(d->value);
     if (strcmp(d->name, "background") == 0 || strcmp(d->name, "background-color") == 0) {
         struct str colour = colour_of(value);
         if (colour.n > 0) {
-            keep(s, "background-color", colour);
+            style_keep(s, "background-color", colour);
             s->ground_kept = true;
         }
         s->ground_lost |= colour.n == 0 && !str_eq_nocase(value, STR("none")) && !str_eq_nocase(value, STR("inherit"));
@@ -231,8 +231,8 @@ static void take(struct style *s, const struct declaration *d)
     } else if (strcmp(d->name, "color") == 0) {
         struct str colour = colour_of(value);
         str_copy_cut(colour, s->colour, sizeof s->colour);
-    } else if (is_property(d->name) && is_plain_value(value)) {
-        keep(s, d->name, value);
+    } else if (style_is_property(d->name) && is_plain_value(value)) {
+        style_keep(s, d->name, value);
     }
     s->no_height |= strcmp(d->name, "max-height") == 0 && is_zero(d->value);
     s->overflows |= strncmp(d->name, "overflow", 8) == 0 && str_eq_nocase(value, STR("hidden"));
@@ -253,14 +253,14 @@ bool style_clean(struct str style, struct buf *out)
     while (rest.n > 0) {
         struct declaration d;
         if (read_declaration(take_declaration(&rest), &d)) {
-            take(&s, &d);
+            style_take(&s, &d);
         }
     }
     if (s.colour[0] && (s.ground_kept || !s.ground_lost)) {
-        keep(&s, "color", str_c(s.colour));
+        style_keep(&s, "color", str_c(s.colour));
     }
     if (s.hidden || (s.no_height && s.overflows) || (s.is_placed && (s.is_clipped || s.is_far))) {
-        keep(&s, "display", STR("none"));
+        style_keep(&s, "display", STR("none"));
     }
     (void)!buf_add(out, buf_str(&s.kept));
     buf_free(&plain);

@@ -57,7 +57,7 @@ static size_t comment_at(struct feed *f, struct str s, struct str *ret)
     return abrupt;
 }
 
-static bool is_blank(char c)
+static bool tags_is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
 }
@@ -74,7 +74,7 @@ static const char *const walls[] = {"applet", "caption", "html", "marquee", "obj
 
 static bool ends_name(char c)
 {
-    return is_blank(c) || c == '/' || c == '>';
+    return tags_is_blank(c) || c == '/' || c == '>';
 }
 
 /* The name in the end tag of a block at the front; NULL: there is none. */
@@ -93,7 +93,7 @@ static const char *closer_at(struct str s)
     return NULL;
 }
 
-static bool is_one_of(const char *name, const char *const *list, size_t n)
+static bool tags_is_one_of(const char *name, const char *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (strcmp(name, list[i]) == 0) {
@@ -118,7 +118,7 @@ static bool close_inner(htmlParserCtxtPtr p, const char *block)
         return false;
     }
     for (int i = p->nameNr - 1; i > open; i--) {
-        if (is_one_of((const char *)p->nameTab[i], walls, ARRAY_LEN(walls))) {
+        if (tags_is_one_of((const char *)p->nameTab[i], walls, ARRAY_LEN(walls))) {
             return false;
         }
         divs += strcmp((const char *)p->nameTab[i], "div") == 0;
@@ -161,7 +161,7 @@ static struct str next_piece(struct feed *f, struct str html, size_t *at)
 }
 
 /* One octet further. */
-static void count(struct feed *f, char c, char next)
+static void tags_count(struct feed *f, char c, char next)
 {
     bool letter = (str_lower(next) >= 'a' && str_lower(next) <= 'z');
     switch (f->place) {
@@ -172,15 +172,15 @@ static void count(struct feed *f, char c, char next)
         }
         break;
     case IN_TAG:
-        f->attributes += (is_blank(c) || c == '/') && !is_blank(next) && next != '/';
+        f->attributes += (tags_is_blank(c) || c == '/') && !tags_is_blank(next) && next != '/';
         f->place = c == '>' ? IN_TEXT : c == '=' ? BEHIND_EQUALS : IN_TAG;
         break;
     case BEHIND_EQUALS:
-        f->place = is_blank(c) ? BEHIND_EQUALS : c == '"' ? IN_DOUBLE : c == '\'' ? IN_SINGLE : c == '>' ? IN_TEXT : IN_WORD;
+        f->place = tags_is_blank(c) ? BEHIND_EQUALS : c == '"' ? IN_DOUBLE : c == '\'' ? IN_SINGLE : c == '>' ? IN_TEXT : IN_WORD;
         break;
     case IN_WORD:
-        f->attributes += is_blank(c);
-        f->place = is_blank(c) ? IN_TAG : c == '>' ? IN_TEXT : IN_WORD;
+        f->attributes += tags_is_blank(c);
+        f->place = tags_is_blank(c) ? IN_TAG : c == '>' ? IN_TEXT : IN_WORD;
         break;
     case IN_SINGLE:
     case IN_DOUBLE:
@@ -193,11 +193,11 @@ static void count(struct feed *f, char c, char next)
 }
 
 /* True when the piece belongs to an element that would cost too much, together with what the parser keeps of it already. */
-static bool is_too_much(struct feed *f, struct str piece, size_t pending)
+static bool tags_is_too_much(struct feed *f, struct str piece, size_t pending)
 {
     size_t most = 0;
     for (size_t i = 0; i < piece.n; i++) {
-        count(f, piece.p[i], i + 1 < piece.n ? piece.p[i + 1] : '\0');
+        tags_count(f, piece.p[i], i + 1 < piece.n ? piece.p[i + 1] : '\0');
         most = f->attributes > most ? f->attributes : most;
     }
     return most > ATTRIBUTES_MAX && pending + piece.n > PENDING_MAX;
@@ -219,13 +219,13 @@ static size_t leave_out(struct feed *f, struct str html, size_t from, size_t at)
     return end;
 }
 
-static bool goes_on(struct feed *f, const htmlParserCtxt *p)
+static bool tags_goes_on(struct feed *f, const htmlParserCtxt *p)
 {
     return p->instate != XML_PARSER_EOF && p->nameNr < OPEN_MAX && !f->t->is_full(f->t->arg) && !reader_is_spent(f->r, f->part);
 }
 
 /* One parser's life. The octets that it used: it stops where a document ends early, or too much is open. */
-static size_t parse(struct feed *f, struct str html)
+static size_t tags_parse(struct feed *f, struct str html)
 {
     static const struct str opening = {"<html><body>", 12}; /* else it ends at a closing tag that nothing opened */
     htmlSAXHandler events = *f->t->events;
@@ -234,7 +234,7 @@ static size_t parse(struct feed *f, struct str html)
     htmlCtxtUseOptions(p, HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET | HTML_PARSE_IGNORE_ENC);
     (void)htmlParseChunk(p, opening.p, (int)opening.n, 0);
     size_t at = 0, used = 0;
-    while (at < html.n && used == 0 && goes_on(f, p)) {
+    while (at < html.n && used == 0 && tags_goes_on(f, p)) {
         size_t pending = pending_of(p), before = at;
         struct str piece = next_piece(f, html, &at);
         const char *closer = f->place == IN_TEXT ? closer_at(piece) : NULL;
@@ -243,7 +243,7 @@ static size_t parse(struct feed *f, struct str html)
         }
         if (piece.n >= 4 && memcmp(piece.p, "<!--", 4) == 0) { /* nothing closes it: what it would hide is text */
             f->t->text(f->t->arg, piece);
-        } else if (is_too_much(f, piece, pending)) {
+        } else if (tags_is_too_much(f, piece, pending)) {
             used = leave_out(f, html, before - (pending < before ? pending : before), at);
         } else {
             (void)htmlParseChunk(p, piece.p, (int)piece.n, 0);
@@ -258,13 +258,13 @@ static size_t parse(struct feed *f, struct str html)
     return used ? used : at - left;
 }
 
-static void read_all(struct feed *f, struct str html)
+static void tags_read_all(struct feed *f, struct str html)
 {
     const struct tags *t = f->t;
     unsigned beginnings = 0;
     while (html.n > 0 && beginnings < BEGINNINGS_MAX && !t->is_full(t->arg) && !reader_is_spent(f->r, f->part)) {
         t->begin(t->arg);
-        size_t used = parse(f, html);
+        size_t used = tags_parse(f, html);
         beginnings += used < PIECE; /* one that did much is no vain one */
         html = str_slice(html, used + (beginnings > 1 && used == 0), html.n);
     }
@@ -278,6 +278,6 @@ void tags_read(struct reader *r, const char *part, struct str html, const struct
     struct feed f = {.r = r, .part = part, .t = t};
     struct buf plain = BUF_INIT(2 * html.n + 64); /* no name is shorter than half of its characters */
     bool has = str_find(html, '&', 0) < html.n && references_read(html, &plain) == 0;
-    read_all(&f, has ? buf_str(&plain) : html);
+    tags_read_all(&f, has ? buf_str(&plain) : html);
     buf_wipe(&plain);
 }

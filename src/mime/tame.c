@@ -118,7 +118,7 @@ struct place {
     bool digests; /* there may be some */
 };
 
-static bool has_word(struct str s, struct str word)
+static bool tame_has_word(struct str s, struct str word)
 {
     for (size_t i = 0; i + word.n <= s.n; i++) {
         if (str_lower(s.p[i]) == word.p[0] && str_starts_nocase(str_slice(s, i, s.n), word)) {
@@ -155,14 +155,14 @@ static bool tame_field(struct place *w, struct str name, char *value, const char
     tamed |= kind == FIELD_ADDRESSES && tame_groups(value + (*value == ':'), end);
     struct str text = str_from(value, (size_t)(end - value));
     w->has_type |= str_eq_nocase(name, STR("Content-Type"));
-    w->has_message |= kind == FIELD_PARAMETERS && has_word(text, STR("message"));
+    w->has_message |= kind == FIELD_PARAMETERS && tame_has_word(text, STR("message"));
     return tamed;
 }
 
 void tame_fields(struct reader *r, const char *part, char *octets, size_t n)
 {
     struct str all = str_from(octets, n), name;
-    struct place w = {.in_head = true, .digests = has_word(all, STR("digest"))};
+    struct place w = {.in_head = true, .digests = tame_has_word(all, STR("digest"))};
     bool tamed = false;
     for (size_t at = 0; at < n;) {
         if (pass_line(&w, all, &at)) {

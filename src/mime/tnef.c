@@ -49,7 +49,7 @@ struct tnef {
     bool body_is_html[TNEF_BODIES];
 };
 
-static uint32_t number(struct str s, size_t at, unsigned octets)
+static uint32_t tnef_number(struct str s, size_t at, unsigned octets)
 {
     uint32_t n = 0;
     for (unsigned i = octets; i > 0; i--) {
@@ -185,7 +185,7 @@ static void end_data(struct tnef *t)
 
 /* The next attachment begins (MS-OXTNEF 2.1.3.1: attAttachRendData is its first attribute), or
  * there is none. Of a file without octets there is its name. */
-static void end_file(struct tnef *t)
+static void tnef_end_file(struct tnef *t)
 {
     end_data(t);
     if (!t->is_told && shown_name(t)[0]) {
@@ -202,7 +202,7 @@ static void begin_data(struct tnef *t, struct str octets)
     t->has_data = true;
 }
 
-static void put_name(char *dst, size_t size, struct str value)
+static void tnef_put_name(char *dst, size_t size, struct str value)
 {
     char *clean = tree_clean_name(value);
     str_copy_cut(str_c(clean), dst, size);
@@ -219,15 +219,15 @@ static void put_said(struct tnef *t, unsigned id, struct str text)
 {
     char *to = id == PR_ATTACH_LONG_NAME ? t->long_name : id == PR_ATTACH_NAME ? t->name : t->cid;
     if (id == PR_ATTACH_MIME_TAG) {
-        put_name(t->type, sizeof t->type, text);
+        tnef_put_name(t->type, sizeof t->type, text);
     } else {
-        put_name(to, sizeof t->name, text);
+        tnef_put_name(to, sizeof t->name, text);
     }
 }
 
 /* A text of octets as UTF-8: in the message's code page (MS-OXTNEF 2.1.3.3.2), unless they are
  * UTF-8 all the same. */
-static void put_text(struct tnef *t, struct str value, struct buf *out)
+static void tnef_put_text(struct tnef *t, struct str value, struct buf *out)
 {
     const char *page = t->page[0] && !charset_fits_as_is(value, t->page) ? t->page : NULL;
     charset_text(t->r, t->p->part, value, page, out);
@@ -235,13 +235,13 @@ static void put_text(struct tnef *t, struct str value, struct buf *out)
 
 static void on_code_page(struct tnef *t, struct str value)
 {
-    if (value.n >= 4 && rtf_page(number(value, 0, 4))) {
-        snprintf(t->page, sizeof t->page, "%s", rtf_page(number(value, 0, 4))->name);
+    if (value.n >= 4 && rtf_page(tnef_number(value, 0, 4))) {
+        snprintf(t->page, sizeof t->page, "%s", rtf_page(tnef_number(value, 0, 4))->name);
     }
 }
 
 /* What people read: the subject, or one of the forms of the body. */
-static void on_text(struct tnef *t, enum tnef_body which, bool is_subject, struct str text)
+static void tnef_on_text(struct tnef *t, enum tnef_body which, bool is_subject, struct str text)
 {
     struct buf *to = is_subject ? &t->subject : &t->bodies[which];
     while (text.n > 0 && text.p[text.n - 1] == '\0') { /* as it ends in the file */
@@ -267,17 +267,17 @@ static void on_property(struct tnef *t, unsigned type, unsigned id, struct str v
         if (wide) {
             charset_text(t->r, t->p->part, value, "UTF-16LE", &text);
         } else {
-            put_text(t, value, &text);
+            tnef_put_text(t, value, &text);
         }
         if (is_said_of_file(id)) {
             put_said(t, id, buf_str(&text));
         }
         if (!is_said_of_file(id) || (!t->wants && id != PR_ATTACH_CONTENT_ID)) {
-            on_text(t, TNEF_PLAIN, id == PR_SUBJECT, buf_str(&text));
+            tnef_on_text(t, TNEF_PLAIN, id == PR_SUBJECT, buf_str(&text));
         }
     } else if (id == PR_HTML) {
         charset_text(t->r, t->p->part, value, NULL, &text);
-        on_text(t, TNEF_HTML, false, buf_str(&text));
+        tnef_on_text(t, TNEF_HTML, false, buf_str(&text));
     } else if (id == PR_RTF) {
         read_packed_rtf(t, t->p->part, value);
     } else if (id == PR_ATTACH_DATA && value.n > 16) {
@@ -294,7 +294,7 @@ static int skip_name(struct str s, size_t *at)
     if (*at + 24 > s.n) {
         return -EBADMSG;
     }
-    uint32_t kind = number(s, *at + 16, 4), n = number(s, *at + 20, 4);
+    uint32_t kind = tnef_number(s, *at + 16, 4), n = tnef_number(s, *at + 20, 4);
     *at += 24;
     if (kind == 1) {
         if (n > s.n - *at) {
@@ -327,13 +327,13 @@ static size_t fixed_size(unsigned type)
 }
 
 /* One property at *at. 0 or -EBADMSG. */
-static int read_property(struct tnef *t, struct str s, size_t *at)
+static int tnef_read_property(struct tnef *t, struct str s, size_t *at)
 {
     if (*at + 4 > s.n) {
         return -EBADMSG;
     }
-    unsigned type = number(s, *at, 2) & 0x0fff, id = number(s, *at + 2, 2);
-    bool many = number(s, *at, 2) & 0x1000;
+    unsigned type = tnef_number(s, *at, 2) & 0x0fff, id = tnef_number(s, *at + 2, 2);
+    bool many = tnef_number(s, *at, 2) & 0x1000;
     size_t fixed = fixed_size(type);
     *at += 4;
     if (id >= 0x8000 && skip_name(s, at) < 0) {
@@ -344,7 +344,7 @@ static int read_property(struct tnef *t, struct str s, size_t *at)
         if (*at + 4 > s.n) {
             return -EBADMSG;
         }
-        values = number(s, *at, 4);
+        values = tnef_number(s, *at, 4);
         *at += 4;
     }
     for (uint32_t i = 0; i < values; i++) {
@@ -353,7 +353,7 @@ static int read_property(struct tnef *t, struct str s, size_t *at)
             if (*at + 4 > s.n) {
                 return -EBADMSG;
             }
-            n = number(s, *at, 4);
+            n = tnef_number(s, *at, 4);
             *at += 4;
         }
         if (n > s.n - *at) {
@@ -374,9 +374,9 @@ static int read_properties(struct tnef *t, struct str s)
     if (s.n < 4) {
         return -EBADMSG;
     }
-    uint32_t n = number(s, 0, 4);
+    uint32_t n = tnef_number(s, 0, 4);
     for (uint32_t i = 0; i < n && i < PROPERTIES_MAX && at < s.n && !reader_is_over(t->r); i++) {
-        if (read_property(t, s, &at) < 0) {
+        if (tnef_read_property(t, s, &at) < 0) {
             return -EBADMSG;
         }
     }
@@ -387,10 +387,10 @@ static void on_title(struct tnef *t, struct str value)
 {
     struct buf text = BUF_INIT(4 * value.n + 64);
     if (t->has_data && t->name[0]) { /* of the next one: old programs write no attAttachRendData */
-        end_file(t);
+        tnef_end_file(t);
     }
-    put_text(t, value, &text);
-    put_name(t->name, sizeof t->name, buf_str(&text));
+    tnef_put_text(t, value, &text);
+    tnef_put_name(t->name, sizeof t->name, buf_str(&text));
     buf_wipe(&text);
 }
 
@@ -407,21 +407,21 @@ static int on_attribute(struct tnef *t, unsigned id, struct str value)
         on_code_page(t, value);
         break;
     case ATT_RENDERING:
-        end_file(t);
+        tnef_end_file(t);
         break;
     case ATT_ATTACH_TITLE:
         on_title(t, value);
         break;
     case ATT_ATTACH_DATA:
         if (t->has_data) {
-            end_file(t);
+            tnef_end_file(t);
         }
         begin_data(t, value);
         break;
     case ATT_BODY:
     case ATT_SUBJECT:
-        put_text(t, value, &text);
-        on_text(t, TNEF_PLAIN, id == ATT_SUBJECT, buf_str(&text));
+        tnef_put_text(t, value, &text);
+        tnef_on_text(t, TNEF_PLAIN, id == ATT_SUBJECT, buf_str(&text));
         break;
     }
     buf_wipe(&text);
@@ -438,12 +438,12 @@ static void read_attributes(struct tnef *t)
         t->bodies[i] = BUF_INIT(t->r->text_left);
     }
     while (sound && at + ATTRIBUTE_HEAD <= s.n && !reader_is_over(t->r)) {
-        uint32_t id = number(s, at + 1, 2), n = number(s, at + 5, 4);
+        uint32_t id = tnef_number(s, at + 1, 2), n = tnef_number(s, at + 5, 4);
         at += ATTRIBUTE_HEAD;
         sound = n <= s.n - at && on_attribute(t, id, str_slice(s, at, at + n)) == 0;
         at += (size_t)n + 2; /* and a checksum */
     }
-    end_file(t);
+    tnef_end_file(t);
     if (!sound) {
         reader_problem(t->r, MIME_DAMAGED, t->p->part, "");
         if (!t->wants) {

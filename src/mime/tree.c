@@ -83,7 +83,7 @@ static char *decoded(struct walk *w, const char *number, const char *raw)
     return value;
 }
 
-static void read_fields(struct walk *w, GMimeObject *message, const char *number, struct tree_fields *ret)
+static void tree_read_fields(struct walk *w, GMimeObject *message, const char *number, struct tree_fields *ret)
 {
     GMimeHeaderList *list = g_mime_object_get_header_list(message);
     int n = g_mime_header_list_get_count(list);
@@ -106,7 +106,7 @@ static void read_fields(struct walk *w, GMimeObject *message, const char *number
     }
 }
 
-static void add_names(struct walk *w, struct part *p, struct str field, const char *parameter, struct params *params)
+static void tree_add_names(struct walk *w, struct part *p, struct str field, const char *parameter, struct params *params)
 {
     const char *value;
     size_t cursor = 0;
@@ -135,10 +135,10 @@ static void read_names(struct walk *w, GMimeObject *o, struct part *p)
                 continue;
             }
             struct str field = str_from(raw, strnlen(raw, FIELD_VALUE_MAX));
-            add_names(w, p, field, places[k].parameter, params);
+            tree_add_names(w, p, field, places[k].parameter, params);
             if (str_starts_nocase(str_trim_lines(field), STR("=?"))) { /* some programs encode the whole field */
                 char *plain = decoded(w, p->number, raw);
-                add_names(w, p, str_c(plain), places[k].parameter, params);
+                tree_add_names(w, p, str_c(plain), places[k].parameter, params);
                 free(plain);
             }
         }
@@ -205,7 +205,7 @@ static bool says_attachment(GMimeObject *o)
     return is;
 }
 
-static void read_type(struct reader *r, GMimeObject *o, struct part *p)
+static void tree_read_type(struct reader *r, GMimeObject *o, struct part *p)
 {
     GMimeContentType *type = g_mime_object_get_content_type(o);
     char *text = g_mime_content_type_get_mime_type(type);
@@ -234,7 +234,7 @@ static void read_type(struct reader *r, GMimeObject *o, struct part *p)
 }
 
 /* The last of them counts, as in GMime. */
-static void read_encoding(GMimeObject *o, struct part *p)
+static void tree_read_encoding(GMimeObject *o, struct part *p)
 {
     GMimeHeaderList *list = g_mime_object_get_header_list(o);
     for (int i = 0; i < g_mime_header_list_get_count(list); i++) {
@@ -259,7 +259,7 @@ static bool cut_short(struct str m, size_t end)
 }
 
 /* Where the content lies in the message: its stream is a part of the message's. */
-static void read_place(const struct walk *w, GMimeDataWrapper *content, struct part *p)
+static void tree_read_place(const struct walk *w, GMimeDataWrapper *content, struct part *p)
 {
     GMimeStream *s = content ? g_mime_data_wrapper_get_stream(content) : NULL;
     gint64 end = !s ? 0 : s->bound_end >= 0 ? s->bound_end : (gint64)w->message.n;
@@ -292,7 +292,7 @@ static struct part *add_part(struct walk *w, enum part_kind kind, const char *nu
 
 static void read_object(struct walk *w, GMimeObject *o, const char *number, size_t parent, unsigned depth);
 
-static void read_multipart(struct walk *w, GMimeMultipart *m, size_t index)
+static void tree_read_multipart(struct walk *w, GMimeMultipart *m, size_t index)
 {
     char below[MIME_PART];
     struct part *p = &w->tree->parts[index];
@@ -386,7 +386,7 @@ static void read_inner_message(struct walk *w, GMimeMessagePart *m, size_t index
         reader_problem(w->r, MIME_DAMAGED, p->number, "a message without octets");
         return;
     }
-    read_fields(w, GMIME_OBJECT(inner), p->number, &p->fields);
+    tree_read_fields(w, GMIME_OBJECT(inner), p->number, &p->fields);
     read_place_of_message(w, inner, index);
     if (g_mime_message_get_mime_part(inner)) {
         snprintf(below, sizeof below, "%.20s.1", p->number);
@@ -413,15 +413,15 @@ static void read_object(struct walk *w, GMimeObject *o, const char *number, size
     if (!p) {
         return;
     }
-    read_type(w->r, o, p);
+    tree_read_type(w->r, o, p);
     read_names(w, o, p);
     read_description(w, o, p);
     size_t index = (size_t)(p - w->tree->parts);
     if (GMIME_IS_PART(o)) {
-        read_encoding(o, p);
-        read_place(w, g_mime_part_get_content(GMIME_PART(o)), p);
+        tree_read_encoding(o, p);
+        tree_read_place(w, g_mime_part_get_content(GMIME_PART(o)), p);
     } else if (kind == PART_MULTIPART) {
-        read_multipart(w, GMIME_MULTIPART(o), index);
+        tree_read_multipart(w, GMIME_MULTIPART(o), index);
     } else if (kind == PART_MESSAGE) {
         read_inner_message(w, GMIME_MESSAGE_PART(o), index);
     }
@@ -482,7 +482,7 @@ struct tree *tree_read(struct reader *r, struct str message, const char *number)
     if (m) {
         char below[MIME_PART];
         w.tree = err_calloc(1, sizeof *w.tree);
-        read_fields(&w, GMIME_OBJECT(m), number, &w.tree->fields);
+        tree_read_fields(&w, GMIME_OBJECT(m), number, &w.tree->fields);
         w.tree->stray = stray_of(message);
         snprintf(below, sizeof below, "%.20s%s", number, number[0] ? ".1" : "");
         if (g_mime_message_get_mime_part(m)) {

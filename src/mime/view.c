@@ -26,7 +26,7 @@ char *view_value(const struct tree_fields *f, const char *name)
     return fields_line(field ? field->value : "");
 }
 
-static void add_text(struct build *b, struct str text)
+static void view_add_text(struct build *b, struct str text)
 {
     struct buf *out = &b->v->text;
     if (b->has_text && buf_len(out) > 0) {
@@ -48,7 +48,7 @@ static void add_text(struct build *b, struct str text)
 /* --- events ---------------------------------------------------------------------------------- */
 
 /* Programs put the same event there twice: beside the text, and as a file. */
-static bool is_known(const struct view *v, const struct view_event *e)
+static bool view_is_known(const struct view *v, const struct view_event *e)
 {
     for (size_t i = 0; i < v->n_events; i++) {
         const struct view_event *one = &v->events[i];
@@ -71,7 +71,7 @@ static void read_events(struct build *b, const struct part *p)
     charset_text(b->r, "", buf_str(&joined), p->charset, &text);
     size_t n = calendar_read(buf_str(&text), found, VIEW_EVENTS_MAX);
     for (size_t i = 0; i < n && b->v->n_events < VIEW_EVENTS_MAX; i++) {
-        if (!is_known(b->v, &found[i])) {
+        if (!view_is_known(b->v, &found[i])) {
             b->v->events[b->v->n_events++] = found[i];
         }
     }
@@ -102,7 +102,7 @@ static size_t branch_of(const struct tree *t, size_t multipart, size_t i)
 
 /* Of the alternatives: the last with HTML, or the first with plain text; where there is none, the last that can be shown. What is
  * empty is no alternative to what is not. */
-static void choose(struct build *b, size_t multipart)
+static void view_choose(struct build *b, size_t multipart)
 {
     const struct tree *t = b->tree;
     size_t html = 0, text = 0, any = 0;
@@ -133,7 +133,7 @@ static void choose_all(struct build *b)
     }
     for (size_t i = 0; i < b->tree->n; i++) {
         if (part_is(&b->tree->parts[i], "multipart/alternative")) {
-            choose(b, i);
+            view_choose(b, i);
         }
     }
 }
@@ -237,13 +237,13 @@ static void show_words_of_html(struct build *b, struct str html, bool as_html)
     if (as_html && buf_len(&said) > 0) {
         put_as_html(b, buf_str(&said));
     } else if (!as_html && words.n > 0) {
-        add_text(b, buf_str(&text));
+        view_add_text(b, buf_str(&text));
     }
     buf_wipe(&text);
     buf_wipe(&said);
 }
 
-static void show(struct build *b, size_t i, bool as_html)
+static void view_show(struct build *b, size_t i, bool as_html)
 {
     const struct part *p = &b->tree->parts[i];
     struct buf text = BUF_INIT(8 * p->raw.n + 64 * 1024);
@@ -255,7 +255,7 @@ static void show(struct build *b, size_t i, bool as_html)
     } else if (as_html) {
         put_as_html(b, buf_str(&text));
     } else if (!html) {
-        add_text(b, buf_str(&text));
+        view_add_text(b, buf_str(&text));
     }
     if (html && (!as_html || str_has(buf_str(&text), STR("-----BEGIN PGP ")))) {
         show_words_of_html(b, buf_str(&text), as_html);
@@ -338,7 +338,7 @@ static void show_head(struct build *b, const struct tree_fields *fields, bool as
         put_as_html(b, buf_str(&head));
         put_html(b, STR("</div>"));
     } else {
-        add_text(b, buf_str(&head));
+        view_add_text(b, buf_str(&head));
     }
     buf_free(&head);
 }
@@ -353,7 +353,7 @@ static void show_loose(struct build *b, const char *loose, bool as_html)
     if (as_html && buf_len(&text) > 0) {
         put_as_html(b, buf_str(&text));
     } else if (buf_len(&text) > 0) {
-        add_text(b, buf_str(&text));
+        view_add_text(b, buf_str(&text));
     }
     buf_wipe(&text);
 }
@@ -365,7 +365,7 @@ struct tnef_shown {
 };
 
 /* One form of a body, if anything of it can be seen. */
-static bool show_form(struct build *b, bool as_html, struct str text, bool is_html)
+static bool view_show_form(struct build *b, bool as_html, struct str text, bool is_html)
 {
     struct buf clean = BUF_INIT(VIEW_HTML_MAX);
     bool remote = false, blank = str_is_blank(text);
@@ -385,7 +385,7 @@ static bool show_form(struct build *b, bool as_html, struct str text, bool is_ht
     } else if (is_html) {
         show_words_of_html(b, text, false);
     } else {
-        add_text(b, text);
+        view_add_text(b, text);
     }
     return true;
 }
@@ -395,10 +395,10 @@ static void show_tnef_body(void *arg, const struct tnef_bodies *t)
 {
     const struct tnef_shown *s = arg;
     if (!str_eq(str_trim(t->subject), str_trim(str_c(s->b->v->subject)))) {
-        (void)show_form(s->b, s->as_html, t->subject, false);
+        (void)view_show_form(s->b, s->as_html, t->subject, false);
     }
     for (size_t i = 0; i < TNEF_BODIES; i++) {
-        if (show_form(s->b, s->as_html, t->texts[i], t->is_html[i])) {
+        if (view_show_form(s->b, s->as_html, t->texts[i], t->is_html[i])) {
             return;
         }
     }
@@ -420,7 +420,7 @@ static void show_tnef(struct build *b, size_t i, bool as_html)
 
 static void show_all(struct build *b, bool as_html);
 
-static void show_part(struct build *b, size_t i, bool as_html)
+static void view_show_part(struct build *b, size_t i, bool as_html)
 {
     const struct part *p = &b->tree->parts[i];
     const bool *shown = as_html ? b->in_html : b->in_text;
@@ -435,7 +435,7 @@ static void show_part(struct build *b, size_t i, bool as_html)
         show_head(b, &p->fields, as_html);
         show_loose(b, p->stray, as_html);
     } else if (shown[i]) {
-        show(b, i, as_html);
+        view_show(b, i, as_html);
     } else if (as_html && is_picture_among_texts(b, i) && !was_shown(b, p)) {
         show_picture(b, p);
     } else if (p->kind == PART_MULTIPART && p->n_children == 0) {
@@ -449,7 +449,7 @@ static void show_all(struct build *b, bool as_html)
 {
     show_loose(b, b->tree->stray, as_html);
     for (size_t i = 0; i < b->tree->n; i++) {
-        show_part(b, i, as_html);
+        view_show_part(b, i, as_html);
     }
 }
 
@@ -486,7 +486,7 @@ static void build_free(struct build *b)
     buf_wipe(&b->content);
 }
 
-static void prepare(struct build *b);
+static void view_prepare(struct build *b);
 
 static void put_around(const struct build *b, const struct nested_place *inside, size_t i, struct build *inner)
 {
@@ -510,7 +510,7 @@ static void unwrap(struct build *b, size_t i)
         return;
     }
     put_around(b, &inside, i, inner);
-    prepare(inner);
+    view_prepare(inner);
     b->inner[i] = inner;
 }
 
@@ -523,7 +523,7 @@ static void note_encryption(struct build *b, size_t i)
     b->v->cut |= body_says_signed(p) && !b->inner[i];
 }
 
-static void prepare(struct build *b)
+static void view_prepare(struct build *b)
 {
     b->in_text = err_calloc(b->tree->n + 1, sizeof *b->in_text);
     b->in_html = err_calloc(b->tree->n + 1, sizeof *b->in_html);
@@ -543,7 +543,7 @@ static void prepare(struct build *b)
 }
 
 /* Letters and digits alone: programs wrap and mark the same text in their own ways. */
-static void squeeze(struct str s, struct buf *out)
+static void view_squeeze(struct str s, struct buf *out)
 {
     for (size_t i = 0; i < s.n; i++) {
         char c = str_lower(s.p[i]);
@@ -560,12 +560,12 @@ static void leave_out_what_is_said(struct view *v)
 {
     struct buf text = BUF_INIT(VIEW_TEXT_MAX), about = BUF_INIT(sizeof v->events[0].about);
     if (v->n_events > 0) {
-        squeeze(buf_str(&v->text), &text);
+        view_squeeze(buf_str(&v->text), &text);
     }
     for (size_t i = 0; i < v->n_events; i++) {
         struct view_event *e = &v->events[i];
         buf_reset(&about);
-        squeeze(str_c(e->about), &about);
+        view_squeeze(str_c(e->about), &about);
         if (memmem(buf_str(&text).p, buf_len(&text), buf_str(&about).p, buf_len(&about))) {
             e->about[0] = '\0';
         }
@@ -590,7 +590,7 @@ static void build(struct build *b)
     v->message_id = view_value(f, "Message-ID");
     v->references = view_value(f, "References");
     v->cut |= b->tree->cut;
-    prepare(b);
+    view_prepare(b);
     view_attach_all(b);
     v->incomplete = b->tree->is_open;
     show_all(b, false);

@@ -73,7 +73,7 @@ static bool has_states(struct str charset)
     return str_starts_nocase(charset, STR("iso-2022-")) || str_eq_nocase(charset, STR("hz-gb-2312")) || str_eq_nocase(charset, STR("utf-7"));
 }
 
-static void end_run(struct run *w)
+static void words_end_run(struct run *w)
 {
     if (w->open) {
         bool as_utf8 = w->otherwise && charset_fits_as_is(buf_str(&w->octets), w->charset);
@@ -88,22 +88,22 @@ static void end_run(struct run *w)
     }
 }
 
-static void add_word(struct run *w, const struct word *word)
+static void words_add_word(struct run *w, const struct word *word)
 {
     bool same = str_eq_nocase(str_c(w->charset), word->charset), apart = same && w->otherwise && has_states(word->charset);
     if (w->open && (!same || apart)) {
         w->differs |= apart;
-        end_run(w);
+        words_end_run(w);
     }
     str_copy_cut(word->charset, w->charset, sizeof w->charset);
     w->open = true;
     (void)!transfer_read_all(word->encoding, word->text, &w->octets, NULL);
 }
 
-static void add_plain(struct run *w, struct str text)
+static void words_add_plain(struct run *w, struct str text)
 {
     bool as_is = w->otherwise && charset_fits_as_is(text, NULL);
-    end_run(w);
+    words_end_run(w);
     w->differs |= as_is;
     if (as_is) {
         (void)!buf_add(w->out, text);
@@ -112,7 +112,7 @@ static void add_plain(struct run *w, struct str text)
     }
 }
 
-static bool is_blank(struct str s)
+static bool words_is_blank(struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         if (s.p[i] != ' ' && s.p[i] != '\t') {
@@ -123,7 +123,7 @@ static bool is_blank(struct str s)
 }
 
 /* raw has no line ends. */
-static void read_line(struct run *w, struct str raw)
+static void words_read_line(struct run *w, struct str raw)
 {
     struct line line = {.s = raw};
     size_t plain = 0;
@@ -134,15 +134,15 @@ static void read_line(struct run *w, struct str raw)
             continue;
         }
         struct str between = str_slice(raw, plain, at);
-        if (!w->open || !is_blank(between)) { /* blanks between two words belong to neither */
-            add_plain(w, between);
+        if (!w->open || !words_is_blank(between)) { /* blanks between two words belong to neither */
+            words_add_plain(w, between);
         }
-        add_word(w, &word);
+        words_add_word(w, &word);
         at += word.n;
         plain = at;
     }
-    add_plain(w, str_slice(raw, plain, raw.n));
-    end_run(w);
+    words_add_plain(w, str_slice(raw, plain, raw.n));
+    words_end_run(w);
 }
 
 /* The field's lines as one (RFC 5322 2.2.3). */
@@ -163,7 +163,7 @@ static void read_folded(struct run *w, struct str raw)
     struct buf line = BUF_INIT(raw.n + 1);
     w->octets = (struct buf)BUF_INIT(raw.n + 1);
     unfold(raw, &line);
-    read_line(w, str_trim(buf_str(&line)));
+    words_read_line(w, str_trim(buf_str(&line)));
     buf_free(&line);
     buf_free(&w->octets);
 }

@@ -28,7 +28,7 @@ static bool is_live(const struct sts_entry *e, int64_t now_ms)
     return e->has_policy && (now_ms < e->expires_ms || e->once);
 }
 
-static void note(struct sts_entry *e, enum sts_problem problem, const char *detail)
+static void cache_note(struct sts_entry *e, enum sts_problem problem, const char *detail)
 {
     e->problem = problem;
     snprintf(e->problem_text, sizeof e->problem_text, "%s", detail ? detail : "");
@@ -39,32 +39,32 @@ bool sts_take_txt(struct sts_entry *e, enum sts_txt txt, const char *id, const c
     bool live = is_live(e, now_ms);
     switch (txt) {
     case STS_TXT_FAILED:
-        note(e, STS_PROBLEM_TXT_LOOKUP, detail);
+        cache_note(e, STS_PROBLEM_TXT_LOOKUP, detail);
         e->failures += live;
         if (force) {
             e->refresh_ms = now_ms + STS_RETRY_MS; /* a refresh that failed: again soon, not at once */
         }
         return false;
     case STS_TXT_NONE:
-        note(e, live && e->policy.mode != STS_MODE_NONE ? STS_PROBLEM_TXT_GONE : STS_PROBLEM_NONE,
+        cache_note(e, live && e->policy.mode != STS_MODE_NONE ? STS_PROBLEM_TXT_GONE : STS_PROBLEM_NONE,
              live ? "the TXT record is gone, the policy has not expired" : "");
         return force && live; /* the daily refresh still tries */
     case STS_TXT_INVALID:
-        note(e, STS_PROBLEM_RECORD_INVALID, "the TXT record at _mta-sts is not valid");
+        cache_note(e, STS_PROBLEM_RECORD_INVALID, "the TXT record at _mta-sts is not valid");
         return force && live;
     case STS_TXT_ONE:
         break;
     }
     bool same = live && strcmp(id, e->id) == 0;
     if (!force && same && now_ms < e->refresh_ms) {
-        note(e, STS_PROBLEM_NONE, "");
+        cache_note(e, STS_PROBLEM_NONE, "");
         return false;
     }
     bool tried = e->tried_ms && now_ms - e->tried_ms < STS_RETRY_MS && strcmp(id, e->tried_id) == 0;
     return !tried;
 }
 
-static int replace(struct sts_entry *e, struct str text, char *problem, size_t size)
+static int cache_replace(struct sts_entry *e, struct str text, char *problem, size_t size)
 {
     struct sts_policy policy;
     int r = sts_policy_parse(text, &policy, problem, size);
@@ -82,7 +82,7 @@ bool sts_take_fetch(struct sts_entry *e, enum sts_fetch fetch, const char *id, s
                     int64_t jitter_ms, int64_t now_ms)
 {
     char problem[128];
-    bool ok = fetch == STS_FETCH_GOOD && replace(e, text, problem, sizeof problem) == 0;
+    bool ok = fetch == STS_FETCH_GOOD && cache_replace(e, text, problem, sizeof problem) == 0;
     if (ok) {
         int64_t life = (int64_t)e->policy.max_age_s * 1000;
         str_copy_cut(str_c(id), e->id, sizeof e->id);
@@ -92,14 +92,14 @@ bool sts_take_fetch(struct sts_entry *e, enum sts_fetch fetch, const char *id, s
         e->once = life == 0;
         e->failures = 0;
         e->tried_ms = 0;
-        note(e, STS_PROBLEM_NONE, "");
+        cache_note(e, STS_PROBLEM_NONE, "");
         return true;
     }
     str_copy_cut(str_c(id), e->tried_id, sizeof e->tried_id);
     e->tried_ms = now_ms;
     e->refresh_ms = now_ms + STS_RETRY_MS; /* of a live policy: try again soon */
     e->failures++;
-    note(e, fetch == STS_FETCH_GOOD     ? STS_PROBLEM_POLICY_INVALID
+    cache_note(e, fetch == STS_FETCH_GOOD     ? STS_PROBLEM_POLICY_INVALID
             : fetch == STS_FETCH_WEBPKI ? STS_PROBLEM_WEBPKI
                                         : STS_PROBLEM_FETCH,
          fetch == STS_FETCH_GOOD ? problem : detail);
@@ -119,7 +119,7 @@ enum sts_state sts_effective(const struct sts_entry *e, int64_t now_ms)
 int sts_load(struct sts_entry *e, struct str text, const char *id, int64_t fetched_ms, int64_t expires_ms,
              char *problem, size_t size)
 {
-    int r = replace(e, text, problem, size);
+    int r = cache_replace(e, text, problem, size);
     if (r == 0) {
         str_copy_cut(str_c(id), e->id, sizeof e->id);
         e->fetched_ms = fetched_ms;

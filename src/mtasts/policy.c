@@ -20,7 +20,7 @@ const char *sts_mode_name(enum sts_mode m)
 
 /* --- the TXT record ------------------------------------------------------------------------------ */
 
-static bool is_alnum(char c)
+static bool policy_is_alnum(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
@@ -40,7 +40,7 @@ static int take_id(struct str value, char id[STS_ID_MAX])
         return -EINVAL;
     }
     for (size_t i = 0; i < value.n; i++) {
-        if (!is_alnum(value.p[i])) {
+        if (!policy_is_alnum(value.p[i])) {
             return -EINVAL;
         }
     }
@@ -98,9 +98,9 @@ struct reading {
 
 static bool key_ok(struct str key)
 {
-    bool ok = key.n >= 1 && key.n <= 32 && is_alnum(key.p[0]);
+    bool ok = key.n >= 1 && key.n <= 32 && policy_is_alnum(key.p[0]);
     for (size_t i = 0; ok && i < key.n; i++) {
-        ok = is_alnum(key.p[i]) || key.p[i] == '_' || key.p[i] == '-' || key.p[i] == '.';
+        ok = policy_is_alnum(key.p[i]) || key.p[i] == '_' || key.p[i] == '-' || key.p[i] == '.';
     }
     return ok;
 }
@@ -163,7 +163,7 @@ static const char *take_mx(struct reading *r, struct str value)
     return buf_append(&r->mx, "\n", 1) < 0 ? "the mx lines are too long" : NULL;
 }
 
-static const char *take_line(struct reading *r, struct str line)
+static const char *policy_take_line(struct reading *r, struct str line)
 {
     size_t colon = str_find(line, ':', 0);
     struct str key = str_slice(line, 0, colon);
@@ -199,7 +199,7 @@ int sts_policy_parse(struct str text, struct sts_policy *ret, char *problem, siz
     *ret = (struct sts_policy){0};
     while (!wrong && rest.n > 0 && str_split(&rest, '\n', &line)) {
         line.n -= line.n > 0 && line.p[line.n - 1] == '\r';
-        wrong = str_trim(line).n > 0 ? take_line(&r, line) : NULL;
+        wrong = str_trim(line).n > 0 ? policy_take_line(&r, line) : NULL;
     }
     wrong = wrong ? wrong : whole_problem(&r);
     if (wrong) {

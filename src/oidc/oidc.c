@@ -12,7 +12,7 @@
 
 enum { SKEW_MS = 5 * 60 * 1000, OLDEST_MS = 15 * 60 * 1000 };
 
-static int bad(char *problem, size_t size, const char *what)
+static int oidc_bad(char *problem, size_t size, const char *what)
 {
     snprintf(problem, size, "%s", what);
     return -EBADMSG;
@@ -40,19 +40,19 @@ int oidc_description(struct str text, const char *issuer, struct oidc_server *re
     struct json *j = report_parse(text, words, sizeof words);
     int r = 0;
     if (!j) {
-        r = bad(problem, size, "the description of the provider is not JSON");
+        r = oidc_bad(problem, size, "the description of the provider is not JSON");
     } else if (!str_eq(report_get_str(j, "issuer"), str_c(issuer))) {
-        r = bad(problem, size, "the provider calls itself by another issuer than the configuration");
+        r = oidc_bad(problem, size, "the provider calls itself by another issuer than the configuration");
     } else if (str_copy(str_c(issuer), ret->issuer, sizeof ret->issuer) < 0 || take_url(report_get_str(j, "authorization_endpoint"), ret->authorization, sizeof ret->authorization) < 0 ||
                take_url(report_get_str(j, "token_endpoint"), ret->token, sizeof ret->token) < 0) {
-        r = bad(problem, size, "the provider names no usable https addresses for logins and tokens");
+        r = oidc_bad(problem, size, "the provider names no usable https addresses for logins and tokens");
     }
     report_free(j);
     return r;
 }
 
 /* One field of a query or form, escaped (RFC 3986 2.3 names what need not be). */
-static int put_field(struct buf *out, const char *name, struct str value)
+static int oidc_put_field(struct buf *out, const char *name, struct str value)
 {
     static const char hex[] = "0123456789ABCDEF";
     int r = buf_printf(out, "%s%s=", buf_len(out) > 0 && buf_str(out).p[buf_len(out) - 1] != '?' ? "&" : "", name);
@@ -77,7 +77,7 @@ int oidc_login_url(const struct oidc_server *s, const char *client, const char *
     } fields[] = {{"response_type", STR("code")}, {"scope", STR("openid email")}, {"client_id", str_c(client)}, {"redirect_uri", str_c(back)}, {"state", state},
                   {"nonce", nonce}, {"code_challenge", buf_str(&hash)}, {"code_challenge_method", STR("S256")}, {"login_hint", hint}};
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(fields); i++) {
-        r = put_field(out, fields[i].name, fields[i].value);
+        r = oidc_put_field(out, fields[i].name, fields[i].value);
     }
     buf_free(&hash);
     return r;
@@ -85,12 +85,12 @@ int oidc_login_url(const struct oidc_server *s, const char *client, const char *
 
 int oidc_token_request(const char *client, struct str secret, const char *back, struct str code, struct str verifier, struct buf *out)
 {
-    int r = put_field(out, "grant_type", STR("authorization_code"));
-    r = r < 0 ? r : put_field(out, "code", code);
-    r = r < 0 ? r : put_field(out, "redirect_uri", str_c(back));
-    r = r < 0 ? r : put_field(out, "client_id", str_c(client));
-    r = r < 0 ? r : put_field(out, "code_verifier", verifier);
-    return r < 0 || secret.n == 0 ? r : put_field(out, "client_secret", secret);
+    int r = oidc_put_field(out, "grant_type", STR("authorization_code"));
+    r = r < 0 ? r : oidc_put_field(out, "code", code);
+    r = r < 0 ? r : oidc_put_field(out, "redirect_uri", str_c(back));
+    r = r < 0 ? r : oidc_put_field(out, "client_id", str_c(client));
+    r = r < 0 ? r : oidc_put_field(out, "code_verifier", verifier);
+    return r < 0 || secret.n == 0 ? r : oidc_put_field(out, "client_secret", secret);
 }
 
 /* One of them is we, and where several are named the token was issued to us (Core 3.1.3.7, points 3 to 5). */
@@ -140,5 +140,5 @@ int oidc_token_answer(struct str text, const struct oidc_asked *asked, char *pro
     report_free(claims);
     report_free(j);
     buf_wipe(&octets);
-    return what ? bad(problem, size, what) : 0;
+    return what ? oidc_bad(problem, size, what) : 0;
 }

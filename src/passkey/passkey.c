@@ -20,7 +20,7 @@ enum { HASH = 32, FLAGS_AT = 32, COUNT_AT = 33, SHORTEST = 37, USER_PRESENT = 1,
 
 static const int cose[PASSKEY_ALGORITHM_END] = {0, COSE_ES256, COSE_EDDSA, COSE_RS256};
 
-static int bad(char *problem, size_t size, const char *what)
+static int passkey_bad(char *problem, size_t size, const char *what)
 {
     snprintf(problem, size, "%s", what);
     return -EBADMSG;
@@ -44,7 +44,7 @@ static int check_client(const struct passkey_asked *asked, struct str client, co
     }
     report_free(j);
     buf_free(&challenge);
-    return what ? bad(problem, size, what) : 0;
+    return what ? passkey_bad(problem, size, what) : 0;
 }
 
 /* NAME of https://NAME:PORT. */
@@ -58,7 +58,7 @@ static void party_of(const char *origin, char *dst, size_t size)
 }
 
 /* The argument of a CBOR item's first octet (RFC 8949 3); lengths that are not said before are not for authenticators (CTAP2 8). */
-static bool take_number(struct str *in, unsigned info, uint64_t *ret)
+static bool passkey_take_number(struct str *in, unsigned info, uint64_t *ret)
 {
     size_t n = info < 24 ? 0 : (size_t)1 << (info - 24);
     *ret = info < 24 ? info : 0;
@@ -81,7 +81,7 @@ static bool take_item(struct str *in, unsigned depth)
     }
     unsigned first = (unsigned char)in->p[0], major = first >> 5;
     *in = str_slice(*in, 1, in->n);
-    if (!take_number(in, first & 31, &n)) {
+    if (!passkey_take_number(in, first & 31, &n)) {
         return false;
     }
     if (major == 2 || major == 3) { /* octets, text */
@@ -118,15 +118,15 @@ static int check_data(const char *party, struct str data, unsigned flags, char *
     unsigned char hash[HASH];
     rest_hash(str_c(party), hash);
     if (data.n < SHORTEST || data.n > PASSKEY_DATA_MAX || memcmp(data.p, hash, HASH) != 0) {
-        return bad(problem, size, "the device answered for another site");
+        return passkey_bad(problem, size, "the device answered for another site");
     }
     if (((unsigned char)data.p[FLAGS_AT] & flags) != flags) {
-        return bad(problem, size, "the device did not verify who holds it");
+        return passkey_bad(problem, size, "the device did not verify who holds it");
     }
-    return is_sound(data) ? 0 : bad(problem, size, "what the device says cannot be read");
+    return is_sound(data) ? 0 : passkey_bad(problem, size, "what the device says cannot be read");
 }
 
-static uint32_t count_of(struct str data)
+static uint32_t passkey_count_of(struct str data)
 {
     const unsigned char *p = (const unsigned char *)data.p + COUNT_AT;
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
@@ -140,7 +140,7 @@ static bool take_key(struct str data, const unsigned char client_hash[HASH], con
               fido_cred_set_rp(c, party, NULL) == FIDO_OK && fido_cred_set_authdata_raw(c, (const unsigned char *)data.p, data.n) == FIDO_OK;
     ok = ok && fido_cred_id_len(c) > 0 && fido_cred_id_len(c) <= PASSKEY_ID_MAX && fido_cred_pubkey_len(c) > 0 && fido_cred_pubkey_len(c) <= PASSKEY_KEY_MAX;
     if (ok) {
-        *ret = (struct passkey){.algorithm = algorithm, .n_id = fido_cred_id_len(c), .n_key = fido_cred_pubkey_len(c), .uses = count_of(data)};
+        *ret = (struct passkey){.algorithm = algorithm, .n_id = fido_cred_id_len(c), .n_key = fido_cred_pubkey_len(c), .uses = passkey_count_of(data)};
         memcpy(ret->id, fido_cred_id_ptr(c), ret->n_id);
         memcpy(ret->key, fido_cred_pubkey_ptr(c), ret->n_key);
     }
@@ -164,7 +164,7 @@ int passkey_new(const struct passkey_asked *asked, struct str client, struct str
             return 0;
         }
     }
-    return bad(problem, size, "its key is of no kind that we know");
+    return passkey_bad(problem, size, "its key is of no kind that we know");
 }
 
 static bool signature_ok(const struct passkey *k, const unsigned char client_hash[HASH], const char *party, struct str data, struct str signature)
@@ -202,11 +202,11 @@ int passkey_proves(const struct passkey_asked *asked, const struct passkey *k, s
     }
     rest_hash(client, hash);
     if (k->algorithm == PASSKEY_NONE || k->algorithm >= PASSKEY_ALGORITHM_END || signature.n == 0 || !signature_ok(k, hash, party, data, signature)) {
-        return bad(problem, size, "the signature is not of this passkey");
+        return passkey_bad(problem, size, "the signature is not of this passkey");
     }
-    *ret_uses = count_of(data);
+    *ret_uses = passkey_count_of(data);
     if ((*ret_uses > 0 || k->uses > 0) && *ret_uses <= k->uses) {
-        return bad(problem, size, "it was used before, or there are two of it");
+        return passkey_bad(problem, size, "it was used before, or there are two of it");
     }
     return 0;
 }

@@ -133,7 +133,7 @@ enum grade policy_grade(const struct facts *f)
     return GRADE_PLAIN;
 }
 
-static void answer(struct host_verdict *v, enum host_class class, enum reason reason)
+static void decide_answer(struct host_verdict *v, enum host_class class, enum reason reason)
 {
     v->class = class;
     v->reason = reason;
@@ -144,15 +144,15 @@ static bool judge_lookups(const struct facts *f, struct host_verdict *v)
 {
     bool dane_decides = f->tlsa == TLSA_USABLE && f->mx == MX_SECURE;
     if (f->mx == MX_NULL) { /* H1 */
-        answer(v, HOST_PERMANENT, REASON_NULL_MX);
+        decide_answer(v, HOST_PERMANENT, REASON_NULL_MX);
     } else if (f->mx == MX_ERROR) { /* H2 */
-        answer(v, HOST_TEMPORARY, REASON_MX_LOOKUP);
+        decide_answer(v, HOST_TEMPORARY, REASON_MX_LOOKUP);
     } else if (!v->need.soft && f->tlsa == TLSA_ERROR) { /* H3 */
-        answer(v, HOST_TEMPORARY, REASON_TLSA_LOOKUP);
+        decide_answer(v, HOST_TEMPORARY, REASON_TLSA_LOOKUP);
     } else if (!v->need.soft && f->sts == STS_WAIT) { /* H4 */
-        answer(v, HOST_TEMPORARY, REASON_STS_LOOKUP);
+        decide_answer(v, HOST_TEMPORARY, REASON_STS_LOOKUP);
     } else if (!v->need.soft && f->sts == STS_NOMATCH && !dane_decides) { /* H5 */
-        answer(v, HOST_TEMPORARY, REASON_MX_NOT_IN_POLICY);
+        decide_answer(v, HOST_TEMPORARY, REASON_MX_NOT_IN_POLICY);
     } else {
         return false;
     }
@@ -165,24 +165,24 @@ static bool judge_no_tls(const struct facts *f, struct host_verdict *v, bool can
     bool floor_is_plain = v->need.floor == GRADE_PLAIN;
     switch (f->sess) {
     case SESS_NOCONN: /* H6 */
-        answer(v, HOST_TEMPORARY, REASON_CONNECT);
+        decide_answer(v, HOST_TEMPORARY, REASON_CONNECT);
         return true;
     case SESS_NOADV: /* H7, H7a, H7b, H7c */
         if (floor_is_plain && !v->need.soft && f->look == LOOK_INCOMPLETE) {
-            answer(v, HOST_TEMPORARY, REASON_LOOK_INCOMPLETE);
+            decide_answer(v, HOST_TEMPORARY, REASON_LOOK_INCOMPLETE);
         } else if (floor_is_plain) {
-            answer(v, HOST_SEND, REASON_SENT_PLAIN);
+            decide_answer(v, HOST_SEND, REASON_SENT_PLAIN);
         } else {
-            answer(v, cannot ? HOST_CLEAR : HOST_TEMPORARY, REASON_NO_STARTTLS);
+            decide_answer(v, cannot ? HOST_CLEAR : HOST_TEMPORARY, REASON_NO_STARTTLS);
         }
         return true;
     case SESS_REFUSED: /* H8a, H8b */
     case SESS_HSFAIL:
         if (f->trno == TRNO_REPORT && floor_is_plain) {
-            answer(v, HOST_SEND, REASON_SENT_PLAIN); /* RFC 8460 section 3: our own reports only */
+            decide_answer(v, HOST_SEND, REASON_SENT_PLAIN); /* RFC 8460 section 3: our own reports only */
         } else {
             v->need.raised |= RAISED(OFFER);
-            answer(v, HOST_TEMPORARY,
+            decide_answer(v, HOST_TEMPORARY,
                    f->sess == SESS_REFUSED ? REASON_TLS_REFUSED : REASON_TLS_FAILED);
         }
         return true;
@@ -213,17 +213,17 @@ struct host_verdict policy_host(const struct facts *f)
         return v;
     }
     if (f->sess == SESS_LEGACY && v.need.floor == GRADE_PLAIN) { /* H9a */
-        answer(&v, HOST_SEND, REASON_SENT_LEGACY);
+        decide_answer(&v, HOST_SEND, REASON_SENT_LEGACY);
     } else if (f->sess == SESS_LEGACY) { /* H9b */
-        answer(&v, HOST_CLEAR, REASON_WEAK_CRYPTO);
+        decide_answer(&v, HOST_CLEAR, REASON_WEAK_CRYPTO);
     } else if (v.need.dane_must_match && f->sess != SESS_DANE_OK) { /* H10 */
-        answer(&v, f->reqtls && v.grade < v.need.floor ? HOST_CLEAR : HOST_TEMPORARY, REASON_DANE_MISMATCH);
+        decide_answer(&v, f->reqtls && v.grade < v.need.floor ? HOST_CLEAR : HOST_TEMPORARY, REASON_DANE_MISMATCH);
     } else if (v.grade < v.need.floor) { /* H11a, H11b */
-        answer(&v, cannot ? HOST_CLEAR : HOST_TEMPORARY, REASON_GRADE_TOO_LOW);
+        decide_answer(&v, cannot ? HOST_CLEAR : HOST_TEMPORARY, REASON_GRADE_TOO_LOW);
     } else if (f->reqtls && !f->ext) { /* H12 */
-        answer(&v, HOST_CLEAR, REASON_NO_REQUIRETLS);
+        decide_answer(&v, HOST_CLEAR, REASON_NO_REQUIRETLS);
     } else { /* H13 */
-        answer(&v, HOST_SEND, REASON_SENT);
+        decide_answer(&v, HOST_SEND, REASON_SENT);
     }
     return v;
 }
@@ -256,7 +256,7 @@ static struct host_verdict join_hosts(const struct host_verdict *hosts, unsigned
     return joined;
 }
 
-static struct verdict conclude(const struct facts *f, const struct host_verdict *host,
+static struct verdict decide_conclude(const struct facts *f, const struct host_verdict *host,
                                enum action action, enum reason reason)
 {
     bool falls_back = action == ACTION_FALLBACK || action == ACTION_DEFER_FALLBACK;
@@ -271,7 +271,7 @@ struct verdict policy_recipient(const struct facts *f, const struct host_verdict
 {
     for (unsigned i = 0; i < n; i++) {
         if (hosts[i].class == HOST_SEND && f->demand != DEMAND_ESCALATED) { /* D2 */
-            return conclude(f, &hosts[i], ACTION_SEND, hosts[i].reason);
+            return decide_conclude(f, &hosts[i], ACTION_SEND, hosts[i].reason);
         }
     }
     struct host_verdict all = join_hosts(hosts, n);
@@ -279,22 +279,22 @@ struct verdict policy_recipient(const struct facts *f, const struct host_verdict
     bool has_ladder = f->ladder != LADDER_NONE;
     if (f->demand == DEMAND_ESCALATED) { /* D1 */
         if (null_mx) {
-            return conclude(f, &all, ACTION_BOUNCE, REASON_NULL_MX);
+            return decide_conclude(f, &all, ACTION_BOUNCE, REASON_NULL_MX);
         }
-        return has_ladder ? conclude(f, &all, ACTION_FALLBACK, REASON_ESCALATED)
-                          : conclude(f, &all, ACTION_BOUNCE, REASON_NO_SECURE_CHANNEL);
+        return has_ladder ? decide_conclude(f, &all, ACTION_FALLBACK, REASON_ESCALATED)
+                          : decide_conclude(f, &all, ACTION_BOUNCE, REASON_NO_SECURE_CHANNEL);
     }
     if (all.class == HOST_PERMANENT) { /* D3 */
-        return conclude(f, &all, ACTION_BOUNCE, all.reason);
+        return decide_conclude(f, &all, ACTION_BOUNCE, all.reason);
     }
     if (f->demand == DEMAND_SECURE && has_ladder) { /* D4, D5 */
-        return conclude(f, &all, all.class == HOST_CLEAR ? ACTION_FALLBACK : ACTION_DEFER_FALLBACK,
+        return decide_conclude(f, &all, all.class == HOST_CLEAR ? ACTION_FALLBACK : ACTION_DEFER_FALLBACK,
                         all.reason);
     }
     if (f->reqtls && all.class == HOST_CLEAR) { /* D6 */
-        return conclude(f, &all, ACTION_BOUNCE, all.reason);
+        return decide_conclude(f, &all, ACTION_BOUNCE, all.reason);
     }
-    return conclude(f, &all, ACTION_DEFER, all.reason); /* D7 */
+    return decide_conclude(f, &all, ACTION_DEFER, all.reason); /* D7 */
 }
 
 struct verdict policy_decide(const struct facts *f)

@@ -8,7 +8,7 @@
 
 enum { FOLDED_MAX = 64, RAW_MAX = 100, NEAR_LEAST = 5, PHRASE_LEAST = 16, LINE_LOOK = 1000 };
 
-static bool is_blank(char c)
+static bool flags_is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
@@ -46,7 +46,7 @@ static size_t fold(struct str s, char dst[FOLDED_MAX])
             continue;
         }
         char c = sign_at(s, i, &step);
-        if (is_blank(c)) {
+        if (flags_is_blank(c)) {
             continue;
         }
         if (n == FOLDED_MAX) {
@@ -57,7 +57,7 @@ static size_t fold(struct str s, char dst[FOLDED_MAX])
     return n;
 }
 
-static bool is_letter(char c)
+static bool flags_is_letter(char c)
 {
     char low = str_lower(c);
     return (low >= 'a' && low <= 'z') || (c >= '0' && c <= '9');
@@ -66,10 +66,10 @@ static bool is_letter(char c)
 static struct str inner(struct str folded)
 {
     size_t from = 0, to = folded.n;
-    while (from < to && !is_letter(folded.p[from])) {
+    while (from < to && !flags_is_letter(folded.p[from])) {
         from++;
     }
-    while (to > from && !is_letter(folded.p[to - 1])) {
+    while (to > from && !flags_is_letter(folded.p[to - 1])) {
         to--;
     }
     return str_slice(folded, from, to);
@@ -105,7 +105,7 @@ static bool is_nearly(struct str got, struct str want)
 }
 
 /* Takes the word away from the beginning or the end. */
-static bool take_word(struct str *rest, struct str word)
+static bool flags_take_word(struct str *rest, struct str word)
 {
     bool before = str_starts_nocase(*rest, word), behind = !before && str_ends_nocase(*rest, word);
     *rest = str_slice(*rest, before ? word.n : 0, rest->n - (behind ? word.n : 0));
@@ -122,7 +122,7 @@ static bool is_for_mail(struct str core, struct str meant)
             plain[rest.n++] = core.p[i];
         }
     }
-    bool sends = take_word(&rest, STR("send")), mails = take_word(&rest, STR("mail"));
+    bool sends = flags_take_word(&rest, STR("send")), mails = flags_take_word(&rest, STR("mail"));
     if ((!sends && !mails) || !str_starts_nocase(rest, meant)) {
         return false;
     }
@@ -158,12 +158,12 @@ static bool stands_alone(struct str text, size_t at, size_t n)
 {
     size_t end = at + n;
     while (at > 0 && text.p[at - 1] != '\n') {
-        if (!is_blank(text.p[--at])) {
+        if (!flags_is_blank(text.p[--at])) {
             return false;
         }
     }
     while (end < text.n && text.p[end] != '\n') {
-        if (!is_blank(text.p[end++])) {
+        if (!flags_is_blank(text.p[end++])) {
             return false;
         }
     }
@@ -174,10 +174,10 @@ static bool stands_alone(struct str text, size_t at, size_t n)
 static bool at_an_end(struct str text, size_t at, size_t n)
 {
     size_t end = at + n;
-    while (at > 0 && is_blank(text.p[at - 1])) {
+    while (at > 0 && flags_is_blank(text.p[at - 1])) {
         at--;
     }
-    while (end < text.n && is_blank(text.p[end])) {
+    while (end < text.n && flags_is_blank(text.p[end])) {
         end++;
     }
     return at == 0 || end == text.n;
@@ -219,7 +219,7 @@ static bool has_counterpart(struct str text, size_t at)
     return false;
 }
 
-static bool is_space(char c)
+static bool flags_is_space(char c)
 {
     return c == ' ' || c == '\t';
 }
@@ -228,19 +228,19 @@ static bool is_space(char c)
 static size_t half_open(struct str text, size_t at, size_t *ret_at, bool *ret_apart)
 {
     size_t begin = at, end = at + 1;
-    while (text.p[at] == '[' && end < text.n && is_space(text.p[end])) {
+    while (text.p[at] == '[' && end < text.n && flags_is_space(text.p[end])) {
         end++;
     }
-    while (text.p[at] == ']' && begin > 0 && is_space(text.p[begin - 1])) {
+    while (text.p[at] == ']' && begin > 0 && flags_is_space(text.p[begin - 1])) {
         begin--;
     }
     *ret_apart = end > at + 1 || begin < at;
     if (text.p[at] == '[') {
-        while (end < text.n && is_letter(text.p[end])) {
+        while (end < text.n && flags_is_letter(text.p[end])) {
             end++;
         }
     } else {
-        while (begin > 0 && is_letter(text.p[begin - 1])) {
+        while (begin > 0 && flags_is_letter(text.p[begin - 1])) {
             begin--;
         }
     }
@@ -270,7 +270,7 @@ static bool begins_word(struct str text, size_t at)
     while (before > 0 && at - before < 4 && ((unsigned char)text.p[before] & 0xc0) == 0x80) {
         before--;
     }
-    return at == 0 || is_blank(text.p[at - 1]) || unseen(text, before) == at - before;
+    return at == 0 || flags_is_blank(text.p[at - 1]) || unseen(text, before) == at - before;
 }
 
 /* A blank of any kind, the end, or a mark of the sentence before one of them. */
@@ -278,7 +278,7 @@ static bool ends_word(struct str text, size_t at)
 {
     bool mark = at < text.n && text.p[at] && strchr(".:,;!?", text.p[at]);
     at += mark;
-    return at == text.n || is_blank(text.p[at]) || unseen(text, at) > 0;
+    return at == text.n || flags_is_blank(text.p[at]) || unseen(text, at) > 0;
 }
 
 /* Words without brackets of their own (+encrypt+): they stand between blanks, or before a mark of the sentence. */

@@ -99,7 +99,7 @@ static char family(const struct network *n)
 }
 
 /* Typed or by a link, it is the same mailbox. */
-static char secret_of(enum guess_kind kind)
+static char guesses_secret_of(enum guess_kind kind)
 {
     return kind == GUESS_PASSWORD ? 'p' : 'c';
 }
@@ -144,7 +144,7 @@ static int64_t price(struct guess_rate r)
 }
 
 /* How long until one is left; 0: now. */
-static int64_t wait_for(struct guess_rate r, int64_t whole_ms, int64_t now)
+static int64_t guesses_wait_for(struct guess_rate r, int64_t whole_ms, int64_t now)
 {
     int64_t ahead = whole_ms > now ? whole_ms - now : 0, most = price(r) * (r.most - 1);
     return r.most <= 0 || ahead <= most ? 0 : ahead - most;
@@ -163,7 +163,7 @@ struct budget {
     struct guess_rate rate;
 };
 
-static struct budget budget_of(enum table t, const char *what, struct str narrow, struct str who,
+static struct budget guesses_budget_of(enum table t, const char *what, struct str narrow, struct str who,
                                struct guess_rate rate)
 {
     char key[KEY_MAX];
@@ -185,7 +185,7 @@ static int64_t whole_at(const struct guesses *g, const struct budget *b)
 
 static int64_t budget_wait(const struct guesses *g, const struct budget *b, int64_t now)
 {
-    return wait_for(b->rate, whole_at(g, b), now);
+    return guesses_wait_for(b->rate, whole_at(g, b), now);
 }
 
 /* A cell that is ahead already stays: others share it. */
@@ -205,7 +205,7 @@ static void budget_pay(struct guesses *g, const struct budget *b, int64_t now,
     }
 }
 
-static void give_back(struct guesses *g, struct guess_ruling *r)
+static void guesses_give_back(struct guesses *g, struct guess_ruling *r)
 {
     for (size_t i = 0; i < r->n_charged; i++) {
         g->cells[r->charged[i].cell] -= r->charged[i].by_ms;
@@ -216,7 +216,7 @@ static void give_back(struct guesses *g, struct guess_ruling *r)
 bool guesses_count(struct guesses *g, const char *what, struct str of, struct guess_rate rate,
                    struct guess_time now)
 {
-    const struct budget b = budget_of(OF_OTHERS, what, STR(""), of, rate);
+    const struct budget b = guesses_budget_of(OF_OTHERS, what, STR(""), of, rate);
     bool left = budget_wait(g, &b, now.mono_ms) == 0;
     if (left) {
         budget_pay(g, &b, now.mono_ms, NULL);
@@ -227,10 +227,10 @@ bool guesses_count(struct guesses *g, const char *what, struct str of, struct gu
 static struct budget step_budget(const struct guesses *g, const struct guess *x,
                                  const struct network *n, const struct step *s)
 {
-    const char what[] = {secret_of(x->kind), family(n), '\0'};
+    const char what[] = {guesses_secret_of(x->kind), family(n), '\0'};
     struct guess_rate rate = g->limits[x->kind].network;
     rate.most *= s->times;
-    return budget_of(OF_NETWORK, what, str_from((const char *)n->octets, s->octets), STR(""), rate);
+    return guesses_budget_of(OF_NETWORK, what, str_from((const char *)n->octets, s->octets), STR(""), rate);
 }
 
 static int64_t network_wait(const struct guesses *g, const struct guess *x, const struct network *n,
@@ -258,7 +258,7 @@ static void network_pay(struct guesses *g, const struct guess *x, const struct n
 
 static struct str owner_key(enum guess_kind kind, struct str who, char key[KEY_MAX])
 {
-    key[0] = secret_of(kind);
+    key[0] = guesses_secret_of(kind);
     str_copy_cut(who, key + 1, KEY_MAX - 1);
     return str_c(key);
 }
@@ -269,7 +269,7 @@ static struct owner *owner_of(const struct guesses *g, enum guess_kind kind, str
     return who.n > 0 ? map_get(g->owners, owner_key(kind, who, key)) : NULL;
 }
 
-static struct place place_of(const struct network *n)
+static struct place guesses_place_of(const struct network *n)
 {
     struct place p = {.n = (uint8_t)(family(n) == '?' ? 0 : 1 + n->place)};
     p.id[0] = (unsigned char)family(n);
@@ -310,7 +310,7 @@ static struct place *find_area(struct owner *o, const struct network *n)
     return best;
 }
 
-static bool is_known(const struct place *p, struct guess_time now)
+static bool guesses_is_known(const struct place *p, struct guess_time now)
 {
     return p && now.wall_ms - p->used_wall_ms < guess_known_ms;
 }
@@ -381,14 +381,14 @@ void guesses_device_text(struct str device, char ret[GUESS_PLACE_TEXT])
     *to = '\0';
 }
 
-static struct place read_place(struct str text)
+static struct place guesses_read_place(struct str text)
 {
     static const struct str word = {"device ", 7};
     char octets[GUESS_DEVICE] = "";
     if (!str_starts_nocase(text, word)) {
         size_t slash = str_find(text, '/', 0);
         const struct network n = network_of(str_slice(text, 0, slash));
-        return place_of(&n);
+        return guesses_place_of(&n);
     }
     for (size_t i = 0; text.n == word.n + 2 * sizeof octets && i < sizeof octets; i++) {
         int high = str_hex(text.p[word.n + 2 * i]), low = str_hex(text.p[word.n + 2 * i + 1]);
@@ -403,18 +403,18 @@ static struct place read_place(struct str text)
 bool guesses_know(struct guesses *g, enum guess_kind kind, struct str who, struct str place,
                   int64_t used_wall_ms)
 {
-    const struct place p = read_place(place);
+    const struct place p = guesses_read_place(place);
     struct owner *o = p.n ? owner_new(g, kind, who) : NULL;
     return o && (keep_place(o, &p, used_wall_ms), true);
 }
 
 /* --- a try ----------------------------------------------------------------------------------- */
 
-static uint64_t tag_of(const struct guess *x, const struct network *n)
+static uint64_t guesses_tag_of(const struct guess *x, const struct network *n)
 {
     char key[KEY_MAX];
     size_t used = (size_t)snprintf(key, sizeof key, "%llx %c%u ", (unsigned long long)x->secret,
-                                   secret_of(x->kind), n->place);
+                                   guesses_secret_of(x->kind), n->place);
     memcpy(key + used, n->octets, n->place);
     str_copy_cut(x->who, key + used + n->place, sizeof key - used - n->place);
     return map_hash(str_from(key, used + n->place + strlen(key + used + n->place)));
@@ -423,7 +423,7 @@ static uint64_t tag_of(const struct guess *x, const struct network *n)
 static bool said_before(const struct guesses *g, const struct guess *x, const struct network *n,
                         int64_t now)
 {
-    uint64_t tag = tag_of(x, n);
+    uint64_t tag = guesses_tag_of(x, n);
     return x->secret && g->seen[tag % SEEN].tag == tag && now < g->seen[tag % SEEN].until_ms;
 }
 
@@ -432,10 +432,10 @@ static bool own_pays(struct place *p, bool area, struct guess_rate rate, struct 
                      struct guess_ruling *r)
 {
     int64_t *whole = p ? (area ? &p->area_ms : &p->own_ms) : NULL, wait;
-    if (!is_known(p, now)) {
+    if (!guesses_is_known(p, now)) {
         return false;
     }
-    wait = wait_for(rate, *whole, now.mono_ms);
+    wait = guesses_wait_for(rate, *whole, now.mono_ms);
     if (wait > 0) {
         r->wait_ms = r->wait_ms == 0 || wait < r->wait_ms ? wait : r->wait_ms;
         return false;
@@ -448,10 +448,10 @@ static bool known_pays(struct guesses *g, const struct guess *x, const struct ne
                        struct guess_time now, struct guess_ruling *r)
 {
     struct owner *o = owner_of(g, x->kind, x->who);
-    const struct place device = device_of(x->device), place = place_of(n);
+    const struct place device = device_of(x->device), place = guesses_place_of(n);
     struct guess_rate rate = g->limits[x->kind].own;
     struct place *here = find_place(o, &place),
-                 *around = is_known(here, now) ? NULL : find_area(o, n);
+                 *around = guesses_is_known(here, now) ? NULL : find_area(o, n);
     r->payer = own_pays(find_place(o, &device), false, rate, now, r) ? GUESS_BY_DEVICE
                : own_pays(here, false, rate, now, r)                 ? GUESS_BY_PLACE
                : own_pays(around, true, rate, now, r)                ? GUESS_BY_AREA
@@ -459,7 +459,7 @@ static bool known_pays(struct guesses *g, const struct guess *x, const struct ne
     return r->payer != GUESS_BY_NOBODY;
 }
 
-static void refuse(struct guess_ruling *r, enum guess_answer why, int64_t wait)
+static void guesses_refuse(struct guess_ruling *r, enum guess_answer why, int64_t wait)
 {
     r->answer = why;
     r->wait_ms =
@@ -480,12 +480,12 @@ static struct login_budgets budgets_of_login(const struct guesses *g, const stru
                                              const struct network *n)
 {
     const struct guess_limits *l = &g->limits[x->kind];
-    const char what[] = {secret_of(x->kind), family(n), '\0'}, all[] = {what[0], '\0'};
+    const char what[] = {guesses_secret_of(x->kind), family(n), '\0'}, all[] = {what[0], '\0'};
     return (struct login_budgets){
-        .each = budget_of(OF_EACH, what, str_from((const char *)n->octets, n->area), x->who, l->each),
-        .first = budget_of(OF_FIRST, all, STR(""), x->who, l->first),
-        .rest = budget_of(OF_REST, all, STR(""), x->who, l->rest),
-        .day = budget_of(OF_DAY, all, STR(""), x->who, l->day)};
+        .each = guesses_budget_of(OF_EACH, what, str_from((const char *)n->octets, n->area), x->who, l->each),
+        .first = guesses_budget_of(OF_FIRST, all, STR(""), x->who, l->first),
+        .rest = guesses_budget_of(OF_REST, all, STR(""), x->who, l->rest),
+        .day = guesses_budget_of(OF_DAY, all, STR(""), x->who, l->day)};
 }
 
 /* A first try, and one of the rest: how long until there is one. */
@@ -505,7 +505,7 @@ static bool login_pays(struct guesses *g, const struct guess *x, const struct ne
     int64_t as_first, as_rest;
     login_waits(g, &b, now, &as_first, &as_rest);
     if (as_first > 0 && as_rest > 0) {
-        refuse(r, GUESS_TOO_MANY_AT_LOGIN, as_first < as_rest ? as_first : as_rest);
+        guesses_refuse(r, GUESS_TOO_MANY_AT_LOGIN, as_first < as_rest ? as_first : as_rest);
         return false;
     }
     r->payer = as_first == 0 ? GUESS_BY_FIRST : GUESS_BY_REST;
@@ -531,7 +531,7 @@ void guesses_ask(struct guesses *g, const struct guess *x, struct guess_time now
     }
     int64_t wait = network_wait(g, x, &n, now.mono_ms);
     if (wait > 0) {
-        refuse(ret, GUESS_TOO_MANY_HERE, wait);
+        guesses_refuse(ret, GUESS_TOO_MANY_HERE, wait);
         return;
     }
     ret->payer = GUESS_BY_NETWORK;
@@ -546,9 +546,9 @@ bool guesses_right(struct guesses *g, const struct guess *x, struct guess_ruling
                    struct guess_time now)
 {
     const struct network n = network_of(x->client);
-    const struct place place = place_of(&n), device = device_of(x->device);
+    const struct place place = guesses_place_of(&n), device = device_of(x->device);
     struct owner *o = owner_new(g, x->kind, x->who);
-    give_back(g, ruling);
+    guesses_give_back(g, ruling);
     bool news = o && keep_place(o, &place, now.wall_ms);
     return (o && keep_place(o, &device, now.wall_ms)) || news;
 }
@@ -556,7 +556,7 @@ bool guesses_right(struct guesses *g, const struct guess *x, struct guess_ruling
 void guesses_void(struct guesses *g, const struct guess *x, struct guess_ruling *ruling)
 {
     const struct network n = network_of(x->client);
-    const struct place device = device_of(x->device), place = place_of(&n);
+    const struct place device = device_of(x->device), place = guesses_place_of(&n);
     struct owner *o = owner_of(g, x->kind, x->who);
     struct place *p = ruling->payer == GUESS_BY_DEVICE  ? find_place(o, &device)
                       : ruling->payer == GUESS_BY_PLACE ? find_place(o, &place)
@@ -567,13 +567,13 @@ void guesses_void(struct guesses *g, const struct guess *x, struct guess_ruling 
             price(g->limits[x->kind].own);
     }
     ruling->payer = GUESS_BY_NOBODY;
-    give_back(g, ruling);
+    guesses_give_back(g, ruling);
 }
 
 void guesses_wrong(struct guesses *g, const struct guess *x, struct guess_time now)
 {
     const struct network n = network_of(x->client);
-    uint64_t tag = tag_of(x, &n);
+    uint64_t tag = guesses_tag_of(x, &n);
     if (x->secret && x->who.n > 0) {
         g->seen[tag % SEEN].tag = tag;
         g->seen[tag % SEEN].until_ms = now.mono_ms + seen_ms;

@@ -19,7 +19,7 @@ const char *inbound_grade_name(enum inbound_grade g)
     return g < INBOUND_GRADE_END ? grade_names[g] : "unknown";
 }
 
-static bool applies(const struct conf *c, const struct conf_rule *r, const struct inbound_facts *f)
+static bool inbound_applies(const struct conf *c, const struct conf_rule *r, const struct inbound_facts *f)
 {
     if (r->inbound == INBOUND_NONE) {
         return false;
@@ -31,7 +31,7 @@ static bool applies(const struct conf *c, const struct conf_rule *r, const struc
 }
 
 /* HEX as it was written (colons, upper case) against lower-case hex. */
-static bool same_hex(struct str written, struct str hex)
+static bool inbound_same_hex(struct str written, struct str hex)
 {
     size_t n = 0;
     for (size_t i = 0; i < written.n; i++) {
@@ -50,7 +50,7 @@ bool inbound_pinned(const struct conf_words *pins, struct str fingerprint, struc
     for (size_t i = 0; i < pins->n; i++) {
         struct str pin = str_c(pins->v[i]);
         bool is_key = str_starts_nocase(pin, STR("key:"));
-        if (same_hex(str_slice(pin, is_key ? 4 : 5, pin.n), is_key ? key_fingerprint : fingerprint)) {
+        if (inbound_same_hex(str_slice(pin, is_key ? 4 : 5, pin.n), is_key ? key_fingerprint : fingerprint)) {
             return true;
         }
     }
@@ -88,7 +88,7 @@ static bool missing(const struct conf_rule *r, const struct inbound_facts *f, ch
     return *why != '\0';
 }
 
-static void describe(const struct inbound_facts *f, char *dst, size_t size)
+static void inbound_describe(const struct inbound_facts *f, char *dst, size_t size)
 {
     struct str names = str_slice(f->names, 0, f->names.n < 60 ? f->names.n : 60);
     if (!f->in_tls || !f->has_certificate) {
@@ -106,7 +106,7 @@ void inbound_judge(const struct conf *c, const struct inbound_facts *f, struct i
     for (size_t i = 0; i < c->n_rules; i++) {
         const struct conf_rule *r = &c->rules[i];
         char why[360];
-        if (!applies(c, r, f) || !missing(r, f, why, sizeof why) || (ret->rule && (ret->enforced || r->inbound_mode != 0))) {
+        if (!inbound_applies(c, r, f) || !missing(r, f, why, sizeof why) || (ret->rule && (ret->enforced || r->inbound_mode != 0))) {
             continue;
         }
         ret->rule = r;
@@ -116,7 +116,7 @@ void inbound_judge(const struct conf *c, const struct inbound_facts *f, struct i
                  inbound_grade_name(ret->wanted), why);
     }
     if (ret->rule) {
-        describe(f, ret->had, sizeof ret->had);
+        inbound_describe(f, ret->had, sizeof ret->had);
     }
 }
 

@@ -76,7 +76,7 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static int64_t later(int64_t a, int64_t b)
+static int64_t memory_later(int64_t a, int64_t b)
 {
     return a > b ? a : b;
 }
@@ -91,10 +91,10 @@ void memory_merge(struct store_domain *into, const struct store_domain *other)
     into->looked_ms = earlier(into->looked_ms, other->looked_ms); /* plain text rests on it */
     into->look_complete &= other->look_complete && into->look_asked == other->look_asked;
     into->helo_ms = 0;
-    into->mailed_ms = later(into->mailed_ms, other->mailed_ms);
-    into->probed_ms = later(into->probed_ms, other->probed_ms);
+    into->mailed_ms = memory_later(into->mailed_ms, other->mailed_ms);
+    into->probed_ms = memory_later(into->probed_ms, other->probed_ms);
     into->next_probe_ms = earlier(into->next_probe_ms, other->next_probe_ms);
-    into->negative_ms = later(into->negative_ms, other->negative_ms);
+    into->negative_ms = memory_later(into->negative_ms, other->negative_ms);
     into->negative_days = into->negative_days < other->negative_days ? into->negative_days : other->negative_days;
     into->not_after_ms = earlier(into->not_after_ms, other->not_after_ms);
     into->alarms |= other->alarms;
@@ -106,7 +106,7 @@ void memory_merge(struct store_domain *into, const struct store_domain *other)
     into->sts = other->sts == STS_STATE_ENFORCE ? other->sts : into->sts;
 }
 
-static void set(uint32_t *bits, enum alarm_kind kind, bool on)
+static void memory_set(uint32_t *bits, enum alarm_kind kind, bool on)
 {
     *bits = on ? *bits | 1u << kind : *bits & ~(1u << kind);
 }
@@ -116,23 +116,23 @@ static uint32_t alarms_after(const struct store_domain *d, const struct memory_p
 {
     uint32_t bits = d->alarms;
     if (p->offered) {
-        set(&bits, ALARM_LOST_TLS, false);
-        set(&bits, ALARM_UNLEARN, false);
-        set(&bits, ALARM_EXPIRY, p->ends_soon);
+        memory_set(&bits, ALARM_LOST_TLS, false);
+        memory_set(&bits, ALARM_UNLEARN, false);
+        memory_set(&bits, ALARM_EXPIRY, p->ends_soon);
         if (p->grade >= GRADE_CERT) {
-            set(&bits, ALARM_CERTIFICATE, false);
+            memory_set(&bits, ALARM_CERTIFICATE, false);
         } else if (d->grade >= GRADE_CERT) {
-            set(&bits, ALARM_CERTIFICATE, true);
+            memory_set(&bits, ALARM_CERTIFICATE, true);
         }
     } else if (p->complete && seen) {
-        set(&bits, ALARM_LOST_TLS, true);
+        memory_set(&bits, ALARM_LOST_TLS, true);
     }
     if (p->complete) {
-        set(&bits, ALARM_DANE, p->tlsa_bad);
-        set(&bits, ALARM_DANE_GONE, !p->tlsa_published && (d->tlsa || (bits & 1u << ALARM_DANE_GONE)));
+        memory_set(&bits, ALARM_DANE, p->tlsa_bad);
+        memory_set(&bits, ALARM_DANE_GONE, !p->tlsa_published && (d->tlsa || (bits & 1u << ALARM_DANE_GONE)));
         bool weaker = p->sts == STS_STATE_NONE || p->sts == STS_STATE_TESTING;
         bool had = d->sts == STS_STATE_ENFORCE || (bits & 1u << ALARM_STS_GONE);
-        set(&bits, ALARM_STS_GONE, weaker && had);
+        memory_set(&bits, ALARM_STS_GONE, weaker && had);
     }
     return bits;
 }
@@ -182,9 +182,9 @@ struct memory_change memory_probed(struct store_domain *d, const struct memory_p
         memory_looked(d, &(struct memory_look){.complete = p->complete, .offered = p->offered, .asked = p->asked}, now_ms);
     }
     count_negative(d, p, middlebox, now_ms, r, &change);
-    set(&d->alarms, ALARM_UNLEARN, d->await_confirm);
+    memory_set(&d->alarms, ALARM_UNLEARN, d->await_confirm);
     if (change.lowered) {
-        set(&d->alarms, ALARM_LOST_TLS, false);
+        memory_set(&d->alarms, ALARM_LOST_TLS, false);
     }
     d->probed_ms = now_ms;
     if (p->complete) {

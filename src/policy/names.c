@@ -56,34 +56,34 @@ const char *raiser_sentence(enum raiser_bit bit)
     return bit < RAISED_END ? raiser_sentences[bit] : "unknown";
 }
 
-static const struct reason_row *row(enum reason r)
+static const struct reason_row *names_row(enum reason r)
 {
     return &reasons[r < REASON_END ? r : REASON_NONE];
 }
 
 const char *reason_name(enum reason r)
 {
-    return row(r)->name;
+    return names_row(r)->name;
 }
 
 const char *reason_sentence(enum reason r)
 {
-    return row(r)->sentence;
+    return names_row(r)->sentence;
 }
 
 const char *reason_deferred_code(enum reason r)
 {
-    return row(r)->deferred;
+    return names_row(r)->deferred;
 }
 
 const char *reason_bounced_code(enum reason r)
 {
-    return row(r)->bounced;
+    return names_row(r)->bounced;
 }
 
 bool reason_is_tls(enum reason r)
 {
-    return r == REASON_NO_REQUIRETLS || r == REASON_LOOK_INCOMPLETE || row(r)->result[0] != '\0';
+    return r == REASON_NO_REQUIRETLS || r == REASON_LOOK_INCOMPLETE || names_row(r)->result[0] != '\0';
 }
 
 bool reason_is_before_session(enum reason r)
@@ -114,7 +114,7 @@ void raisers_text(uint32_t raised, char *dst, size_t size)
 
 const char *reason_report_result(enum reason r)
 {
-    return row(r)->result;
+    return names_row(r)->result;
 }
 
 #define ALARM_NAME(n, s, words) s,

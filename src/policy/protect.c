@@ -31,9 +31,9 @@ const char *demand_name(enum demand d)
 
 /* --- words ------------------------------------------------------------------------------------------------ */
 
-static void say(struct protection *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void protect_say(struct protection *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-static void say(struct protection *p, const char *fmt, ...)
+static void protect_say(struct protection *p, const char *fmt, ...)
 {
     size_t used = strlen(p->words);
     va_list ap;
@@ -48,7 +48,7 @@ static void say(struct protection *p, const char *fmt, ...)
     }
 }
 
-static enum demand demand_of(int protect)
+static enum demand protect_demand_of(int protect)
 {
     return protect == CONF_PROTECT_ESCALATED ? DEMAND_ESCALATED : protect == CONF_PROTECT_SECURE ? DEMAND_SECURE : DEMAND_NONE;
 }
@@ -102,7 +102,7 @@ struct account {
 };
 
 /* default, then the domain's, the groups', the address's own; what a broader one locked stays. */
-static struct account account_of(const struct conf *c, const struct protect_mail *m)
+static struct account protect_account_of(const struct conf *c, const struct protect_mail *m)
 {
     struct account mine = {0};
     bool locked_secure = false, locked_protect = false, locked_flags = false, locked_ladder = false;
@@ -134,7 +134,7 @@ static struct account account_of(const struct conf *c, const struct protect_mail
 /* --- flags, groups, content --------------------------------------------------------------------------------- */
 
 /* The strongest action stands; among equals the first. */
-static void act(struct protection *p, enum protect_action action, const char *text)
+static void protect_act(struct protection *p, enum protect_action action, const char *text)
 {
     if (action > p->action) {
         p->action = action;
@@ -145,29 +145,29 @@ static void act(struct protection *p, enum protect_action action, const char *te
 static void take_flags(const struct conf *c, struct str facts, struct protection *p)
 {
     struct str f[INSPECTION_FIELDS], rest = facts;
-    enum demand wanted = demand_of(c->flags.protect);
+    enum demand wanted = protect_demand_of(c->flags.protect);
     while (inspection_next(&rest, "flag", f)) {
         raise_demand(p, wanted);
         p->remove_flags |= c->flags.remove && str_eq(f[1], STR("subject"));
-        say(p, "%s: the flag " STR_FMT " in the " STR_FMT, demand_name(wanted), STR_ARG(f[0]), STR_ARG(f[1]));
+        protect_say(p, "%s: the flag " STR_FMT " in the " STR_FMT, demand_name(wanted), STR_ARG(f[0]), STR_ARG(f[1]));
     }
     for (rest = facts; inspection_next(&rest, "label", f);) {
         raise_demand(p, wanted);
-        say(p, "%s: the label " STR_FMT, demand_name(wanted), STR_ARG(f[0]));
+        protect_say(p, "%s: the label " STR_FMT, demand_name(wanted), STR_ARG(f[0]));
     }
     for (rest = facts; inspection_next(&rest, "asks", f);) {
         enum demand asked = str_eq(f[0], STR("transport")) ? DEMAND_SECURE : DEMAND_ESCALATED;
         raise_demand(p, asked);
-        say(p, "%s: the field X-Postern-Protect: " STR_FMT, demand_name(asked), STR_ARG(f[0]));
+        protect_say(p, "%s: the field X-Postern-Protect: " STR_FMT, demand_name(asked), STR_ARG(f[0]));
     }
     for (rest = facts; inspection_next(&rest, "near", f) && c->flags.near_miss != CONF_NEAR_IGNORE;) {
         if (c->flags.near_miss == CONF_NEAR_PROTECT) {
             raise_demand(p, wanted);
             p->remove_flags |= c->flags.remove && str_eq(f[2], STR("subject"));
-            say(p, "%s: \"" STR_FMT "\" in the " STR_FMT ", nearly the flag " STR_FMT, demand_name(wanted), STR_ARG(f[0]), STR_ARG(f[2]), STR_ARG(f[1]));
+            protect_say(p, "%s: \"" STR_FMT "\" in the " STR_FMT ", nearly the flag " STR_FMT, demand_name(wanted), STR_ARG(f[0]), STR_ARG(f[2]), STR_ARG(f[1]));
         } else {
-            act(p, PROTECT_ASK, NULL);
-            say(p, "\"" STR_FMT "\" in the " STR_FMT " is nearly the flag " STR_FMT
+            protect_act(p, PROTECT_ASK, NULL);
+            protect_say(p, "\"" STR_FMT "\" in the " STR_FMT " is nearly the flag " STR_FMT
                    ": write " STR_FMT ", or take the word out, and send again",
                 STR_ARG(f[0]), STR_ARG(f[2]), STR_ARG(f[1]), STR_ARG(f[1]));
         }
@@ -183,7 +183,7 @@ static void tell_of_no_flags(struct str facts, const struct conf_account *by, st
     struct str f[INSPECTION_FIELDS];
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         for (struct str rest = facts; inspection_next(&rest, kinds[i].key, f);) {
-            say(p, "nothing by %s" STR_FMT ": the account \"%s\" (line %lld) says flags no", kinds[i].words, STR_ARG(f[0]), by->name, (long long)by->line);
+            protect_say(p, "nothing by %s" STR_FMT ": the account \"%s\" (line %lld) says flags no", kinds[i].words, STR_ARG(f[0]), by->name, (long long)by->line);
         }
     }
 }
@@ -192,20 +192,20 @@ static void tell_of_no_flags(struct str facts, const struct conf_account *by, st
 static bool take_questions(const struct conf *c, struct str facts, struct protection *p)
 {
     struct str f[INSPECTION_FIELDS], rest = facts;
-    enum demand wanted = demand_of(c->flags.protect);
+    enum demand wanted = protect_demand_of(c->flags.protect);
     bool goes_out = p->direction == DIRECTION_OUTBOUND, tests = inspection_next(&rest, "test", f);
     if (tests) {
         enum demand raised = goes_out ? wanted : DEMAND_NONE;
         raise_demand(p, raised);
         p->remove_flags |= c->flags.remove && str_eq(f[0], STR("subject"));
         p->tells_outcome = true;
-        say(p, "%s: the flag %s in the " STR_FMT "%s%s", demand_name(raised), c->flags.test, STR_ARG(f[0]), goes_out ? "" : "; a recipient inside needs nothing",
+        protect_say(p, "%s: the flag %s in the " STR_FMT "%s%s", demand_name(raised), c->flags.test, STR_ARG(f[0]), goes_out ? "" : "; a recipient inside needs nothing",
             c->flags.trial ? "; a trial: nothing is sent" : "");
     }
     if (rest = facts, inspection_next(&rest, "quoted", f) && goes_out && str_eq(f[1], STR("new"))) {
         p->tells_outcome = true;
         const char *where = str_eq(f[2], STR("attached")) ? "an attached mail" : "the quoted part";
-        say(p, "the flag " STR_FMT " stands only in %s: this mail is not protected by it. To protect a mail, write the flag at the top of its text or in the subject",
+        protect_say(p, "the flag " STR_FMT " stands only in %s: this mail is not protected by it. To protect a mail, write the flag at the top of its text or in the subject",
             STR_ARG(f[0]), where);
     }
     return tests && c->flags.trial;
@@ -216,8 +216,8 @@ static void take_groups(const struct conf *c, const struct protect_mail *m, stru
     for (size_t i = 0; i < c->n_groups; i++) {
         const struct conf_group *g = &c->groups[i];
         if (g->protect && conf_list_has(c, &g->members, m->reverse_path, m->login, m->certificate)) {
-            raise_demand(p, demand_of(g->protect));
-            say(p, "%s: the sender is in the group \"%s\" (line %lld)", demand_name(demand_of(g->protect)), g->name, (long long)g->line);
+            raise_demand(p, protect_demand_of(g->protect));
+            protect_say(p, "%s: the sender is in the group \"%s\" (line %lld)", demand_name(protect_demand_of(g->protect)), g->name, (long long)g->line);
         }
     }
 }
@@ -230,10 +230,10 @@ static void take_contents(const struct conf *c, struct str facts, struct protect
             continue;
         }
         if (k->mode == CONF_REPORT_ONLY) {
-            say(p, "report only: the content \"%s\" (line %lld) would make it %s", k->name, (long long)k->line, demand_name(demand_of(k->protect)));
+            protect_say(p, "report only: the content \"%s\" (line %lld) would make it %s", k->name, (long long)k->line, demand_name(protect_demand_of(k->protect)));
         } else {
-            raise_demand(p, demand_of(k->protect));
-            say(p, "%s: the content \"%s\" (line %lld)", demand_name(demand_of(k->protect)), k->name, (long long)k->line);
+            raise_demand(p, protect_demand_of(k->protect));
+            protect_say(p, "%s: the content \"%s\" (line %lld)", demand_name(protect_demand_of(k->protect)), k->name, (long long)k->line);
         }
     }
 }
@@ -345,7 +345,7 @@ static void add_name(const char **list, size_t *n, const char *name)
     }
 }
 
-static enum protect_action action_of(int action)
+static enum protect_action protect_action_of(int action)
 {
     static const enum protect_action actions[] = {[CONF_PASS] = PROTECT_PASS, [CONF_REJECT] = PROTECT_REJECT, [CONF_BOUNCE] = PROTECT_BOUNCE, [CONF_HOLD] = PROTECT_HOLD, [CONF_CHOOSE] = PROTECT_CHOOSE};
     return actions[action];
@@ -363,7 +363,7 @@ static void rule_words(const struct conf_rule *r, char *dst, size_t size)
         (void)!buf_printf(&b, " require %s", forces[r->outbound]);
     }
     if (r->action) {
-        (void)!buf_printf(&b, " %s", protect_action_name(action_of(r->action)));
+        (void)!buf_printf(&b, " %s", protect_action_name(protect_action_of(r->action)));
     }
     if (r->ladder) {
         (void)!buf_printf(&b, " ladder %s", r->ladder);
@@ -383,22 +383,22 @@ static void take_rule(const struct conf_rule *r, struct protection *p, const cha
     char words[160];
     rule_words(r, words, sizeof words);
     if (r->mode == CONF_REPORT_ONLY) {
-        say(p, "report only: the rule \"%s\" (line %lld) would say:%s", r->name, (long long)r->line, words);
+        protect_say(p, "report only: the rule \"%s\" (line %lld) would say:%s", r->name, (long long)r->line, words);
         return;
     }
-    raise_demand(p, demand_of(r->protect));
+    raise_demand(p, protect_demand_of(r->protect));
     p->force = conf_rule_is_conditional(r) && (enum force)r->outbound > p->force ? (enum force)r->outbound : p->force;
     if (r->action == CONF_CHOOSE && p->action < PROTECT_CHOOSE) {
         p->may_send_as_is = r->as_is;
         p->ask_ms = r->ask_time;
     }
-    act(p, action_of(r->action), r->text);
+    protect_act(p, protect_action_of(r->action), r->text);
     *ladder = *ladder ? *ladder : r->ladder;
     p->pickup_level = r->pickup_level > p->pickup_level ? r->pickup_level : p->pickup_level;
     add_name(p->tags, &p->n_tags, r->tag);
     add_name(p->notify, &p->n_notify, r->notify);
     add_name(p->copy_to, &p->n_copy_to, r->copy_to);
-    say(p, "rule \"%s\" (line %lld):%s", r->name, (long long)r->line, words);
+    protect_say(p, "rule \"%s\" (line %lld):%s", r->name, (long long)r->line, words);
 }
 
 static bool is_rule(const struct conf_rule *r)
@@ -421,7 +421,7 @@ static void take_rules(const struct conf *c, const struct protect_mail *m, struc
         }
         take_rule(r, p, ladder);
         if (r->final && r->mode != CONF_REPORT_ONLY) {
-            say(p, "rule \"%s\" (line %lld) is final", r->name, (long long)r->line);
+            protect_say(p, "rule \"%s\" (line %lld) is final", r->name, (long long)r->line);
             break;
         }
     }
@@ -456,10 +456,10 @@ static void take_failure(const struct conf *c, const struct protect_mail *m, str
         said |= is_rule(&c->rules[i]) && c->rules[i].unread.n > 0 && c->rules[i].mode == CONF_ENFORCE && rule_matches(c, &c->rules[i], m, p->direction);
     }
     if (!said && !must_be_read(c, p->direction)) {
-        say(p, "it could not be inspected (" STR_FMT "), and only the word for trying was looked for in it", STR_ARG(f[0]));
+        protect_say(p, "it could not be inspected (" STR_FMT "), and only the word for trying was looked for in it", STR_ARG(f[0]));
     } else if (!said) {
-        act(p, PROTECT_HOLD, NULL);
-        say(p, "hold: the message could not be inspected (" STR_FMT ")", STR_ARG(f[0]));
+        protect_act(p, PROTECT_HOLD, NULL);
+        protect_say(p, "hold: the message could not be inspected (" STR_FMT ")", STR_ARG(f[0]));
     }
 }
 
@@ -469,7 +469,7 @@ static void take_secure_from(struct protection *p, int account, int partner)
     p->counts = from == CONF_SECURE_ENCRYPT ? COUNTS_ENCRYPT : from == CONF_SECURE_AUTH ? COUNTS_AUTH : COUNTS_CERT;
     if (from == CONF_SECURE_NEVER && p->demand == DEMAND_SECURE) {
         p->demand = DEMAND_ESCALATED;
-        say(p, "escalated: for this %s transport alone does not count as secure", partner ? "partner" : "sender");
+        protect_say(p, "escalated: for this %s transport alone does not count as secure", partner ? "partner" : "sender");
     }
 }
 
@@ -478,7 +478,7 @@ static void take_encryption(struct str facts, struct protection *p)
     struct str f[INSPECTION_FIELDS];
     if (p->demand == DEMAND_ESCALATED && inspection_next(&facts, "encrypted", f)) {
         p->demand = DEMAND_SECURE;
-        say(p, "secure: the sender encrypted it themselves (" STR_FMT "); it still needs a secure connection", STR_ARG(f[0]));
+        protect_say(p, "secure: the sender encrypted it themselves (" STR_FMT "); it still needs a secure connection", STR_ARG(f[0]));
     }
 }
 
@@ -509,19 +509,19 @@ static void take_off_site(const struct conf *c, const struct protect_mail *m, st
     p->demand = DEMAND_SECURE;
     p->ladder = ""; /* transport alone */
     p->off_site = true;
-    say(p, "secure: %s, which is kept to TLS", m->is_copy ? "a copy that leaves the house" : "sent on by a server inside for a sender outside");
+    protect_say(p, "secure: %s, which is kept to TLS", m->is_copy ? "a copy that leaves the house" : "sent on by a server inside for a sender outside");
 }
 
 void protect_decide(const struct conf *c, const struct protect_mail *m, struct protection *ret)
 {
     const struct conf_rule *partner = conf_partner_for(c, domain_of(m->forward_path));
     *ret = (struct protection){.direction = direction_of(c, m), .counts = COUNTS_CERT};
-    struct account mine = account_of(c, m);
+    struct account mine = protect_account_of(c, m);
     const char *ladder = NULL;
     if (ret->direction == DIRECTION_OUTBOUND) {
         if (mine.protect > 1) {
-            raise_demand(ret, demand_of(mine.protect - 1));
-            say(ret, "%s: the account \"%s\" (line %lld)", demand_name(ret->demand), mine.protect_by->name, (long long)mine.protect_by->line);
+            raise_demand(ret, protect_demand_of(mine.protect - 1));
+            protect_say(ret, "%s: the account \"%s\" (line %lld)", demand_name(ret->demand), mine.protect_by->name, (long long)mine.protect_by->line);
         }
         take_groups(c, m, ret);
         if (mine.flags != 2) {
@@ -548,7 +548,7 @@ void protect_decide(const struct conf *c, const struct protect_mail *m, struct p
 bool protect_needs_inspection(const struct conf *c, const struct protect_mail *m)
 {
     enum protect_direction d = direction_of(c, m);
-    bool may_be_tested = d == DIRECTION_INTERNAL && m->reverse_path.n > 0 && !conf_flags_are_off(c) && c->flags.test && *c->flags.test && account_of(c, m).flags != 2;
+    bool may_be_tested = d == DIRECTION_INTERNAL && m->reverse_path.n > 0 && !conf_flags_are_off(c) && c->flags.test && *c->flags.test && protect_account_of(c, m).flags != 2;
     return may_be_tested || must_be_read(c, d);
 }
 

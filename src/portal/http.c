@@ -53,7 +53,7 @@ static void run_soon(struct http *h)
     h->again = true;
 }
 
-static void run(struct http *h)
+static void http_run(struct http *h)
 {
     MHD_UNSIGNED_LONG_LONG wait;
     do {
@@ -65,22 +65,22 @@ static void run(struct http *h)
     }
 }
 
-static void on_ready(void *arg, int events)
+static void http_on_ready(void *arg, int events)
 {
-    run(arg);
+    http_run(arg);
 }
 
-static void on_timer(void *arg)
+static void http_on_timer(void *arg)
 {
-    run(arg);
+    http_run(arg);
 }
 
 /* Answers that came outside of the library's own calls. */
-static void on_turn_end(void *arg)
+static void http_on_turn_end(void *arg)
 {
     struct http *h = arg;
     if (h->again) {
-        run(h);
+        http_run(h);
     }
 }
 
@@ -155,7 +155,7 @@ static void find_client(struct http_call *c)
     }
 }
 
-static enum MHD_Result queue_answer(struct http_call *c)
+static enum MHD_Result http_queue_answer(struct http_call *c)
 {
     c->queued = true;
     return MHD_queue_response(c->connection, c->status, c->response);
@@ -211,7 +211,7 @@ static bool take_target(struct http_call *c, struct str url)
     return rest.n > 0 && rest.p[0] == '/' && str_find(rest, '\\', 0) == rest.n;
 }
 
-static enum MHD_Result begin(struct http *h, struct MHD_Connection *connection, const char *url, const char *method, void **con_cls)
+static enum MHD_Result http_begin(struct http *h, struct MHD_Connection *connection, const char *url, const char *method, void **con_cls)
 {
     struct http_call *c = err_calloc(1, sizeof *c);
     *con_cls = c;
@@ -236,7 +236,7 @@ static enum MHD_Result begin(struct http *h, struct MHD_Connection *connection, 
     c->in_handler = false;
     bool has_body = http_header(c, "Transfer-Encoding").n > 0 || (http_header(c, "Content-Length").n > 0 && !str_eq(http_header(c, "Content-Length"), STR("0")));
     if (c->response && has_body) {
-        return queue_answer(c); /* the body is not read, and the connection ends */
+        return http_queue_answer(c); /* the body is not read, and the connection ends */
     }
     return MHD_YES; /* answers wait for the next call, else the connection would end with them; who holds it is put to sleep at the next call: after a sleep here the library would begin anew */
 }
@@ -247,7 +247,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     struct http *h = cls;
     struct http_call *c = *con_cls;
     if (!c) {
-        return begin(h, connection, url, method, con_cls);
+        return http_begin(h, connection, url, method, con_cls);
     }
     if (c->queued) {
         return MHD_YES;
@@ -288,7 +288,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         }
     }
     c->in_handler = false;
-    return c->ended && c->response ? queue_answer(c) : MHD_YES;
+    return c->ended && c->response ? http_queue_answer(c) : MHD_YES;
 }
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **con_cls, enum MHD_RequestTerminationCode why)
@@ -317,7 +317,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     *con_cls = NULL;
 }
 
-static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context, enum MHD_ConnectionNotificationCode code)
+static void http_on_connection(void *cls, struct MHD_Connection *connection, void **socket_context, enum MHD_ConnectionNotificationCode code)
 {
     struct http *h = cls;
     h->connections += code == MHD_CONNECTION_NOTIFY_STARTED ? 1 : (size_t)-1;
@@ -336,17 +336,17 @@ struct http *http_new(struct loop *l, const struct http_limits *limits, const st
     h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request, h, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
                                  (size_t)MEMORY_OF_CONNECTION, MHD_OPTION_CONNECTION_LIMIT, limits->connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
                                  limits->connections_per_address, MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
-                                 MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+                                 MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, h, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
                                  MHD_OPTION_END);
     const union MHD_DaemonInfo *info = h->daemon ? MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
     if (!info) {
         free(h);
         return NULL;
     }
-    h->watch = watch_new(l, info->epoll_fd, on_ready, h);
+    h->watch = watch_new(l, info->epoll_fd, http_on_ready, h);
     watch_set(h->watch, WATCH_READ);
-    h->timer = timer_new(l, on_timer, h);
-    loop_on_turn_end(l, TURN_COMMIT, on_turn_end, h);
+    h->timer = timer_new(l, http_on_timer, h);
+    loop_on_turn_end(l, TURN_COMMIT, http_on_turn_end, h);
     return h;
 }
 

@@ -11,7 +11,7 @@
 
 enum { PART_MAX = 256 * 1024, ARENA_OCTETS = 512 * 1024 };
 
-static void put_facts(const struct notice_mail *n, struct data *d)
+static void notice_put_facts(const struct notice_mail *n, struct data *d)
 {
     const struct ipc_envelope_mail *a = n->about;
     char date[DATE_MAX], link[600], code[32] = "";
@@ -43,7 +43,7 @@ static void put_facts(const struct notice_mail *n, struct data *d)
 }
 
 /* Lines end with CRLF; what is not ASCII, or too long for a line, goes as base64. */
-static int put_part(const char *type, struct str text, struct buf *out)
+static int notice_put_part(const char *type, struct str text, struct buf *out)
 {
     size_t line = 0, longest = 0;
     bool ascii = true;
@@ -65,7 +65,7 @@ static int put_part(const char *type, struct str text, struct buf *out)
     return r;
 }
 
-static int put_head(const struct notice_mail *n, size_t language, const struct data *d, struct buf *out)
+static int notice_put_head(const struct notice_mail *n, size_t language, const struct data *d, struct buf *out)
 {
     const struct conf *c = n->conf;
     const struct ipc_envelope_mail *a = n->about;
@@ -95,14 +95,14 @@ int notice_write(const struct notice_mail *n, struct buf *out)
     struct buf text = BUF_INIT(PART_MAX), html = BUF_INIT(PART_MAX);
     int wanted = site_language(n->site, n->about->language);
     size_t language = wanted < 0 ? 0 : (size_t)wanted;
-    put_facts(n, &d);
+    notice_put_facts(n, &d);
     int r = site_write(n->site, n->code ? "code-mail-text" : "notice-text", language, &d, &text);
     r = r < 0 ? r : site_write(n->site, n->code ? "code-mail" : "notice", language, &d, &html);
-    r = r < 0 ? r : put_head(n, language, &d, out);
+    r = r < 0 ? r : notice_put_head(n, language, &d, out);
     r = r < 0 ? r : buf_printf(out, "Content-Type: multipart/alternative; boundary=\"=_postern_notice\"\r\n\r\n--=_postern_notice\r\n");
-    r = r < 0 ? r : put_part("text/plain", buf_str(&text), out);
+    r = r < 0 ? r : notice_put_part("text/plain", buf_str(&text), out);
     r = r < 0 ? r : buf_add(out, STR("\r\n--=_postern_notice\r\n"));
-    r = r < 0 ? r : put_part("text/html", buf_str(&html), out);
+    r = r < 0 ? r : notice_put_part("text/html", buf_str(&html), out);
     r = r < 0 ? r : buf_add(out, STR("\r\n--=_postern_notice--\r\n"));
     buf_free(&text);
     buf_free(&html);

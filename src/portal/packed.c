@@ -7,14 +7,14 @@
 enum { HEAD = 5, PART_NUMBERS = 8 * 3 + 1 + 32 + 2, PLACE_NUMBERS = 8 * 2 + 1, ABOUT = 2 };
 _Static_assert(VIEW_PARTS_MAX < 256, "a part's number is one octet");
 
-static void put_number(unsigned char *p, uint64_t v, unsigned n)
+static void packed_put_number(unsigned char *p, uint64_t v, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
         p[i] = (unsigned char)(v >> 8 * i);
     }
 }
 
-static uint64_t number(const char *p, unsigned n)
+static uint64_t packed_number(const char *p, unsigned n)
 {
     uint64_t v = 0;
     for (unsigned i = 0; i < n; i++) {
@@ -23,41 +23,41 @@ static uint64_t number(const char *p, unsigned n)
     return v;
 }
 
-static int put(struct buf *out, char letter, struct str value)
+static int packed_put(struct buf *out, char letter, struct str value)
 {
     unsigned char head[HEAD] = {(unsigned char)letter};
-    put_number(head + 1, value.n, 4);
+    packed_put_number(head + 1, value.n, 4);
     int r = buf_append(out, head, sizeof head);
     return r < 0 ? r : buf_add(out, value);
 }
 
 /* 'p' for a part of the message; 'q' for one inside another, with the number of its further places. */
-static int put_part(struct buf *out, const struct view_part *p)
+static int packed_put_part(struct buf *out, const struct view_part *p)
 {
     unsigned char numbers[PART_NUMBERS], places[1 + (NESTED_MAX - 1) * PLACE_NUMBERS];
     struct buf one = BUF_INIT(2 * VIEW_FIELD_MAX + PART_NUMBERS + sizeof places);
     size_t name = strlen(p->name);
-    put_number(numbers, p->at, 8);
-    put_number(numbers + 8, p->octets, 8);
-    put_number(numbers + 16, p->size, 8);
+    packed_put_number(numbers, p->at, 8);
+    packed_put_number(numbers + 8, p->octets, 8);
+    packed_put_number(numbers + 16, p->size, 8);
     numbers[24] = (unsigned char)p->encoding;
     memcpy(numbers + 25, p->sha256, 32);
-    put_number(numbers + 57, name, 2);
+    packed_put_number(numbers + 57, name, 2);
     places[0] = (unsigned char)p->n_inner;
     for (unsigned i = 0; i < p->n_inner; i++) {
         unsigned char *to = places + 1 + i * PLACE_NUMBERS;
-        put_number(to, p->inner[i].at, 8);
-        put_number(to + 8, p->inner[i].octets, 8);
+        packed_put_number(to, p->inner[i].at, 8);
+        packed_put_number(to + 8, p->inner[i].octets, 8);
         to[16] = (unsigned char)p->inner[i].encoding;
     }
     int r = buf_append(&one, numbers, sizeof numbers);
     r = r < 0 || p->n_inner == 0 ? r : buf_append(&one, places, 1 + p->n_inner * PLACE_NUMBERS);
     r = r < 0 ? r : buf_append(&one, p->name, name);
     r = r < 0 ? r : buf_add(&one, str_c(p->type));
-    r = r < 0 ? r : put(out, p->n_inner > 0 ? 'q' : 'p', buf_str(&one));
+    r = r < 0 ? r : packed_put(out, p->n_inner > 0 ? 'q' : 'p', buf_str(&one));
     buf_free(&one);
     char about[ABOUT] = {(char)p->is_cut, (char)p->within};
-    return r < 0 || (!p->is_cut && !p->within) ? r : put(out, 'a', str_from(about, sizeof about));
+    return r < 0 || (!p->is_cut && !p->within) ? r : packed_put(out, 'a', str_from(about, sizeof about));
 }
 
 /* A digit for the kind, one for "repeats", and its texts, a line each; the last may have several. */
@@ -66,7 +66,7 @@ static int put_event(struct buf *out, const struct view_event *e)
     struct buf one = BUF_INIT(sizeof *e + 16);
     int r = buf_printf(&one, "%d%d%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s", (int)e->kind, e->repeats, e->what, e->when,
                        e->where, e->organizer, e->people, e->times, e->rule, e->url, e->about);
-    r = r < 0 ? r : put(out, 'e', buf_str(&one));
+    r = r < 0 ? r : packed_put(out, 'e', buf_str(&one));
     buf_free(&one);
     return r;
 }
@@ -83,10 +83,10 @@ int packed_write(const struct view *v, struct buf *out)
                   {'P', str_c(v->elsewhere ? "1" : "")}, {'B', str_c(v->blank ? "1" : "")}};
     int r = 0;
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(fields); i++) {
-        r = fields[i].value.n > 0 ? put(out, fields[i].letter, fields[i].value) : 0;
+        r = fields[i].value.n > 0 ? packed_put(out, fields[i].letter, fields[i].value) : 0;
     }
     for (size_t i = 0; r == 0 && i < v->n_parts; i++) {
-        r = put_part(out, &v->parts[i]);
+        r = packed_put_part(out, &v->parts[i]);
     }
     for (size_t i = 0; r == 0 && i < v->n_events; i++) {
         r = put_event(out, &v->events[i]);
@@ -109,7 +109,7 @@ static int read_places(struct str *rest, struct packed_part *p)
     for (unsigned i = 0; i < n; i++) {
         const char *from = rest->p + 1 + i * PLACE_NUMBERS;
         struct nested_place *one = &p->places[p->n_places++];
-        *one = (struct nested_place){number(from, 8), number(from + 8, 8), (enum transfer)(unsigned char)from[16]};
+        *one = (struct nested_place){packed_number(from, 8), packed_number(from + 8, 8), (enum transfer)(unsigned char)from[16]};
         if (!is_place(one)) {
             return -EBADMSG;
         }
@@ -118,15 +118,15 @@ static int read_places(struct str *rest, struct packed_part *p)
     return 0;
 }
 
-static int read_part(struct str v, bool is_inside, struct packed *ret)
+static int packed_read_part(struct str v, bool is_inside, struct packed *ret)
 {
     if (v.n < PART_NUMBERS || ret->n_parts == VIEW_PARTS_MAX) {
         return -EBADMSG;
     }
     struct packed_part *p = &ret->parts[ret->n_parts++];
-    size_t name = (size_t)number(v.p + 57, 2);
-    *p = (struct packed_part){.places = {{number(v.p, 8), number(v.p + 8, 8), (enum transfer)(unsigned char)v.p[24]}},
-                              .n_places = 1, .size = number(v.p + 16, 8), .sha256 = str_slice(v, 25, 57)};
+    size_t name = (size_t)packed_number(v.p + 57, 2);
+    *p = (struct packed_part){.places = {{packed_number(v.p, 8), packed_number(v.p + 8, 8), (enum transfer)(unsigned char)v.p[24]}},
+                              .n_places = 1, .size = packed_number(v.p + 16, 8), .sha256 = str_slice(v, 25, 57)};
     struct str rest = str_slice(v, PART_NUMBERS, v.n);
     bool is_empty = p->size == 0 && p->places[0].octets == 0 && !is_inside;
     if ((!is_empty && !is_place(&p->places[0])) || (is_inside && read_places(&rest, p) < 0) || name > rest.n) {
@@ -150,7 +150,7 @@ static int read_about(struct str v, struct packed *ret)
 }
 
 /* 'v' and 'w' are of views made before there was more to say. */
-static int read_event(char letter, struct str v, struct packed *ret)
+static int packed_read_event(char letter, struct str v, struct packed *ret)
 {
     int kind = v.n > 2 ? v.p[0] - '0' : -1;
     if (kind < 0 || kind >= EVENT_KIND_END || ret->n_events == VIEW_EVENTS_MAX) {
@@ -174,7 +174,7 @@ int packed_read(struct str octets, struct packed *ret)
 {
     *ret = (struct packed){.from = STR("")};
     while (octets.n > 0) {
-        uint64_t n = octets.n >= HEAD ? number(octets.p + 1, 4) : UINT64_MAX;
+        uint64_t n = octets.n >= HEAD ? packed_number(octets.p + 1, 4) : UINT64_MAX;
         if (octets.n < HEAD || n > octets.n - HEAD) {
             return -EBADMSG;
         }
@@ -196,9 +196,9 @@ int packed_read(struct str octets, struct packed *ret)
             *to = v;
         } else if (flag) {
             *flag = true;
-        } else if ((letter == 'v' || letter == 'w' || letter == 'e') && read_event(letter, v, ret) == 0) {
+        } else if ((letter == 'v' || letter == 'w' || letter == 'e') && packed_read_event(letter, v, ret) == 0) {
         } else if (letter == 'a' && read_about(v, ret) == 0) {
-        } else if ((letter != 'p' && letter != 'q') || read_part(v, letter == 'q', ret) < 0) {
+        } else if ((letter != 'p' && letter != 'q') || packed_read_part(v, letter == 'q', ret) < 0) {
             return -EBADMSG;
         }
         octets = str_slice(octets, HEAD + (size_t)n, octets.n);

@@ -45,7 +45,7 @@ static void put_own_flag(struct data *m, const char *name, bool on)
     data_flag(m, name, on);
 }
 
-static void put_part(struct data *m, const struct packed *p, size_t i)
+static void shown_put_part(struct data *m, const struct packed *p, size_t i)
 {
     const struct packed_part *part = &p->parts[i];
     char size[32], sum[65];
@@ -76,7 +76,7 @@ static void put_parts(struct data *d, const struct packed *p)
         groups[i] = m;
         holds[outermost[i]] = holds[outermost[i]] || within;
         if (m) {
-            put_part(m, p, i);
+            shown_put_part(m, p, i);
         }
     }
     for (size_t i = 0; i < p->n_parts; i++) {
@@ -113,7 +113,7 @@ static bool read_rule(struct str text, struct rule *r)
 }
 
 /* The same as flags and numbers for the texts of a language. */
-static void put_rule(struct data *m, struct str text)
+static void shown_put_rule(struct data *m, struct str text)
 {
     static const char *const flags[] = {"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"};
     static const char *const which[] = {"is-on-days", "is-first", "is-second", "is-third", "is-fourth"};
@@ -149,7 +149,7 @@ static void put_rule(struct data *m, struct str text)
 }
 
 /* begin end begin-utc end-utc zone */
-static void put_times(struct data *m, struct str times)
+static void shown_put_times(struct data *m, struct str times)
 {
     static const char *const names[] = {"begin", "end", "begin-utc", "end-utc", "zone"};
     struct str one;
@@ -158,7 +158,7 @@ static void put_times(struct data *m, struct str times)
     }
 }
 
-static void put_events(struct data *d, const struct packed *p)
+static void shown_put_events(struct data *d, const struct packed *p)
 {
     static const char *const kinds[] = {
         [EVENT_ENTRY] = "is-entry",
@@ -189,9 +189,9 @@ static void put_events(struct data *d, const struct packed *p)
         put_linked(m, "event-url-pieces", e->url);
         data_put(m, "about", e->about);
         put_linked(m, "about-pieces", e->about);
-        put_times(m, e->times);
+        shown_put_times(m, e->times);
         if (e->repeats) {
-            put_rule(m, e->rule);
+            shown_put_rule(m, e->rule);
         }
     }
 }
@@ -255,5 +255,5 @@ void shown_put(const struct packed *p, bool as_text, struct data *d)
         put_linked(d, "text-pieces", p->text);
     }
     put_parts(d, p);
-    put_events(d, p);
+    shown_put_events(d, p);
 }

@@ -77,7 +77,7 @@ static const struct template *words(void *arg, struct str key)
 /* --- reading ------------------------------------------------------------------------------------------------------------- */
 
 /* The administrator's file, or the one that comes with us; path says which. key: the setting that asks for it. */
-static int read_one(const struct site *s, const char *key, const char *name, char *path, size_t size,
+static int site_read_one(const struct site *s, const char *key, const char *name, char *path, size_t size,
                     struct buf *out, struct buf *problems)
 {
     const struct conf *c = s->conf;
@@ -104,14 +104,14 @@ static int read_template(const struct site *s, const char *name, bool html, stru
     char path[1100], file[100];
     struct buf text = BUF_INIT(FILE_MAX);
     snprintf(file, sizeof file, "%s%s", name, html ? ".html" : ".txt");
-    int r = read_one(s, "pages", file, path, sizeof path, &text, problems);
+    int r = site_read_one(s, "pages", file, path, sizeof path, &text, problems);
     r = r < 0 ? r : template_new(path, buf_str(&text), html, problems, ret);
     buf_free(&text);
     return r;
 }
 
 /* "key = words"; a line that begins with a blank goes on. */
-static int add_text(struct language *l, const char *path, unsigned line, struct str text, struct buf *problems)
+static int site_add_text(struct language *l, const char *path, unsigned line, struct str text, struct buf *problems)
 {
     size_t eq = str_find(text, '=', 0);
     struct str key = str_trim(str_slice(text, 0, eq)), value = str_trim(str_slice(text, eq < text.n ? eq + 1 : eq, text.n));
@@ -144,7 +144,7 @@ static int read_lines(struct language *l, const char *path, struct str rest, str
         line++;
         bool goes_on = one.n > 0 && one.p[0] == ' ' && n > 0;
         if (!goes_on && n > 0) {
-            r = add_text(l, path, first, str_from(whole, n), problems);
+            r = site_add_text(l, path, first, str_from(whole, n), problems);
             n = 0;
         }
         struct str text = str_trim(one);
@@ -162,7 +162,7 @@ static int read_lines(struct language *l, const char *path, struct str rest, str
         memcpy(whole + n, text.p, text.n);
         n += text.n;
     }
-    return r == 0 && n > 0 ? add_text(l, path, first, str_from(whole, n), problems) : r;
+    return r == 0 && n > 0 ? site_add_text(l, path, first, str_from(whole, n), problems) : r;
 }
 
 static int read_language(struct site *s, const char *name, struct buf *problems)
@@ -173,7 +173,7 @@ static int read_language(struct site *s, const char *name, struct buf *problems)
     str_copy_cut(str_c(name), l->name, sizeof l->name);
     l->texts = err_calloc(TEXTS_MAX, sizeof *l->texts);
     snprintf(file, sizeof file, "texts.%s", l->name);
-    int r = read_one(s, "languages", file, path, sizeof path, &text, problems);
+    int r = site_read_one(s, "languages", file, path, sizeof path, &text, problems);
     str_copy_cut(str_c(path), l->path, sizeof l->path);
     r = r < 0 ? r : read_lines(l, path, buf_str(&text), problems);
     buf_free(&text);
@@ -197,7 +197,7 @@ static int read_logo(struct site *s, struct buf *problems)
     return 0;
 }
 
-static bool is_complete(struct site *s, struct buf *problems)
+static bool site_is_complete(struct site *s, struct buf *problems)
 {
     bool ok = true;
     for (size_t k = 0; k < 2; k++) {
@@ -242,10 +242,10 @@ int site_new(const struct conf *c, struct buf *problems, struct site **ret)
     for (size_t i = 0; i < ARRAY_LEN(file_names); i++) {
         s->files[i] = BUF_INIT(FILE_MAX);
         r = r < 0 ? r
-                  : read_one(s, "pages", file_names[i], path, sizeof path, &s->files[i], problems);
+                  : site_read_one(s, "pages", file_names[i], path, sizeof path, &s->files[i], problems);
     }
     r = r < 0 ? r : read_logo(s, problems);
-    r = r < 0 ? r : is_complete(s, problems) ? 0 : -EINVAL;
+    r = r < 0 ? r : site_is_complete(s, problems) ? 0 : -EINVAL;
     if (r < 0) {
         site_free(s);
         return r;

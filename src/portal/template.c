@@ -104,7 +104,7 @@ void data_flag(struct data *d, const char *name, bool on)
     }
 }
 
-static const struct entry *find(const struct data *d, struct str name)
+static const struct entry *template_find(const struct data *d, struct str name)
 {
     for (; d; d = d->up) {
         const struct entry *e = entry_of(d, name);
@@ -131,7 +131,7 @@ static void complain(struct reading *r, unsigned line, const char *what, struct 
     (void)!buf_printf(r->problems, "%s:%u: %s \"" STR_FMT "\"\n", r->t->file, line, what, STR_ARG(about));
 }
 
-static void add(struct reading *r, enum step_kind kind, struct str text)
+static void template_add(struct reading *r, enum step_kind kind, struct str text)
 {
     if (r->t->n == TEMPLATE_NODES_MAX) {
         if (!r->bad) {
@@ -142,17 +142,17 @@ static void add(struct reading *r, enum step_kind kind, struct str text)
     r->t->steps[r->t->n++] = (struct step){.kind = kind, .text = text, .line = r->line};
 }
 
-static void begin(struct reading *r, enum step_kind kind, struct str name)
+static void template_begin(struct reading *r, enum step_kind kind, struct str name)
 {
     if (r->depth == TEMPLATE_DEPTH_MAX) {
         complain(r, r->line, "sections too deep, at", name);
         return;
     }
     r->open[r->depth++] = r->t->n;
-    add(r, kind, name);
+    template_add(r, kind, name);
 }
 
-static void end(struct reading *r, struct str name)
+static void template_end(struct reading *r, struct str name)
 {
     struct step *s = r->depth > 0 ? &r->t->steps[r->open[r->depth - 1]] : NULL;
     if (!s || !str_eq(s->text, name)) {
@@ -161,10 +161,10 @@ static void end(struct reading *r, struct str name)
     }
     r->depth--;
     s->end = r->t->n;
-    add(r, STEP_END, name);
+    template_add(r, STEP_END, name);
 }
 
-static bool is_name(struct str s)
+static bool template_is_name(struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         char c = str_lower(s.p[i]);
@@ -184,36 +184,36 @@ static void take_tag(struct reading *r, struct str tag)
     if (kind == '!') {
         return;
     }
-    if (!is_name(name)) {
+    if (!template_is_name(name)) {
         complain(r, r->line, "not a name (values are always escaped, there is no other way):", tag);
     } else if (kind == '#' || kind == '^') {
-        begin(r, kind == '#' ? STEP_SECTION : STEP_INVERTED, name);
+        template_begin(r, kind == '#' ? STEP_SECTION : STEP_INVERTED, name);
     } else if (kind == '/') {
-        end(r, name);
+        template_end(r, name);
     } else if (kind == '>') {
-        add(r, STEP_PARTIAL, name);
+        template_add(r, STEP_PARTIAL, name);
     } else if (str_starts_nocase(name, STR("t."))) {
-        add(r, STEP_WORDS, str_slice(name, 2, name.n));
+        template_add(r, STEP_WORDS, str_slice(name, 2, name.n));
     } else {
-        add(r, STEP_VALUE, name);
+        template_add(r, STEP_VALUE, name);
     }
 }
 
-static void count_lines(struct reading *r, struct str s)
+static void template_count_lines(struct reading *r, struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         r->line += s.p[i] == '\n';
     }
 }
 
-static void read_all(struct reading *r, struct str rest)
+static void template_read_all(struct reading *r, struct str rest)
 {
     while (rest.n > 0) {
         const char *open = memmem(rest.p, rest.n, "{{", 2);
         struct str text = str_slice(rest, 0, open ? (size_t)(open - rest.p) : rest.n);
         if (text.n > 0) {
-            add(r, STEP_TEXT, text);
-            count_lines(r, text);
+            template_add(r, STEP_TEXT, text);
+            template_count_lines(r, text);
         }
         if (!open) {
             return;
@@ -226,7 +226,7 @@ static void read_all(struct reading *r, struct str rest)
         }
         struct str tag = str_slice(rest, 0, (size_t)(close - rest.p));
         take_tag(r, tag);
-        count_lines(r, tag);
+        template_count_lines(r, tag);
         rest = str_slice(rest, tag.n + 2, rest.n);
     }
 }
@@ -242,7 +242,7 @@ int template_new(const char *file, struct str text, bool html, struct buf *probl
     if (text.n > TEMPLATE_OCTETS_MAX || strlen(t->text) != text.n) {
         complain(&r, 1, "too large, or with a NUL:", str_c(file));
     } else {
-        read_all(&r, str_from(t->text, text.n));
+        template_read_all(&r, str_from(t->text, text.n));
     }
     while (r.depth > 0 && !r.bad) {
         const struct step *s = &t->steps[r.open[--r.depth]];
@@ -301,7 +301,7 @@ int html_escape(struct str text, struct buf *out)
 }
 
 /* One line: nothing that a value holds can begin another, or another field of a mail. */
-static int plain(struct str text, struct buf *out)
+static int template_plain(struct str text, struct buf *out)
 {
     size_t before = buf_len(out);
     int r = buf_add(out, text);
@@ -335,7 +335,7 @@ static int write_other(struct writing *w, const struct template *t, const struct
 static int write_section(struct writing *w, const struct template *t, size_t at, const struct data *d)
 {
     const struct step *s = &t->steps[at];
-    const struct entry *e = find(d, s->text);
+    const struct entry *e = template_find(d, s->text);
     bool set = e && (e->first_item || e->value.n > 0);
     int r = 0;
     if (s->kind == STEP_INVERTED || (set && !e->first_item)) {
@@ -358,8 +358,8 @@ static int write_steps(struct writing *w, const struct template *t, size_t from,
             r = buf_add(w->out, s->text);
             break;
         case STEP_VALUE:
-            e = find(d, s->text);
-            r = !e ? 0 : w->html ? html_escape(e->value, w->out) : plain(e->value, w->out);
+            e = template_find(d, s->text);
+            r = !e ? 0 : w->html ? html_escape(e->value, w->out) : template_plain(e->value, w->out);
             break;
         case STEP_SECTION:
         case STEP_INVERTED:

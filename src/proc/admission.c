@@ -29,13 +29,13 @@ struct smtp_server_config admission_engine(const struct conf *c, const struct ad
     };
 }
 
-static void refuse(struct admission *a, enum smtp_refusal r)
+static void admission_refuse(struct admission *a, enum smtp_refusal r)
 {
     a->refusal = r;
     a->reply = *smtp_refusal(r);
 }
 
-static void take(struct admission *a)
+static void admission_take(struct admission *a)
 {
     *a = (struct admission){.refusal = REFUSE_END};
 }
@@ -63,17 +63,17 @@ static bool is_clear_from_inside(const struct admission_client *w)
 
 void admission_mail(const struct conf *c, const struct admission_client *w, struct str from, struct admission *ret)
 {
-    take(ret);
+    admission_take(ret);
     if (is_clear_from_inside(w)) {
-        refuse(ret, REFUSE_TLS_INSIDE);
+        admission_refuse(ret, REFUSE_TLS_INSIDE);
     } else if (w->submits && !admission_may_send_as(c, w->addresses, from)) {
-        refuse(ret, REFUSE_NOT_YOUR_ADDRESS);
+        admission_refuse(ret, REFUSE_NOT_YOUR_ADDRESS);
     }
 }
 
 void admission_rule(const struct inbound_verdict *v, const struct admission_client *w, struct admission *ret)
 {
-    take(ret);
+    admission_take(ret);
     if (v->rule && v->enforced) {
         str_copy_cut(str_c(v->reason), ret->text, sizeof ret->text);
         ret->reply = (struct smtp_reply){w->can_start ? 530 : 550, w->can_start ? "5.7.0" : "5.7.10", ret->text};
@@ -85,11 +85,11 @@ void admission_rcpt(const struct conf *c, const struct admission_client *w, cons
 {
     bool ours = rcpt->domain.n == 0 || conf_is_inside(c, domain_of(rcpt->whole));
     bool client = w->inside_network || w->logged_in;
-    take(ret);
+    admission_take(ret);
     if (!client && c->portal.url && c->portal.mail_replies == 1 && thread_of_address(c, rcpt->whole).n > 0) {
         snprintf(ret->text, sizeof ret->text, "Ordinary mail would not be protected: please answer in the portal, %s", c->portal.url);
         ret->reply = (struct smtp_reply){550, "5.7.1", ret->text};
     } else if (!client && !ours) {
-        refuse(ret, REFUSE_RELAYING);
+        admission_refuse(ret, REFUSE_RELAYING);
     }
 }

@@ -105,7 +105,7 @@ void *child_owner(void *child)
     return ((struct child *)child)->owner;
 }
 
-static _Noreturn void give_up(const char *event, const char *problem)
+static _Noreturn void child_give_up(const char *event, const char *problem)
 {
     log_error(event, KV("problem", problem));
     exit(1);
@@ -140,7 +140,7 @@ static void on_conf(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
     r = r < 0 ? r : conf_parse(buf_str(&text), "handed-over", &problems, &conf);
     if (r < 0) {
         (void)!buf_append(&problems, "", 1);
-        give_up("configuration-unreadable", buf_str(&problems).p);
+        child_give_up("configuration-unreadable", buf_str(&problems).p);
     }
     begin_conf(c, conf);
 }
@@ -156,7 +156,7 @@ static void on_part_without(void *owner, struct ipc_channel *ch, const struct ip
     ((struct child *)owner)->lacks = true;
 }
 
-static void on_file(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void child_on_file(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct child *c = owner;
     must(c->n_files < CHILD_FILES_MAX);
@@ -166,7 +166,7 @@ static void on_file(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
     int r = file_read_fd(fd, &f->bytes);
     close(fd);
     if (r < 0) {
-        give_up("file-unreadable", f->name);
+        child_give_up("file-unreadable", f->name);
     }
 }
 
@@ -186,7 +186,7 @@ static struct peer remember_peer(struct child *c, const struct peer *p)
     return before;
 }
 
-static void tell_lost(struct child *c, const struct peer *p, bool misused)
+static void child_tell_lost(struct child *c, const struct peer *p, bool misused)
 {
     ipc_send(c->control, &(struct ipc_msg){.type = IPC_ctl_peer_lost,
                                            .ctl_peer_lost = {.role = (uint8_t)p->role,
@@ -198,17 +198,17 @@ static void tell_lost(struct child *c, const struct peer *p, bool misused)
 
 /* Both processes may live and yet have lost each other (one was stopped until the other's backlog was full): posternd joins them
  * again, as it does when one was started anew. */
-static void on_lost(void *arg, int fd, bool misused)
+static void child_on_lost(void *arg, int fd, bool misused)
 {
     struct child *c = arg;
     for (size_t i = 0; i < c->n_peers; i++) {
         if (c->peers[i].fd == fd) {
             c->peers[i].fd = -1;
-            tell_lost(c, &c->peers[i], misused);
+            child_tell_lost(c, &c->peers[i], misused);
         }
     }
     if (c->before.fd == fd) {
-        tell_lost(c, &c->before, misused);
+        child_tell_lost(c, &c->before, misused);
     }
 }
 
@@ -235,7 +235,7 @@ static struct peer peer_of(const struct child *c, const struct ipc_ctl_peer *m, 
 }
 
 /* What came before the start is handed to the process right after it. */
-static void on_peer(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void child_on_peer(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct child *c = owner;
     const struct peer p = peer_of(c, &m->ctl_peer, fd);
@@ -257,17 +257,17 @@ static void on_peer_without(void *owner, struct ipc_channel *ch, const struct ip
         return;
     }
     (void)remember_peer(c, &p);
-    tell_lost(c, &p, false);
+    child_tell_lost(c, &p, false);
 }
 
-static void on_shared(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void child_on_shared(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct child *c = owner;
     must(c->events->on_shared);
     c->events->on_shared(c->owner, c, m->ctl_shared.name, fd);
 }
 
-static void on_listener(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void child_on_listener(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct child *c = owner;
     must(c->events->on_listener);
@@ -300,13 +300,13 @@ static uint64_t own_budget(const struct child *c)
     return 0;
 }
 
-static void on_start(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void child_on_start(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct child *c = owner;
     char problem[512] = "", walls[256] = "";
     struct sandbox sandbox = {0};
     if (c->lacks) {
-        give_up("start-failed", "no descriptors are left for what posternd hands over");
+        child_give_up("start-failed", "no descriptors are left for what posternd hands over");
     }
     take_conf(c);
     int r = c->events->on_prepare ? c->events->on_prepare(c->owner, c, problem, sizeof problem) : 0;
@@ -314,7 +314,7 @@ static void on_start(void *owner, struct ipc_channel *ch, const struct ipc_msg *
         give_up_for_good("start-refused", problem);
     }
     if (r < 0) {
-        give_up("start-failed", problem);
+        child_give_up("start-failed", problem);
     }
     c->events->sandbox(c->owner, c, &sandbox);
     if (own_budget(c) > 0) {
@@ -323,7 +323,7 @@ static void on_start(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     }
     r = r < 0 ? r : sandbox_enter(&sandbox, walls, sizeof walls);
     if (r < 0) {
-        give_up("sandbox-failed", strerror(-r));
+        child_give_up("sandbox-failed", strerror(-r));
     }
     c->started = true;
     ipc_send(ch, &(struct ipc_msg){.type = IPC_ctl_ready, .ctl_ready = {.sandbox = str_c(walls)}});
@@ -336,7 +336,7 @@ static void on_start(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     c->n_early = 0;
 }
 
-static void on_reload(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void child_on_reload(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct child *c = owner;
     char problem[512] = "";
@@ -357,7 +357,7 @@ static void on_reload(void *owner, struct ipc_channel *ch, const struct ipc_msg 
                                                     .problem = str_c(problem)}});
 }
 
-static void on_status(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void child_on_status(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct child *c = owner;
     char text[1024] = "";
@@ -375,7 +375,7 @@ static void on_status(void *owner, struct ipc_channel *ch, const struct ipc_msg 
                                                   .metrics = buf_str(&metrics)}});
 }
 
-static void on_stop(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void child_on_stop(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct child *c = owner;
     if (c->events->on_stop && c->started) {
@@ -386,7 +386,7 @@ static void on_stop(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
 }
 
 /* posternd is gone: nobody would start or watch us; what is durable stays. */
-static void on_closed(void *owner, struct ipc_channel *ch)
+static void child_on_closed(void *owner, struct ipc_channel *ch)
 {
     struct child *c = owner;
     c->control = NULL;
@@ -401,12 +401,12 @@ static void collect_rules(struct child *c)
 {
     static const struct ipc_rule own[] = {
         {IPC_ctl_conf, on_conf, on_conf_without},
-        {IPC_ctl_file, on_file, on_part_without},
-        {IPC_ctl_peer, on_peer, on_peer_without},
-        {IPC_ctl_listener, on_listener, on_part_without},
-        {IPC_ctl_start, on_start},       {IPC_ctl_reload, on_reload},
-        {IPC_ctl_status_ask, on_status}, {IPC_ctl_stop, on_stop},
-        {IPC_ctl_shared, on_shared, on_part_without},
+        {IPC_ctl_file, child_on_file, on_part_without},
+        {IPC_ctl_peer, child_on_peer, on_peer_without},
+        {IPC_ctl_listener, child_on_listener, on_part_without},
+        {IPC_ctl_start, child_on_start},       {IPC_ctl_reload, child_on_reload},
+        {IPC_ctl_status_ask, child_on_status}, {IPC_ctl_stop, child_on_stop},
+        {IPC_ctl_shared, child_on_shared, on_part_without},
     };
     size_t n = 0;
     for (; n < ARRAY_LEN(own); n++) {
@@ -442,8 +442,8 @@ int child_main(int argc, char **argv, const char *name, const struct child_event
     loop_on_signal(c.loop, SIGINT, ignore_signal, NULL);
     loop_on_signal(c.loop, SIGHUP, ignore_signal, NULL);
     collect_rules(&c);
-    c.control = ipc_channel_new(c.loop, SPAWN_CONTROL_FD, "posternd", c.rules, on_closed, &c);
-    ipc_on_lost(on_lost, &c);
+    c.control = ipc_channel_new(c.loop, SPAWN_CONTROL_FD, "posternd", c.rules, child_on_closed, &c);
+    ipc_on_lost(child_on_lost, &c);
     loop_run(c.loop);
     return 0;
 }

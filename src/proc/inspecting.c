@@ -48,9 +48,9 @@ struct note {
     bool full;
 };
 
-#define PUT(note, key, ...) put((note), (key), (const struct str[]){__VA_ARGS__}, sizeof((const struct str[]){__VA_ARGS__}) / sizeof(struct str))
+#define PUT(note, key, ...) inspecting_put((note), (key), (const struct str[]){__VA_ARGS__}, sizeof((const struct str[]){__VA_ARGS__}) / sizeof(struct str))
 
-static void put(struct note *n, const char *key, const struct str *fields, size_t count)
+static void inspecting_put(struct note *n, const char *key, const struct str *fields, size_t count)
 {
     if (buf_len(n->facts) + ROOM_FOR_END > INSPECTION_MAX || inspection_put(n->facts, key, fields, count) < 0) {
         n->full = true;
@@ -122,7 +122,7 @@ static void note_flag(void *arg, enum mime_place at, const struct inspecting_fla
 
 /* RFC 5322 3.6.4: an answer, and what most programs forward, names the mail before it. RFC 3834 5: and
  * programs, which nobody tells anything, say that they wrote it. */
-static bool is_answer(const struct mime_reading *m)
+static bool inspecting_is_answer(const struct mime_reading *m)
 {
     size_t answer = 0, thread = 0, automatic = 0;
     const char *by = mime_field_next(m, "Auto-Submitted", &automatic);
@@ -146,7 +146,7 @@ static void protect_fields(const struct mime_reading *m, inspecting_field_fn fn,
 }
 
 /* Which of the labels it is; NULL: none. */
-static const char *label_of(const struct conf *c, struct str value)
+static const char *inspecting_label_of(const struct conf *c, struct str value)
 {
     for (size_t i = 0; i < c->flags.labels.n; i++) {
         if (str_eq_nocase(str_trim(value), str_c(c->flags.labels.v[i]))) {
@@ -158,7 +158,7 @@ static const char *label_of(const struct conf *c, struct str value)
 
 static void label_field(const struct conf *c, const char *name, struct str value, inspecting_field_fn fn, void *arg)
 {
-    const char *label = label_of(c, value);
+    const char *label = inspecting_label_of(c, value);
     fn(arg, &(struct inspecting_field){.name = name, .value = value, .meant = str_c(label ? label : ""), .is_label = true, .counts = label});
 }
 
@@ -321,7 +321,7 @@ static struct str masked_name(const char *name, char dst[32])
 }
 
 /* The other names of attachments, as far as they end otherwise. */
-static void note_names(const struct mime_reading *m, struct note *n)
+static void inspecting_note_names(const struct mime_reading *m, struct note *n)
 {
     char name[32];
     for (size_t k = 0; k < m->n_names; k++) {
@@ -344,7 +344,7 @@ static void note_rest(const struct mime_reading *m, struct note *n)
         snprintf(number, sizeof number, "%llu", (unsigned long long)a->octets);
         PUT(n, "attachment", str_c(a->type), masked_name(a->name, name), str_c(number), str_c(a->part));
     }
-    note_names(m, n);
+    inspecting_note_names(m, n);
 }
 
 static void note_contents(const struct inspecting *i, const struct mime_reading *m, struct note *n, struct detect_result *found)
@@ -382,7 +382,7 @@ void inspecting_run(const struct inspecting *i, struct str message, struct buf *
     inspecting_fields(c, m, note_field, &n);
     inspecting_flags(c, m, note_flag, &n);
     if (n.quoted && !n.asked) {
-        struct str mail = is_answer(m) ? STR("answer") : STR("new");
+        struct str mail = inspecting_is_answer(m) ? STR("answer") : STR("new");
         PUT(&n, "quoted", str_c(n.quoted), mail, n.is_attached ? STR("attached") : STR("quoted"));
     }
     note_headers(c, m, &n);

@@ -41,7 +41,7 @@ static struct ip ip_parse(struct str text)
     return n ? ip_of(octets, n) : (struct ip){0};
 }
 
-static bool is_same(const struct ip *a, const struct ip *b)
+static bool own_hosts_is_same(const struct ip *a, const struct ip *b)
 {
     return a->n > 0 && a->n == b->n && memcmp(a->octets, b->octets, a->n) == 0;
 }
@@ -52,7 +52,7 @@ static bool is_unspecified(const struct ip *ip)
     return ip->n > 0 && memcmp(ip->octets, none, ip->n) == 0;
 }
 
-static bool is_loopback(const struct ip *ip)
+static bool own_hosts_is_loopback(const struct ip *ip)
 {
     static const unsigned char one[16] = {[15] = 1};
     return ip->n == 4 ? ip->octets[0] == 127 : memcmp(ip->octets, one, sizeof one) == 0;
@@ -86,7 +86,7 @@ void own_hosts_free(struct own_hosts *o)
 
 static bool is_of_machine(struct own_hosts *o, const struct ip *ip)
 {
-    if (is_loopback(ip) || is_unspecified(ip)) {
+    if (own_hosts_is_loopback(ip) || is_unspecified(ip)) {
         return true;
     }
     read_machine(o);
@@ -99,7 +99,7 @@ static bool is_of_machine(struct own_hosts *o, const struct ip *ip)
             const struct sockaddr_in6 *at = (const struct sockaddr_in6 *)(const void *)i->ifa_addr;
             has = ip_of(at->sin6_addr.s6_addr, 16);
         }
-        if (is_same(&has, ip)) {
+        if (own_hosts_is_same(&has, ip)) {
             return true;
         }
     }
@@ -130,7 +130,7 @@ bool own_hosts_has(struct own_hosts *o, const struct conf *c, const char *host)
     for (size_t i = 0; i < c->n_listens; i++) {
         for (size_t k = 0; k < c->listens[i].addresses.n; k++) {
             struct ip at = listen_ip(c->listens[i].addresses.v[k]);
-            if (is_same(&at, &ip)) {
+            if (own_hosts_is_same(&at, &ip)) {
                 return true;
             }
             is_everywhere |= c->listens[i].kind == CONF_LISTEN_SMTP && takes(&at, &ip);
@@ -158,5 +158,5 @@ bool own_hosts_behind_any(struct own_hosts *o, const struct conf *c, const char 
             taken = taken || (takes(&at, &ip) && listen_port(c->listens[i].addresses.v[k]) == port);
         }
     }
-    return taken && !is_loopback(&ip) && !is_unspecified(&ip) && is_of_machine(o, &ip);
+    return taken && !own_hosts_is_loopback(&ip) && !is_unspecified(&ip) && is_of_machine(o, &ip);
 }

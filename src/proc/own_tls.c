@@ -8,7 +8,7 @@
 
 enum { AGAIN_MS = 60 * 1000, SOON_MS = 5 * 1000, CHANGED_MS = 1000, FAILED_FOR_ALARM = 3 };
 
-static void tell(struct own_tls *o, bool is_alarm, const char *problem)
+static void own_tls_tell(struct own_tls *o, bool is_alarm, const char *problem)
 {
     if (*o->queue && !o->told) {
         o->told = true;
@@ -36,10 +36,10 @@ static void test(struct own_tls *o)
     }
     /* an alarm is raised anew each time: another one's test may have ended it */
     o->told = o->told && is_alarm == was_alarm && !is_alarm;
-    tell(o, is_alarm, problem);
+    own_tls_tell(o, is_alarm, problem);
 }
 
-static void on_timer(void *arg)
+static void own_tls_on_timer(void *arg)
 {
     struct own_tls *o = arg;
     test(o);
@@ -48,7 +48,7 @@ static void on_timer(void *arg)
 
 void own_tls_start(struct own_tls *o)
 {
-    o->timer = timer_new(child_loop(o->child), on_timer, o);
+    o->timer = timer_new(child_loop(o->child), own_tls_on_timer, o);
     timer_start(o->timer, SOON_MS);
 }
 

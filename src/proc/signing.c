@@ -40,7 +40,7 @@ static int wait_readable(const struct signing *s, int64_t until_ms)
 
 /* Reads until the answer with this token is there (0 of none: whatever has come), or the time is up. Its views live until
  * the next call. 0 or -errno. */
-static int receive(struct signing *s, uint64_t token, int64_t until_ms, struct ipc_msg *answer)
+static int signing_receive(struct signing *s, uint64_t token, int64_t until_ms, struct ipc_msg *answer)
 {
     static char frame[IPC_FRAME_MAX]; /* one question at a time */
     struct str pending = STR("");
@@ -73,7 +73,7 @@ bool signing_is_ready(struct signing *s)
 {
     struct ipc_msg answer;
     if (s->fd >= 0 && s->late) {
-        int r = receive(s, 0, 0, &answer);
+        int r = signing_receive(s, 0, 0, &answer);
         if (r != -ETIMEDOUT) {
             give_channel_up(s, r);
         } else if (!s->late) {
@@ -84,13 +84,13 @@ bool signing_is_ready(struct signing *s)
 }
 
 /* A question and its answer, whose views live until the next one. 0 or -errno. */
-static int ask(struct signing *s, const struct ipc_msg *question, enum ipc_type want, struct ipc_msg *answer)
+static int proc_signing_ask(struct signing *s, const struct ipc_msg *question, enum ipc_type want, struct ipc_msg *answer)
 {
     if (!signing_is_ready(s)) {
         return s->fd < 0 ? -ENOTCONN : -EAGAIN;
     }
     int r = ipc_call_send(s->fd, question);
-    r = r < 0 ? r : receive(s, s->token, clock_mono_ms() + SIGNING_WAIT_MS, answer);
+    r = r < 0 ? r : signing_receive(s, s->token, clock_mono_ms() + SIGNING_WAIT_MS, answer);
     r = r < 0 ? r : answer->type == want ? 0 : -EPROTO;
     if (r == -ETIMEDOUT || r == -EAGAIN) {
         s->late = true;
@@ -113,7 +113,7 @@ int signing_ask(void *arg, const unsigned char key_id[TLS_KEY_ID], enum tls_hash
                                                   .pss = pss,
                                                   .digest = digest}};
     s->token++;
-    int r = ask(s, &question, IPC_tls_signature, &answer);
+    int r = proc_signing_ask(s, &question, IPC_tls_signature, &answer);
     return r < 0 ? r : answer.tls_signature.ok ? buf_add(signature, answer.tls_signature.signature) : -ENOKEY;
 }
 
@@ -123,7 +123,7 @@ int signing_ask_ticket(void *arg, uint64_t period, unsigned char ret[TLS_TICKET_
     struct ipc_msg answer = {0};
     const struct ipc_msg question = {.type = IPC_ticket_ask, .ticket_ask = {.token = s->token + 1, .period = period}};
     s->token++;
-    int r = ask(s, &question, IPC_ticket_secret, &answer);
+    int r = proc_signing_ask(s, &question, IPC_ticket_secret, &answer);
     if (r < 0 || !answer.ticket_secret.ok || answer.ticket_secret.secret.n != TLS_TICKET_SECRET) {
         return r < 0 ? r : -ENOKEY;
     }

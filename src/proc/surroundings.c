@@ -12,7 +12,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-static struct conf_place at_key(const struct conf *c, const char *block, const char *key)
+static struct conf_place surroundings_at_key(const struct conf *c, const char *block, const char *key)
 {
     const struct conf_node *n = *block ? conf_node_find(c->root, block, NULL) : c->root;
     return conf_place_of(n ? n : c->root, key);
@@ -27,7 +27,7 @@ static void check_space(const struct conf *c, struct buf *problems)
     }
     uint64_t left = (uint64_t)fs.f_bavail * fs.f_frsize;
     if (left < (uint64_t)c->queue.reserve) {
-        conf_warning(problems, at_key(c, "queue", "reserve"),
+        conf_warning(problems, surroundings_at_key(c, "queue", "reserve"),
                      "queue: %s has less than the reserve: %llu MiB of %llu MiB are left: no mail "
                      "is taken now. Make room, or reserve smaller",
                      c->store_path, (unsigned long long)(left >> 20),
@@ -38,7 +38,7 @@ static void check_space(const struct conf *c, struct buf *problems)
 static void check_syslog(const struct conf *c, struct buf *problems)
 {
     if (c->log.to == CONF_LOG_SYSLOG && access("/dev/log", F_OK) < 0) {
-        conf_warning(problems, at_key(c, "log", "to"),
+        conf_warning(problems, surroundings_at_key(c, "log", "to"),
                      "log: there is no /dev/log, so nobody takes what is logged. Start a syslog "
                      "service, or write to stderr");
     }
@@ -49,7 +49,7 @@ static void check_source(const struct conf *c, struct buf *problems)
 {
     bool stays = c->relay_host && conf_target_is_loopback(c->relay_host);
     if (*c->smtpout.source && conf_target_is_loopback(c->smtpout.source) && !stays) {
-        conf_warning(problems, at_key(c, "delivery", "source-address"),
+        conf_warning(problems, surroundings_at_key(c, "delivery", "source-address"),
                      "source-address %s is a loopback address: connections from it reach no other "
                      "machine. Name one that the internet knows, or leave it out",
                      c->smtpout.source);
@@ -69,9 +69,9 @@ static void check_rights(const char *path, mode_t too_much, struct conf_place at
 static void check_files(const struct conf *c, struct buf *problems)
 {
     const char *told = "";
-    check_rights(c->at_rest_key, S_IROTH, at_key(c, "", "at-rest-key"),
+    check_rights(c->at_rest_key, S_IROTH, surroundings_at_key(c, "", "at-rest-key"),
                  "every user of this machine can read this key, and with it the store", problems);
-    check_rights(c->accounts.password_file, S_IROTH, at_key(c, "accounts", "password-file"),
+    check_rights(c->accounts.password_file, S_IROTH, surroundings_at_key(c, "accounts", "password-file"),
                  "every user of this machine can read these hashes and try passwords on them",
                  problems);
     for (const struct conf_node *n = NULL; (n = conf_node_find(c->root, NULL, n));) {
@@ -95,7 +95,7 @@ static void check_drop(const struct conf *c, struct buf *problems)
     str_copy_cut(str_slice(path, 0, str_find_last(path, '/')), parent, sizeof parent);
     if (conf_node_find(c->root, "drop-directory", NULL) && *parent &&
         (stat(parent, &st) < 0 || !S_ISDIR(st.st_mode))) {
-        conf_warning(problems, at_key(c, "", "drop-directory"),
+        conf_warning(problems, surroundings_at_key(c, "", "drop-directory"),
                      "drop-directory " STR_FMT
                      " cannot be made: there is no directory %s, and sendmail takes no mail while "
                      "the gateway is down. Make it: mkdir -p %s",

@@ -87,7 +87,7 @@ static struct str status_of(const struct dsn_rcpt *r)
     return str_c(*own ? own : class == '4' ? "4.0.0" : class == '5' ? "5.0.0" : "2.0.0");
 }
 
-static int put_header(const struct dsn *d, const char *boundary, struct buf *out)
+static int dsn_put_header(const struct dsn *d, const char *boundary, struct buf *out)
 {
     char date[DATE_MAX];
     date_rfc5322(d->at_ms, date);
@@ -119,7 +119,7 @@ static bool was_tried_in_vain(const struct dsn_rcpt *r)
     return r->expired && r->reason != REASON_EXPIRED && r->reason != REASON_NOT_PICKED_UP;
 }
 
-static int put_person(const struct dsn_rcpt *r, struct buf *out)
+static int dsn_put_person(const struct dsn_rcpt *r, struct buf *out)
 {
     int e = buf_printf(out, "<" STR_FMT ">\r\n    ", STR_ARG(r->forward_path));
     if (e == 0 && was_tried_in_vain(r)) {
@@ -134,7 +134,7 @@ static int put_person(const struct dsn_rcpt *r, struct buf *out)
     return e < 0 ? e : buf_add(out, STR("\r\n\r\n"));
 }
 
-static int put_ending(const struct dsn *d, enum dsn_action worst, struct buf *out)
+static int dsn_put_ending(const struct dsn *d, enum dsn_action worst, struct buf *out)
 {
     bool has_admin = d->administrator.n > 0;
     const char *next = worst == DSN_ASKED ? "If you meant the flag, write it as it is named above and send the message\r\nagain; if not, change that word and send it again."
@@ -191,9 +191,9 @@ static int put_words(const struct dsn *d, struct buf *out)
                        STR_ARG(d->hostname), d->organization.n > 0 ? " of " : "", STR_ARG(d->organization), date,
                        STR_ARG(d->id), words_of[worst].verb);
     for (size_t i = 0; e == 0 && i < d->n_rcpts; i++) {
-        e = put_person(&d->rcpts[i], out);
+        e = dsn_put_person(&d->rcpts[i], out);
     }
-    return e < 0 ? e : worst < DSN_CHOICE ? put_ending(d, worst, out) : is_delayed(worst) ? put_delay_ending(d, out) : 0;
+    return e < 0 ? e : worst < DSN_CHOICE ? dsn_put_ending(d, worst, out) : is_delayed(worst) ? put_delay_ending(d, out) : 0;
 }
 
 static int put_words_part(const struct dsn *d, const char *boundary, struct buf *out)
@@ -254,7 +254,7 @@ static int put_rcpt_fields(const struct dsn *d, const struct dsn_rcpt *r, struct
     return e;
 }
 
-static int put_fields(const struct dsn *d, const char *boundary, struct buf *out)
+static int dsn_put_fields(const struct dsn *d, const char *boundary, struct buf *out)
 {
     char date[DATE_MAX];
     date_rfc5322(d->arrived_ms, date);
@@ -291,9 +291,9 @@ int dsn_write(const struct dsn *d, struct buf *out)
 {
     char boundary[64];
     snprintf(boundary, sizeof boundary, "=_%.40s/dsn", d->own_id.p); /* "=_" cannot stand in quoted-printable */
-    int e = put_header(d, boundary, out);
+    int e = dsn_put_header(d, boundary, out);
     e = e < 0 ? e : put_words_part(d, boundary, out);
-    e = e < 0 ? e : put_fields(d, boundary, out);
+    e = e < 0 ? e : dsn_put_fields(d, boundary, out);
     e = e < 0 ? e : put_headers(d, boundary, out);
     return e < 0 ? e : buf_printf(out, "\r\n--%s--\r\n", boundary);
 }

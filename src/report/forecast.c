@@ -57,7 +57,7 @@ static int put_verdict(const struct forecast_rcpt *r, const struct verdict *v, b
     return buf_printf(out, "not sent, but kept waiting%s%s", colon, why);
 }
 
-static bool is_same(const struct verdict *a, const struct verdict *b)
+static bool forecast_is_same(const struct verdict *a, const struct verdict *b)
 {
     bool sent = a->action == ACTION_SEND;
     return a->action == b->action && (!sent || (a->grade == b->grade && a->reason == b->reason));
@@ -71,7 +71,7 @@ static int put_cases(const struct forecast_rcpt *r, struct buf *out)
     int e = buf_add(out, STR("as its server turns out, which was not asked"));
     for (bool more = forecast_next(&r->facts, &at, &one), first = true; e == 0 && more; one = next, first = false) {
         e = buf_printf(out, "%s%s", first ? ". If it " : "; if it ", one.words);
-        while ((more = forecast_next(&r->facts, &at, &next)) && e == 0 && is_same(&one.verdict, &next.verdict)) {
+        while ((more = forecast_next(&r->facts, &at, &next)) && e == 0 && forecast_is_same(&one.verdict, &next.verdict)) {
             e = buf_printf(out, ", or %s", next.words);
         }
         e = e < 0 ? e : buf_add(out, STR(": "));

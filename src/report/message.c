@@ -68,7 +68,7 @@ bool message_attempt_lists(struct str rcpts, uint64_t rcpt)
 
 /* The attempt that decided about a recipient: at the server that is named with it, for its reason if there is one; or NULL. Of
  * several servers in a round each may have taken some. */
-static const struct ipc_row_attempt *attempt_of(const struct message_report *r, const struct ipc_row_rcpt *rcpt)
+static const struct ipc_row_attempt *message_attempt_of(const struct message_report *r, const struct ipc_row_rcpt *rcpt)
 {
     const struct ipc_row_attempt *found = NULL;
     for (size_t i = r->n_attempts; i > 0; i--) {
@@ -138,10 +138,10 @@ static int put_arrival(const struct ipc_row_message *m, struct buf *out)
     return r < 0 ? r : buf_add(out, STR("not encrypted on that way\n"));
 }
 
-static int put_rcpt(const struct message_report *report, const struct ipc_row_rcpt *r, struct buf *out)
+static int message_put_rcpt(const struct message_report *report, const struct ipc_row_rcpt *r, struct buf *out)
 {
     char date[DATE_MAX];
-    const struct ipc_row_attempt *a = attempt_of(report, r);
+    const struct ipc_row_attempt *a = message_attempt_of(report, r);
     date_iso(r->last_ms, date);
     int e = buf_printf(out, "\nTo <" STR_FMT ">: %s%s%s\n", STR_ARG(r->forward_path), message_state_words(r),
                        r->last_ms ? " " : "", r->last_ms ? date : "");
@@ -267,7 +267,7 @@ int message_report_words(const struct message_report *report, struct buf *out)
         r = r < 0 ? r : inspection_words(report->inspection->facts, out);
     }
     for (size_t i = 0; r == 0 && i < report->n_rcpts; i++) {
-        r = put_rcpt(report, report->rcpts[i], out);
+        r = message_put_rcpt(report, report->rcpts[i], out);
     }
     if (r == 0 && report->n_acts > 0) {
         r = buf_add(out, STR("\nDone by administrators, newest first:\n"));

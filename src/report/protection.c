@@ -17,7 +17,7 @@ static const char *problem_sentence(struct str kind)
     return "not readable";
 }
 
-static int put_line(const struct str f[INSPECTION_FIELDS], struct buf *out)
+static int protection_put_line(const struct str f[INSPECTION_FIELDS], struct buf *out)
 {
     struct str key = f[0];
     if (str_eq(key, STR("flag")) || str_eq(key, STR("test"))) {
@@ -70,7 +70,7 @@ int inspection_words(struct str facts, struct buf *out)
     struct str f[INSPECTION_FIELDS], rest = facts;
     int r = 0;
     while (r == 0 && inspection_next(&rest, NULL, f)) {
-        r = put_line(f, out);
+        r = protection_put_line(f, out);
     }
     return r;
 }

@@ -82,7 +82,7 @@ static int put_notice(const struct told_rcpt *r, struct buf *out)
     return e < 0 || r->until_ms == 0 ? e : buf_printf(out, "; the mail can be read there until %s", until);
 }
 
-static int put_rcpt(const struct told_rcpt *r, struct buf *out)
+static int told_put_rcpt(const struct told_rcpt *r, struct buf *out)
 {
     int e = buf_printf(out, "<" STR_FMT ">\n    ", STR_ARG(r->forward_path));
     if (e == 0 && r->state == RCPT_DELIVERED) {
@@ -136,7 +136,7 @@ static int put_later(const struct told *t, const struct open_ends *n, struct buf
     return e < 0 || n->waits + n->held + n->pickup == 0 ? e : buf_add(out, STR("\n"));
 }
 
-static int put_ending(const struct told *t, size_t left_out, const struct open_ends *n, struct buf *out)
+static int told_put_ending(const struct told *t, size_t left_out, const struct open_ends *n, struct buf *out)
 {
     bool has_admin = t->administrator.n > 0;
     int e = left_out ? buf_printf(out, "There are %zu more recipients, for whom this letter has no room.\n\n", left_out) : 0;
@@ -160,8 +160,8 @@ int told_write(const struct told *t, struct buf *out)
                        STR_ARG(t->hostname), t->organization.n > 0 ? " of " : "", STR_ARG(t->organization), tried ? "would be" : "was", date, STR_ARG(t->id),
                        tried ? ", a trial that went to nobody" : "");
     for (; e == 0 && i < t->n_rcpts && buf_len(out) + RCPT_ROOM + ENDING_ROOM < out->max; i++) {
-        e = put_rcpt(&t->rcpts[i], out);
+        e = told_put_rcpt(&t->rcpts[i], out);
         count_ends(&t->rcpts[i], &ends);
     }
-    return e < 0 ? e : put_ending(t, t->n_rcpts - i, &ends, out);
+    return e < 0 ? e : told_put_ending(t, t->n_rcpts - i, &ends, out);
 }

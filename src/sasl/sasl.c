@@ -27,7 +27,7 @@ static Gsasl *library(void)
     return one;
 }
 
-static bool take_name(struct sasl *s, const char *name)
+static bool sasl_take_name(struct sasl *s, const char *name)
 {
     return name && *name && str_copy(str_c(name), s->name, sizeof s->name) == 0;
 }
@@ -43,7 +43,7 @@ static int validate_password(struct sasl *s, Gsasl_session *session)
 {
     const char *name = gsasl_property_fast(session, GSASL_AUTHID);
     const char *password = gsasl_property_fast(session, GSASL_PASSWORD);
-    bool ok = take_name(s, name) && password && *password && acts_for_himself(session, name) &&
+    bool ok = sasl_take_name(s, name) && password && *password && acts_for_himself(session, name) &&
               s->server->password_ok(s->server->arg, name, password);
     return ok ? GSASL_OK : GSASL_AUTHENTICATION_ERROR;
 }
@@ -60,7 +60,7 @@ static int give_scram(struct sasl *s, Gsasl_session *session)
     const char *name = gsasl_property_fast(session, GSASL_AUTHID);
     struct sasl_scram keys;
     char iterations[16];
-    if (!take_name(s, name) || !acts_for_himself(session, name) || !s->server->scram_of(s->server->arg, name, &keys)) {
+    if (!sasl_take_name(s, name) || !acts_for_himself(session, name) || !s->server->scram_of(s->server->arg, name, &keys)) {
         return GSASL_NO_CALLBACK;
     }
     snprintf(iterations, sizeof iterations, "%u", keys.iterations);
@@ -178,7 +178,7 @@ const char *sasl_name(const struct sasl *s)
     return s->name;
 }
 
-static void put_text(const char *octets, size_t n, char *dst, size_t size)
+static void sasl_put_text(const char *octets, size_t n, char *dst, size_t size)
 {
     struct buf text = BUF_INIT(size - 1);
     must(base64_write(str_from(octets, n), 0, &text) == 0);
@@ -189,9 +189,9 @@ static void put_text(const char *octets, size_t n, char *dst, size_t size)
 static void put_scram(unsigned iterations, const char *salt, const char *stored, const char *server, struct sasl_scram *ret)
 {
     ret->iterations = iterations;
-    put_text(salt, 16, ret->salt, sizeof ret->salt);
-    put_text(stored, 32, ret->stored_key, sizeof ret->stored_key);
-    put_text(server, 32, ret->server_key, sizeof ret->server_key);
+    sasl_put_text(salt, 16, ret->salt, sizeof ret->salt);
+    sasl_put_text(stored, 32, ret->stored_key, sizeof ret->stored_key);
+    sasl_put_text(server, 32, ret->server_key, sizeof ret->server_key);
 }
 
 int sasl_make_scram(const char *password, unsigned iterations, const unsigned char salt[16], struct sasl_scram *ret)

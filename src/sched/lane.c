@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-static struct sched_lane_key key_of(struct sched_destination *d, struct str reverse_path)
+static struct sched_lane_key lane_key_of(struct sched_destination *d, struct str reverse_path)
 {
     return (struct sched_lane_key){.to = d, .sender = map_hash(reverse_path)};
 }
@@ -18,7 +18,7 @@ static struct str key_str(const struct sched_lane_key *key)
 
 static struct sched_lane *lane_of(struct sched *s, struct sched_destination *d, struct str reverse_path)
 {
-    struct sched_lane_key key = key_of(d, reverse_path);
+    struct sched_lane_key key = lane_key_of(d, reverse_path);
     struct sched_lane *l = map_get(s->lanes, key_str(&key));
     if (!l) {
         l = err_calloc(1, sizeof *l);
@@ -31,7 +31,7 @@ static struct sched_lane *lane_of(struct sched *s, struct sched_destination *d, 
 }
 
 /* An empty lane goes. */
-static void leave(struct sched *s, struct sched_item *it)
+static void lane_leave(struct sched *s, struct sched_item *it)
 {
     struct sched_lane *l = it->lane;
     list_remove(&it->link);
@@ -46,7 +46,7 @@ static void leave(struct sched *s, struct sched_item *it)
 
 bool sched_has_place(struct sched *s, struct sched_destination *d, struct str reverse_path, int64_t due_ms)
 {
-    struct sched_lane_key key = key_of(d, reverse_path);
+    struct sched_lane_key key = lane_key_of(d, reverse_path);
     const struct sched_lane *l = map_get(s->lanes, key_str(&key));
     bool first_in_store = !l && d->n_ready == 0 && d->next_ms <= due_ms; /* those there wait longer */
     if (d->n_ready >= SCHED_READY_MAX || (l && l->n >= SCHED_LANE_MAX) || first_in_store) {
@@ -68,7 +68,7 @@ void sched_add(struct sched *s, struct sched_destination *d, struct str reverse_
 void sched_remove(struct sched *s, struct sched_item *it)
 {
     if (it->lane) {
-        leave(s, it);
+        lane_leave(s, it);
     } else {
         list_remove(&it->link);
     }
@@ -88,7 +88,7 @@ void lane_take_turn(struct sched *s, struct sched_destination *d, struct link *j
         if (n > 0 && !s->ask.goes_with(s->ask.arg, first, it)) {
             break;
         }
-        leave(s, it); /* with the last one the lane is gone, and so is the loop */
+        lane_leave(s, it); /* with the last one the lane is gone, and so is the loop */
         list_append(job, &it->link);
     }
 }

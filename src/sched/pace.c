@@ -13,7 +13,7 @@ enum {
     FORGET_MS = 60 * 60 * 1000 /* a destination without work and without another failure */
 };
 
-static const struct sched_own *own_of(struct sched *s, struct sched_destination *d)
+static const struct sched_own *pace_own_of(struct sched *s, struct sched_destination *d)
 {
     if (d->own_as_of != s->generation) {
         d->own = s->ask.own(s->ask.arg, str_c(d->name));
@@ -27,7 +27,7 @@ unsigned pace_limit(struct sched *s, struct sched_destination *d, const struct s
     if (d->is_inside) {
         return d->in_flight + means->inspectors;
     }
-    unsigned own = own_of(s, d)->concurrency;
+    unsigned own = pace_own_of(s, d)->concurrency;
     unsigned most = own < s->rules.concurrency ? own : s->rules.concurrency;
     unsigned learned = d->limit ? d->limit : FIRST_LIMIT;
     return learned < most ? learned : most;
@@ -40,7 +40,7 @@ bool pace_has_worker(const struct sched_destination *d, const struct sched_means
 
 void pace_use(struct sched *s, struct sched_destination *d, struct sched_time now)
 {
-    unsigned rate = own_of(s, d)->rate;
+    unsigned rate = pace_own_of(s, d)->rate;
     if (d->is_inside || rate >= SCHED_RATE_FREE) {
         return;
     }

@@ -17,7 +17,7 @@ void sched_init(struct sched *s, const struct sched_ask *ask)
 }
 
 /* A destination without work is forgotten, so that the map does not grow for ever. */
-static void drop(struct sched *s, struct sched_destination *d)
+static void sched_drop(struct sched *s, struct sched_destination *d)
 {
     map_take(s->destinations, str_c(d->name));
     list_remove(&d->pump_link);
@@ -31,7 +31,7 @@ void sched_free(struct sched *s)
     struct str name;
     void *value;
     while (map_next(s->destinations, &cursor, &name, &value)) {
-        drop(s, value);
+        sched_drop(s, value);
         cursor = 0;
     }
     map_free(s->destinations);
@@ -113,7 +113,7 @@ void sched_read_failed(struct sched *s, struct sched_destination *d, struct sche
 /* --- what is done next ---------------------------------------------------------------------------------------- */
 
 /* True: *ret is something to do. */
-static bool serve(struct sched *s, struct sched_destination *d, struct sched_time now, const struct sched_means *means, struct sched_step *ret)
+static bool sched_serve(struct sched *s, struct sched_destination *d, struct sched_time now, const struct sched_means *means, struct sched_step *ret)
 {
     if (!pace_has_worker(d, means) || d->in_flight >= pace_limit(s, d, means) || pace_pause(d, now) != SCHED_NO_PAUSE) {
         return false;
@@ -138,7 +138,7 @@ static bool serve(struct sched *s, struct sched_destination *d, struct sched_tim
     return true;
 }
 
-static bool is_idle(const struct sched_destination *d, struct sched_time now)
+static bool sched_is_idle(const struct sched_destination *d, struct sched_time now)
 {
     return d->in_flight == 0 && d->n_ready == 0 && !d->is_reading && d->next_ms == SCHED_NEVER && pace_is_forgotten(d, now);
 }
@@ -149,12 +149,12 @@ void sched_next(struct sched *s, struct sched_time now, const struct sched_means
     list_init(&ret->items);
     while (!means->is_stopping && !list_empty(&s->pump) && means->under_way < s->rules.deliveries) {
         struct sched_destination *d = LIST_OF(s->pump.next, struct sched_destination, pump_link);
-        if (serve(s, d, now, means, ret)) {
+        if (sched_serve(s, d, now, means, ret)) {
             return;
         }
         list_remove(&d->pump_link);
-        if (is_idle(d, now)) {
-            drop(s, d);
+        if (sched_is_idle(d, now)) {
+            sched_drop(s, d);
         }
     }
 }
@@ -187,7 +187,7 @@ int64_t sched_tick(struct sched *s, struct sched_time now, int64_t most_ms)
     while (map_next(s->destinations, &cursor, &name, &value)) {
         struct sched_destination *d = value;
         bool over = pace_tick(d, now);
-        if (over || d->next_ms <= now.wall_ms || is_idle(d, now)) {
+        if (over || d->next_ms <= now.wall_ms || sched_is_idle(d, now)) {
             sched_pump(s, d);
         }
         most_ms = sched_wait(d, now, most_ms);

@@ -307,7 +307,7 @@ struct rest_reader *rest_reader_new(const unsigned char key[REST_KEY])
 }
 
 /* The tag of our own pieces comes before the text. */
-static int open_own(struct rest_reader *r, struct str sealed, char *room, size_t *ret_n, unsigned char *ret_tag)
+static int rest_open_own(struct rest_reader *r, struct str sealed, char *room, size_t *ret_n, unsigned char *ret_tag)
 {
     *ret_n = sealed.n - 17;
     return tls_aead_open(r->aead, r->number++, sealed, (char *)ret_tag, 1, room);
@@ -331,7 +331,7 @@ static int open_piece(struct rest_reader *r, struct str sealed, struct buf *out)
         return -EBADMSG;
     }
     int err = buf_reserve(out, sealed.n, &room);
-    err = err < 0 ? err : r->aead ? open_own(r, sealed, room, &n, &tag) : open_old(r, sealed, room, &n, &tag);
+    err = err < 0 ? err : r->aead ? rest_open_own(r, sealed, room, &n, &tag) : open_old(r, sealed, room, &n, &tag);
     if (err < 0) {
         return err;
     }

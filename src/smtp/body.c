@@ -12,7 +12,7 @@ void smtp_body_start(struct smtp_body *b)
     *b = (struct smtp_body){.in_header = true};
 }
 
-static void refuse(struct smtp_body *b, enum smtp_refusal r)
+static void body_refuse(struct smtp_body *b, enum smtp_refusal r)
 {
     if (!b->refusal) {
         b->refusal = smtp_refusal(r);
@@ -45,13 +45,13 @@ static void header_line(struct smtp_body *b, const struct smtp_server_config *c,
         look_tls_required(b, begin, octets);
     }
     if (++b->header_lines > c->header_lines_max) {
-        refuse(b, REFUSE_HEADER_LINES);
+        body_refuse(b, REFUSE_HEADER_LINES);
     } else if (b->field_octets > c->header_field_max) {
-        refuse(b, REFUSE_FIELD_LARGE);
+        body_refuse(b, REFUSE_FIELD_LARGE);
     } else if (b->hops > c->hops_max) {
-        refuse(b, REFUSE_LOOPING);
+        body_refuse(b, REFUSE_LOOPING);
     } else if (b->long_word && !c->device) {
-        refuse(b, REFUSE_WORD_LONG);
+        body_refuse(b, REFUSE_WORD_LONG);
     }
 }
 
@@ -74,9 +74,9 @@ static void look_header(struct smtp_body *b, const struct smtp_server_config *c,
         }
     }
     if (b->header_octets > c->header_octets_max) {
-        refuse(b, REFUSE_HEADER_LARGE);
+        body_refuse(b, REFUSE_HEADER_LARGE);
     } else if (b->line_octets > c->header_field_max && b->in_header) {
-        refuse(b, REFUSE_FIELD_LARGE);
+        body_refuse(b, REFUSE_FIELD_LARGE);
     }
 }
 
@@ -85,7 +85,7 @@ static void refuse_problem(struct smtp_body *b, const struct smtp_server_config 
 {
     if (c->device) {
         if (b->dots.nul) {
-            refuse(b, REFUSE_NUL_OCTET);
+            body_refuse(b, REFUSE_NUL_OCTET);
         }
         return;
     }
@@ -93,13 +93,13 @@ static void refuse_problem(struct smtp_body *b, const struct smtp_server_config 
     case DOT_FINE:
         break;
     case DOT_BARE_CR:
-        refuse(b, REFUSE_BARE_CR);
+        body_refuse(b, REFUSE_BARE_CR);
         break;
     case DOT_BARE_LF:
-        refuse(b, REFUSE_BARE_LF);
+        body_refuse(b, REFUSE_BARE_LF);
         break;
     case DOT_NUL:
-        refuse(b, REFUSE_NUL_OCTET);
+        body_refuse(b, REFUSE_NUL_OCTET);
         break;
     }
 }
@@ -111,7 +111,7 @@ void smtp_body_look(struct smtp_body *b, const struct smtp_server_config *c, str
         look_header(b, c, text);
     }
     if (size_so_far > c->size_max) {
-        refuse(b, REFUSE_MESSAGE_LARGE);
+        body_refuse(b, REFUSE_MESSAGE_LARGE);
     }
     refuse_problem(b, c);
 }

@@ -87,10 +87,10 @@ static void expect(struct smtp_client *c, enum step step)
     c->expect[(c->expect_from + c->n_expect++) % EXPECT_MAX] = step;
 }
 
-static void say(struct smtp_client *c, enum step step, const char *fmt, ...)
+static void client_say(struct smtp_client *c, enum step step, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-static void say(struct smtp_client *c, enum step step, const char *fmt, ...)
+static void client_say(struct smtp_client *c, enum step step, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -137,10 +137,10 @@ static void say_hello(struct smtp_client *c)
 {
     c->phase = PHASE_HELLO;
     if (c->config.avoid & EXTENSION_BIT(EHLO) && !c->config.lmtp && !c->in_tls) {
-        say(c, STEP_HELO, "HELO %s\r\n", c->config.hello);
+        client_say(c, STEP_HELO, "HELO %s\r\n", c->config.hello);
         return;
     }
-    say(c, STEP_EHLO, "%s %s\r\n", c->config.lmtp ? "LHLO" : "EHLO", c->config.hello);
+    client_say(c, STEP_EHLO, "%s %s\r\n", c->config.lmtp ? "LHLO" : "EHLO", c->config.hello);
 }
 
 static void on_greeting(struct smtp_client *c)
@@ -203,7 +203,7 @@ static void do_without(struct smtp_client *c, enum extension e, bool certain)
     avoid(c, c->config.avoid | bit);
 }
 
-static void ready(struct smtp_client *c)
+static void client_ready(struct smtp_client *c)
 {
     c->caps.bare_lf = c->answer.line_end == SMTP_LINE_LF;
     c->announced = c->caps;
@@ -216,7 +216,7 @@ static void on_ehlo(struct smtp_client *c)
 {
     if (c->answer.code / 100 == 5 && !c->in_tls && !c->config.lmtp) {
         c->caps.ehlo_refused = (unsigned)c->answer.code;
-        say(c, STEP_HELO, "HELO %s\r\n", c->config.hello); /* RFC 5321 3.2 */
+        client_say(c, STEP_HELO, "HELO %s\r\n", c->config.hello); /* RFC 5321 3.2 */
         return;
     }
     if (c->answer.code / 100 != 2) {
@@ -234,10 +234,10 @@ static void on_ehlo(struct smtp_client *c)
         c->caps.starttls = false; /* requirement TL10: an offer inside TLS is ignored */
     }
     if (c->caps.starttls) {
-        say(c, STEP_STARTTLS, "STARTTLS\r\n");
+        client_say(c, STEP_STARTTLS, "STARTTLS\r\n");
         emit(c, SMTP_CL_OFFERED);
     } else {
-        ready(c);
+        client_ready(c);
     }
 }
 
@@ -249,7 +249,7 @@ static void on_helo(struct smtp_client *c)
         return;
     }
     c->caps = (struct smtp_caps){.ehlo_refused = c->caps.ehlo_refused};
-    ready(c);
+    client_ready(c);
 }
 
 static void on_starttls(struct smtp_client *c)
@@ -277,7 +277,7 @@ void smtp_client_tls_started(struct smtp_client *c)
 
 /* --- one message -------------------------------------------------------------------------------- */
 
-static void finish(struct smtp_client *c, bool accepted)
+static void client_finish(struct smtp_client *c, bool accepted)
 {
     c->phase = PHASE_READY;
     c->needs_rset = !accepted;
@@ -295,7 +295,7 @@ static void finish(struct smtp_client *c, bool accepted)
 static void say_data(struct smtp_client *c)
 {
     c->data_sent = true;
-    say(c, STEP_DATA, "DATA\r\n");
+    client_say(c, STEP_DATA, "DATA\r\n");
 }
 
 static void say_rcpt(struct smtp_client *c, const struct smtp_mail_rcpt *r)
@@ -311,7 +311,7 @@ static void say_rcpt(struct smtp_client *c, const struct smtp_mail_rcpt *r)
     }
     must(e == 0);
     c->said |= buf_len(&words) > 0 ? EXTENSION_BIT(DSN) : 0;
-    say(c, STEP_RCPT, "RCPT TO:<" STR_FMT ">" STR_FMT "\r\n", STR_ARG(r->path), STR_ARG(buf_str(&words)));
+    client_say(c, STEP_RCPT, "RCPT TO:<" STR_FMT ">" STR_FMT "\r\n", STR_ARG(r->path), STR_ARG(buf_str(&words)));
 }
 
 /* DATA says before the first octet that the message will be read; BDAT does not, so it is kept for
@@ -326,7 +326,7 @@ static bool goes_in_chunks(const struct smtp_client *c)
 static void begin_chunks(struct smtp_client *c)
 {
     c->data_sent = true;
-    say(c, STEP_EMPTY_CHUNK, "BDAT 0\r\n");
+    client_say(c, STEP_EMPTY_CHUNK, "BDAT 0\r\n");
 }
 
 /* Keeps at most half the ring full, so that any number of recipients can be pipelined. */
@@ -355,7 +355,7 @@ static void say_rcpts(struct smtp_client *c)
 /* The octets of one chunk, RFC 3030 2. */
 static int say_chunk(struct smtp_client *c, struct str text, bool last)
 {
-    say(c, last ? STEP_DOT : STEP_CHUNK, "BDAT %zu%s\r\n", text.n, last ? " LAST" : "");
+    client_say(c, last ? STEP_DOT : STEP_CHUNK, "BDAT %zu%s\r\n", text.n, last ? " LAST" : "");
     return c->phase == PHASE_OVER ? -ENOSPC : buf_add(&c->out, text);
 }
 
@@ -392,7 +392,7 @@ int smtp_client_send(struct smtp_client *c, const struct permit *permit, const s
     c->accepted = c->config.lmtp ? err_calloc(mail->n_rcpts, sizeof *c->accepted) : NULL;
     c->dots = (struct dot_writer){0};
     if (c->needs_rset) {
-        say(c, STEP_RSET, "RSET\r\n");
+        client_say(c, STEP_RSET, "RSET\r\n");
         c->needs_rset = false;
     }
     char size[40] = "";
@@ -413,7 +413,7 @@ int smtp_client_send(struct smtp_client *c, const struct permit *permit, const s
     bool body = mail->is_8bit && !mail->is_binary && c->caps.is_8bit, utf8 = mail->is_utf8 && c->caps.utf8;
     c->said = (*size ? EXTENSION_BIT(SIZE) : 0) | (*notice || envid ? EXTENSION_BIT(DSN) : 0) |
               (body ? EXTENSION_BIT(8BITMIME) : 0) | (utf8 ? EXTENSION_BIT(SMTPUTF8) : 0);
-    say(c, STEP_MAIL, "MAIL FROM:<" STR_FMT ">%s%s%s" STR_FMT "%s%s%s\r\n", STR_ARG(mail->reverse_path), size, notice,
+    client_say(c, STEP_MAIL, "MAIL FROM:<" STR_FMT ">%s%s%s" STR_FMT "%s%s%s\r\n", STR_ARG(mail->reverse_path), size, notice,
         envid ? " ENVID=" : "", STR_ARG(envid ? mail->envid : STR("")),
         mail->is_binary ? " BODY=BINARYMIME" : body ? " BODY=8BITMIME" : "", utf8 ? " SMTPUTF8" : "",
         mail->requiretls && c->caps.requiretls && c->in_tls ? " REQUIRETLS" : "");
@@ -438,7 +438,7 @@ static void keep_answer(struct smtp_client *c)
     (void)!buf_add(&c->mail_answer.text, buf_str(&c->answer.text));
 }
 
-static void on_mail(struct smtp_client *c)
+static void client_on_mail(struct smtp_client *c)
 {
     if (c->answer.code / 100 == 2) {
         say_rcpts(c);
@@ -449,13 +449,13 @@ static void on_mail(struct smtp_client *c)
     const struct smtp_mail *m = c->mail;
     blame(c, c->said, m->is_binary || (m->requiretls && c->caps.requiretls && c->in_tls));
     if (c->n_expect == 0) {
-        finish(c, false);
+        client_finish(c, false);
     }
     /* else: pipelined RCPT and DATA are still to be answered; what the sender should hear then is
      * why MAIL was refused, not that RCPT came out of order */
 }
 
-static void on_rcpt(struct smtp_client *c)
+static void client_on_rcpt(struct smtp_client *c)
 {
     c->event.rcpt = c->rcpts_answered++;
     c->event.accepted = c->answer.code / 100 == 2 && !c->mail_refused;
@@ -472,7 +472,7 @@ static void on_rcpt(struct smtp_client *c)
     }
     if (c->untrue != EXTENSION_END) {
         if (c->n_expect == 0 && !c->data_sent) {
-            finish(c, false);
+            client_finish(c, false);
         }
         return;
     }
@@ -488,16 +488,16 @@ static void on_rcpt(struct smtp_client *c)
     c->finish_due = c->n_expect == 0 && !c->data_sent;
 }
 
-static void on_data(struct smtp_client *c)
+static void client_on_data(struct smtp_client *c)
 {
     if (c->answer.code == 354 && c->rcpts_accepted == 0) {
         /* RFC 2920 3.1: 354 although no recipient was taken: send nothing but the dot */
-        say(c, STEP_EMPTY_DOT, ".\r\n");
+        client_say(c, STEP_EMPTY_DOT, ".\r\n");
     } else if (c->answer.code == 354) {
         c->phase = PHASE_BODY;
         emit(c, SMTP_CL_BODY);
     } else {
-        finish(c, false);
+        client_finish(c, false);
     }
 }
 
@@ -510,7 +510,7 @@ static void on_empty_chunk(struct smtp_client *c)
         bool unknown = c->answer.code >= 500 && c->answer.code <= 504; /* and not 452, 552, 554: those are about the message */
         c->untrue = unknown ? EXTENSION_CHUNKING : EXTENSION_END;
         c->untrue_certain = unknown;
-        finish(c, false);
+        client_finish(c, false);
     }
 }
 
@@ -520,7 +520,7 @@ static void on_chunk(struct smtp_client *c)
 {
     if (c->answer.code / 100 != 2) {
         c->untrusted = true;
-        finish(c, false);
+        client_finish(c, false);
     }
 }
 
@@ -528,7 +528,7 @@ static void on_last(struct smtp_client *c)
 {
     bool taken = c->answer.code / 100 == 2;
     c->untrusted |= (!taken && goes_in_chunks(c)) || c->answer.code == 421; /* not taken, and the peer is closing */
-    finish(c, taken && c->rcpts_accepted > 0);
+    client_finish(c, taken && c->rcpts_accepted > 0);
 }
 
 /* LMTP: an answer for each recipient that was accepted, in their order (RFC 2033 4.2). */
@@ -563,12 +563,12 @@ static void on_auth(struct smtp_client *c)
 void smtp_client_auth(struct smtp_client *c, const char *mechanism, struct str initial)
 {
     must(c->phase == PHASE_READY && c->in_tls); /* requirement SM41 */
-    say(c, STEP_AUTH, "AUTH %s%s" STR_FMT "\r\n", mechanism, initial.n > 0 ? " " : "", STR_ARG(initial));
+    client_say(c, STEP_AUTH, "AUTH %s%s" STR_FMT "\r\n", mechanism, initial.n > 0 ? " " : "", STR_ARG(initial));
 }
 
 void smtp_client_auth_reply(struct smtp_client *c, struct str text)
 {
-    say(c, STEP_AUTH, STR_FMT "\r\n", STR_ARG(text));
+    client_say(c, STEP_AUTH, STR_FMT "\r\n", STR_ARG(text));
 }
 
 bool smtp_client_wants_body(const struct smtp_client *c)
@@ -605,14 +605,14 @@ const struct smtp_answer *smtp_client_mail_refused(const struct smtp_client *c)
 void smtp_client_quit(struct smtp_client *c)
 {
     if (c->phase == PHASE_READY) {
-        say(c, STEP_QUIT, "QUIT\r\n");
+        client_say(c, STEP_QUIT, "QUIT\r\n");
     }
     c->phase = PHASE_OVER;
 }
 
 /* --- replies ------------------------------------------------------------------------------------ */
 
-static void on_answer(struct smtp_client *c, enum step step)
+static void client_on_answer(struct smtp_client *c, enum step step)
 {
     switch (step) {
     case STEP_GREETING:
@@ -631,13 +631,13 @@ static void on_answer(struct smtp_client *c, enum step step)
         on_rset(c);
         break;
     case STEP_MAIL:
-        on_mail(c);
+        client_on_mail(c);
         break;
     case STEP_RCPT:
-        on_rcpt(c);
+        client_on_rcpt(c);
         break;
     case STEP_DATA:
-        on_data(c);
+        client_on_data(c);
         break;
     case STEP_DOT:
         on_dot(c);
@@ -652,7 +652,7 @@ static void on_answer(struct smtp_client *c, enum step step)
         on_auth(c);
         break;
     case STEP_EMPTY_DOT:
-        finish(c, false);
+        client_finish(c, false);
         break;
     case STEP_QUIT:
         break;
@@ -677,7 +677,7 @@ static void on_early(struct smtp_client *c)
 {
     if (c->answer.code >= 400 && !c->accepted) {
         c->untrusted = true;
-        finish(c, false);
+        client_finish(c, false);
     } else {
         broken(c, "an answer before the end of the message");
     }
@@ -688,7 +688,7 @@ void smtp_client_next(struct smtp_client *c, struct smtp_client_event *ret)
     c->event = (struct smtp_client_event){.type = SMTP_CL_NONE};
     if (c->finish_due) {
         c->finish_due = false;
-        finish(c, c->any_delivered);
+        client_finish(c, c->any_delivered);
     }
     while (c->event.type == SMTP_CL_NONE && c->phase != PHASE_OVER) {
         bool early = c->n_expect == 0 && c->phase == PHASE_BODY && !goes_in_chunks(c);
@@ -721,7 +721,7 @@ void smtp_client_next(struct smtp_client *c, struct smtp_client_event *ret)
             c->phase = PHASE_OVER; /* RFC 5321 3.8: the peer is closing */
             emit(c, SMTP_CL_REJECTED);
         } else {
-            on_answer(c, step);
+            client_on_answer(c, step);
         }
     }
     *ret = c->event;

@@ -57,7 +57,7 @@ void smtp_auth_line(struct smtp_server *s, struct str line)
     smtp_server_ask(s, SMTP_EV_AUTH_RESPONSE);
 }
 
-static void forget(struct smtp_server *s)
+static void cmd_auth_forget(struct smtp_server *s)
 {
     buf_wipe(&s->auth_bytes);
     s->asking = false;
@@ -66,7 +66,7 @@ static void forget(struct smtp_server *s)
 void smtp_server_challenge(struct smtp_server *s, struct str text)
 {
     if (s->asking) {
-        forget(s);
+        cmd_auth_forget(s);
         if (buf_printf(&s->out, "334 " STR_FMT "\r\n", STR_ARG(text)) < 0) {
             smtp_server_end(s, smtp_refusal(REFUSE_NO_MEMORY_CLOSING));
         }
@@ -76,7 +76,7 @@ void smtp_server_challenge(struct smtp_server *s, struct str text)
 void smtp_server_auth_done(struct smtp_server *s, bool ok, const struct smtp_reply *r)
 {
     if (s->asking) {
-        forget(s);
+        cmd_auth_forget(s);
         s->state = ST_READY;
         s->authenticated = ok;
         smtp_server_reply(s, r->code, r->enhanced, r->text);

@@ -63,7 +63,7 @@ static enum smtp_refusal notice_parameter(struct smtp_server *s, struct str key,
     return arena_copy(&s->arena, value, &s->tx.envid) < 0 ? REFUSE_NO_MEMORY : FINE;
 }
 
-static enum smtp_refusal parameter(struct smtp_server *s, struct str word)
+static enum smtp_refusal cmd_mail_parameter(struct smtp_server *s, struct str word)
 {
     size_t eq = str_find(word, '=', 0);
     struct str key = str_slice(word, 0, eq);
@@ -104,13 +104,13 @@ static bool asks_utf8(struct str rest)
     return false;
 }
 
-static bool parameters(struct smtp_server *s, struct str rest)
+static bool cmd_mail_parameters(struct smtp_server *s, struct str rest)
 {
     struct str word;
     rest = str_trim(rest);
     s->seen = 0;
     while (rest.n > 0 && str_split(&rest, ' ', &word)) {
-        enum smtp_refusal wrong = word.n > 0 ? parameter(s, word) : FINE;
+        enum smtp_refusal wrong = word.n > 0 ? cmd_mail_parameter(s, word) : FINE;
         if (wrong != FINE) {
             smtp_server_refuse(s, wrong);
             return false;
@@ -152,7 +152,7 @@ void smtp_cmd_mail(struct smtp_server *s, struct str args)
         return;
     }
     s->tx.is_utf8 = utf8;
-    if (parameters(s, rest) && keep_path(s, &a)) {
+    if (cmd_mail_parameters(s, rest) && keep_path(s, &a)) {
         smtp_server_ask(s, SMTP_EV_MAIL);
     }
 }

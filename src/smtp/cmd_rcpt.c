@@ -20,7 +20,7 @@ static enum smtp_refusal keep_orcpt(struct smtp_server *s, struct str value)
 }
 
 /* NOTIFY and ORCPT (RFC 3461 4.1, 4.2). False: it was answered. */
-static bool parameters(struct smtp_server *s, struct str rest)
+static bool cmd_rcpt_parameters(struct smtp_server *s, struct str rest)
 {
     struct smtp_rcpt *r = &s->rcpt_asked;
     struct str word;
@@ -68,7 +68,7 @@ void smtp_cmd_rcpt(struct smtp_server *s, struct str args)
         return;
     }
     s->rcpt_asked = (struct smtp_rcpt){0};
-    if (!parameters(s, str_trim(rest))) {
+    if (!cmd_rcpt_parameters(s, str_trim(rest))) {
         return;
     }
     r = smtp_server_keep_path(s, &a, &s->rcpt_address);

@@ -35,7 +35,7 @@ static void keep_text(struct smtp_answer *a, struct str text)
 }
 
 /* One line without CRLF. */
-static enum smtp_read read_line(struct smtp_answer *a, struct str line)
+static enum smtp_read reply_read_line(struct smtp_answer *a, struct str line)
 {
     uint64_t code;
     if (line.n < 3 || str_to_u64(str_slice(line, 0, 3), 599, &code) < 0 || code < 200 ||
@@ -65,7 +65,7 @@ enum smtp_read smtp_answer_read(struct smtp_answer *a, struct buf *in)
         if ((!cr && a->line_end == SMTP_LINE_CRLF) || lf > SMTP_REPLY_LINE_MAX) {
             return SMTP_READ_BROKEN;
         }
-        enum smtp_read r = read_line(a, str_slice(s, 0, cr ? lf - 1 : lf));
+        enum smtp_read r = reply_read_line(a, str_slice(s, 0, cr ? lf - 1 : lf));
         buf_consume(in, lf + 1);
         if (r != SMTP_READ_MORE) {
             return r;

@@ -194,7 +194,7 @@ static const struct smtp_command *command_of(struct str verb)
 }
 
 /* Whoever sends the message although DATA was refused has its lines run as commands: nothing of that is looked at. */
-static bool is_text(struct smtp_server *s, struct str line)
+static bool server_is_text(struct smtp_server *s, struct str line)
 {
     bool text = s->data_refused && !command_of(str_slice(line, 0, str_find(line, ' ', 0)));
     s->data_refused = false;
@@ -242,7 +242,7 @@ static size_t line_max(const struct smtp_server *s, struct str begin)
 /* A line is a command only if it is CRLF-ended, short enough, and free of NUL and CR. True: nothing more is due. */
 static bool answer_line(struct smtp_server *s, struct str line, struct str text, bool crlf)
 {
-    if (is_text(s, text)) {
+    if (server_is_text(s, text)) {
         return true;
     }
     if (line.n > line_max(s, line)) {
@@ -262,7 +262,7 @@ static bool answer_line(struct smtp_server *s, struct str line, struct str text,
 }
 
 /* Octets up to an LF, which ends what is passed over only behind a CR. */
-static void take_line(struct smtp_server *s, struct str line)
+static void server_take_line(struct smtp_server *s, struct str line)
 {
     bool crlf = line.n >= 2 && line.p[line.n - 2] == '\r' && line.p[line.n - 1] == '\n', skipped = s->skipping_line;
     struct str text = str_slice(line, 0, line.n - (crlf ? 2 : 1));
@@ -302,7 +302,7 @@ static size_t whole_line(struct smtp_server *s, struct str in)
 }
 
 /* The first octet of a TLS handshake, where none has begun (RFC 8446 5.1). */
-static bool is_tls(const struct smtp_server *s, struct str in)
+static bool server_is_tls(const struct smtp_server *s, struct str in)
 {
     return s->state == ST_START && !s->in_tls && in.n > 0 && in.p[0] == 0x16;
 }
@@ -311,14 +311,14 @@ static bool is_tls(const struct smtp_server *s, struct str in)
 static bool next_line(struct smtp_server *s)
 {
     struct str in = buf_str(&s->in);
-    if (is_tls(s, in)) {
+    if (server_is_tls(s, in)) {
         s->note = "TLS, not SMTP";
         smtp_server_end(s, smtp_refusal(REFUSE_TLS));
         return true;
     }
     size_t n = whole_line(s, in);
     if (n == 0) {
-        if (in.n > line_max(s, in) && !s->skipping_line && !is_text(s, in)) {
+        if (in.n > line_max(s, in) && !s->skipping_line && !server_is_text(s, in)) {
             s->skipping_line = true;
             smtp_server_refuse(s, REFUSE_LINE_LONG);
         }
@@ -327,7 +327,7 @@ static bool next_line(struct smtp_server *s)
         }
         return false;
     }
-    take_line(s, str_slice(in, 0, n));
+    server_take_line(s, str_slice(in, 0, n));
     if (s->state != ST_ENDED && buf_len(&s->in) >= n) {
         buf_consume(&s->in, n);
     }
@@ -470,7 +470,7 @@ void smtp_server_next(struct smtp_server *s, struct smtp_event *ret)
     }
 }
 
-static void take_rcpt(struct smtp_server *s)
+static void server_take_rcpt(struct smtp_server *s)
 {
     struct smtp_transaction *tx = &s->tx;
     if ((tx->n_rcpts & (tx->n_rcpts - 1)) == 0) { /* 0, 1, 2, 4, ...: time to grow */
@@ -536,7 +536,7 @@ void smtp_server_answer(struct smtp_server *s, const struct smtp_reply *r)
     } else if (s->question == SMTP_EV_HELLO) {
         smtp_hello_answered(s, r);
     } else if (s->question == SMTP_EV_RCPT && good) {
-        take_rcpt(s);
+        server_take_rcpt(s);
     } else {
         if (s->question == SMTP_EV_MAIL && good) {
             s->state = ST_MAIL;

@@ -68,7 +68,7 @@ static struct shape shape_of(const struct entry *e)
 
 /* --- writing --------------------------------------------------------------------------------------- */
 
-static int put_number(struct buf *b, uint64_t value)
+static int entry_put_number(struct buf *b, uint64_t value)
 {
     char octets[NUMBER_MAX];
     size_t n = 0;
@@ -79,26 +79,26 @@ static int put_number(struct buf *b, uint64_t value)
     return buf_append(b, octets, n);
 }
 
-static int put_str(struct buf *b, struct str s)
+static int entry_put_str(struct buf *b, struct str s)
 {
-    int r = put_number(b, s.n);
+    int r = entry_put_number(b, s.n);
     return r < 0 ? r : buf_add(b, s);
 }
 
-static int put_fields(struct buf *b, const struct entry *e)
+static int entry_put_fields(struct buf *b, const struct entry *e)
 {
     const struct shape shape = shape_of(e);
     if (!shape.record) {
-        return put_number(b, e->id);
+        return entry_put_number(b, e->id);
     }
-    int r = put_number(b, shape.n);
+    int r = entry_put_number(b, shape.n);
     if (r == 0 && e->kind == ENTRY_MESSAGE) {
-        r = put_number(b, e->body_at);
-        r = r < 0 ? r : put_number(b, e->body_n);
+        r = entry_put_number(b, e->body_at);
+        r = r < 0 ? r : entry_put_number(b, e->body_n);
     }
     for (size_t i = 0; r == 0 && i < shape.n; i++) {
         const struct record_field *f = &shape.record->fields[i];
-        r = record_is_text(f) ? put_str(b, *record_str(f, shape.in)) : put_number(b, record_number(f, shape.in));
+        r = record_is_text(f) ? entry_put_str(b, *record_str(f, shape.in)) : entry_put_number(b, record_number(f, shape.in));
     }
     return r;
 }
@@ -106,8 +106,8 @@ static int put_fields(struct buf *b, const struct entry *e)
 int entry_write(struct buf *b, const struct entry *e)
 {
     size_t before = buf_len(b);
-    int r = put_number(b, e->kind);
-    r = r < 0 ? r : put_fields(b, e);
+    int r = entry_put_number(b, e->kind);
+    r = r < 0 ? r : entry_put_fields(b, e);
     if (r < 0) {
         buf_cut(b, buf_len(b) - before);
     }
@@ -116,7 +116,7 @@ int entry_write(struct buf *b, const struct entry *e)
 
 /* --- reading --------------------------------------------------------------------------------------- */
 
-static int take_number(struct str *rest, uint64_t *ret)
+static int entry_take_number(struct str *rest, uint64_t *ret)
 {
     *ret = 0;
     for (unsigned i = 0; i < NUMBER_MAX && rest->n > 0; i++) {
@@ -133,7 +133,7 @@ static int take_number(struct str *rest, uint64_t *ret)
 static int take_str(struct str *rest, struct str *ret)
 {
     uint64_t n;
-    int r = take_number(rest, &n);
+    int r = entry_take_number(rest, &n);
     if (r < 0 || n > rest->n) {
         return -EBADMSG;
     }
@@ -147,12 +147,12 @@ static int take_fields(struct str *rest, struct entry *e, uint64_t n)
 {
     const struct shape shape = shape_of(e);
     if (!shape.record) {
-        return take_number(rest, &e->id);
+        return entry_take_number(rest, &e->id);
     }
-    int r = n == 0 ? take_number(rest, &n) : 0;
+    int r = n == 0 ? entry_take_number(rest, &n) : 0;
     if (r == 0 && e->kind == ENTRY_MESSAGE) {
-        r = take_number(rest, &e->body_at);
-        r = r < 0 ? r : take_number(rest, &e->body_n);
+        r = entry_take_number(rest, &e->body_at);
+        r = r < 0 ? r : entry_take_number(rest, &e->body_n);
     }
     if (r < 0 || n > shape.n) {
         return -EBADMSG;
@@ -165,7 +165,7 @@ static int take_fields(struct str *rest, struct entry *e, uint64_t n)
             r = i < n ? take_str(rest, record_str(f, shape.in)) : 0;
             continue;
         }
-        r = i < n ? take_number(rest, &number) : 0;
+        r = i < n ? entry_take_number(rest, &number) : 0;
         record_set_number(f, shape.in, number);
     }
     return r;
@@ -177,7 +177,7 @@ int entry_read(struct str *rest, struct entry *ret)
     if (rest->n == 0) {
         return 0;
     }
-    if (take_number(rest, &number) < 0) {
+    if (entry_take_number(rest, &number) < 0) {
         return -EBADMSG;
     }
     bool is_done = (number & DONE) != 0;

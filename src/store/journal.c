@@ -74,21 +74,21 @@ static size_t whole_pages(size_t n)
     return (n + PAGE - 1) / PAGE * PAGE;
 }
 
-static bool is_old(const char *header)
+static bool journal_is_old(const char *header)
 {
     return get_number(header + AT_MAGIC, 4) == MAGIC_16;
 }
 
 static size_t header_size(const char *header)
 {
-    return is_old(header) ? HEADER_16 : HEADER;
+    return journal_is_old(header) ? HEADER_16 : HEADER;
 }
 
 static uint64_t checksum(const char *header, struct str entries, struct str bodies)
 {
     char copy[HEADER];
     uint64_t seed = get_number(header + AT_NUMBER, 8);
-    if (!is_old(header)) {
+    if (!journal_is_old(header)) {
         memcpy(copy, header, HEADER);
         put_number(copy + AT_CHECK, 0, 8);
         seed = XXH3_64bits(copy, HEADER);
@@ -96,7 +96,7 @@ static uint64_t checksum(const char *header, struct str entries, struct str bodi
     return XXH3_64bits_withSeed(entries.p, entries.n, XXH3_64bits_withSeed(bodies.p, bodies.n, seed));
 }
 
-static uint64_t put_header(char *p, const struct journal_batch *b, uint64_t place, uint64_t store, uint64_t chain)
+static uint64_t journal_put_header(char *p, const struct journal_batch *b, uint64_t place, uint64_t store, uint64_t chain)
 {
     memset(p, 0, HEADER);
     put_number(p + AT_MAGIC, MAGIC, 4);
@@ -146,7 +146,7 @@ static void free_rounds(struct round (*rounds)[JOURNAL_FILES])
     }
 }
 
-static int read_some(int fd, char *p, size_t n, off_t at, size_t *ret)
+static int journal_read_some(int fd, char *p, size_t n, off_t at, size_t *ret)
 {
     *ret = 0;
     while (*ret < n) {
@@ -164,7 +164,7 @@ static int read_some(int fd, char *p, size_t n, off_t at, size_t *ret)
 
 static bool is_header(const char *p, unsigned file, size_t at)
 {
-    return (get_number(p + AT_MAGIC, 4) == MAGIC || is_old(p)) && get_number(p + AT_FILE, 4) == file && get_number(p + AT_PLACE, 8) == at &&
+    return (get_number(p + AT_MAGIC, 4) == MAGIC || journal_is_old(p)) && get_number(p + AT_FILE, 4) == file && get_number(p + AT_PLACE, 8) == at &&
            get_number(p + AT_ENTRIES, 4) > 0 && get_number(p + AT_NUMBER, 8) > 0;
 }
 
@@ -180,12 +180,12 @@ static int read_batch(int fd, unsigned file, size_t size, struct round *r, size_
 {
     char *p = r->octets + at;
     size_t left = size - at, got;
-    int error = read_some(fd, p, left < PAGE ? left : PAGE, (off_t)at, &got);
+    int error = journal_read_some(fd, p, left < PAGE ? left : PAGE, (off_t)at, &got);
     *ret = error == 0 && got >= HEADER && is_header(p, file, at) && header_size(p) + get_number(p + AT_ENTRIES, 4) + get_number(p + AT_BODIES, 4) <= left;
     size_t whole = *ret ? size_in_file(p) : 0;
     if (whole > got && left > got) {
         size_t rest = (whole < left ? whole : left) - got;
-        error = read_some(fd, p + got, rest, (off_t)(at + got), &got);
+        error = journal_read_some(fd, p + got, rest, (off_t)(at + got), &got);
     }
     *ret = *ret && error == 0 && is_whole(p);
     return error;
@@ -207,7 +207,7 @@ static void keep_legible(int fd, size_t size, uint64_t store, struct round *r, s
 {
     char *p = r->octets + at;
     size_t got = 0, entries = (size_t)get_number(p + AT_ENTRIES, 4), number = (size_t)get_number(p + AT_NUMBER, 8);
-    if (is_old(p) || entries > size - at - HEADER || get_number(p + AT_STORE, 8) != store || read_some(fd, p, HEADER + entries, (off_t)at, &got) < 0 ||
+    if (journal_is_old(p) || entries > size - at - HEADER || get_number(p + AT_STORE, 8) != store || journal_read_some(fd, p, HEADER + entries, (off_t)at, &got) < 0 ||
         got < HEADER + entries || get_number(p + AT_ENTRIES_CHECK, 8) != XXH3_64bits_withSeed(p + HEADER, entries, number)) {
         return;
     }
@@ -275,7 +275,7 @@ static int keep_batch(const char *p, struct buf *to, struct loaded *ret)
 /* Whether a batch is the one that another one was written behind, and that was promised. */
 static bool is_in_chain(const char *p, const char *before, struct journal_promise promised)
 {
-    uint64_t number = get_number(p + AT_NUMBER, 8), chain = is_old(p) ? 0 : get_number(p + AT_CHAIN, 8);
+    uint64_t number = get_number(p + AT_NUMBER, 8), chain = journal_is_old(p) ? 0 : get_number(p + AT_CHAIN, 8);
     if (number == promised.number && promised.check != 0 && get_number(p + AT_CHECK, 8) != promised.check) {
         return false;
     }
@@ -525,14 +525,14 @@ static unsigned other(const struct journal *j)
     return (j->file + 1) % JOURNAL_FILES;
 }
 
-static bool fits(const struct journal *j)
+static bool journal_fits(const struct journal *j)
 {
     return j->end + whole_pages(gathered(j) + buf_len(&j->bodies)) <= j->file_max;
 }
 
 bool journal_has_room(const struct journal *j)
 {
-    return fits(j) || j->files[other(j)].last <= j->settled_for_good;
+    return journal_fits(j) || j->files[other(j)].last <= j->settled_for_good;
 }
 
 /* From a page of memory to a page of the file. Where the file system cannot do without the page cache it is used. */
@@ -581,7 +581,7 @@ static int write_gathered(struct journal *j)
 
 int journal_write(struct journal *j)
 {
-    if (!fits(j)) {
+    if (!journal_fits(j)) {
         must(journal_has_room(j));
         j->file = other(j);
         j->end = 0;
@@ -590,7 +590,7 @@ int journal_write(struct journal *j)
     char *header = j->kept.p + j->kept.head + j->waiting;
     b.number = j->newest + 1;
     b.file = j->file;
-    uint64_t check = put_header(header, &b, j->end, j->store, j->chain);
+    uint64_t check = journal_put_header(header, &b, j->end, j->store, j->chain);
     int r = write_gathered(j);
     if (r == 0) {
         j->end += size_in_file(header);
@@ -671,7 +671,7 @@ int journal_body(const struct journal *j, const struct journal_batch *b, uint64_
     }
     buf_reset(dst);
     int r = buf_reserve(dst, n + 1, &p);
-    r = r < 0 ? r : read_some(j->files[b->file].in, p, n, (off_t)(b->bodies_at + at), &got);
+    r = r < 0 ? r : journal_read_some(j->files[b->file].in, p, n, (off_t)(b->bodies_at + at), &got);
     *ret = str_from(p, got);
     return r < 0 ? r : got == n ? 0 : -EBADMSG;
 }

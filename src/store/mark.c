@@ -29,7 +29,7 @@ static void encode(const struct mark *m, char dst[OCTETS])
     put_number(dst + AT_CHECK, XXH3_64bits(dst, AT_CHECK), 8);
 }
 
-static bool decode(const char *p, struct mark *ret)
+static bool mark_decode(const char *p, struct mark *ret)
 {
     uint64_t numbers[NUMBERS];
     for (unsigned i = 0; i < NUMBERS; i++) {
@@ -60,7 +60,7 @@ int mark_read(const char *directory, struct mark *ret, enum mark_state *ret_stat
     }
     for (unsigned i = 0; i < COPIES; i++) {
         ssize_t n = pread(fd, octets, sizeof octets, (off_t)i * PLACE);
-        if (n == (ssize_t)sizeof octets && decode(octets, &m)) {
+        if (n == (ssize_t)sizeof octets && mark_decode(octets, &m)) {
             *ret = whole == 0 || m.round > ret->round ? m : *ret;
             whole++;
         }

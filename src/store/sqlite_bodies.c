@@ -74,7 +74,7 @@ static const char *look_at_row(struct bodies *b, uint64_t id, struct str sealed_
     return wrong;
 }
 
-static void tell(struct bodies *b, sqlite3_stmt *q, const char *wrong, const char *path)
+static void sqlite_bodies_tell(struct bodies *b, sqlite3_stmt *q, const char *wrong, const char *path)
 {
     CLEANUP(buf_free) struct buf rcpts = BUF_INIT(RCPTS_OCTETS);
     bind_int(b->rcpts, 1, column_int(q, 0));
@@ -91,7 +91,7 @@ static void tell(struct bodies *b, sqlite3_stmt *q, const char *wrong, const cha
     b->bad(b->arg, &d, path, column_int(q, 5) != 0);
 }
 
-static const char *look(struct bodies *b, sqlite3_stmt *q, char path[PATH])
+static const char *sqlite_bodies_look(struct bodies *b, sqlite3_stmt *q, char path[PATH])
 {
     struct str spool = column_str(q, 4), key = column_str(q, 3);
     snprintf(path, PATH, "%s/spool/" STR_FMT, b->directory, STR_ARG(spool));
@@ -106,15 +106,15 @@ static void look_again(struct bodies *b, uint64_t id)
     char path[PATH];
     bind_int(b->one, 1, id);
     if (sqlite3_step(b->one) == SQLITE_ROW) {
-        const char *wrong = look(b, b->one, path);
+        const char *wrong = sqlite_bodies_look(b, b->one, path);
         if (wrong) {
-            tell(b, b->one, wrong, path);
+            sqlite_bodies_tell(b, b->one, wrong, path);
         }
     }
     sqlite3_reset(b->one);
 }
 
-static uint64_t count(sqlite3 *db)
+static uint64_t sqlite_bodies_count(sqlite3 *db)
 {
     sqlite3_stmt *q = NULL;
     uint64_t n = 0;
@@ -139,10 +139,10 @@ static int look_at_all(struct bodies *b)
     const struct store_checker *c = b->checker;
     sqlite3_stmt *q = NULL;
     char path[PATH];
-    uint64_t done = 0, all = count(b->db);
+    uint64_t done = 0, all = sqlite_bodies_count(b->db);
     int code = sqlite3_prepare_v2(b->db, BODIES, -1, &q, NULL);
     while (code == SQLITE_OK && (code = sqlite3_step(q)) == SQLITE_ROW) {
-        if (look(b, q, path)) {
+        if (sqlite_bodies_look(b, q, path)) {
             note_bad(b, column_int(q, 0));
         }
         if (c->progress) {
@@ -249,7 +249,7 @@ static void move_aside(struct repair *r, const char *path)
 }
 
 /* A body that lies in the tables goes into a file. */
-static void copy_row(struct repair *r, uint64_t id)
+static void sqlite_bodies_copy_row(struct repair *r, uint64_t id)
 {
     char path[PATH + 64], text[ID_TEXT];
     sqlite3_stmt *q = r->store->q[Q_GET_BODY];
@@ -274,7 +274,7 @@ static void lose(void *arg, const struct store_damage *d, const char *path, bool
     if (*path) {
         move_aside(r, path);
     } else {
-        copy_row(r, d->id);
+        sqlite_bodies_copy_row(r, d->id);
     }
     if (store_in_batch(s)) {
         bind_int(s->q[Q_LOSE], 1, r->reason);

@@ -104,7 +104,7 @@ void store_each_in_entries(struct str entries, store_entry_fn fn, void *arg)
     buf_free(&g.rcpts);
 }
 
-static void on_lost(void *arg, const struct store_damage *d, struct str spool, struct str sealed_key)
+static void sqlite_damage_on_lost(void *arg, const struct store_damage *d, struct str spool, struct str sealed_key)
 {
     char id[ID_TEXT];
     id_text(d->id, id);
@@ -114,5 +114,5 @@ static void on_lost(void *arg, const struct store_damage *d, struct str spool, s
 
 void store_damage_entries(struct store *s, struct str entries)
 {
-    store_each_in_entries(entries, on_lost, s);
+    store_each_in_entries(entries, sqlite_damage_on_lost, s);
 }

@@ -51,7 +51,7 @@ static void read_envelope(sqlite3_stmt *q, struct store_envelope *e)
 }
 
 /* fn copies what it needs: it must not walk the same way again, and changes wait until the walk is over. */
-static enum store_result walk(struct store *s, sqlite3_stmt *q, store_envelope_fn fn, void *arg)
+static enum store_result sqlite_envelope_walk(struct store *s, sqlite3_stmt *q, store_envelope_fn fn, void *arg)
 {
     int code;
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
@@ -68,7 +68,7 @@ enum store_result store_envelopes(struct store *s, enum envelope_by by, uint64_t
     static const enum statement which[ENVELOPE_BY_END] = {Q_ENVELOPE_NUMBER, Q_ENVELOPE_RCPT, Q_ENVELOPE_MESSAGE, Q_ENVELOPE_NOTICE};
     sqlite3_stmt *q = s->q[which[by]];
     bind_int(q, 1, number);
-    return walk(s, q, fn, arg);
+    return sqlite_envelope_walk(s, q, fn, arg);
 }
 
 enum store_result store_envelopes_of(struct store *s, enum envelope_of of, struct str key, unsigned max, store_envelope_fn fn, void *arg)
@@ -81,13 +81,13 @@ enum store_result store_envelopes_of(struct store *s, enum envelope_of of, struc
         bind_str(q, 1, key);
     }
     bind_int(q, 2, max);
-    return walk(s, q, fn, arg);
+    return sqlite_envelope_walk(s, q, fn, arg);
 }
 
 enum store_result store_each_envelope(struct store *s, unsigned max, store_envelope_fn fn, void *arg)
 {
     bind_int(s->q[Q_ENVELOPES], 1, max);
-    return walk(s, s->q[Q_ENVELOPES], fn, arg);
+    return sqlite_envelope_walk(s, s->q[Q_ENVELOPES], fn, arg);
 }
 
 enum store_result store_envelopes_due(struct store *s, enum envelope_due which, int64_t now_ms, unsigned max, store_envelope_fn fn, void *arg)
@@ -96,7 +96,7 @@ enum store_result store_envelopes_due(struct store *s, enum envelope_due which, 
     sqlite3_stmt *q = s->q[due[which]];
     bind_int(q, 1, (uint64_t)now_ms);
     bind_int(q, 2, max);
-    return walk(s, q, fn, arg);
+    return sqlite_envelope_walk(s, q, fn, arg);
 }
 
 uint64_t store_envelope_octets(struct store *s)

@@ -26,7 +26,7 @@ static bool give_to_journal(struct store *s, struct entry *e, struct str body)
     return true;
 }
 
-static void give(struct store *s, struct entry *e)
+static void sqlite_intents_give(struct store *s, struct entry *e)
 {
     struct str body = e->kind == ENTRY_MESSAGE ? e->message.body : STR("");
     if (!store_open_batch(s)) {
@@ -43,7 +43,7 @@ static void give(struct store *s, struct entry *e)
 static void give_rcpt(struct store *s, enum entry_kind kind, const struct store_rcpt *r)
 {
     struct entry e = {.kind = kind, .rcpt = *r};
-    give(s, &e);
+    sqlite_intents_give(s, &e);
 }
 
 void store_enqueue(struct store *s, const struct store_message *m, struct store_rcpt *rcpts,
@@ -51,7 +51,7 @@ void store_enqueue(struct store *s, const struct store_message *m, struct store_
                    void *arg)
 {
     struct entry message = {.kind = ENTRY_MESSAGE, .message = *m};
-    give(s, &message);
+    sqlite_intents_give(s, &message);
     for (size_t i = 0; i < n_rcpts; i++) {
         rcpts[i].id = m->id;
         rcpts[i].rcpt = s->next_rcpt++;
@@ -83,17 +83,17 @@ void store_decided(struct store *s, const struct store_rcpt *r)
 void store_add_attempt(struct store *s, const struct store_attempt *a)
 {
     struct entry e = {.kind = ENTRY_ATTEMPT, .attempt = *a};
-    give(s, &e);
+    sqlite_intents_give(s, &e);
 }
 
 void store_inspected(struct store *s, uint64_t id, int64_t at_ms, struct str facts)
 {
     struct entry e = {.kind = ENTRY_INSPECTED, .inspected = {id, at_ms, facts}};
-    give(s, &e);
+    sqlite_intents_give(s, &e);
 }
 
 void store_release_body(struct store *s, uint64_t id)
 {
     struct entry e = {.kind = ENTRY_RELEASE, .id = id};
-    give(s, &e);
+    sqlite_intents_give(s, &e);
 }

@@ -58,7 +58,7 @@ static void set_numbers(struct store *s, bool tables)
     s->mark.times = tables ? s->times : s->mark.times;
 }
 
-static void give_up(struct store *s, int r)
+static void sqlite_mark_give_up(struct store *s, int r)
 {
     log_error("mark-not-written", KV("problem", strerror(-r)), KV("what", "nothing is lost; a damage of the newest mail would not be noticed"));
     err_close_fd(&s->mark_fd);
@@ -70,7 +70,7 @@ void store_make_mark(struct store *s, bool marked)
     set_numbers(s, false);
     int r = mark_open(s->directory, &s->mark, &s->mark_fd);
     if (r < 0) {
-        give_up(s, r);
+        sqlite_mark_give_up(s, r);
     } else if ((!marked || s->loss.batches > 0 || s->loss.transactions > 0) && store_in_batch(s)) {
         store_flush(s); /* the tables know of the mark, and go on from the number that it says */
     }
@@ -81,6 +81,6 @@ void store_set_mark(struct store *s, bool tables)
     set_numbers(s, tables);
     int r = s->mark_fd >= 0 ? mark_write(s->mark_fd, &s->mark) : 0;
     if (r < 0) {
-        give_up(s, r);
+        sqlite_mark_give_up(s, r);
     }
 }

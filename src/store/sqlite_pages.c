@@ -251,7 +251,7 @@ struct walk {
     bool high_first; /* the words that are summed have their highest octet first */
 };
 
-static void add_words(struct walk *w, const unsigned char *p, size_t n)
+static void sqlite_pages_add_words(struct walk *w, const unsigned char *p, size_t n)
 {
     for (size_t i = 0; i + 8 <= n; i += 8) {
         w->sums[0] += word_of(p + i, w->high_first) + w->sums[1];
@@ -274,13 +274,13 @@ static uint64_t count_frames(FILE *f)
         return 0;
     }
     w.high_first = word_of(header, true) & 1;
-    add_words(&w, header, 24);
+    sqlite_pages_add_words(&w, header, 24);
     if (!sums_are(&w, header + 24)) {
         return 0;
     }
     while (fread(frame, 1, sizeof frame, f) == sizeof frame && memcmp(frame + 8, header + 16, 8) == 0) {
-        add_words(&w, frame, 8);
-        add_words(&w, frame + FRAME_HEADER, PAGE);
+        sqlite_pages_add_words(&w, frame, 8);
+        sqlite_pages_add_words(&w, frame + FRAME_HEADER, PAGE);
         if (!sums_are(&w, frame + 16)) {
             break;
         }
@@ -289,7 +289,7 @@ static uint64_t count_frames(FILE *f)
     return n;
 }
 
-static FILE *open_of(const char *directory, const char *name)
+static FILE *sqlite_pages_open_of(const char *directory, const char *name)
 {
     char path[4096];
     int n = snprintf(path, sizeof path, "%s/%s", directory, name);
@@ -301,7 +301,7 @@ static uint64_t frames_in_use(const char *directory)
 {
     unsigned char index[INDEX_FRAMES + 4];
     uint32_t frames = 0;
-    FILE *f = open_of(directory, "postern.db-shm");
+    FILE *f = sqlite_pages_open_of(directory, "postern.db-shm");
     if (f && fread(index, 1, sizeof index, f) == sizeof index) {
         memcpy(&frames, index + INDEX_FRAMES, sizeof frames); /* in the order of this machine */
     }
@@ -314,7 +314,7 @@ static uint64_t frames_in_use(const char *directory)
 uint64_t store_log_walk(const char *directory, uint64_t *ret_used)
 {
     *ret_used = frames_in_use(directory); /* first: there are only more later */
-    FILE *f = open_of(directory, "postern.db-wal");
+    FILE *f = sqlite_pages_open_of(directory, "postern.db-wal");
     uint64_t n = f ? count_frames(f) : 0;
     if (f) {
         fclose(f);

@@ -18,7 +18,7 @@ enum store_result store_walked(struct store *s, int code)
     return result_of(code);
 }
 
-static enum store_result each_rcpt(struct store *s, enum statement which, store_rcpt_fn fn, void *arg)
+static enum store_result sqlite_read_each_rcpt(struct store *s, enum statement which, store_rcpt_fn fn, void *arg)
 {
     sqlite3_stmt *q = s->q[which];
     int code = SQLITE_DONE;
@@ -54,7 +54,7 @@ void store_each_due(struct store *s, struct str next_hop, int64_t now_ms, unsign
     bind_str(q, 1, next_hop);
     bind_int(q, 2, (uint64_t)now_ms);
     bind_int(q, 3, max);
-    done(arg, each_rcpt(s, Q_DUE, fn, arg));
+    done(arg, sqlite_read_each_rcpt(s, Q_DUE, fn, arg));
 }
 
 void store_next_due(struct store *s, struct str next_hop, int64_t after_ms, store_next_hop_fn fn, store_done done, void *arg)
@@ -76,7 +76,7 @@ void store_each_over(struct store *s, int64_t before_ms, unsigned max, store_rcp
 {
     bind_int(s->q[Q_OVER], 1, id_make(before_ms, 0, 0));
     bind_int(s->q[Q_OVER], 2, max);
-    done(arg, each_rcpt(s, Q_OVER, fn, arg));
+    done(arg, sqlite_read_each_rcpt(s, Q_OVER, fn, arg));
 }
 
 void store_each_held(struct store *s, uint8_t reason, uint64_t after_rcpt, unsigned max, store_rcpt_fn fn, store_done done, void *arg)
@@ -84,13 +84,13 @@ void store_each_held(struct store *s, uint8_t reason, uint64_t after_rcpt, unsig
     bind_int(s->q[Q_HELD], 1, reason);
     bind_int(s->q[Q_HELD], 2, after_rcpt);
     bind_int(s->q[Q_HELD], 3, max);
-    done(arg, each_rcpt(s, Q_HELD, fn, arg));
+    done(arg, sqlite_read_each_rcpt(s, Q_HELD, fn, arg));
 }
 
 void store_each_bounce_due(struct store *s, unsigned max, store_rcpt_fn fn, store_done done, void *arg)
 {
     bind_int(s->q[Q_BOUNCES], 1, max);
-    done(arg, each_rcpt(s, Q_BOUNCES, fn, arg));
+    done(arg, sqlite_read_each_rcpt(s, Q_BOUNCES, fn, arg));
 }
 
 void store_each_notice_due(struct store *s, int64_t due_before_ms, int64_t delay_before_ms, unsigned max, store_rcpt_fn fn,
@@ -99,14 +99,14 @@ void store_each_notice_due(struct store *s, int64_t due_before_ms, int64_t delay
     bind_int(s->q[Q_NOTICES], 1, (uint64_t)due_before_ms);
     bind_int(s->q[Q_NOTICES], 2, (uint64_t)delay_before_ms);
     bind_int(s->q[Q_NOTICES], 3, max);
-    done(arg, each_rcpt(s, Q_NOTICES, fn, arg));
+    done(arg, sqlite_read_each_rcpt(s, Q_NOTICES, fn, arg));
 }
 
 void store_each_outcome_due(struct store *s, int64_t before_ms, unsigned max, store_rcpt_fn fn, store_done done, void *arg)
 {
     bind_int(s->q[Q_OUTCOMES], 1, (uint64_t)before_ms);
     bind_int(s->q[Q_OUTCOMES], 2, max);
-    done(arg, each_rcpt(s, Q_OUTCOMES, fn, arg));
+    done(arg, sqlite_read_each_rcpt(s, Q_OUTCOMES, fn, arg));
 }
 
 static enum store_result give_message(struct store *s, uint64_t id, bool with_body, store_message_fn fn, void *arg)
@@ -158,7 +158,7 @@ void store_report(struct store *s, uint64_t id, store_message_fn message, store_
     enum store_result r = message ? give_message(s, id, false, message, arg) : STORE_OK;
     if (r == STORE_OK) {
         bind_int(s->q[Q_RCPTS], 1, id);
-        r = each_rcpt(s, Q_RCPTS, rcpt, arg);
+        r = sqlite_read_each_rcpt(s, Q_RCPTS, rcpt, arg);
     }
     if (r == STORE_OK && attempt) {
         r = each_attempt(s, id, attempt, arg);
@@ -227,7 +227,7 @@ void store_each_since(struct store *s, int64_t since_ms, unsigned max, store_mes
         (void)give_message(s, id, false, message, arg);
         (void)give_inspection(s, id, inspection, arg);
         bind_int(s->q[Q_RCPTS], 1, id);
-        (void)each_rcpt(s, Q_RCPTS, rcpt, arg);
+        (void)sqlite_read_each_rcpt(s, Q_RCPTS, rcpt, arg);
     }
     sqlite3_reset(q);
     done(arg, settled == STORE_OK ? store_walked(s, code) : settled);

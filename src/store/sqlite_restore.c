@@ -26,7 +26,7 @@ struct restoring {
     size_t size;
 };
 
-static int fail(struct restoring *r, int error, const char *what, const char *why)
+static int sqlite_restore_fail(struct restoring *r, int error, const char *what, const char *why)
 {
     snprintf(r->problem, r->size, "%s: %s", what, why);
     return error;
@@ -43,11 +43,11 @@ static int look_at_place(struct restoring *r)
     const struct dirent *entry;
     char found[256] = "";
     if (mkdir(r->to, 0700) < 0 && errno != EEXIST) {
-        return fail(r, -errno, r->to, strerror(errno));
+        return sqlite_restore_fail(r, -errno, r->to, strerror(errno));
     }
     DIR *dir = opendir(r->to);
     if (!dir) {
-        return fail(r, -errno, r->to, strerror(errno));
+        return sqlite_restore_fail(r, -errno, r->to, strerror(errno));
     }
     while ((entry = readdir(dir))) {
         if (!may_be_there(entry->d_name)) {
@@ -55,10 +55,10 @@ static int look_at_place(struct restoring *r)
         }
     }
     closedir(dir);
-    return *found ? fail(r, -EEXIST, r->to, "there is something in it already, and nothing is written over. Move it away, whole, and keep it until all is well") : 0;
+    return *found ? sqlite_restore_fail(r, -EEXIST, r->to, "there is something in it already, and nothing is written over. Move it away, whole, and keep it until all is well") : 0;
 }
 
-static uint64_t count_files(const char *path)
+static uint64_t sqlite_restore_count_files(const char *path)
 {
     DIR *dir = opendir(path);
     const struct dirent *entry;
@@ -85,20 +85,20 @@ static int copy_one(struct restoring *r, const char *name, const char *as)
     CLEANUP(err_close_fd) int out = in < 0 ? -1 : open(b, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     int e = in < 0 || out < 0 ? -errno : store_copy_octets(in, out);
     if (e < 0) {
-        return fail(r, e, in < 0 ? a : b, strerror(-e));
+        return sqlite_restore_fail(r, e, in < 0 ? a : b, strerror(-e));
     }
     r->progress(r->arg, ++r->done, r->all);
     return 0;
 }
 
-static int copy_spool(struct restoring *r)
+static int sqlite_restore_copy_spool(struct restoring *r)
 {
     char path[PATH], name[300];
     const struct dirent *entry;
     int e = 0;
     snprintf(path, sizeof path, "%s/spool", r->to);
     if (mkdir(path, 0700) < 0) {
-        return fail(r, -errno, path, strerror(errno));
+        return sqlite_restore_fail(r, -errno, path, strerror(errno));
     }
     snprintf(path, sizeof path, "%s/spool", r->from);
     DIR *dir = opendir(path);
@@ -124,7 +124,7 @@ static int copy_all(struct restoring *r)
 {
     static const char *const names[] = {"journal-0", "journal-1", MARK_FILE, "postern.db-wal"};
     char a[PATH], b[PATH];
-    int e = copy_spool(r);
+    int e = sqlite_restore_copy_spool(r);
     for (size_t i = 0; i < ARRAY_LEN(names) && e == 0; i++) {
         e = copy_one(r, names[i], names[i]);
     }
@@ -132,7 +132,7 @@ static int copy_all(struct restoring *r)
     snprintf(a, sizeof a, "%s/postern.db.unfinished", r->to);
     snprintf(b, sizeof b, "%s/postern.db", r->to);
     if (e == 0 && (rename(a, b) < 0 || sync_directory(r->to) < 0)) {
-        e = fail(r, -errno, b, strerror(errno));
+        e = sqlite_restore_fail(r, -errno, b, strerror(errno));
     }
     return e;
 }
@@ -155,7 +155,7 @@ static int hold_all(struct restoring *r, uint8_t reason, struct store_restored *
     store_set_restored(s, clock_wall_ms());
     store_flush(s);
     if (store_restored_ms(s) == 0) {
-        e = fail(r, -EIO, r->to, "what waits could not be held: do not start the gateway with it");
+        e = sqlite_restore_fail(r, -EIO, r->to, "what waits could not be held: do not start the gateway with it");
     }
     store_close(s);
     return e;
@@ -170,11 +170,11 @@ int store_restore(const char *from, const char *to, uint8_t reason, store_progre
     *ret = (struct store_restored){0};
     snprintf(path, sizeof path, "%s/postern.db", from);
     if (stat(path, &st) < 0) {
-        return fail(&r, -errno, from, "there is no copy of a store (no postern.db)");
+        return sqlite_restore_fail(&r, -errno, from, "there is no copy of a store (no postern.db)");
     }
     int e = look_at_place(&r);
     snprintf(path, sizeof path, "%s/spool", from);
-    r.all = count_files(path) + count_files(from) - 1;
+    r.all = sqlite_restore_count_files(path) + sqlite_restore_count_files(from) - 1;
     e = e < 0 ? e : copy_all(&r);
     return e < 0 ? e : hold_all(&r, reason, ret);
 }

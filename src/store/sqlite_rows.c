@@ -29,7 +29,7 @@ static int8_t column_of(sqlite3_stmt *q, const char *name)
     return NOWHERE;
 }
 
-static const struct bound *look_up(struct bound *b, const struct record *r, sqlite3_stmt *q,
+static const struct bound *sqlite_rows_look_up(struct bound *b, const struct record *r, sqlite3_stmt *q,
                                    int8_t (*of)(sqlite3_stmt *q, const char *name))
 {
     must(!b->record || b->record == r);
@@ -45,7 +45,7 @@ static const struct bound *look_up(struct bound *b, const struct record *r, sqli
 void store_bind(struct store *s, enum statement which, const struct record *r, const void *from)
 {
     sqlite3_stmt *q = s->q[which];
-    const struct bound *b = look_up(&s->parameters[which], r, q, parameter_of);
+    const struct bound *b = sqlite_rows_look_up(&s->parameters[which], r, q, parameter_of);
     for (size_t i = 0; i < r->n; i++) {
         const struct record_field *f = &r->fields[i];
         int at = b->at[i];
@@ -70,7 +70,7 @@ void store_bind(struct store *s, enum statement which, const struct record *r, c
 void store_read_row(struct store *s, enum statement which, const struct record *r, void *to)
 {
     sqlite3_stmt *q = s->q[which];
-    const struct bound *b = look_up(&s->columns[which], r, q, column_of);
+    const struct bound *b = sqlite_rows_look_up(&s->columns[which], r, q, column_of);
     for (size_t i = 0; i < r->n; i++) {
         const struct record_field *f = &r->fields[i];
         int at = b->at[i];
@@ -146,7 +146,7 @@ void store_unlink_later(struct store *s, struct str spool)
     }
 }
 
-static void release(struct store *s, uint64_t id)
+static void sqlite_rows_release(struct store *s, uint64_t id)
 {
     sqlite3_stmt *q = s->q[Q_NEEDS_BODY];
     bind_int(q, 1, id);
@@ -197,7 +197,7 @@ void store_apply(struct store *s, const struct entry *e)
         put_inspection(s, &e->inspected);
         break;
     case ENTRY_RELEASE:
-        release(s, e->id);
+        sqlite_rows_release(s, e->id);
         break;
     }
 }

@@ -31,7 +31,7 @@ static const char keyed_rows_back[] = NAMED("SELECT ' || " COLUMNS " || ' FROM "
 static const char is_keyed[] = "SELECT count(*) FROM sqlite_master WHERE type='table' AND name=?1 AND sql LIKE '%WITHOUT ROWID%'";
 
 /* NULL: it cannot be read. */
-static sqlite3_stmt *prepare(sqlite3 *db, const char *sql)
+static sqlite3_stmt *sqlite_salvage_prepare(sqlite3 *db, const char *sql)
 {
     sqlite3_stmt *q = NULL;
     return sqlite3_prepare_v2(db, sql, -1, &q, NULL) == SQLITE_OK ? q : NULL;
@@ -40,10 +40,10 @@ static sqlite3_stmt *prepare(sqlite3 *db, const char *sql)
 /* The statement for a table that one of these writes: by the list of `names`, for `db`. */
 static sqlite3_stmt *prepare_for(sqlite3 *names, const char *writer, const char *table, sqlite3 *db)
 {
-    sqlite3_stmt *w = prepare(names, writer), *q = NULL;
+    sqlite3_stmt *w = sqlite_salvage_prepare(names, writer), *q = NULL;
     if (w) {
         bind_str(w, 1, str_c(table));
-        q = sqlite3_step(w) == SQLITE_ROW ? prepare(db, (const char *)sqlite3_column_text(w, 0)) : NULL;
+        q = sqlite3_step(w) == SQLITE_ROW ? sqlite_salvage_prepare(db, (const char *)sqlite3_column_text(w, 0)) : NULL;
     }
     sqlite3_finalize(w);
     return q;
@@ -52,7 +52,7 @@ static sqlite3_stmt *prepare_for(sqlite3 *names, const char *writer, const char 
 /* The first number of what a statement says; ?1 is the table. */
 static uint64_t one_number(sqlite3 *db, const char *sql, const char *table)
 {
-    sqlite3_stmt *q = prepare(db, sql);
+    sqlite3_stmt *q = sqlite_salvage_prepare(db, sql);
     if (q) {
         bind_str(q, 1, str_c(table));
     }
@@ -62,7 +62,7 @@ static uint64_t one_number(sqlite3 *db, const char *sql, const char *table)
 }
 
 /* Columns from `first` on. */
-static int copy_row(sqlite3_stmt *row, int first, sqlite3_stmt *into)
+static int sqlite_salvage_copy_row(sqlite3_stmt *row, int first, sqlite3_stmt *into)
 {
     for (int i = first; i < sqlite3_column_count(row); i++) {
         sqlite3_bind_value(into, i - first + 1, sqlite3_column_value(row, i));
@@ -79,7 +79,7 @@ static int walk_numbers(sqlite3_stmt *q, sqlite3_stmt *into, int64_t *after)
     sqlite3_bind_int64(q, 1, *after);
     while (e == 0 && (code = sqlite3_step(q)) == SQLITE_ROW) {
         *after = sqlite3_column_int64(q, 0);
-        e = copy_row(q, 1, into);
+        e = sqlite_salvage_copy_row(q, 1, into);
     }
     sqlite3_reset(q);
     return e < 0 ? e : code == SQLITE_DONE ? 0 : 1;
@@ -113,7 +113,7 @@ static int walk_keys(struct salvage *v, const char *writer, const char *table, s
     sqlite3_stmt *q = prepare_for(v->to, writer, table, v->from);
     int code = SQLITE_ERROR, e = 0;
     while (q && e == 0 && (code = sqlite3_step(q)) == SQLITE_ROW) {
-        e = copy_row(q, 0, into);
+        e = sqlite_salvage_copy_row(q, 0, into);
     }
     sqlite3_finalize(q);
     *ret_whole = code == SQLITE_DONE;
@@ -143,7 +143,7 @@ static int copy_table(struct salvage *v, const char *table)
 
 static int copy_tables(struct salvage *v)
 {
-    sqlite3_stmt *q = prepare(v->to, "SELECT name FROM sqlite_master WHERE type='table' ORDER BY name");
+    sqlite3_stmt *q = sqlite_salvage_prepare(v->to, "SELECT name FROM sqlite_master WHERE type='table' ORDER BY name");
     char name[NAME];
     int e = q ? 0 : -EIO;
     while (e == 0 && sqlite3_step(q) == SQLITE_ROW) {

@@ -94,7 +94,7 @@ static void copy_outcome(struct store_rcpt *to, const struct store_rcpt *r)
     RCPT_OUTCOME(COPY_NAMED, )
 }
 
-static void take_message(struct store *s, const struct entry *e, const struct journal_batch *b)
+static void sqlite_settle_take_message(struct store *s, const struct entry *e, const struct journal_batch *b)
 {
     struct taking *t = &s->taking;
     t->messages = one_more(t->messages, t->n, &t->cap, sizeof *t->messages);
@@ -104,7 +104,7 @@ static void take_message(struct store *s, const struct entry *e, const struct jo
     s->spooled -= e->message.spool.n > 0 && s->spooled > 0;
 }
 
-static void take_rcpt(struct taking *t, const struct store_rcpt *r)
+static void sqlite_settle_take_rcpt(struct taking *t, const struct store_rcpt *r)
 {
     t->rcpts = one_more(t->rcpts, t->n_rcpts, &t->cap_rcpts, sizeof *t->rcpts);
     t->rcpts[t->n_rcpts++] = *r;
@@ -135,14 +135,14 @@ static void take_release(struct store *s, const struct entry *e)
     }
 }
 
-static void take(struct store *s, const struct entry *e, const struct journal_batch *b)
+static void sqlite_settle_take(struct store *s, const struct entry *e, const struct journal_batch *b)
 {
     switch (e->kind) {
     case ENTRY_MESSAGE:
-        take_message(s, e, b);
+        sqlite_settle_take_message(s, e, b);
         break;
     case ENTRY_RCPT:
-        take_rcpt(&s->taking, &e->rcpt);
+        sqlite_settle_take_rcpt(&s->taking, &e->rcpt);
         break;
     case ENTRY_BOUNCED:
     case ENTRY_OUTCOME:
@@ -166,7 +166,7 @@ static void take_all(struct store *s, const struct journal_batch *b)
     int r;
     while ((r = entry_read(&entries, &e)) > 0 && (e.kind != ENTRY_RCPT || s->taking.n > 0)) {
         if (!e.is_done) {
-            take(s, &e, b);
+            sqlite_settle_take(s, &e, b);
         }
     }
     if (r != 0) {
@@ -227,7 +227,7 @@ static void look_ahead(struct store *s, uint64_t place)
             struct str rest = journal_at(s->journal, l->place);
             struct entry e;
             must(entry_read(&rest, &e) > 0);
-            take(s, &e, NULL);
+            sqlite_settle_take(s, &e, NULL);
         }
     }
 }
@@ -354,7 +354,7 @@ bool store_make_room(struct store *s)
     return !s->batch_failed;
 }
 
-static bool is_old(const struct store *s)
+static bool sqlite_settle_is_old(const struct store *s)
 {
     struct journal_batch b;
     size_t cursor = 0;
@@ -362,7 +362,7 @@ static bool is_old(const struct store *s)
 }
 
 /* Under load as much as a file may wait, less what one round of the other needs to be settled in time. */
-static bool is_too_much(const struct store *s)
+static bool sqlite_settle_is_too_much(const struct store *s)
 {
     return journal_waiting(s->journal) > s->sizes.journal_file / 4 * 3 || journal_kept(s->journal) > KEPT_ENOUGH || s->spooled > SPOOLED_ENOUGH;
 }
@@ -370,14 +370,14 @@ static bool is_too_much(const struct store *s)
 bool store_settle(struct store *s, enum store_settling what)
 {
     bool may = !s->open_batch && clock_mono_ms() >= s->settle_again_ms;
-    if (may && (what == STORE_SETTLE_OLD ? is_old(s) : is_too_much(s)) && settle_oldest(s, false) != STORE_OK) {
+    if (may && (what == STORE_SETTLE_OLD ? sqlite_settle_is_old(s) : sqlite_settle_is_too_much(s)) && settle_oldest(s, false) != STORE_OK) {
         s->settle_again_ms = clock_mono_ms() + PAUSE_MS; /* whoever must have it in the tables tries all the same, and is told */
         store_leave_if_poisoned(s);
     }
     if (what == STORE_SETTLE_EXCESS) {
         return journal_waiting(s->journal) > 0;
     }
-    bool more = is_old(s) && may;
+    bool more = sqlite_settle_is_old(s) && may;
     s->old = more ? s->old : journal_newest(s->journal);
     return more;
 }

@@ -128,7 +128,7 @@ void store_rpt_forget(struct store *s, uint64_t before_day, int64_t received_bef
     }
 }
 
-static bool is_known(struct store *s, const struct store_rpt_received *r)
+static bool sqlite_tlsrpt_is_known(struct store *s, const struct store_rpt_received *r)
 {
     const struct str texts[] = {r->organization, r->report_id, r->domain, r->type};
     sqlite3_stmt *q = s->q[Q_RPT_HAS_RECEIVED];
@@ -142,7 +142,7 @@ void store_rpt_add_received(struct store *s, const struct store_rpt_received *r)
 {
     const struct str texts[] = {r->organization, r->report_id, r->domain};
     sqlite3_stmt *q = s->q[Q_RPT_ADD_RECEIVED];
-    if (!store_in_batch(s) || is_known(s, r)) {
+    if (!store_in_batch(s) || sqlite_tlsrpt_is_known(s, r)) {
         return;
     }
     bind_int(q, 1, (uint64_t)r->at_ms);

@@ -22,7 +22,7 @@
 
 enum { PAGES_PER_STEP = 256, PATH = 4096, RCPTS_SHOWN = 900, ENTRIES_MAX = 256 * 1024 * 1024 };
 
-static int fail(char *problem, size_t size, int r, const char *what, const char *detail)
+static int sqlite_upkeep_fail(char *problem, size_t size, int r, const char *what, const char *detail)
 {
     snprintf(problem, size, "%s: %s", what, detail);
     return r;
@@ -33,7 +33,7 @@ static int open_beside(const char *directory, sqlite3 **ret, char *problem, size
     char path[PATH];
     snprintf(path, sizeof path, "%s/postern.db", directory);
     if (sqlite3_open_v2(path, ret, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, store_pages_vfs()) != SQLITE_OK) {
-        int r = fail(problem, size, -EACCES, path, *ret ? sqlite3_errmsg(*ret) : "out of memory");
+        int r = sqlite_upkeep_fail(problem, size, -EACCES, path, *ret ? sqlite3_errmsg(*ret) : "out of memory");
         sqlite3_close(*ret);
         *ret = NULL;
         return r;
@@ -80,7 +80,7 @@ static int each(struct look *l, const char *sql, const char *format, const char 
     return code == SQLITE_DONE ? 0 : -EIO;
 }
 
-static uint64_t number(sqlite3 *db, const char *sql)
+static uint64_t sqlite_upkeep_number(sqlite3 *db, const char *sql)
 {
     sqlite3_stmt *q = NULL;
     uint64_t n = 0;
@@ -103,7 +103,7 @@ static void text_of(sqlite3 *db, const char *sql, char *dst, size_t size)
 }
 
 /* Spool files that no message names: left by a crash, swept at the next start. */
-static void count_files(struct look *l, const char *spool)
+static void sqlite_upkeep_count_files(struct look *l, const char *spool)
 {
     DIR *dir = opendir(spool);
     const struct dirent *entry;
@@ -318,7 +318,7 @@ int store_key_kept(const char *directory, char *ret, size_t size, char *problem,
     snprintf(path, sizeof path, "%s/postern.db", directory);
     if (stat(path, &st) < 0) {
         int code = -errno;
-        return fail(problem, problem_size, code, path, strerror(-code));
+        return sqlite_upkeep_fail(problem, problem_size, code, path, strerror(-code));
     }
     int r = open_beside(directory, &db, problem, problem_size);
     if (r < 0) {
@@ -329,7 +329,7 @@ int store_key_kept(const char *directory, char *ret, size_t size, char *problem,
     if (code == SQLITE_ROW) {
         str_copy_cut(column_str(q, 0), ret, size);
     } else if (code != SQLITE_DONE) {
-        r = fail(problem, problem_size, -EIO, path, sqlite3_errmsg(db));
+        r = sqlite_upkeep_fail(problem, problem_size, -EIO, path, sqlite3_errmsg(db));
     }
     sqlite3_finalize(q);
     return r;
@@ -370,8 +370,8 @@ int store_check(const char *directory, const struct store_checker *checker, stru
     }
     struct look l = {db, checker, ret};
     snprintf(spool, sizeof spool, "%s/spool", directory);
-    if (number(db, "PRAGMA user_version") != STORE_SCHEMA_VERSION) {
-        return fail(problem, size, -EPROTO, directory, "written by another version of Postern");
+    if (sqlite_upkeep_number(db, "PRAGMA user_version") != STORE_SCHEMA_VERSION) {
+        return sqlite_upkeep_fail(problem, size, -EPROTO, directory, "written by another version of Postern");
     }
     text_of(db, KEY_KEPT, ret->at_rest, sizeof ret->at_rest);
     r = each(&l, "PRAGMA integrity_check", "the database is damaged", "ok", true);
@@ -384,17 +384,17 @@ int store_check(const char *directory, const struct store_checker *checker, stru
     r = r < 0 ? r : each(&l, "SELECT id FROM body b WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.id=b.id)", "a body without its message",
                          NULL, false);
     r = r < 0 ? r : store_check_bodies(db, directory, checker, on_bad_body, &l);
-    count_files(&l, spool);
+    sqlite_upkeep_count_files(&l, spool);
     r = r < 0 ? r : check_journal(&l, directory);
     check_pages(&l, directory);
     if (r < 0) {
-        return fail(problem, size, r, directory, sqlite3_errmsg(db));
+        return sqlite_upkeep_fail(problem, size, r, directory, sqlite3_errmsg(db));
     }
     ret->lost_before = store_list_damage(db, 0, checker);
-    ret->restored_ms = (int64_t)number(db, "SELECT restored_ms FROM settled");
-    ret->messages = number(db, "SELECT count(*) FROM message");
-    ret->queued = number(db, "SELECT count(*) FROM recipient WHERE state=0");
-    ret->held = number(db, "SELECT count(*) FROM recipient WHERE state=1");
+    ret->restored_ms = (int64_t)sqlite_upkeep_number(db, "SELECT restored_ms FROM settled");
+    ret->messages = sqlite_upkeep_number(db, "SELECT count(*) FROM message");
+    ret->queued = sqlite_upkeep_number(db, "SELECT count(*) FROM recipient WHERE state=0");
+    ret->held = sqlite_upkeep_number(db, "SELECT count(*) FROM recipient WHERE state=1");
     return 0;
 }
 
@@ -530,7 +530,7 @@ static int copy_file(const char *from, const char *to)
     return in < 0 || out < 0 ? -errno : store_copy_octets(in, out);
 }
 
-static int copy_spool(const char *from, const char *to)
+static int sqlite_upkeep_copy_spool(const char *from, const char *to)
 {
     DIR *dir = opendir(from);
     const struct dirent *entry;
@@ -597,17 +597,17 @@ int store_backup(const char *directory, const char *to, store_progress_fn progre
     snprintf(spool_to, sizeof spool_to, "%s/spool", to);
     snprintf(path, sizeof path, "%s/postern.db", to);
     if (mkdir(to, 0700) < 0 || mkdir(spool_to, 0700) < 0) {
-        return fail(problem, size, -errno, to, strerror(errno));
+        return sqlite_upkeep_fail(problem, size, -errno, to, strerror(errno));
     }
     r = copy_whole_journal(from, directory, to); /* first: what the tables took over since then is passed over */
-    r = r < 0 ? r : copy_spool(spool, spool_to);
+    r = r < 0 ? r : sqlite_upkeep_copy_spool(spool, spool_to);
     /* one read transaction: the copy is the database of one moment, however long it takes */
     if (r == 0 && (sqlite3_exec(from, "BEGIN; SELECT count(*) FROM message;", NULL, NULL, NULL) != SQLITE_OK ||
                    sqlite3_open_v2(path, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, store_pages_vfs()) != SQLITE_OK)) {
-        return fail(problem, size, -EIO, directory, sqlite3_errmsg(from));
+        return sqlite_upkeep_fail(problem, size, -EIO, directory, sqlite3_errmsg(from));
     }
     r = r < 0 ? r : copy_database(from, copy, progress, arg);
     r = r < 0 ? r : fit_journal(copy, to);
     r = r < 0 ? r : complete_spool(copy, spool, spool_to, ret_gone);
-    return r < 0 ? fail(problem, size, r, to, copy && r == -EIO ? sqlite3_errmsg(copy) : strerror(-r)) : 0;
+    return r < 0 ? sqlite_upkeep_fail(problem, size, r, to, copy && r == -EIO ? sqlite3_errmsg(copy) : strerror(-r)) : 0;
 }

@@ -76,7 +76,7 @@ uint16_t endpoint_port(const struct endpoint *e)
     return ntohs(((const struct sockaddr_in *)&e->addr)->sin_port);
 }
 
-static void release(struct conn *c)
+static void conn_release(struct conn *c)
 {
     watch_free(c->watch);
     timer_free(c->linger);
@@ -92,7 +92,7 @@ void conn_free(struct conn *c)
     }
     c->freed = true;
     if (!c->busy) {
-        release(c);
+        conn_release(c);
     }
 }
 
@@ -107,7 +107,7 @@ static void end_linger(void *arg)
 {
     struct conn *c = arg;
     c->freed = true;
-    release(c);
+    conn_release(c);
 }
 
 /* All that we say was written. Whoever sends nothing more needs no waiting for. */
@@ -145,7 +145,7 @@ static void report_end(struct conn *c)
     c->events->on_end(c->arg);
 }
 
-static int write_out(struct conn *c, struct str bytes, size_t *ret_written)
+static int conn_write_out(struct conn *c, struct str bytes, size_t *ret_written)
 {
     *ret_written = 0;
     while (*ret_written < bytes.n) {
@@ -164,7 +164,7 @@ static int write_out(struct conn *c, struct str bytes, size_t *ret_written)
 static void on_writable(struct conn *c)
 {
     size_t written;
-    int r = write_out(c, buf_str(&c->out), &written);
+    int r = conn_write_out(c, buf_str(&c->out), &written);
     if (r < 0) {
         report_close(c, r);
         return;
@@ -195,7 +195,7 @@ static void on_connected(struct conn *c)
     c->events->on_connect(c->arg);
 }
 
-static void on_readable(struct conn *c)
+static void conn_on_readable(struct conn *c)
 {
     static char bytes[READ_MAX]; /* handed out as a view; handlers never run the loop */
     for (int i = 0; i < READS_PER_TURN && !c->freed && !c->paused; i++) {
@@ -225,7 +225,7 @@ static void on_readable(struct conn *c)
     }
 }
 
-static void on_ready(void *arg, int events)
+static void conn_on_ready(void *arg, int events)
 {
     struct conn *c = arg;
     c->busy = true;
@@ -236,12 +236,12 @@ static void on_ready(void *arg, int events)
             on_writable(c);
         }
         if ((events & WATCH_READ) && !c->freed) {
-            on_readable(c);
+            conn_on_readable(c);
         }
     }
     c->busy = false;
     if (c->freed) {
-        release(c);
+        conn_release(c);
     }
 }
 
@@ -256,7 +256,7 @@ struct conn *conn_new(struct loop *l, int fd, size_t out_max, const struct conn_
     c->out = BUF_INIT(out_max);
     c->events = events;
     c->arg = arg;
-    c->watch = watch_new(l, fd, on_ready, c);
+    c->watch = watch_new(l, fd, conn_on_ready, c);
     update_watch(c);
     return c;
 }
@@ -301,7 +301,7 @@ int conn_send(struct conn *c, struct str bytes)
 {
     size_t written = 0;
     if (buf_len(&c->out) == 0 && !c->connecting) {
-        int r = write_out(c, bytes, &written);
+        int r = conn_write_out(c, bytes, &written);
         if (r < 0) {
             return r;
         }

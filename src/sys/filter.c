@@ -52,7 +52,7 @@ static bool receive_fds(int from, int fds[3], struct bounds *ret)
     return true;
 }
 
-static _Noreturn void become(const char *const argv[], const int fds[3], struct bounds bounds)
+static _Noreturn void filter_become(const char *const argv[], const int fds[3], struct bounds bounds)
 {
     static char *const environment[] = {(char *)(uintptr_t)"LC_ALL=C.UTF-8", (char *)(uintptr_t)"HOME=/", NULL};
     const struct rlimit memory = {bounds.memory, bounds.memory}, time = {FILTER_SECONDS, FILTER_SECONDS}, nothing = {0, 0};
@@ -81,7 +81,7 @@ static _Noreturn void become(const char *const argv[], const int fds[3], struct 
     _exit(126);
 }
 
-static _Noreturn void keep(int socket, const char *const argv[])
+static _Noreturn void filter_keep(int socket, const char *const argv[])
 {
     const struct sandbox walls = {.calls = SANDBOX_EXEC, .executable = {"/usr", "/lib", "/lib64", "/etc"}};
     char text[128];
@@ -102,7 +102,7 @@ static _Noreturn void keep(int socket, const char *const argv[])
         int status = -1;
         pid_t pid = _Fork();
         if (pid == 0) {
-            become(argv, fds, bounds);
+            filter_become(argv, fds, bounds);
         }
         for (int i = 0; i < 3; i++) {
             close(fds[i]);
@@ -135,7 +135,7 @@ int filter_new(const char *const argv[], struct filter **ret)
         return r;
     }
     if (pid == 0) {
-        keep(pair[1], argv);
+        filter_keep(pair[1], argv);
     }
     close(pair[1]);
     *ret = err_calloc(1, sizeof **ret);
@@ -162,7 +162,7 @@ static void not_blocking(int fd)
 }
 
 /* The next octets of one of its outputs; closes it at its end. */
-static void take(int *fd, struct buf *out, bool *ret_too_much)
+static void filter_take(int *fd, struct buf *out, bool *ret_too_much)
 {
     char some[CHUNK];
     ssize_t n = read(*fd, some, sizeof some);
@@ -175,7 +175,7 @@ static void take(int *fd, struct buf *out, bool *ret_too_much)
 }
 
 /* Moves octets until the program has closed its outputs. */
-static void pump(int in_fd, int out_fd, int err_fd, struct str in, struct buf *out, struct filter_outcome *ret)
+static void filter_pump(int in_fd, int out_fd, int err_fd, struct str in, struct buf *out, struct filter_outcome *ret)
 {
     struct buf words = BUF_INIT(sizeof ret->words - 1);
     bool ignored = false;
@@ -194,10 +194,10 @@ static void pump(int in_fd, int out_fd, int err_fd, struct str in, struct buf *o
             }
         }
         if (p[1].revents) {
-            take(&out_fd, out, &ret->too_much);
+            filter_take(&out_fd, out, &ret->too_much);
         }
         if (p[2].revents) {
-            take(&err_fd, &words, &ignored);
+            filter_take(&err_fd, &words, &ignored);
         }
         if (ret->too_much) {
             break; /* closing our ends stops it */
@@ -230,7 +230,7 @@ int filter_run(struct filter *f, struct str in, int64_t cpu_ms, struct buf *out,
     not_blocking(ins[1]);
     not_blocking(outs[0]);
     not_blocking(errs[0]);
-    pump(ins[1], outs[0], errs[0], in, out, ret);
+    filter_pump(ins[1], outs[0], errs[0], in, out, ret);
     if (r == 0 && recv(f->keeper, &status, sizeof status, 0) != sizeof status) {
         r = -EPIPE;
     }

@@ -54,7 +54,7 @@ static struct {
 static uint64_t n_refused;
 
 static void flush_dirty(void *arg);
-static void on_ready(void *arg, int events);
+static void ipc_on_ready(void *arg, int events);
 
 struct ipc_channel *ipc_channel_new(struct loop *l, int fd, const char *name,
                                     const struct ipc_rule *rules, ipc_closed on_close, void *owner)
@@ -73,7 +73,7 @@ struct ipc_channel *ipc_channel_new(struct loop *l, int fd, const char *name,
     ch->owner = owner;
     ch->out = BUF_INIT(IPC_FRAME_MAX);
     list_init(&ch->waiting);
-    ch->watch = watch_new(l, fd, on_ready, ch);
+    ch->watch = watch_new(l, fd, ipc_on_ready, ch);
     watch_set(ch->watch, WATCH_READ);
     return ch;
 }
@@ -89,7 +89,7 @@ static void drop_waiting(struct ipc_channel *ch)
     ch->backlog = 0;
 }
 
-static void release(struct ipc_channel *ch)
+static void ipc_release(struct ipc_channel *ch)
 {
     drop_waiting(ch);
     list_remove(&ch->dirty);
@@ -107,7 +107,7 @@ void ipc_channel_free(struct ipc_channel *ch)
     }
     ch->freed = true;
     if (!ch->busy) {
-        release(ch);
+        ipc_release(ch);
     }
 }
 
@@ -128,7 +128,7 @@ static void close_channel(struct ipc_channel *ch)
     if (!was_freed && losses.told) {
         losses.told(losses.arg, ch->fd, ch->misused);
     }
-    release(ch);
+    ipc_release(ch);
 }
 
 static void mark_dirty(struct ipc_channel *ch)
@@ -215,7 +215,7 @@ static void turn_deaf(struct ipc_channel *ch)
 
 static void write_waiting(struct ipc_channel *ch);
 
-static void on_again(void *arg)
+static void ipc_on_again(void *arg)
 {
     write_waiting(arg);
 }
@@ -224,7 +224,7 @@ static void on_again(void *arg)
 static void send_later(struct ipc_channel *ch)
 {
     descriptors_note_lack(ch->name, "a message");
-    ch->again = ch->again ? ch->again : timer_new(ch->loop, on_again, ch);
+    ch->again = ch->again ? ch->again : timer_new(ch->loop, ipc_on_again, ch);
     watch_set(ch->watch, WATCH_READ);
     timer_start(ch->again, AGAIN_MS);
 }
@@ -477,7 +477,7 @@ static void dispatch_frame(struct ipc_channel *ch, struct str frame, int fd)
 enum { FRAMES_PER_TURN = 64 };
 
 /* Reads a frame (room: IPC_FRAME_MAX) and hands out what is in it. False: nothing more is to be read now. */
-static bool read_one(struct ipc_channel *ch, char *frame)
+static bool ipc_read_one(struct ipc_channel *ch, char *frame)
 {
     int fd;
     ssize_t n = recv_frame(ch->fd, frame, IPC_FRAME_MAX, MSG_DONTWAIT, &fd);
@@ -495,7 +495,7 @@ static bool read_one(struct ipc_channel *ch, char *frame)
     return !ch->failed && !ch->freed;
 }
 
-static void on_ready(void *arg, int events)
+static void ipc_on_ready(void *arg, int events)
 {
     struct ipc_channel *ch = arg;
     static char frame[IPC_FRAME_MAX]; /* handlers never run the loop, so one is enough */
@@ -505,11 +505,11 @@ static void on_ready(void *arg, int events)
     }
     bool more = (events & WATCH_READ) && !ch->failed && !ch->freed;
     for (int i = 0; more && i < FRAMES_PER_TURN; i++) {
-        more = read_one(ch, frame);
+        more = ipc_read_one(ch, frame);
     }
     ch->busy = false;
     if (ch->freed) {
-        release(ch);
+        ipc_release(ch);
     } else if (ch->failed) {
         close_channel(ch);
     }
@@ -524,10 +524,10 @@ void ipc_channel_end(struct ipc_channel *ch)
     if (ch->busy) {
         return; /* one of its own handlers: the end comes behind what waits */
     }
-    char *frame = err_calloc(1, IPC_FRAME_MAX); /* on_ready() of another channel may be using its own */
+    char *frame = err_calloc(1, IPC_FRAME_MAX); /* ipc_on_ready() of another channel may be using its own */
     ch->busy = true;
     for (bool more = !ch->failed; more;) {
-        more = read_one(ch, frame);
+        more = ipc_read_one(ch, frame);
     }
     free(frame);
     close_channel(ch);

@@ -30,7 +30,7 @@ static int put_int(struct buf *out, uint64_t value, size_t octets)
     return buf_append(out, b, octets);
 }
 
-static int put_str(struct buf *out, struct str s, size_t max)
+static int ipc_code_put_str(struct buf *out, struct str s, size_t max)
 {
     if (s.n > max) {
         return -EMSGSIZE;
@@ -81,8 +81,8 @@ static int get_lease(struct str *in, struct lease_id *ret)
 #define PUT_u64(out, v, max) put_int(out, v, 8)
 #define PUT_i64(out, v, max) put_int(out, (uint64_t)(v), 8)
 #define PUT_lease(out, v, max) buf_append(out, (v).octets, sizeof(v).octets)
-#define PUT_str(out, v, max) put_str(out, v, max)
-#define PUT_bytes(out, v, max) put_str(out, v, max)
+#define PUT_str(out, v, max) ipc_code_put_str(out, v, max)
+#define PUT_bytes(out, v, max) ipc_code_put_str(out, v, max)
 #define PUT_key(out, v, max) PUT_u64(out, v, max)
 #define PUT_flag(out, v, max) put_int(out, v, 1)
 #define PUT_blob(out, v, max) PUT_bytes(out, v, max)

@@ -7,7 +7,7 @@
 
 enum { AGAIN_MS = 20 };
 
-static void on_turn_end(void *arg)
+static void log_turn_on_turn_end(void *arg)
 {
     struct timer *again = arg;
     if (!log_flush() && !timer_is_running(again)) {
@@ -16,11 +16,11 @@ static void on_turn_end(void *arg)
 }
 
 /* The end of its turn does it. */
-static void on_again(void *arg)
+static void log_turn_on_again(void *arg)
 {
 }
 
 void log_turn_begin(struct loop *l)
 {
-    loop_on_turn_end(l, TURN_LATER, on_turn_end, timer_new(l, on_again, NULL));
+    loop_on_turn_end(l, TURN_LATER, log_turn_on_turn_end, timer_new(l, log_turn_on_again, NULL));
 }

@@ -55,7 +55,7 @@ struct watch {
     struct timer *rest; /* NULL: it never rested */
 };
 
-static void on_turn_end(uv_prepare_t *handle)
+static void sys_loop_on_turn_end(uv_prepare_t *handle)
 {
     struct loop *l = handle->data;
     uv_idle_stop(&l->idle);
@@ -74,7 +74,7 @@ struct loop *loop_new(void)
     must(uv_prepare_init(&l->uv, &l->prepare) == 0);
     must(uv_idle_init(&l->uv, &l->idle) == 0);
     l->prepare.data = l;
-    must(uv_prepare_start(&l->prepare, on_turn_end) == 0);
+    must(uv_prepare_start(&l->prepare, sys_loop_on_turn_end) == 0);
     return l;
 }
 
@@ -154,7 +154,7 @@ void loop_on_signal(struct loop *l, int signum, signal_fn fn, void *arg)
     must(uv_signal_start(&s->handle, on_signal, signum) == 0);
 }
 
-static void on_timer(uv_timer_t *handle)
+static void loop_on_timer(uv_timer_t *handle)
 {
     struct timer *t = handle->data;
     t->fn(t->arg);
@@ -173,7 +173,7 @@ struct timer *timer_new(struct loop *l, loop_fn fn, void *arg)
 void timer_start(struct timer *t, int64_t ms)
 {
     uv_update_time(t->handle.loop);
-    must(uv_timer_start(&t->handle, on_timer, ms > 0 ? (uint64_t)ms : 0, 0) == 0);
+    must(uv_timer_start(&t->handle, loop_on_timer, ms > 0 ? (uint64_t)ms : 0, 0) == 0);
 }
 
 void timer_stop(struct timer *t)

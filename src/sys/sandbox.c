@@ -63,7 +63,7 @@ static const int sanitizer_calls[] = {SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS
                                       SCMP_SYS(personality), SCMP_SYS(stat), SCMP_SYS(newfstatat),
                                       SCMP_SYS(prctl), SCMP_SYS(ioctl), SCMP_SYS(sched_getaffinity)};
 
-static int allow(scmp_filter_ctx filter, const int *calls, size_t n, unsigned *count)
+static int sandbox_allow(scmp_filter_ctx filter, const int *calls, size_t n, unsigned *count)
 {
     for (size_t i = 0; i < n; i++) {
         int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
@@ -83,7 +83,7 @@ static int allow_threads(scmp_filter_ctx filter, unsigned *count)
     r = r < 0 ? r : seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     /* libuv of Debian 13 gives its threads a name, from inside of each */
     r = r < 0 ? r : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
-    return r < 0 ? r : allow(filter, thread_calls, ARRAY_LEN(thread_calls), count);
+    return r < 0 ? r : sandbox_allow(filter, thread_calls, ARRAY_LEN(thread_calls), count);
 }
 
 /* Our processes may run as one user: no signals to each other, and no change of each other's limits. Of a child that is forked
@@ -99,34 +99,34 @@ static int allow_to_itself(scmp_filter_ctx filter, unsigned *count)
     return r;
 }
 
-static int add_rules(scmp_filter_ctx filter, unsigned calls, unsigned *count)
+static int sandbox_add_rules(scmp_filter_ctx filter, unsigned calls, unsigned *count)
 {
-    int r = allow(filter, base_calls, ARRAY_LEN(base_calls), count);
+    int r = sandbox_allow(filter, base_calls, ARRAY_LEN(base_calls), count);
     r = r < 0 ? r : allow_to_itself(filter, count);
     if (r == 0 && (calls & SANDBOX_ACCEPT)) {
-        r = allow(filter, accept_calls, ARRAY_LEN(accept_calls), count);
+        r = sandbox_allow(filter, accept_calls, ARRAY_LEN(accept_calls), count);
     }
     if (r == 0 && (calls & SANDBOX_CONNECT)) {
-        r = allow(filter, connect_calls, ARRAY_LEN(connect_calls), count);
+        r = sandbox_allow(filter, connect_calls, ARRAY_LEN(connect_calls), count);
     }
     if (r == 0 && (calls & SANDBOX_FILES)) {
-        r = allow(filter, file_calls, ARRAY_LEN(file_calls), count);
+        r = sandbox_allow(filter, file_calls, ARRAY_LEN(file_calls), count);
     }
     if (r == 0 && (calls & SANDBOX_PAIRS)) {
-        r = allow(filter, pair_calls, ARRAY_LEN(pair_calls), count);
+        r = sandbox_allow(filter, pair_calls, ARRAY_LEN(pair_calls), count);
     }
     if (r == 0 && (calls & SANDBOX_SYNC)) {
-        r = allow(filter, sync_calls, ARRAY_LEN(sync_calls), count);
+        r = sandbox_allow(filter, sync_calls, ARRAY_LEN(sync_calls), count);
     }
     if (r == 0 && (calls & SANDBOX_THREADS)) {
         r = allow_threads(filter, count);
     }
     if (r == 0 && (calls & SANDBOX_EXEC)) {
-        r = allow(filter, exec_calls, ARRAY_LEN(exec_calls), count);
+        r = sandbox_allow(filter, exec_calls, ARRAY_LEN(exec_calls), count);
         r = r < 0 ? r : seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     }
     if (r == 0 && SANITIZED) {
-        r = allow(filter, sanitizer_calls, ARRAY_LEN(sanitizer_calls), count);
+        r = sandbox_allow(filter, sanitizer_calls, ARRAY_LEN(sanitizer_calls), count);
     }
     /* stdio asks whether a log is a terminal; time zone files are never needed */
     if (r == 0) {
@@ -151,7 +151,7 @@ static int raise_seccomp(unsigned calls, unsigned *ret_count)
         return -ENOMEM;
     }
     *ret_count = 0;
-    int r = add_rules(filter, calls, ret_count);
+    int r = sandbox_add_rules(filter, calls, ret_count);
     r = r < 0 ? r : seccomp_load(filter);
     seccomp_release(filter);
     return r;

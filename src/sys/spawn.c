@@ -32,7 +32,7 @@ int spawn_find_user(const char *name, const char *process, struct spawn_user *re
 }
 
 /* Runs in the child, between fork and exec. Says what failed by its exit status. */
-static _Noreturn void become(const char *path, char *const argv[], int control_fd, int error_fd,
+static _Noreturn void spawn_become(const char *path, char *const argv[], int control_fd, int error_fd,
                              const struct spawn_user *user, pid_t parent)
 {
     sigset_t none;
@@ -76,7 +76,7 @@ int spawn_child(const char *path, char *const argv[], int control_fd, int error_
         return -errno;
     }
     if (pid == 0) {
-        become(path, argv, control_fd, error_fd, user, parent);
+        spawn_become(path, argv, control_fd, error_fd, user, parent);
     }
     *ret_pid = pid;
     return 0;

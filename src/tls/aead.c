@@ -46,7 +46,7 @@ void tls_aead_free(struct tls_aead *a)
     }
 }
 
-static bool begin(struct tls_aead *a, uint64_t number)
+static bool aead_begin(struct tls_aead *a, uint64_t number)
 {
     unsigned char nonce[NONCE] = {0};
     for (size_t i = 0; i < 8; i++) {
@@ -59,7 +59,7 @@ int tls_aead_seal(struct tls_aead *a, uint64_t number, struct str head, struct s
 {
     unsigned char *to = (unsigned char *)out;
     int one = 0, two = 0, three = 0;
-    bool ok = begin(a, number) && EVP_CipherUpdate(a->ctx, to, &one, (const unsigned char *)head.p, (int)head.n) == 1 &&
+    bool ok = aead_begin(a, number) && EVP_CipherUpdate(a->ctx, to, &one, (const unsigned char *)head.p, (int)head.n) == 1 &&
               (plain.n == 0 || EVP_CipherUpdate(a->ctx, to + one, &two, (const unsigned char *)plain.p, (int)plain.n) == 1) &&
               EVP_CipherFinal_ex(a->ctx, to + one + two, &three) == 1 &&
               EVP_CIPHER_CTX_ctrl(a->ctx, EVP_CTRL_GCM_GET_TAG, TLS_AEAD_TAG, to + head.n + plain.n) == 1;
@@ -75,7 +75,7 @@ int tls_aead_open(struct tls_aead *a, uint64_t number, struct str sealed, char *
         return -EBADMSG;
     }
     size_t n = sealed.n - TLS_AEAD_TAG;
-    bool ok = begin(a, number) && EVP_CIPHER_CTX_ctrl(a->ctx, EVP_CTRL_GCM_SET_TAG, TLS_AEAD_TAG, (void *)(sealed.p + n)) == 1 &&
+    bool ok = aead_begin(a, number) && EVP_CIPHER_CTX_ctrl(a->ctx, EVP_CTRL_GCM_SET_TAG, TLS_AEAD_TAG, (void *)(sealed.p + n)) == 1 &&
               EVP_CipherUpdate(a->ctx, (unsigned char *)head, &one, from, (int)head_n) == 1 &&
               (n == head_n || EVP_CipherUpdate(a->ctx, to, &two, from + head_n, (int)(n - head_n)) == 1) &&
               EVP_CipherFinal_ex(a->ctx, to + two, &three) == 1;

@@ -406,7 +406,7 @@ static void learn_session(struct tls_channel *ch)
     learn_certificate(ch);
 }
 
-static void shake(struct tls_channel *ch)
+static void channel_shake(struct tls_channel *ch)
 {
     uint64_t failed = tls_remote_failed();
     ERR_clear_error();
@@ -430,7 +430,7 @@ static void shake(struct tls_channel *ch)
 }
 
 /* Decrypts what has arrived into plain. */
-static int read_plain(struct tls_channel *ch, struct buf *plain)
+static int channel_read_plain(struct tls_channel *ch, struct buf *plain)
 {
     char *room;
     if (ch->arrived.n > RECORD) {
@@ -479,9 +479,9 @@ int tls_channel_feed(struct tls_channel *ch, struct str bytes, struct buf *plain
     }
     begin_call(ch, bytes, cipher);
     if (ch->state == TLS_HANDSHAKING) {
-        shake(ch);
+        channel_shake(ch);
     }
-    int r = ch->state == TLS_OPEN ? read_plain(ch, plain) : 0;
+    int r = ch->state == TLS_OPEN ? channel_read_plain(ch, plain) : 0;
     int left = end_call(ch);
     return r < 0 ? r : left;
 }

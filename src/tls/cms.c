@@ -9,7 +9,7 @@
 #include <openssl/err.h>
 
 /* *ret_n: its octets. NULL: it is none. */
-static CMS_ContentInfo *parse(struct str octets, size_t *ret_n)
+static CMS_ContentInfo *cms_parse(struct str octets, size_t *ret_n)
 {
     const unsigned char *p = (const unsigned char *)octets.p;
     CMS_ContentInfo *cms = octets.n > 0 && octets.n <= LONG_MAX ? d2i_CMS_ContentInfo(NULL, &p, (long)octets.n) : NULL;
@@ -21,7 +21,7 @@ static CMS_ContentInfo *parse(struct str octets, size_t *ret_n)
 bool cms_is_any(struct str octets)
 {
     size_t n;
-    CMS_ContentInfo *cms = parse(octets, &n);
+    CMS_ContentInfo *cms = cms_parse(octets, &n);
     bool is = cms && OBJ_obj2nid(CMS_get0_type(cms)) != NID_undef;
     CMS_ContentInfo_free(cms);
     return is;
@@ -30,7 +30,7 @@ bool cms_is_any(struct str octets)
 bool cms_is_detached(struct str octets)
 {
     size_t used;
-    CMS_ContentInfo *cms = parse(octets, &used);
+    CMS_ContentInfo *cms = cms_parse(octets, &used);
     bool is = cms && OBJ_obj2nid(CMS_get0_type(cms)) == NID_pkcs7_signed && CMS_is_detached(cms) == 1 && str_is_blank(str_slice(octets, used, octets.n));
     CMS_ContentInfo_free(cms);
     ERR_clear_error();
@@ -40,7 +40,7 @@ bool cms_is_detached(struct str octets)
 static int content_of(struct str octets, int type, struct buf *out)
 {
     size_t used;
-    CMS_ContentInfo *cms = parse(octets, &used);
+    CMS_ContentInfo *cms = cms_parse(octets, &used);
     bool is = cms && OBJ_obj2nid(CMS_get0_type(cms)) == type;
     ASN1_OCTET_STRING **content = is ? CMS_get0_content(cms) : NULL;
     int r = -EBADMSG;
@@ -157,7 +157,7 @@ static bool says_sealed(struct str octets)
 bool cms_is_sealed(struct str octets, size_t n, struct buf *ret_front)
 {
     size_t used;
-    CMS_ContentInfo *cms = says_sealed(octets) ? parse(octets, &used) : NULL;
+    CMS_ContentInfo *cms = says_sealed(octets) ? cms_parse(octets, &used) : NULL;
     int type = cms ? OBJ_obj2nid(CMS_get0_type(cms)) : NID_undef;
     bool sealed = type == NID_pkcs7_enveloped || type == NID_id_smime_ct_authEnvelopedData;
     STACK_OF(CMS_RecipientInfo) *recipients = sealed ? CMS_get0_RecipientInfos(cms) : NULL;

@@ -60,7 +60,7 @@ const char *tls_profile_name(enum tls_profile p)
     return p < TLS_PROFILE_END ? profile_names[p] : "unknown";
 }
 
-static int fail(char *problem, size_t size, const char *what)
+static int context_fail(char *problem, size_t size, const char *what)
 {
     unsigned long code = ERR_peek_last_error();
     const char *reason = code ? ERR_reason_error_string(code) : NULL;
@@ -163,12 +163,12 @@ static int record_client(int ok, X509_STORE_CTX *store)
 static int add_own(SSL_CTX *ssl, const struct tls_own *own, char *problem, size_t size)
 {
     if (own->key.n == 0 ? use_remote_key(ssl, own->chain) < 0 : use_key(ssl, own->key) < 0) {
-        return fail(problem, size, "the private key cannot be used");
+        return context_fail(problem, size, "the private key cannot be used");
     }
     if (use_chain(ssl, own->chain) < 0) {
-        return fail(problem, size, "the certificate chain cannot be used");
+        return context_fail(problem, size, "the certificate chain cannot be used");
     }
-    return SSL_CTX_check_private_key(ssl) == 1 ? 0 : fail(problem, size, "certificate and private key do not belong together");
+    return SSL_CTX_check_private_key(ssl) == 1 ? 0 : context_fail(problem, size, "certificate and private key do not belong together");
 }
 
 /* A name we have no certificate for gets the first one: never an abort (RFC 8461 7.1, RFC 7672 8.1). */
@@ -197,7 +197,7 @@ static int make_server(const struct tls_own *own, size_t n, size_t at, enum tls_
     SSL_CTX *ssl = *ret = ssl_new(TLS_server_method());
     bool hybrid;
     if (!ssl || apply_profile(ssl, profile, &hybrid) < 0 || (trust_pem.n > 0 && trust(ssl, trust_pem) < 0)) {
-        return fail(problem, size, "TLS could not be set up");
+        return context_fail(problem, size, "TLS could not be set up");
     }
     int r = add_own(ssl, &own[at], problem, size);
     for (size_t i = 0; r == 0 && i < n; i++) {
@@ -265,7 +265,7 @@ int tls_context_client(struct str ca_pem, enum tls_profile profile, char *proble
     struct tls_context *ctx = err_calloc(1, sizeof *ctx);
     ctx->ssl = ssl_new(TLS_client_method());
     if (!ctx->ssl || apply_profile(ctx->ssl, profile, &ctx->hybrid) < 0 || trust(ctx->ssl, ca_pem) < 0) {
-        int r = fail(problem, size, "no usable certificate in the trust store");
+        int r = context_fail(problem, size, "no usable certificate in the trust store");
         tls_context_free(ctx);
         return r;
     }
@@ -274,7 +274,7 @@ int tls_context_client(struct str ca_pem, enum tls_profile profile, char *proble
     SSL_CTX_set_verify(ctx->ssl, SSL_VERIFY_PEER, tls_note_error);
     SSL_CTX_set_tlsext_status_type(ctx->ssl, TLSEXT_STATUSTYPE_ocsp); /* a staple is welcome */
     if (SSL_CTX_dane_enable(ctx->ssl) != 1) {
-        int r = fail(problem, size, "DANE could not be set up");
+        int r = context_fail(problem, size, "DANE could not be set up");
         tls_context_free(ctx);
         return r;
     }

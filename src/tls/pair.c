@@ -25,9 +25,9 @@ struct chain {
     int n;
 };
 
-static void tell(const struct tls_pair_report *to, bool is_warning, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void pair_tell(const struct tls_pair_report *to, bool is_warning, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-static void tell(const struct tls_pair_report *to, bool is_warning, const char *fmt, ...)
+static void pair_tell(const struct tls_pair_report *to, bool is_warning, const char *fmt, ...)
 {
     char text[512];
     va_list ap;
@@ -73,7 +73,7 @@ static EVP_PKEY *read_key(struct str pem)
 
 static void explain_no_chain(struct str pem, const struct tls_pair_report *to)
 {
-    tell(to, false, "%s",
+    pair_tell(to, false, "%s",
          str_has(pem, STR("CERTIFICATE REQUEST"))   ? "holds a request, not a certificate. Name the file that the authority gave back"
          : str_has(pem, STR("PRIVATE KEY"))         ? "holds a private key and no certificate. Are chain and key exchanged?"
          : pem.n > 2 && pem.p[0] == '\x30'   ? "is not PEM but DER. Convert it: openssl x509 -inform der -in FILE"
@@ -82,7 +82,7 @@ static void explain_no_chain(struct str pem, const struct tls_pair_report *to)
 
 static void explain_no_key(struct str pem, const struct tls_pair_report *to)
 {
-    tell(to, false, "%s",
+    pair_tell(to, false, "%s",
          str_has(pem, STR("ENCRYPTED"))            ? "the key has a password. Take it off: openssl pkey -in FILE -out FILE"
          : str_has(pem, STR("PUBLIC KEY"))         ? "the key file holds a public key, not the private one"
          : str_has(pem, STR("PRIVATE KEY"))        ? "the key file holds a private key that cannot be read. Get the file again"
@@ -90,7 +90,7 @@ static void explain_no_key(struct str pem, const struct tls_pair_report *to)
                                             : "the key file holds no private key (PEM)");
 }
 
-static void name_of(X509 *x, char *dst, size_t size)
+static void pair_name_of(X509 *x, char *dst, size_t size)
 {
     dst[0] = '\0';
     X509_NAME_get_text_by_NID(X509_get_subject_name(x), NID_commonName, dst, (int)size);
@@ -99,7 +99,7 @@ static void name_of(X509 *x, char *dst, size_t size)
     }
 }
 
-static void check_key(const struct chain *c, EVP_PKEY *key, const struct tls_pair_report *to)
+static void pair_check_key(const struct chain *c, EVP_PKEY *key, const struct tls_pair_report *to)
 {
     if (X509_check_private_key(c->v[0], key) == 1) {
         ERR_clear_error();
@@ -107,12 +107,12 @@ static void check_key(const struct chain *c, EVP_PKEY *key, const struct tls_pai
     }
     for (int i = 1; i < c->n; i++) {
         if (X509_check_private_key(c->v[i], key) == 1) {
-            tell(to, false, "the certificate of this key is number %d in the file: the order is wrong. Put it first, then the one that certifies it", i + 1);
+            pair_tell(to, false, "the certificate of this key is number %d in the file: the order is wrong. Put it first, then the one that certifies it", i + 1);
             ERR_clear_error();
             return;
         }
     }
-    tell(to, false, "the key does not belong to this certificate. Name the key it was made with");
+    pair_tell(to, false, "the key does not belong to this certificate. Name the key it was made with");
     ERR_clear_error();
 }
 
@@ -121,9 +121,9 @@ static void check_order(const struct chain *c, const struct tls_pair_report *to)
     for (int i = 0; i + 1 < c->n; i++) {
         char upper[100], lower[100];
         if (X509_NAME_cmp(X509_get_issuer_name(c->v[i]), X509_get_subject_name(c->v[i + 1])) != 0) {
-            name_of(c->v[i], lower, sizeof lower);
-            name_of(c->v[i + 1], upper, sizeof upper);
-            tell(to, true, "the order is wrong: number %d (\"%s\") does not certify number %d (\"%s\") before it, and some clients will refuse it. Put each behind the one it certifies",
+            pair_name_of(c->v[i], lower, sizeof lower);
+            pair_name_of(c->v[i + 1], upper, sizeof upper);
+            pair_tell(to, true, "the order is wrong: number %d (\"%s\") does not certify number %d (\"%s\") before it, and some clients will refuse it. Put each behind the one it certifies",
                  i + 2, upper, i + 1, lower);
             return;
         }
@@ -142,13 +142,13 @@ static void check_times(const struct chain *c, int64_t now_ms, const struct tls_
     time_t now = (time_t)(now_ms / 1000);
     for (int i = 0; i < c->n; i++) {
         char name[100], day[16];
-        name_of(c->v[i], name, sizeof name);
+        pair_name_of(c->v[i], name, sizeof name);
         if (X509_cmp_time(X509_get0_notAfter(c->v[i]), &now) < 0) {
             day_of(X509_get0_notAfter(c->v[i]), day);
-            tell(to, true, "the certificate \"%s\" has expired (on %s): who checks certificates refuses it. Renew it", name, day);
+            pair_tell(to, true, "the certificate \"%s\" has expired (on %s): who checks certificates refuses it. Renew it", name, day);
         } else if (X509_cmp_time(X509_get0_notBefore(c->v[i]), &now) > 0) {
             day_of(X509_get0_notBefore(c->v[i]), day);
-            tell(to, true, "the certificate \"%s\" is not valid before %s: who checks certificates refuses it. Is the clock of this machine right?", name, day);
+            pair_tell(to, true, "the certificate \"%s\" is not valid before %s: who checks certificates refuses it. Is the clock of this machine right?", name, day);
         }
     }
 }
@@ -178,7 +178,7 @@ static void check_use(enum tls_pair_use use, X509 *x, const struct tls_pair_repo
         return;
     }
     write_purposes(x, purposes, sizeof purposes);
-    tell(to, !server || (X509_get_extended_key_usage(x) & XKU_ANYEKU),
+    pair_tell(to, !server || (X509_get_extended_key_usage(x) & XKU_ANYEKU),
          "the certificate is not for a %s (%s%s; openssl x509 -purpose says \"SSL %s : No\"): %s "
          "that check "
          "it refuse it. Get one with the extended key usage %s",
@@ -196,20 +196,20 @@ void tls_pair_check(enum tls_pair_use use, struct str chain_pem, struct str key_
     char problem[200];
     read_chain(chain_pem, &c);
     if (tls_pem_check(chain_pem, problem, sizeof problem) < 0) {
-        tell(to, false, "%s", problem);
+        pair_tell(to, false, "%s", problem);
     } else if (c.n == 0) {
         explain_no_chain(chain_pem, to);
     } else if (tls_pem_check(key_pem, problem, sizeof problem) < 0) {
-        tell(to, false, "the key file: %s", problem);
+        pair_tell(to, false, "the key file: %s", problem);
     } else if (!key) {
         explain_no_key(key_pem, to);
     } else {
-        check_key(&c, key, to);
+        pair_check_key(&c, key, to);
         check_order(&c, to);
         check_times(&c, now_ms, to);
         check_use(use, c.v[0], to);
         if (X509_check_ca(c.v[0]) == 1 && c.n == 1 && X509_NAME_cmp(X509_get_issuer_name(c.v[0]), X509_get_subject_name(c.v[0])) != 0) {
-            tell(to, true, "the first certificate is one of an authority, not of a server. Put the server's own first");
+            pair_tell(to, true, "the first certificate is one of an authority, not of a server. Put the server's own first");
         }
     }
     EVP_PKEY_free(key);
@@ -222,7 +222,7 @@ struct first_error {
     bool found;
 };
 
-static void keep_first(void *arg, bool is_warning, const char *text)
+static void pair_keep_first(void *arg, bool is_warning, const char *text)
 {
     struct first_error *f = arg;
     if (!is_warning && !f->found) {
@@ -235,7 +235,7 @@ int tls_pair_usable(enum tls_pair_use use, struct str chain_pem, struct str key_
                     char *problem, size_t size)
 {
     struct first_error f = {problem, size, false};
-    tls_pair_check(use, chain_pem, key_pem, now_ms, &(struct tls_pair_report){keep_first, &f});
+    tls_pair_check(use, chain_pem, key_pem, now_ms, &(struct tls_pair_report){pair_keep_first, &f});
     return f.found ? -EINVAL : 0;
 }
 

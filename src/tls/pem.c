@@ -30,7 +30,7 @@ static bool is_end(struct str line)
     return has_mark(line, STR("-END "));
 }
 
-static struct str label_of(struct str line)
+static struct str pem_label_of(struct str line)
 {
     const char *at = memmem(line.p, line.n, "-BEGIN ", 7);
     struct str rest = at ? str_slice(line, (size_t)(at - line.p) + 7, line.n) : STR("");
@@ -44,7 +44,7 @@ static struct str first_line(struct str text)
     return str_slice(text, 0, n < text.n ? n + 1 : n);
 }
 
-static unsigned lines_of(struct str text)
+static unsigned pem_lines_of(struct str text)
 {
     unsigned n = 0;
     for (size_t i = 0; i < text.n; i++) {
@@ -56,7 +56,7 @@ static unsigned lines_of(struct str text)
 /* An END that nothing began makes a block as well: its BEGIN is damaged. */
 bool tls_pem_next(struct str *rest, struct tls_pem_block *at)
 {
-    unsigned line_number = at->number == 0 ? 1 : at->line + lines_of(at->text);
+    unsigned line_number = at->number == 0 ? 1 : at->line + pem_lines_of(at->text);
     struct str line = first_line(*rest);
     while (line.n > 0 && !is_begin(line) && !is_end(line)) {
         *rest = str_slice(*rest, line.n, rest->n);
@@ -68,7 +68,7 @@ bool tls_pem_next(struct str *rest, struct tls_pem_block *at)
     }
     size_t n = line.n;
     bool ended = is_end(line);
-    at->label = label_of(line);
+    at->label = pem_label_of(line);
     while (!ended) {
         line = first_line(str_slice(*rest, n, rest->n));
         ended = line.n == 0 || is_end(line) || is_begin(line);

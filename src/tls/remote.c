@@ -275,7 +275,7 @@ static const OSSL_DISPATCH signatures[] = {{OSSL_FUNC_SIGNATURE_NEWCTX, (tls_pro
 
 /* --- the provider ---------------------------------------------------------------------------------------- */
 
-static const OSSL_ALGORITHM *query(void *provider, int operation, int *ret_no_cache)
+static const OSSL_ALGORITHM *remote_query(void *provider, int operation, int *ret_no_cache)
 {
     static const OSSL_ALGORITHM key_types[] = {{"RSA:rsaEncryption", DEFINITION, rsa_keys, "RSA, kept elsewhere"},
                                                {"EC:id-ecPublicKey", DEFINITION, ec_keys, "EC, kept elsewhere"}, {NULL, NULL, NULL, NULL}};
@@ -285,9 +285,9 @@ static const OSSL_ALGORITHM *query(void *provider, int operation, int *ret_no_ca
     return operation == OSSL_OP_KEYMGMT ? key_types : operation == OSSL_OP_SIGNATURE ? kinds : NULL;
 }
 
-static int provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out, void **ret_provider)
+static int remote_provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out, void **ret_provider)
 {
-    static const OSSL_DISPATCH functions[] = {{OSSL_FUNC_PROVIDER_QUERY_OPERATION, (tls_provider_call)query}, {0, NULL}};
+    static const OSSL_DISPATCH functions[] = {{OSSL_FUNC_PROVIDER_QUERY_OPERATION, (tls_provider_call)remote_query}, {0, NULL}};
     *out = functions;
     *ret_provider = (void *)core;
     return 1;
@@ -297,7 +297,7 @@ int tls_remote_start(tls_sign_fn sign, void *arg, char *problem, size_t size)
 {
     remote.sign = sign;
     remote.arg = arg;
-    remote.ours = tls_provider_add("postern", provider_init);
+    remote.ours = tls_provider_add("postern", remote_provider_init);
     if (!remote.ours) {
         snprintf(problem, size, "the provider of remote keys cannot be loaded");
         return -EINVAL;

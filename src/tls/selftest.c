@@ -20,7 +20,7 @@ static bool carry(struct tls_channel *to, struct buf *arrived, struct buf *leavi
     return r == 0 && tls_channel_state(to) != TLS_BROKEN;
 }
 
-static int shake(struct tls_channel *server, struct tls_channel *client, char *problem, size_t size)
+static int selftest_shake(struct tls_channel *server, struct tls_channel *client, char *problem, size_t size)
 {
     CLEANUP(buf_free) struct buf up = BUF_INIT(256 * 1024), down = BUF_INIT(256 * 1024);
     for (int i = 0; i < ROUNDS; i++) {
@@ -41,7 +41,7 @@ static int shake(struct tls_channel *server, struct tls_channel *client, char *p
 }
 
 /* Its first DNS name, for SNI. */
-static void name_of(X509 *cert, char *dst, size_t size)
+static void selftest_name_of(X509 *cert, char *dst, size_t size)
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
     str_copy_cut(STR("selftest.invalid"), dst, size);
@@ -60,11 +60,11 @@ static int test_one(struct tls_context *server, X509 *cert, char *problem, size_
 {
     char name[256], what[160] = "";
     bool is_rsa = EVP_PKEY_is_a(X509_get0_pubkey(cert), "RSA");
-    name_of(cert, name, sizeof name);
+    selftest_name_of(cert, name, sizeof name);
     struct tls_context *ctx = tls_context_probe(TLS1_2_VERSION, TLS1_2_VERSION, is_rsa ? "aRSA" : "aECDSA");
     struct tls_channel *s = tls_channel_server(server);
     struct tls_channel *c = ctx ? tls_channel_client(ctx, &(struct tls_peer){.name = name}) : NULL;
-    int r = s && c ? shake(s, c, what, sizeof what) : -ENOMEM;
+    int r = s && c ? selftest_shake(s, c, what, sizeof what) : -ENOMEM;
     if (r < 0) {
         snprintf(problem, size, "%s (%s): %s", name, is_rsa ? "RSA" : "ECDSA", r == -ENOMEM ? "no memory" : what);
     }

@@ -131,7 +131,7 @@ static SSL_TICKET_RETURN on_open(SSL *ssl, SSL_SESSION *session, const unsigned 
     return is_young ? SSL_TICKET_RETURN_USE_RENEW : SSL_TICKET_RETURN_IGNORE_RENEW;
 }
 
-static void allow(SSL_CTX *ssl, const unsigned char id[32])
+static void ticket_allow(SSL_CTX *ssl, const unsigned char id[32])
 {
     SSL_CTX_set_session_id_context(ssl, id, 32);
     SSL_CTX_set_timeout(ssl, LIFE_SECONDS);
@@ -155,9 +155,9 @@ void tls_context_give_tickets(struct tls_context *ctx, struct str service)
     if (!ok) {
         return; /* every handshake is a full one */
     }
-    allow(ctx->ssl, id);
+    ticket_allow(ctx->ssl, id);
     for (size_t i = 0; i < ctx->n_named; i++) {
-        allow(ctx->named[i].ssl, id);
+        ticket_allow(ctx->named[i].ssl, id);
     }
     ctx->gives_tickets = true;
 }

@@ -46,13 +46,13 @@ struct gcm {
 
 /* --- messages --------------------------------------------------------------------------------------------------------- */
 
-static void begin(struct gcm *g, const unsigned char *aad, size_t n)
+static void vector_begin(struct gcm *g, const unsigned char *aad, size_t n)
 {
     g->f->begin(&g->key, &g->state, g->nonce, aad, n);
     g->begun = true;
 }
 
-static void add(struct gcm *g, unsigned char *out, const unsigned char *in, size_t n)
+static void vector_add(struct gcm *g, unsigned char *out, const unsigned char *in, size_t n)
 {
     if (n > 0) {
         (g->encrypts ? g->f->encrypt : g->f->decrypt)(&g->key, &g->state, out, in, n);
@@ -60,7 +60,7 @@ static void add(struct gcm *g, unsigned char *out, const unsigned char *in, size
 }
 
 /* Ends the message; a nonce is good for one. Encrypting gives the tag, decrypting compares it. */
-static bool end(struct gcm *g)
+static bool vector_end(struct gcm *g)
 {
     unsigned char found[TAG];
     (g->encrypts ? g->f->encrypt_end : g->f->decrypt_end)(&g->key, &g->state, found, TAG);
@@ -74,7 +74,7 @@ static bool end(struct gcm *g)
 }
 
 /* The explicit half of the nonce counts (RFC 5288 3). */
-static void count(unsigned char counter[EXPLICIT])
+static void vector_count(unsigned char counter[EXPLICIT])
 {
     for (size_t i = EXPLICIT; i-- > 0 && ++counter[i] == 0;) {
     }
@@ -93,12 +93,12 @@ static int record(struct gcm *g, unsigned char *p, size_t n, size_t *ret_n)
         memcpy(g->tag, p + EXPLICIT + text, TAG);
         g->has_tag = true;
     }
-    begin(g, g->header, HEADER);
-    add(g, p + EXPLICIT, p + EXPLICIT, text);
-    bool ok = end(g);
+    vector_begin(g, g->header, HEADER);
+    vector_add(g, p + EXPLICIT, p + EXPLICIT, text);
+    bool ok = vector_end(g);
     if (g->encrypts) {
         memcpy(p + EXPLICIT + text, g->tag, TAG);
-        count(g->nonce + FIXED);
+        vector_count(g->nonce + FIXED);
     } else if (!ok) {
         OPENSSL_cleanse(p + EXPLICIT, text);
     }
@@ -181,10 +181,10 @@ static int gcm_update(void *ctx, unsigned char *out, size_t *ret_n, size_t size,
         return 0;
     }
     if (!g->begun) {
-        begin(g, in, out ? 0 : n);
+        vector_begin(g, in, out ? 0 : n);
     }
     if (out) {
-        add(g, out, in, n);
+        vector_add(g, out, in, n);
     }
     *ret_n = n;
     return 1;
@@ -197,10 +197,10 @@ static int gcm_final(void *ctx, unsigned char *out, size_t *ret_n, size_t size)
         return 0;
     }
     if (!g->begun) {
-        begin(g, (const unsigned char *)"", 0);
+        vector_begin(g, (const unsigned char *)"", 0);
     }
     *ret_n = 0;
-    return end(g);
+    return vector_end(g);
 }
 
 /* --- parameters --------------------------------------------------------------------------------------------------------- */
@@ -362,7 +362,7 @@ static const OSSL_PARAM *settable_ctx(void *ctx, void *provider)
 DISPATCH(128);
 DISPATCH(256);
 
-static const OSSL_ALGORITHM *query(void *provider, int operation, int *ret_no_cache)
+static const OSSL_ALGORITHM *vector_query(void *provider, int operation, int *ret_no_cache)
 {
     static const OSSL_ALGORITHM ciphers[] = {{"AES-128-GCM:id-aes128-GCM:2.16.840.1.101.3.4.1.6", OURS, cipher_128, "AES-128-GCM, vector AES"},
                                              {"AES-256-GCM:id-aes256-GCM:2.16.840.1.101.3.4.1.46", OURS, cipher_256, "AES-256-GCM, vector AES"},
@@ -371,9 +371,9 @@ static const OSSL_ALGORITHM *query(void *provider, int operation, int *ret_no_ca
     return operation == OSSL_OP_CIPHER ? ciphers : NULL;
 }
 
-static int provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out, void **ret_provider)
+static int vector_provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out, void **ret_provider)
 {
-    static const OSSL_DISPATCH calls[] = {{OSSL_FUNC_PROVIDER_QUERY_OPERATION, (tls_provider_call)query}, {0, NULL}};
+    static const OSSL_DISPATCH calls[] = {{OSSL_FUNC_PROVIDER_QUERY_OPERATION, (tls_provider_call)vector_query}, {0, NULL}};
     *out = calls;
     *ret_provider = (void *)core;
     return 1;
@@ -396,7 +396,7 @@ static bool find_functions(void)
 bool tls_vector_load(void)
 {
     static OSSL_PROVIDER *ours;
-    ours = ours || !find_functions() ? ours : tls_provider_add("vector", provider_init);
+    ours = ours || !find_functions() ? ours : tls_provider_add("vector", vector_provider_init);
     return ours;
 }
 

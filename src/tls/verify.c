@@ -83,7 +83,7 @@ void tls_find(struct tls_findings *f, enum tls_cause cause, int depth)
     }
 }
 
-static int note(struct tls_findings *f, int ok, X509_STORE_CTX *store)
+static int verify_note(struct tls_findings *f, int ok, X509_STORE_CTX *store)
 {
     long code = X509_STORE_CTX_get_error(store);
     if (f && !ok) {
@@ -101,7 +101,7 @@ static int note(struct tls_findings *f, int ok, X509_STORE_CTX *store)
 int tls_note_error(int ok, X509_STORE_CTX *store)
 {
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-    return note(ssl ? SSL_get_app_data(ssl) : NULL, ok, store);
+    return verify_note(ssl ? SSL_get_app_data(ssl) : NULL, ok, store);
 }
 
 /* RFC 5280 4.2.1.3, 4.2.1.12. Public authorities issue for servers only now; the certificate is still the host's identity. */
@@ -189,7 +189,7 @@ static bool same_address(const char *a, const char *b)
 
 /* Only an IP entry counts for an address (RFC 9525 6.4). Without that word "it names 192.0.2.7, not
  * 192.0.2.7" would be said of a DNS entry that spells it. */
-static void add_names(struct buf *out, X509 *cert, const char *wanted)
+static void verify_add_names(struct buf *out, X509 *cert, const char *wanted)
 {
     enum { SHOWN = 4 };
     GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
@@ -240,7 +240,7 @@ static void add_detail(struct buf *out, enum tls_cause cause, const struct tls_f
         add_day(out, X509_get0_notBefore(cert));
         break;
     case TLS_CAUSE_NAME:
-        add_names(out, cert, wanted);
+        verify_add_names(out, cert, wanted);
         break;
     case TLS_CAUSE_SMALL_KEY:
         add_key(out, cert);
@@ -348,7 +348,7 @@ static struct tls_reason *reason_of(const SSL *ssl)
 static int note_reason(int ok, X509_STORE_CTX *store)
 {
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-    return note(reason_of(ssl)->noted, ok, store);
+    return verify_note(reason_of(ssl)->noted, ok, store);
 }
 
 /* Instead of X509_verify_cert(3): what is wrong is noted to the end, and refused then. */

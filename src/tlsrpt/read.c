@@ -53,7 +53,7 @@ int tlsrpt_gunzip(struct str packed, struct buf *out)
 /* --- the part of the mail ------------------------------------------------------------------------------ */
 
 /* One parameter of a Content-Type value: without quotes. */
-static bool parameter(struct str value, struct str name, struct str *ret)
+static bool read_parameter(struct str value, struct str name, struct str *ret)
 {
     struct str rest = value, one;
     while (rest.p && str_split(&rest, ';', &one)) {
@@ -125,7 +125,7 @@ static bool next_part(struct str *rest, struct str boundary, struct str *ret)
     return false;
 }
 
-static int decode(const struct part *p, struct buf *out)
+static int read_decode(const struct part *p, struct buf *out)
 {
     bool base64 = str_eq_nocase(p->encoding, STR("base64")), quoted = str_eq_nocase(p->encoding, STR("quoted-printable"));
     return transfer_read_all(base64 ? TRANSFER_BASE64 : quoted ? TRANSFER_QUOTED : TRANSFER_AS_IS, p->body, out, NULL);
@@ -145,7 +145,7 @@ static struct str past_blanks(struct str s)
 static bool looks_like_report(const struct part *p)
 {
     CLEANUP(buf_free) struct buf octets = BUF_INIT(TLSRPT_MAIL_MAX);
-    struct str start = decode(p, &octets) < 0 ? STR("") : past_blanks(buf_str(&octets));
+    struct str start = read_decode(p, &octets) < 0 ? STR("") : past_blanks(buf_str(&octets));
     return looks_packed(start) || (start.n > 1 && start.p[0] == '{');
 }
 
@@ -157,7 +157,7 @@ static bool find_part(struct str text, unsigned depth, bool by_octets, struct pa
     if (ret->declared || (by_octets && !ret->is_multipart && looks_like_report(ret))) {
         return true;
     }
-    if (depth >= DEPTH_MAX || !ret->is_multipart || !parameter(ret->type, STR("boundary"), &boundary)) {
+    if (depth >= DEPTH_MAX || !ret->is_multipart || !read_parameter(ret->type, STR("boundary"), &boundary)) {
         return false;
     }
     rest = ret->body;
@@ -211,7 +211,7 @@ static struct str cut(struct str s, size_t most)
 }
 
 /* A number of sessions: also written as a string ("2"); 0 when it is missing or negative. */
-static uint64_t count_of(const struct json *o, const char *key)
+static uint64_t read_count_of(const struct json *o, const char *key)
 {
     uint64_t n = 0;
     int64_t number = report_get_whole(o, key, 0);
@@ -226,7 +226,7 @@ static void put_failures(struct buf *out, const struct json *list)
     for (size_t i = 0; i < report_count(list) && i < 1000; i++) {
         const struct json *f = report_item(list, i);
         (void)!buf_printf(out, "failure: %llu x " STR_FMT " from " STR_FMT " to " STR_FMT " [" STR_FMT "] " STR_FMT "\n",
-                          (unsigned long long)count_of(f, "failed-session-count"), STR_ARG(cut(report_get_str(f, "result-type"), 64)),
+                          (unsigned long long)read_count_of(f, "failed-session-count"), STR_ARG(cut(report_get_str(f, "result-type"), 64)),
                           STR_ARG(cut(report_get_str(f, "sending-mta-ip"), 64)), STR_ARG(cut(report_get_str(f, "receiving-mx-hostname"), 255)),
                           STR_ARG(cut(report_get_str(f, "receiving-ip"), 64)), STR_ARG(cut(report_get_str(f, "failure-reason-code"), 255)));
     }
@@ -243,8 +243,8 @@ static void give_policy(const struct json *whole, const struct json *p, tlsrpt_r
         .organization = cut(report_get_str(whole, "organization-name"), 255), .report_id = cut(report_get_str(whole, "report-id"), 255),
         .domain = cut(report_get_str(policy, "policy-domain"), 255), .type = cut(report_get_str(policy, "policy-type"), 31),
         .begin_ms = read_time(report_get_str(range, "start-datetime")), .end_ms = read_time(report_get_str(range, "end-datetime")),
-        .ok = count_of(summary, "total-successful-session-count"),
-        .failed = count_of(summary, "total-failure-session-count"), .details = buf_str(&details)};
+        .ok = read_count_of(summary, "total-successful-session-count"),
+        .failed = read_count_of(summary, "total-failure-session-count"), .details = buf_str(&details)};
     fn(arg, &row);
 }
 
@@ -275,7 +275,7 @@ int tlsrpt_read(struct str mail, tlsrpt_row_fn fn, void *arg, char *problem, siz
         snprintf(problem, size, "the mail has no report part");
         return -EBADMSG;
     }
-    int r = decode(&part, &packed);
+    int r = read_decode(&part, &packed);
     struct str bytes = buf_str(&packed);
     if (r == 0 && looks_packed(bytes)) { /* the octets decide */
         r = tlsrpt_gunzip(bytes, &text);

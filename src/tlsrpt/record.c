@@ -60,7 +60,7 @@ bool tlsrpt_record_find(const char *const *texts, size_t n, char rua[TLSRPT_RUA_
     return ok;
 }
 
-static int hex_digit(char c)
+static int record_hex_digit(char c)
 {
     c = str_lower(c);
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
@@ -77,7 +77,7 @@ int tlsrpt_mailto(struct str uri, char *dst, size_t size)
     for (size_t i = 0; i < text.n; i++) {
         char c = text.p[i];
         if (c == '%') {
-            int high = i + 2 < text.n ? hex_digit(text.p[i + 1]) : -1, low = i + 2 < text.n ? hex_digit(text.p[i + 2]) : -1;
+            int high = i + 2 < text.n ? record_hex_digit(text.p[i + 1]) : -1, low = i + 2 < text.n ? record_hex_digit(text.p[i + 2]) : -1;
             if (high < 0 || low < 0) {
                 return -EINVAL;
             }

@@ -42,7 +42,7 @@ static struct json *failure_json(const struct tlsrpt_failure *f)
     return o;
 }
 
-static struct json *policy_json(const struct tlsrpt_policy *p)
+static struct json *write_policy_json(const struct tlsrpt_policy *p)
 {
     struct json *o = report_object(), *policy = report_object(), *summary = report_object(), *failures = report_array();
     report_put_str(policy, "policy-type", str_c(p->type));
@@ -74,7 +74,7 @@ int tlsrpt_json(const struct tlsrpt_report *r, struct buf *out)
     report_put_str(o, "contact-info", r->contact);
     report_put_str(o, "report-id", r->id);
     for (size_t i = 0; i < r->n_policies; i++) {
-        report_append(policies, policy_json(&r->policies[i]));
+        report_append(policies, write_policy_json(&r->policies[i]));
     }
     report_put(o, "policies", policies);
     return report_render(o, out);

@@ -11,7 +11,7 @@
 
 #include <arpa/inet.h>
 
-static bool is_alnum(unsigned char c)
+static bool address_is_alnum(unsigned char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
@@ -19,7 +19,7 @@ static bool is_alnum(unsigned char c)
 /* RFC 5322 3.2.3 atext; above 127 by RFC 6531. */
 static bool is_atext(unsigned char c, bool utf8)
 {
-    return is_alnum(c) || (c != 0 && strchr("!#$%&'*+-/=?^_`{|}~", c)) || (utf8 && c >= 0x80);
+    return address_is_alnum(c) || (c != 0 && strchr("!#$%&'*+-/=?^_`{|}~", c)) || (utf8 && c >= 0x80);
 }
 
 /* Length of a valid UTF-8 sequence above ASCII at i, or 0. */
@@ -103,7 +103,7 @@ static bool label_ok(struct str label, bool utf8)
     for (size_t i = 0; i < label.n; i++) {
         unsigned char c = (unsigned char)label.p[i];
         /* "_" is not in the grammar, but such names exist and resolve */
-        if (!is_alnum(c) && c != '-' && c != '_' && !(utf8 && c >= 0x80)) {
+        if (!address_is_alnum(c) && c != '-' && c != '_' && !(utf8 && c >= 0x80)) {
             return false;
         }
     }

@@ -57,14 +57,14 @@ static const char *const sentence[] = {
 
 /* --- words ------------------------------------------------------------------------------------ */
 
-static bool is_digit(char c)
+static bool attribution_is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
 
 typedef bool (*fits_fn)(struct str s, struct str word);
 
-static bool is_in(struct str s, const char *const *words, size_t n, fits_fn fits)
+static bool attribution_is_in(struct str s, const char *const *words, size_t n, fits_fn fits)
 {
     for (size_t i = 0; i < n; i++) {
         if (fits(s, str_c(words[i]))) {
@@ -110,29 +110,29 @@ struct words {
     bool of_sentence;
 };
 
-static struct words count(struct str s)
+static struct words attribution_count(struct str s)
 {
     struct words w = {.n = 0};
     struct str one;
     unsigned gap = 0;
     while (str_split(&s, ' ', &one)) {
         one = trim_around(one);
-        if (one.n == 0 || is_digit(one.p[0])) {
+        if (one.n == 0 || attribution_is_digit(one.p[0])) {
             gap = one.n == 0 ? gap : 0;
             continue;
         }
         w.n++;
         gap++;
         w.gap = gap > w.gap ? gap : w.gap;
-        w.small += is_small(one) && !is_in(one, particles, ARRAY_LEN(particles), str_eq_nocase);
-        w.of_sentence |= is_in(one, sentence, ARRAY_LEN(sentence), str_eq_nocase);
+        w.small += is_small(one) && !attribution_is_in(one, particles, ARRAY_LEN(particles), str_eq_nocase);
+        w.of_sentence |= attribution_is_in(one, sentence, ARRAY_LEN(sentence), str_eq_nocase);
     }
     return w;
 }
 
 bool attribution_is_name(struct str s)
 {
-    struct words w = count(s);
+    struct words w = attribution_count(s);
     return w.n > 0 && w.n <= NAME_WORDS && w.small == 0 && !w.of_sentence;
 }
 
@@ -162,14 +162,14 @@ struct numbers {
 static struct numbers numbers_at(struct str s, size_t at)
 {
     struct numbers r = {.end = at};
-    while (r.n < ARRAY_LEN(r.value) && r.end < s.n && is_digit(s.p[r.end])) {
-        for (; r.end < s.n && is_digit(s.p[r.end]); r.end++) {
+    while (r.n < ARRAY_LEN(r.value) && r.end < s.n && attribution_is_digit(s.p[r.end])) {
+        for (; r.end < s.n && attribution_is_digit(s.p[r.end]); r.end++) {
             unsigned digit = (unsigned)(s.p[r.end] - '0');
             r.value[r.n] = r.value[r.n] < 100000 ? r.value[r.n] * 10 + digit : r.value[r.n];
             r.digits[r.n]++;
         }
         r.n++;
-        char sign = r.end + 1 < s.n && is_digit(s.p[r.end + 1]) ? s.p[r.end] : 0;
+        char sign = r.end + 1 < s.n && attribution_is_digit(s.p[r.end + 1]) ? s.p[r.end] : 0;
         if (!sign || !strchr("./:-", sign) || (r.sign && sign != r.sign)) {
             break;
         }
@@ -185,7 +185,7 @@ static bool is_year(const struct numbers *r, unsigned i)
 }
 
 /* A year, "23.11.2026", "2026-11-23", "11/23/26". */
-static bool is_date(const struct numbers *r)
+static bool attribution_is_date(const struct numbers *r)
 {
     if (r->n == 1) {
         return is_year(r, 0);
@@ -206,8 +206,8 @@ static bool is_time(const struct numbers *r, struct str behind)
     bool hour = r->value[0] < 24 && r->digits[0] <= 2;
     if (r->n == 1) {
         struct str near = str_slice(behind, behind.n > 0 && behind.p[0] == ' ', behind.n);
-        bool digit = near.n > 1 && near.p[0] == 'h' && is_digit(near.p[1]);
-        return hour && (digit || is_in(near, hours, ARRAY_LEN(hours), str_starts_nocase));
+        bool digit = near.n > 1 && near.p[0] == 'h' && attribution_is_digit(near.p[1]);
+        return hour && (digit || attribution_is_in(near, hours, ARRAY_LEN(hours), str_starts_nocase));
     }
     bool sixty = r->value[1] < 60 && r->digits[1] == 2 && (r->n == 2 || r->value[2] < 60);
     bool goes_on = behind.n > 0 && behind.p[0] == '.'; /* "23.11." */
@@ -218,12 +218,12 @@ struct attribution_moment attribution_moment_of(struct str s)
 {
     struct attribution_moment m = {.date = false};
     for (size_t i = 0; i < s.n;) {
-        if (!is_digit(s.p[i])) {
+        if (!attribution_is_digit(s.p[i])) {
             i++;
             continue;
         }
         struct numbers r = numbers_at(s, i);
-        bool date = is_date(&r);
+        bool date = attribution_is_date(&r);
         m.date |= date;
         m.time |= !date && is_time(&r, str_slice(s, r.end, s.n));
         i = r.end;
@@ -235,7 +235,7 @@ struct attribution_moment attribution_moment_of(struct str s)
 
 /* Appends s with a blank for each blank there is, and nothing for what nobody sees. False: too
  * long. */
-static bool add_plain(char *dst, size_t *n, struct str s)
+static bool attribution_add_plain(char *dst, size_t *n, struct str s)
 {
     while (s.n > 0) {
         size_t unseen = unseen_at(s), blank = unseen > 0 ? 0 : unseen_blank_at(s);
@@ -284,7 +284,7 @@ static bool take_verb(struct str *s)
 
 static bool has_verb(struct str s)
 {
-    return is_in(s, wrote, ARRAY_LEN(wrote), str_has_nocase);
+    return attribution_is_in(s, wrote, ARRAY_LEN(wrote), str_has_nocase);
 }
 
 /* The verb before the name, behind the date and the zone: "MEZ schrieb Bob". */
@@ -293,7 +293,7 @@ static bool has_verb_before(struct str s)
     struct str one;
     for (unsigned i = 0; i < GAP_WORDS && str_split(&s, ' ', &one);) {
         one = trim_around(one);
-        if (is_in(one, wrote_before, ARRAY_LEN(wrote_before), str_eq_nocase)) {
+        if (attribution_is_in(one, wrote_before, ARRAY_LEN(wrote_before), str_eq_nocase)) {
             return true;
         }
         i += one.n > 0;
@@ -304,8 +304,8 @@ static bool has_verb_before(struct str s)
 /* Do the words before the date, and those between its numbers, belong to one? */
 static bool is_dated(struct str lead, struct str date, bool time)
 {
-    struct words before = count(lead), within = count(date);
-    bool starts_so = is_in(lead, starts, ARRAY_LEN(starts), str_starts_nocase);
+    struct words before = attribution_count(lead), within = attribution_count(date);
+    bool starts_so = attribution_is_in(lead, starts, ARRAY_LEN(starts), str_starts_nocase);
     bool begins = starts_so ? before.n <= LEAD_WORDS : time && before.n <= 2 && !before.of_sentence;
     return begins && within.n <= DATE_WORDS && within.gap <= GAP_WORDS && !within.of_sentence;
 }
@@ -324,7 +324,7 @@ static bool is_quoted_name(struct str tail)
 static bool is_day(struct str lead)
 {
     lead = str_trim(lead);
-    return lead.n == 0 || (lead.p[lead.n - 1] == ',' && count(lead).n == 1);
+    return lead.n == 0 || (lead.p[lead.n - 1] == ',' && attribution_count(lead).n == 1);
 }
 
 /* The date first: "On 23 November 2026 at 9:12, Bob <bob@b.example> wrote". */
@@ -332,20 +332,20 @@ static bool is_date_first(struct str front, struct str back, bool address, bool 
 {
     bool verb = take_verb(address ? &back : &front);
     size_t from = 0, to = front.n;
-    while (from < to && !is_digit(front.p[from])) {
+    while (from < to && !attribution_is_digit(front.p[from])) {
         from++;
     }
-    while (to > from && !is_digit(front.p[to - 1])) {
+    while (to > from && !attribution_is_digit(front.p[to - 1])) {
         to--;
     }
     struct str lead = str_slice(front, 0, from), tail = str_slice(front, to, front.n);
     bool before = address && !verb && has_verb_before(tail);
-    bool program = is_in(front, dates_without_verb, ARRAY_LEN(dates_without_verb), str_has);
+    bool program = attribution_is_in(front, dates_without_verb, ARRAY_LEN(dates_without_verb), str_has);
     bool without = address && time && is_day(lead) && (program || is_quoted_name(tail));
     if (!is_dated(lead, str_slice(front, from, to), time) || !(verb || before || without)) {
         return false;
     }
-    struct words behind = count(back), name = count(tail);
+    struct words behind = attribution_count(back), name = attribution_count(tail);
     name.small -= before && name.small > 0; /* the verb */
     bool someone = name.n + address > 0 && name.n <= NAME_WORDS && !name.of_sentence;
     return someone && name.small <= address /* "john" */ && behind.n <= 2 && behind.small == 0 &&
@@ -375,7 +375,7 @@ static enum attribution attribution_in(struct str s)
         return ATTRIBUTION_NONE;
     }
     if (behind.date && behind.time) {
-        struct words w = count(back);
+        struct words w = attribution_count(back);
         bool sentence_like = w.n > BACK_WORDS || w.of_sentence;
         return has_verb(back) && !sentence_like ? ATTRIBUTION_FULL : ATTRIBUTION_NONE;
     }
@@ -387,13 +387,13 @@ enum attribution attribution_of(struct str above, struct str line, bool *ret_two
     char text[LONGEST + 1];
     size_t n = 0;
     *ret_two_lines = false;
-    if (!add_plain(text, &n, line)) {
+    if (!attribution_add_plain(text, &n, line)) {
         return ATTRIBUTION_NONE;
     }
     enum attribution alone = attribution_in(str_trim(str_from(text, n)));
     n = 0;
-    bool fits = above.n > 0 && add_plain(text, &n, above) && add_plain(text, &n, STR(" "));
-    if (alone == ATTRIBUTION_FULL || !fits || !add_plain(text, &n, line)) {
+    bool fits = above.n > 0 && attribution_add_plain(text, &n, above) && attribution_add_plain(text, &n, STR(" "));
+    if (alone == ATTRIBUTION_FULL || !fits || !attribution_add_plain(text, &n, line)) {
         return alone;
     }
     enum attribution both = attribution_in(str_trim(str_from(text, n)));

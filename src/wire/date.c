@@ -14,7 +14,7 @@ static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sa
 static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
-static struct tm split(int64_t wall_ms)
+static struct tm date_split(int64_t wall_ms)
 {
     time_t seconds = (time_t)(wall_ms / 1000);
     struct tm tm;
@@ -24,14 +24,14 @@ static struct tm split(int64_t wall_ms)
 
 void date_rfc5322(int64_t wall_ms, char dst[DATE_MAX])
 {
-    struct tm tm = split(wall_ms);
+    struct tm tm = date_split(wall_ms);
     snprintf(dst, DATE_MAX, "%s, %02d %s %04d %02d:%02d:%02d +0000", days[tm.tm_wday], tm.tm_mday,
              months[tm.tm_mon], (tm.tm_year + 1900) % 10000, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
 void date_iso(int64_t wall_ms, char dst[DATE_MAX])
 {
-    struct tm tm = split(wall_ms);
+    struct tm tm = date_split(wall_ms);
     snprintf(dst, DATE_MAX, "%04d-%02d-%02dT%02d:%02d:%02dZ", (tm.tm_year + 1900) % 10000,
              tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
@@ -46,7 +46,7 @@ static int month_of(struct str word)
     return 0;
 }
 
-static bool number_of(struct str word, uint64_t most, int *ret)
+static bool date_number_of(struct str word, uint64_t most, int *ret)
 {
     uint64_t n = 0;
     bool sound = str_to_u64(word, most, &n) == 0;
@@ -54,7 +54,7 @@ static bool number_of(struct str word, uint64_t most, int *ret)
     return sound;
 }
 
-static bool is_word(struct str s)
+static bool date_is_word(struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         char c = str_lower(s.p[i]);
@@ -76,7 +76,7 @@ static bool zone_of(struct str word, struct date_said *ret)
     int hours = 0, minutes = 0;
     ret->zone = word;
     if (word.n == 5 && (word.p[0] == '+' || word.p[0] == '-')) {
-        bool sound = number_of(str_slice(word, 1, 3), 23, &hours) && number_of(str_slice(word, 3, 5), 59, &minutes);
+        bool sound = date_number_of(str_slice(word, 1, 3), 23, &hours) && date_number_of(str_slice(word, 3, 5), 59, &minutes);
         ret->offset = (word.p[0] == '-' ? -1 : 1) * (60 * hours + minutes);
         ret->is_known = sound;
         return sound;
@@ -85,18 +85,18 @@ static bool zone_of(struct str word, struct date_said *ret)
         ret->is_known = str_eq_nocase(word, str_c(names[i].name));
         ret->offset = ret->is_known ? 60 * names[i].hours : 0;
     }
-    return is_word(word);
+    return date_is_word(word);
 }
 
 /* 10:00, 10:00:07 */
 static bool time_of(struct str word, struct date_said *ret)
 {
     struct str hour, minute;
-    bool sound = str_split(&word, ':', &hour) && str_split(&word, ':', &minute) && number_of(hour, 23, &ret->hour) && number_of(minute, 59, &ret->minute);
-    return sound && (word.n == 0 || number_of(word, 60, &ret->second));
+    bool sound = str_split(&word, ':', &hour) && str_split(&word, ':', &minute) && date_number_of(hour, 23, &ret->hour) && date_number_of(minute, 59, &ret->minute);
+    return sound && (word.n == 0 || date_number_of(word, 60, &ret->second));
 }
 
-static struct str next_word(struct str *rest)
+static struct str date_next_word(struct str *rest)
 {
     size_t n = 0;
     *rest = str_trim(*rest);
@@ -110,12 +110,12 @@ static struct str next_word(struct str *rest)
 
 bool date_read(struct str value, struct date_said *ret)
 {
-    struct str first = next_word(&value);
+    struct str first = date_next_word(&value);
     bool is_day = first.n > 0 && first.p[0] >= '0' && first.p[0] <= '9';
-    struct str day = is_day ? first : next_word(&value), month = next_word(&value), year = next_word(&value);
-    struct str clock = next_word(&value), zone = next_word(&value);
+    struct str day = is_day ? first : date_next_word(&value), month = date_next_word(&value), year = date_next_word(&value);
+    struct str clock = date_next_word(&value), zone = date_next_word(&value);
     *ret = (struct date_said){.month = month_of(month)};
-    bool sound = number_of(day, 31, &ret->day) && ret->day > 0 && ret->month > 0 && year.n >= 2 && number_of(year, 9999, &ret->year) &&
+    bool sound = date_number_of(day, 31, &ret->day) && ret->day > 0 && ret->month > 0 && year.n >= 2 && date_number_of(year, 9999, &ret->year) &&
                  time_of(clock, ret) && zone_of(zone, ret);
     ret->year += year.n == 2 && ret->year < 50 ? 2000 : year.n < 4 ? 1900 : 0;
     struct tm at = {.tm_year = ret->year - 1900, .tm_mon = ret->month - 1, .tm_mday = ret->day, .tm_hour = ret->hour, .tm_min = ret->minute, .tm_sec = ret->second};

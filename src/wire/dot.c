@@ -21,7 +21,7 @@ enum { BLOCK = 256 };
 
 /* True when each CR among BLOCK octets has its LF behind it and each LF its CR before it, and none is NUL or a
  * dot at the start of a line. Looks at the octet behind the block too, and not at the one before. */
-static inline bool is_plain(const char *p)
+static inline bool dot_is_plain(const char *p)
 {
     unsigned char odd = 0;
     for (size_t k = 0; k < BLOCK; k++) {
@@ -31,7 +31,7 @@ static inline bool is_plain(const char *p)
 }
 
 /* True when c, the first octet of a block, goes with what came before it. */
-static bool goes_on(int state, char c)
+static bool dot_goes_on(int state, char c)
 {
     return (state == LINE_START && c != '.' && c != '\n') || (state == IN_LINE && c != '\n') || (state == AFTER_CR && c == '\n');
 }
@@ -39,14 +39,14 @@ static bool goes_on(int state, char c)
 /* Behind the plain blocks that begin at i. */
 WIDE static size_t skip_plain(struct dot_reader *d, struct str s, size_t i)
 {
-    while (i + BLOCK < s.n && goes_on(d->state, s.p[i]) && is_plain(s.p + i)) {
+    while (i + BLOCK < s.n && dot_goes_on(d->state, s.p[i]) && dot_is_plain(s.p + i)) {
         i += BLOCK;
         d->state = s.p[i - 1] == '\r' ? AFTER_CR : s.p[i - 1] == '\n' ? LINE_START : IN_LINE;
     }
     return i;
 }
 
-static void note(struct dot_reader *d, enum dot_problem problem)
+static void dot_note(struct dot_reader *d, enum dot_problem problem)
 {
     d->nul |= problem == DOT_NUL;
     if (d->problem == DOT_FINE) {
@@ -60,7 +60,7 @@ static size_t skip_line(struct dot_reader *d, struct str s, size_t i)
     size_t end = str_find(s, '\n', i);
     size_t cr = str_find(str_slice(s, 0, end), '\r', i);
     if (!d->nul && memchr(s.p + i, 0, cr - i)) {
-        note(d, DOT_NUL);
+        dot_note(d, DOT_NUL);
     }
     return cr < end ? cr : end;
 }
@@ -71,9 +71,9 @@ static int after_cr(struct dot_reader *d, char c)
     if (c == '\n') {
         return LINE_START;
     }
-    note(d, DOT_BARE_CR);
+    dot_note(d, DOT_BARE_CR);
     if (c == '\0') {
-        note(d, DOT_NUL);
+        dot_note(d, DOT_NUL);
     }
     return c == '\r' ? AFTER_CR : IN_LINE;
 }
@@ -84,9 +84,9 @@ static int in_line(struct dot_reader *d, char c)
         return AFTER_CR;
     }
     if (c == '\n') {
-        note(d, DOT_BARE_LF);
+        dot_note(d, DOT_BARE_LF);
     } else if (c == '\0') {
-        note(d, DOT_NUL);
+        dot_note(d, DOT_NUL);
     }
     return IN_LINE;
 }
@@ -151,7 +151,7 @@ void dot_look(struct dot_reader *d, struct str text)
 void dot_look_end(struct dot_reader *d)
 {
     if (d->state == AFTER_CR) {
-        note(d, DOT_BARE_CR);
+        dot_note(d, DOT_BARE_CR);
     }
 }
 

@@ -6,7 +6,7 @@
 
 enum { WORD_OCTETS = 42 /* of UTF-8 in one encoded word: 75 characters at most */ };
 
-static bool is_plain(struct str s)
+static bool encoded_is_plain(struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         if ((unsigned char)s.p[i] < ' ' || (unsigned char)s.p[i] > '~') {
@@ -16,7 +16,7 @@ static bool is_plain(struct str s)
     return s.n < 200 && !memmem(s.p, s.n, "=?", 2);
 }
 
-static int write_quoted(struct str s, struct buf *out)
+static int encoded_write_quoted(struct str s, struct buf *out)
 {
     int r = buf_add(out, STR("\""));
     for (size_t i = 0; r == 0 && i < s.n; i++) {
@@ -36,8 +36,8 @@ int encoded_write(struct str text, bool quoted, struct buf *out)
         clean[n] = (unsigned char)text.p[n] < ' ' || text.p[n] == 0x7f ? ' ' : text.p[n];
     }
     text = str_trim(str_from(clean, n));
-    if (is_plain(text)) {
-        return quoted ? write_quoted(text, out) : buf_add(out, text);
+    if (encoded_is_plain(text)) {
+        return quoted ? encoded_write_quoted(text, out) : buf_add(out, text);
     }
     int r = 0;
     for (size_t at = 0; r == 0 && at < text.n;) {
@@ -57,9 +57,9 @@ int encoded_parameter(const char *name, struct str value, struct buf *out)
 {
     static const char hex[] = "0123456789ABCDEF";
     int r = buf_printf(out, ";\r\n %s", name);
-    if (is_plain(value)) {
+    if (encoded_is_plain(value)) {
         r = r < 0 ? r : buf_add(out, STR("="));
-        return r < 0 ? r : write_quoted(value, out);
+        return r < 0 ? r : encoded_write_quoted(value, out);
     }
     r = r < 0 ? r : buf_add(out, STR("*=UTF-8''"));
     for (size_t i = 0; r == 0 && i < value.n; i++) {

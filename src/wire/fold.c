@@ -9,7 +9,7 @@
 #include "wire/header.h"
 #include "wire/marks.h"
 
-static bool is_blank(char c)
+static bool fold_is_blank(char c)
 {
     return c == ' ' || c == '\t';
 }
@@ -19,15 +19,15 @@ static bool is_blank(char c)
 static size_t fold_at(struct str line)
 {
     size_t words = 0, best = 0;
-    while (words < line.n && is_blank(line.p[words])) {
+    while (words < line.n && fold_is_blank(line.p[words])) {
         words++;
     }
     size_t end = line.n;
-    while (end > 0 && is_blank(line.p[end - 1])) {
+    while (end > 0 && fold_is_blank(line.p[end - 1])) {
         end--;
     }
     for (size_t i = words; i < end; i++) {
-        if (is_blank(line.p[i]) && !is_blank(line.p[i - 1]) && (i <= MARKS_LINE_MAX || best == 0)) {
+        if (fold_is_blank(line.p[i]) && !fold_is_blank(line.p[i - 1]) && (i <= MARKS_LINE_MAX || best == 0)) {
             best = i;
         }
     }

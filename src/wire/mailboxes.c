@@ -63,7 +63,7 @@ static size_t angle_end(struct str s, size_t from)
 }
 
 /* Behind blanks and comments at i; a comment without an end is none. */
-static size_t skip_blanks(struct str s, size_t i)
+static size_t mailboxes_skip_blanks(struct str s, size_t i)
 {
     unsigned depth = 0;
     size_t from = i;
@@ -89,7 +89,7 @@ static struct str without_blanks(struct str s, char text[ADDRESS_ROOM])
     bool quoted = false;
     size_t n = 0;
     for (size_t i = 0; i < s.n;) {
-        size_t next = quoted ? i : skip_blanks(s, i);
+        size_t next = quoted ? i : mailboxes_skip_blanks(s, i);
         bool joins = next == s.n || n == 0 || strchr(".@", text[n - 1]) || strchr(".@", s.p[next]);
         if (next > i && !joins) {
             return s;

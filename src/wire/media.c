@@ -8,7 +8,7 @@
 enum { WORD_MAX = 256 };
 
 /* Blanks, folds and comments. */
-static void skip_blanks(struct str *s)
+static void media_skip_blanks(struct str *s)
 {
     size_t i = 0, depth = 0;
     for (; i < s->n; i++) {
@@ -61,35 +61,35 @@ static void add_boundary(struct media *m, const char *name, const char *value)
     }
 }
 
-static void read_parameters(struct str rest, struct media *m)
+static void media_read_parameters(struct str rest, struct media *m)
 {
     char name[WORD_MAX], value[WORD_MAX];
     for (size_t semicolon = str_find(rest, ';', 0); semicolon < rest.n; semicolon = str_find(rest, ';', 0)) {
         rest = str_slice(rest, semicolon + 1, rest.n);
-        skip_blanks(&rest);
+        media_skip_blanks(&rest);
         bool ok = read_word(&rest, "=;", true, name);
-        skip_blanks(&rest);
+        media_skip_blanks(&rest);
         if (!ok || rest.n == 0 || rest.p[0] != '=') {
             continue;
         }
         rest = str_slice(rest, 1, rest.n);
-        skip_blanks(&rest);
+        media_skip_blanks(&rest);
         ok = read_word(&rest, ";", false, value);
         if (strncmp(name, "boundary", 8) == 0 && (name[8] == '\0' || name[8] == '*')) {
             add_boundary(m, name, ok ? value : "");
             m->kind = ok ? m->kind : MEDIA_FIXED;
         }
-        skip_blanks(&rest);
+        media_skip_blanks(&rest);
     }
     for (size_t n = strlen(m->boundary); n > 0 && m->boundary[n - 1] == ' '; n--) {
         m->boundary[n - 1] = '\0';
     }
 }
 
-static void read_type(struct str value, struct media *m)
+static void media_read_type(struct str value, struct media *m)
 {
     char type[WORD_MAX], subtype[WORD_MAX] = "";
-    skip_blanks(&value);
+    media_skip_blanks(&value);
     (void)read_word(&value, "/;(", true, type);
     if (value.n > 0 && value.p[0] == '/') {
         value = str_slice(value, 1, value.n);
@@ -100,7 +100,7 @@ static void read_type(struct str value, struct media *m)
     if (strcmp(type, "multipart") == 0) {
         bool sealed = strcmp(subtype, "signed") == 0 || strcmp(subtype, "encrypted") == 0;
         m->kind = sealed ? MEDIA_SEALED : MEDIA_MULTIPART;
-        read_parameters(value, m);
+        media_read_parameters(value, m);
         m->kind = m->kind == MEDIA_MULTIPART && !*m->boundary ? MEDIA_FIXED : m->kind;
     } else if (strcmp(type, "message") == 0) {
         m->kind = strcmp(subtype, "rfc822") == 0 ? MEDIA_MESSAGE
@@ -108,12 +108,12 @@ static void read_type(struct str value, struct media *m)
     }
 }
 
-static enum media_encoding read_encoding(struct str value)
+static enum media_encoding media_read_encoding(struct str value)
 {
     static const char *const names[] = {[MEDIA_7BIT] = "7bit", [MEDIA_8BIT] = "8bit", [MEDIA_BINARY] = "binary",
                                         [MEDIA_QP] = "quoted-printable", [MEDIA_BASE64] = "base64"};
     char word[WORD_MAX];
-    skip_blanks(&value);
+    media_skip_blanks(&value);
     (void)read_word(&value, ";(", true, word);
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         if (strcmp(word, names[i]) == 0) {
@@ -132,10 +132,10 @@ void media_read(struct str head, bool in_digest, struct media *ret)
         if (!ret->has_type && str_eq_nocase(name, STR("Content-Type"))) {
             ret->has_type = true;
             ret->kind = MEDIA_LEAF;
-            read_type(value, ret);
+            media_read_type(value, ret);
         } else if (!has_encoding && str_eq_nocase(name, STR("Content-Transfer-Encoding"))) {
             has_encoding = true;
-            ret->encoding = read_encoding(value);
+            ret->encoding = media_read_encoding(value);
         }
         ret->has_version |= str_eq_nocase(name, STR("MIME-Version"));
     }

@@ -29,7 +29,7 @@ static struct str cut_to_place(struct nested_reader *d, unsigned k, struct str o
     return str_slice(octets, skip, skip + n);
 }
 
-static int read_place(struct nested_reader *d, unsigned k, struct str octets, struct buf *out)
+static int nested_read_place(struct nested_reader *d, unsigned k, struct str octets, struct buf *out)
 {
     const struct nested_place *p = &d->places[k];
     bool is_last = k + 1 == d->n;
@@ -38,7 +38,7 @@ static int read_place(struct nested_reader *d, unsigned k, struct str octets, st
     bool over = d->seen[k] >= p->at + p->octets;
     r = r == 0 && over ? transfer_read_end(&d->transfers[k], to) : r;
     if (r == 0 && !is_last) {
-        r = read_place(d, k + 1, buf_str(to), out);
+        r = nested_read_place(d, k + 1, buf_str(to), out);
         buf_reset(to);
         return r == 0 && over ? -EBADMSG : r;
     }
@@ -50,7 +50,7 @@ int nested_read(struct nested_reader *d, struct str octets, struct buf *out)
     enum { PIECE = BETWEEN_MAX / 4 };
     int r = 0;
     for (size_t at = 0; r == 0 && at < octets.n; at += PIECE) {
-        r = read_place(d, 0, str_slice(octets, at, at + PIECE < octets.n ? at + PIECE : octets.n), out);
+        r = nested_read_place(d, 0, str_slice(octets, at, at + PIECE < octets.n ? at + PIECE : octets.n), out);
     }
     return r;
 }

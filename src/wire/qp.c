@@ -6,7 +6,7 @@
 
 enum { TEXT_MAX = 75 }; /* and "=" of a soft line break: 76 */
 
-static int put(struct qp *q, const char *octets, size_t n, struct buf *out)
+static int qp_put(struct qp *q, const char *octets, size_t n, struct buf *out)
 {
     int r = 0;
     if (q->column + n > TEXT_MAX) {
@@ -24,11 +24,11 @@ static int put_coded(struct qp *q, char c, struct buf *out)
 {
     static const char hex[] = "0123456789ABCDEF";
     const char coded[3] = {'=', hex[(unsigned char)c >> 4], hex[(unsigned char)c & 15]};
-    return put(q, coded, sizeof coded, out);
+    return qp_put(q, coded, sizeof coded, out);
 }
 
 /* What was held, now that c follows. True when c is used up with it. */
-static int release(struct qp *q, char c, struct buf *out, bool *ret_used)
+static int qp_release(struct qp *q, char c, struct buf *out, bool *ret_used)
 {
     char held = q->held;
     q->held = 0;
@@ -37,17 +37,17 @@ static int release(struct qp *q, char c, struct buf *out, bool *ret_used)
         q->column = 0;
         return buf_append(out, "\r\n", 2);
     }
-    return held == '\r' || c == '\r' ? put_coded(q, held, out) : put(q, &held, 1, out);
+    return held == '\r' || c == '\r' ? put_coded(q, held, out) : qp_put(q, &held, 1, out);
 }
 
-static int put_octet(struct qp *q, char c, struct buf *out)
+static int qp_put_octet(struct qp *q, char c, struct buf *out)
 {
     if (c == '\r' || c == ' ' || c == '\t') {
         q->held = c;
         return 0;
     }
     bool literal = c > ' ' && c <= '~' && c != '=';
-    return literal ? put(q, &c, 1, out) : put_coded(q, c, out);
+    return literal ? qp_put(q, &c, 1, out) : put_coded(q, c, out);
 }
 
 int qp_write(struct qp *q, struct str text, struct buf *out)
@@ -55,8 +55,8 @@ int qp_write(struct qp *q, struct str text, struct buf *out)
     int r = 0;
     for (size_t i = 0; r == 0 && i < text.n; i++) {
         bool used = false;
-        r = q->held ? release(q, text.p[i], out, &used) : 0;
-        r = r < 0 || used ? r : put_octet(q, text.p[i], out);
+        r = q->held ? qp_release(q, text.p[i], out, &used) : 0;
+        r = r < 0 || used ? r : qp_put_octet(q, text.p[i], out);
     }
     return r;
 }

@@ -70,7 +70,7 @@ bool section_next_from(struct str *section, struct str *ret)
 }
 
 /* A stranger's spelling of our name is our name; an id need not be a domain (RFC 8601 2.5). */
-static bool name_same(struct str a, struct str b)
+static bool section_name_same(struct str a, struct str b)
 {
     struct domain_name x = domain_from(a), y = domain_from(b);
     return str_eq_nocase(a, b) || (domain_is_name(x) && domain_eq(x, y));
@@ -79,7 +79,7 @@ static bool name_same(struct str a, struct str b)
 static bool claims_us(struct str name, struct str value, struct str authserv_id)
 {
     return authserv_id.n > 0 && str_eq_nocase(name, STR("Authentication-Results")) &&
-           name_same(section_authserv_id(value), authserv_id);
+           section_name_same(section_authserv_id(value), authserv_id);
 }
 
 static int add_field(struct buf *out, const char *name, struct str value)

@@ -98,14 +98,14 @@ const char *sevenbit_problem_sentence(enum sevenbit_problem problem)
     return "";
 }
 
-static void note(struct sevenbit *s, enum sevenbit_problem problem)
+static void sevenbit_note(struct sevenbit *s, enum sevenbit_problem problem)
 {
     if (s->plan->problem == SEVENBIT_FINE) {
         s->plan->problem = problem;
     }
 }
 
-static int put(struct sevenbit *s, struct str text, struct buf *out)
+static int sevenbit_put(struct sevenbit *s, struct str text, struct buf *out)
 {
     return s->survey ? 0 : buf_add(out, text);
 }
@@ -113,7 +113,7 @@ static int put(struct sevenbit *s, struct str text, struct buf *out)
 /* --- the header section of an entity ------------------------------------------------------------------------ */
 
 /* What its Content-Transfer-Encoding is to say; NULL: what it says now. */
-static const char *label_of(const struct sevenbit *s)
+static const char *sevenbit_label_of(const struct sevenbit *s)
 {
     bool all = s->plan->need == SEVENBIT_ALL;
     if (s->place == PLACE_SEALED || !media_is_identity(&s->media)) {
@@ -125,7 +125,7 @@ static const char *label_of(const struct sevenbit *s)
     return s->media.encoding == MEDIA_BINARY ? (all ? "7bit" : "8bit") : s->media.encoding == MEDIA_8BIT && all ? "7bit" : NULL;
 }
 
-static int put_fields(struct sevenbit *s, struct str head, const char *label, struct buf *out)
+static int sevenbit_put_fields(struct sevenbit *s, struct str head, const char *label, struct buf *out)
 {
     struct str rest = head, before = head, name, value;
     int r = 0;
@@ -140,10 +140,10 @@ static int put_fields(struct sevenbit *s, struct str head, const char *label, st
 }
 
 /* The fields that a conversion needs; a message from before MIME gets a type (RFC 1428 3: unknown-8bit). */
-static int put_head(struct sevenbit *s, struct str head, bool is_utf8, struct buf *out)
+static int sevenbit_put_head(struct sevenbit *s, struct str head, bool is_utf8, struct buf *out)
 {
-    const char *label = label_of(s);
-    int r = put_fields(s, head, label, out);
+    const char *label = sevenbit_label_of(s);
+    int r = sevenbit_put_fields(s, head, label, out);
     if (r == 0 && label && s->is_message && !s->media.has_version) {
         r = buf_add(out, STR("MIME-Version: 1.0\r\n"));
     }
@@ -159,10 +159,10 @@ static void look_head(struct sevenbit *s, struct str head)
     struct marks marks = {.in_body = true};
     marks_look(&marks, head);
     if (marks.binary) {
-        note(s, SEVENBIT_HEADER);
+        sevenbit_note(s, SEVENBIT_HEADER);
     }
     if (s->plan->need == SEVENBIT_ALL && !s->plan->utf8_headers && marks_has_8bit(head)) {
-        note(s, SEVENBIT_HEADER);
+        sevenbit_note(s, SEVENBIT_HEADER);
     }
     while (s->top && header_next(&rest, &name, &value)) {
         s->has_dkim |= str_eq_nocase(name, STR("DKIM-Signature"));
@@ -171,7 +171,7 @@ static void look_head(struct sevenbit *s, struct str head)
 }
 
 /* Where the octets behind this header section belong. */
-static enum place place_of(struct sevenbit *s)
+static enum place sevenbit_place_of(struct sevenbit *s)
 {
     const struct media *m = &s->media;
     if (m->kind == MEDIA_SEALED) {
@@ -181,7 +181,7 @@ static enum place place_of(struct sevenbit *s)
         return PLACE_LEAF;
     }
     if (s->depth + s->nested >= DEPTH_MAX) {
-        note(s, SEVENBIT_STRUCTURE);
+        sevenbit_note(s, SEVENBIT_STRUCTURE);
         return PLACE_SEALED;
     }
     return m->kind == MEDIA_MULTIPART ? PLACE_JUNK : PLACE_HEAD;
@@ -209,12 +209,12 @@ static int end_head(struct sevenbit *s, bool blank, struct buf *out)
     if (s->survey) {
         look_head(s, head);
     }
-    s->place = place_of(s);
+    s->place = sevenbit_place_of(s);
     if (s->place == PLACE_LEAF) {
         begin_leaf(s);
     }
-    int r = s->survey ? 0 : put_head(s, head, s->utf8, out);
-    r = r < 0 || !blank ? r : put(s, STR("\r\n"), out);
+    int r = s->survey ? 0 : sevenbit_put_head(s, head, s->utf8, out);
+    r = r < 0 || !blank ? r : sevenbit_put(s, STR("\r\n"), out);
     if (s->place == PLACE_JUNK) {
         struct level *l = &s->levels[s->depth++];
         str_copy_cut(str_c(s->media.boundary), l->boundary, sizeof l->boundary);
@@ -260,7 +260,7 @@ static enum how how_for(struct sevenbit *s)
         return HOW_REFOLD;
     }
     if (is_bad) {
-        note(s, SEVENBIT_ENCODING);
+        sevenbit_note(s, SEVENBIT_ENCODING);
     }
     return HOW_KEEP;
 }
@@ -273,11 +273,11 @@ static void plan_leaf(struct sevenbit *s)
     s->plan->changes |= how != HOW_KEEP;
     s->has_binary |= s->marks.binary;
     if (buf_append(&s->plan->parts, &said, 1) < 0) {
-        note(s, SEVENBIT_STRUCTURE);
+        sevenbit_note(s, SEVENBIT_STRUCTURE);
     }
 }
 
-static int put_base64(struct sevenbit *s, struct str text, struct buf *out)
+static int sevenbit_put_base64(struct sevenbit *s, struct str text, struct buf *out)
 {
     int r = 0;
     while (r == 0 && text.n > 0) {
@@ -328,7 +328,7 @@ static int put_leaf(struct sevenbit *s, struct str text, struct buf *out)
     case HOW_QP:
         return qp_write(&s->qp, text, out);
     case HOW_BASE64:
-        return put_base64(s, text, out);
+        return sevenbit_put_base64(s, text, out);
     case HOW_REFOLD:
         return refold(s, text, out);
     }
@@ -401,16 +401,16 @@ static int junk_octets(struct sevenbit *s, struct str text, bool ended, struct b
     return r == 0 && ended ? buf_append(out, "\r\n", 2) : r;
 }
 
-static int sealed_octets(struct sevenbit *s, struct str text, struct buf *out)
+static int sevenbit_sealed_octets(struct sevenbit *s, struct str text, struct buf *out)
 {
     if (s->survey) {
         marks_look(&s->marks, text);
         s->has_binary |= s->marks.binary;
         if (s->marks.binary || (s->marks.eight_bit && s->plan->need == SEVENBIT_ALL)) {
-            note(s, SEVENBIT_SEALED);
+            sevenbit_note(s, SEVENBIT_SEALED);
         }
     }
-    return put(s, text, out);
+    return sevenbit_put(s, text, out);
 }
 
 static int octets(struct sevenbit *s, struct str text, bool ended, struct buf *out)
@@ -418,7 +418,7 @@ static int octets(struct sevenbit *s, struct str text, bool ended, struct buf *o
     switch (s->place) {
     case PLACE_HEAD:
         if (buf_add(&s->head, text) < 0) {
-            note(s, SEVENBIT_STRUCTURE);
+            sevenbit_note(s, SEVENBIT_STRUCTURE);
             return s->survey ? 0 : -ENOSPC;
         }
         return 0;
@@ -427,7 +427,7 @@ static int octets(struct sevenbit *s, struct str text, bool ended, struct buf *o
     case PLACE_LEAF:
         return leaf_octets(s, text, ended, out);
     case PLACE_SEALED:
-        return sealed_octets(s, text, out);
+        return sevenbit_sealed_octets(s, text, out);
     }
     return 0;
 }
@@ -435,7 +435,7 @@ static int octets(struct sevenbit *s, struct str text, bool ended, struct buf *o
 /* --- lines and delimiters ------------------------------------------------------------------------------------------ */
 
 /* Blanks and the line end: what may stand behind a delimiter. */
-static bool is_blank(struct str s)
+static bool sevenbit_is_blank(struct str s)
 {
     size_t i = 0;
     while (i < s.n && strchr(" \t\r\n", s.p[i])) {
@@ -454,14 +454,14 @@ static size_t delimiter_of(const struct sevenbit *s, struct str line, bool *ret_
         }
         rest = str_slice(rest, boundary.n, rest.n);
         *ret_last = rest.n >= 2 && rest.p[0] == '-' && rest.p[1] == '-';
-        if (is_blank(str_slice(rest, *ret_last ? 2 : 0, rest.n))) {
+        if (sevenbit_is_blank(str_slice(rest, *ret_last ? 2 : 0, rest.n))) {
             return k;
         }
     }
     return 0;
 }
 
-static int leave(struct sevenbit *s, bool delimiter, struct buf *out)
+static int sevenbit_leave(struct sevenbit *s, bool delimiter, struct buf *out)
 {
     int r = s->place == PLACE_HEAD ? end_head(s, false, out) : 0; /* a part that is header fields only */
     return r < 0 || s->place != PLACE_LEAF ? r : end_leaf(s, delimiter, out);
@@ -469,17 +469,17 @@ static int leave(struct sevenbit *s, bool delimiter, struct buf *out)
 
 static int take_delimiter(struct sevenbit *s, size_t level, bool last, struct str line, struct buf *out)
 {
-    int r = leave(s, true, out);
+    int r = sevenbit_leave(s, true, out);
     s->depth = last ? level - 1 : level;
     s->place = last ? PLACE_JUNK : PLACE_HEAD;
     s->is_message = false;
     s->column = 0;
     s->marks = (struct marks){.in_body = true};
-    return r < 0 ? r : put(s, line, out);
+    return r < 0 ? r : sevenbit_put(s, line, out);
 }
 
 /* A whole line with its CRLF. */
-static int take_line(struct sevenbit *s, struct str line, struct buf *out)
+static int sevenbit_take_line(struct sevenbit *s, struct str line, struct buf *out)
 {
     bool last = false;
     size_t level = delimiter_of(s, line, &last);
@@ -499,7 +499,7 @@ static int take_octets(struct sevenbit *s, struct str text, struct buf *out)
         return r;
     }
     if (ended) {
-        r = s->in_line ? octets(s, line, true, out) : take_line(s, line, out);
+        r = s->in_line ? octets(s, line, true, out) : sevenbit_take_line(s, line, out);
         s->in_line = false;
         buf_reset(&s->line);
         return r;
@@ -531,7 +531,7 @@ int sevenbit_end(struct sevenbit *s, struct buf *out)
     size_t level = s->in_line ? 0 : delimiter_of(s, line, &last);
     int r = level > 0 ? take_delimiter(s, level, last, line, out) : line.n > 0 ? octets(s, line, false, out) : 0;
     buf_reset(&s->line);
-    r = r < 0 ? r : leave(s, false, out);
+    r = r < 0 ? r : sevenbit_leave(s, false, out);
     if (s->survey && s->plan->need == SEVENBIT_LINES && s->has_dkim && !s->has_binary) {
         s->plan->changes = false; /* a signature is worth more than short lines, which most servers do not insist on */
     }

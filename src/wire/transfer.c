@@ -5,7 +5,7 @@
 #include "wire/transfer.h"
 #include "wire/base64.h"
 
-static bool is_blank(char c)
+static bool transfer_is_blank(char c)
 {
     return c == ' ' || c == '\t';
 }
@@ -28,7 +28,7 @@ static int base64_step(struct transfer_reader *t, char c, struct buf *out)
 {
     int v = base64_value(c);
     if (v < 0 && c != '=') {
-        t->broken |= !is_blank(c) && c != '\r' && c != '\n';
+        t->broken |= !transfer_is_blank(c) && c != '\r' && c != '\n';
         return 0;
     }
     t->seen++;
@@ -73,7 +73,7 @@ static size_t base64_run(struct transfer_reader *t, struct str text, struct buf 
 /* --- quoted-printable ------------------------------------------------------------------------ */
 
 /* What was held is text after all. */
-static int release(struct transfer_reader *t, struct buf *out)
+static int transfer_release(struct transfer_reader *t, struct buf *out)
 {
     unsigned n = t->n_held;
     t->n_held = 0;
@@ -82,9 +82,9 @@ static int release(struct transfer_reader *t, struct buf *out)
     return n > 0 ? buf_append(out, t->held, n) : 0;
 }
 
-static int hold(struct transfer_reader *t, char c, struct buf *out)
+static int transfer_hold(struct transfer_reader *t, char c, struct buf *out)
 {
-    int r = t->n_held == TRANSFER_HELD_MAX ? release(t, out) : 0;
+    int r = t->n_held == TRANSFER_HELD_MAX ? transfer_release(t, out) : 0;
     t->equals |= t->n_held == 0 && c == '=';
     t->held[t->n_held++] = c;
     return r;
@@ -95,7 +95,7 @@ static int quoted_code(struct transfer_reader *t, char c, struct buf *out, bool 
 {
     char last = t->held[t->n_held - 1];
     int high = t->n_held == 2 ? str_hex(last) : -1, low = str_hex(c);
-    bool begins = t->n_held == 1, goes_on = is_blank(last) || begins;
+    bool begins = t->n_held == 1, goes_on = transfer_is_blank(last) || begins;
     *ret_done = true;
     if (high >= 0 && low >= 0) {
         const char octet = (char)(high << 4 | low);
@@ -103,8 +103,8 @@ static int quoted_code(struct transfer_reader *t, char c, struct buf *out, bool 
         t->equals = false;
         return buf_append(out, &octet, 1);
     }
-    if ((begins && low >= 0) || (goes_on && is_blank(c)) || (goes_on && c == '\r')) {
-        return hold(t, c, out);
+    if ((begins && low >= 0) || (goes_on && transfer_is_blank(c)) || (goes_on && c == '\r')) {
+        return transfer_hold(t, c, out);
     }
     if ((goes_on || last == '\r') && c == '\n') {
         t->n_held = 0;
@@ -117,7 +117,7 @@ static int quoted_code(struct transfer_reader *t, char c, struct buf *out, bool 
         t->equals = false;
         return 0;
     }
-    return release(t, out);
+    return transfer_release(t, out);
 }
 
 static int quoted_step(struct transfer_reader *t, char c, struct buf *out)
@@ -127,16 +127,16 @@ static int quoted_step(struct transfer_reader *t, char c, struct buf *out)
     if (r < 0 || done) {
         return r;
     }
-    if (is_blank(c)) {
-        return hold(t, c, out);
+    if (transfer_is_blank(c)) {
+        return transfer_hold(t, c, out);
     }
     if (c == '\r' || c == '\n') {
         t->n_held = 0; /* blanks that stood at the end of a line */
         return buf_append(out, &c, 1);
     }
-    r = release(t, out);
+    r = transfer_release(t, out);
     if (c == '=') {
-        return r < 0 ? r : hold(t, c, out);
+        return r < 0 ? r : transfer_hold(t, c, out);
     }
     return r < 0 ? r : buf_append(out, &c, 1);
 }
@@ -229,7 +229,7 @@ static size_t plain_run(struct transfer_reader *t, struct str text)
 
 /* --- from outside ---------------------------------------------------------------------------- */
 
-static int step(struct transfer_reader *t, char c, struct buf *out)
+static int transfer_step(struct transfer_reader *t, char c, struct buf *out)
 {
     switch (t->encoding) {
     case TRANSFER_BASE64:
@@ -263,7 +263,7 @@ int transfer_read(struct transfer_reader *t, struct str text, struct buf *out)
         }
         i += run;
         if (r == 0 && i < text.n) {
-            r = step(t, text.p[i++], out);
+            r = transfer_step(t, text.p[i++], out);
         }
     }
     return r;
@@ -286,7 +286,7 @@ int transfer_read_end(struct transfer_reader *t, struct buf *out)
         t->n_held = 0;
         t->equals = false;
     }
-    return release(t, out);
+    return transfer_release(t, out);
 }
 
 int transfer_read_all(enum transfer encoding, struct str text, struct buf *out, bool *ret_sound)

@@ -51,9 +51,9 @@ static void join(unsigned peer)
     }
     ends[peer] = fds[1];
     if (who[peer].role == ROLE_SMTPIN) {
-        on_signing(&keys, NULL, who[peer].role, fds[0]);
+        keys_on_signing(&keys, NULL, who[peer].role, fds[0]);
     } else {
-        on_peer(&keys, NULL, who[peer].role, who[peer].index, fds[0]);
+        keys_on_peer(&keys, NULL, who[peer].role, who[peer].index, fds[0]);
     }
 }
 

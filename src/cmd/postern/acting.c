@@ -27,7 +27,7 @@ static uint32_t login_uid(const char *path)
     return ok && str_to_u64(str_c(text), UINT32_MAX, &uid) == 0 ? (uint32_t)uid : NO_LOGIN;
 }
 
-static int name_of(uint32_t uid, char *dst, size_t size)
+static int acting_name_of(uint32_t uid, char *dst, size_t size)
 {
     const struct passwd *p = getpwuid((uid_t)uid);
     if (p && *p->pw_name) {
@@ -45,9 +45,9 @@ int acting_find(const struct acting *a, char *dst, size_t size)
     } else if (a->uid == 0 && a->sudo_user && *a->sudo_user && strcmp(a->sudo_user, "root") != 0) {
         n = snprintf(dst, size, "%s", a->sudo_user);
     } else if (login != NO_LOGIN && login != 0) {
-        n = name_of(login, dst, size);
+        n = acting_name_of(login, dst, size);
     } else if (a->uid != 0 || login == 0) {
-        n = name_of(a->uid, dst, size);
+        n = acting_name_of(a->uid, dst, size);
     } else {
         n = snprintf(dst, size, "root, nobody named"); /* neither sudo nor a login tells who it is */
     }

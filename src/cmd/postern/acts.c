@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int usage(void)
+static int acts_usage(void)
 {
     fputs("usage: postern acts [--about WHAT]\n"
           "WHAT is the id of a message or envelope, a domain, or an account.\n", stderr);
@@ -20,7 +20,7 @@ int command_acts(const struct options *o)
     struct answer a;
     bool about = o->argc == 2 && strcmp(o->argv[0], "--about") == 0 && strlen(o->argv[1]) <= 1000;
     if (o->argc != 0 && !about) {
-        return usage();
+        return acts_usage();
     }
     int r = ask(o, "queue.sock", ADMIN_ACTS, about ? o->argv[1] : "", &a);
     if (r) {

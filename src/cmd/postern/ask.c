@@ -159,7 +159,7 @@ static void tame(const struct ipc_msg *m)
 }
 
 /* As ipc_call_recv(); JSON has its own way to write such octets. */
-static int receive(const struct options *o, int fd, char *frame, struct str *pending, struct ipc_msg *ret)
+static int ask_receive(const struct options *o, int fd, char *frame, struct str *pending, struct ipc_msg *ret)
 {
     int r = ipc_call_recv(fd, frame, pending, ret);
     if (r == 0 && !o->json) {
@@ -173,7 +173,7 @@ int answer_next(const struct options *o, int fd, char *frame, struct str *pendin
     long wait = LOOK_FIRST_S, waited = 0;
     for (unsigned looks = 0; waited < ANSWER_S; waited += wait, wait *= 2) {
         limit_waits(fd, wait);
-        int r = receive(o, fd, frame, pending, ret);
+        int r = ask_receive(o, fd, frame, pending, ret);
         if (r != -ETIMEDOUT) {
             return r;
         }
@@ -186,7 +186,7 @@ int answer_next(const struct options *o, int fd, char *frame, struct str *pendin
     return -ETIMEDOUT;
 }
 
-static int collect(const struct options *o, const char *socket_name, int fd, struct answer *a)
+static int ask_collect(const struct options *o, const char *socket_name, int fd, struct answer *a)
 {
     bool of_queue = strcmp(socket_name, "queue.sock") == 0;
     char *frame = err_calloc(1, IPC_FRAME_MAX);
@@ -194,7 +194,7 @@ static int collect(const struct options *o, const char *socket_name, int fd, str
     int r;
     for (;;) {
         struct ipc_msg m;
-        r = of_queue ? answer_next(o, fd, frame, &pending, &m, a->text, sizeof a->text) : receive(o, fd, frame, &pending, &m);
+        r = of_queue ? answer_next(o, fd, frame, &pending, &m, a->text, sizeof a->text) : ask_receive(o, fd, frame, &pending, &m);
         if (r < 0) {
             break;
         }
@@ -288,7 +288,7 @@ static int ask_all(const struct options *o, const char *socket_name, const struc
         return r;
     }
     r = ipc_call_send(fd, &(struct ipc_msg){.type = IPC_admin, .admin = named});
-    r = r < 0 ? r : collect(o, socket_name, fd, ret);
+    r = r < 0 ? r : ask_collect(o, socket_name, fd, ret);
     if (r == -EHOSTDOWN && !quiet) {
         fprintf(stderr, "postern: %s\n", ret->text);
     } else if (r < 0 && r != -EHOSTDOWN) {

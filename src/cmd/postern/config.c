@@ -32,7 +32,7 @@ struct json *findings_json(struct str lines)
 }
 
 /* Counts and shows. */
-static void show_findings(const struct options *o, struct str lines, bool usable, unsigned *ret_errors, unsigned *ret_warnings)
+static void config_show_findings(const struct options *o, struct str lines, bool usable, unsigned *ret_errors, unsigned *ret_warnings)
 {
     struct conf_finding f;
     *ret_errors = *ret_warnings = 0;
@@ -81,7 +81,7 @@ int command_check_config(const struct options *o)
         pickup_check(conf, &problems);
     }
     conf_findings_sort(&problems);
-    show_findings(o, buf_str(&problems), r == 0, &errors, &warnings);
+    config_show_findings(o, buf_str(&problems), r == 0, &errors, &warnings);
     if (show && conf) {
         CLEANUP(buf_free) struct buf text = BUF_INIT(CONF_TEXT_MAX);
         must(conf_write(conf, &text) == 0);

@@ -43,7 +43,7 @@ void detect_options(FILE *to)
           "  A file named - is standard input; behind -- every word is a file.\n", to);
 }
 
-static int usage(void)
+static int detect_usage(void)
 {
     fputs("usage: postern detect [--packs DIRECTORY] [--pack NAME]... [--mail [--text]] FILE...   (- is standard input), or postern detect --test\n", stderr);
     return EXIT_USAGE;
@@ -149,7 +149,7 @@ static struct json *finding_json(const struct detect_finding *f, struct place at
     return o;
 }
 
-static bool is_same(const struct detect_finding *a, const struct detect_finding *b)
+static bool detect_is_same(const struct detect_finding *a, const struct detect_finding *b)
 {
     return a->type == b->type && a->score == b->score && strcmp(a->masked, b->masked) == 0 && a->checked == b->checked && a->context == b->context &&
            a->sample == b->sample && a->quoted == b->quoted;
@@ -160,7 +160,7 @@ static bool was_said(const struct mime_reading *m, const struct detect_result *r
 {
     for (size_t k = i < ALIKE_MAX ? 0 : i - ALIKE_MAX; k < i; k++) {
         bool apart = strcmp(m->texts[r->findings[k].text].part, m->texts[r->findings[i].text].part) != 0;
-        if ((apart || lines[k] == lines[i]) && is_same(&r->findings[k], &r->findings[i])) {
+        if ((apart || lines[k] == lines[i]) && detect_is_same(&r->findings[k], &r->findings[i])) {
             return true;
         }
     }
@@ -195,7 +195,7 @@ static void finding_words(const struct mime_reading *m, const struct detect_resu
     }
     for (size_t k = i + 1; k < r->n && k - i <= ALIKE_MAX; k++) {
         const char *part = m->texts[r->findings[k].text].part;
-        if (strcmp(part, before) != 0 && !is_raw(part) && is_same(f, &r->findings[k])) {
+        if (strcmp(part, before) != 0 && !is_raw(part) && detect_is_same(f, &r->findings[k])) {
             put_remark(&said, "also in part ", part[0] ? part : "-");
             before = part;
         }
@@ -205,7 +205,7 @@ static void finding_words(const struct mime_reading *m, const struct detect_resu
 }
 
 /* The line of each finding; they are in the order of texts and places. */
-static void count_lines(const struct mime_reading *m, const struct detect_result *r, size_t *lines)
+static void detect_count_lines(const struct mime_reading *m, const struct detect_result *r, size_t *lines)
 {
     struct buf plain = BUF_INIT(FILE_MAX);
     size_t line = 1, counted = 0;
@@ -224,11 +224,11 @@ static void count_lines(const struct mime_reading *m, const struct detect_result
     buf_wipe(&plain);
 }
 
-static void show_findings(struct shown *s, const struct mime_reading *m, const struct detect_result *r)
+static void detect_show_findings(struct shown *s, const struct mime_reading *m, const struct detect_result *r)
 {
     struct json *list = s->json ? report_array() : NULL;
     size_t *lines = err_calloc(r->n + 1, sizeof *lines);
-    count_lines(m, r, lines);
+    detect_count_lines(m, r, lines);
     for (size_t i = 0; i < r->n; i++) {
         const struct place at = {m->texts[r->findings[i].text].part, lines[i]};
         if (s->json) {
@@ -248,7 +248,7 @@ static void show_findings(struct shown *s, const struct mime_reading *m, const s
     }
 }
 
-static const char *name_of(const struct mime_reading *m, const char *part)
+static const char *detect_name_of(const struct mime_reading *m, const char *part)
 {
     for (size_t i = 0; i < m->n_attachments; i++) {
         if (strcmp(m->attachments[i].part, part) == 0) {
@@ -266,7 +266,7 @@ static bool is_beside_the_point(const struct shown *s, const struct mime_problem
 
 static void problem_words(const struct mime_reading *m, const struct mime_problem *p)
 {
-    const char *name = name_of(m, p->part);
+    const char *name = detect_name_of(m, p->part);
     printf("  %-6s %s (%s): %s%s%s%s%s%s\n", p->part, mime_problem_is_ambiguous(p->kind) ? "ambiguous" : "not readable", mime_problem_name(p->kind),
            mime_problem_sentence(p->kind), p->detail[0] ? ": " : "", p->detail, *name ? ", \"" : "", name, *name ? "\"" : "");
 }
@@ -282,7 +282,7 @@ static void show_problems(const struct shown *s, const struct mime_reading *m)
             report_put_str(o, "problem", str_c(mime_problem_name(p->kind)));
             report_put_str(o, "sentence", str_c(mime_problem_sentence(p->kind)));
             report_put_str(o, "detail", str_c(p->detail));
-            report_put_str(o, "name", str_c(name_of(m, p->part)));
+            report_put_str(o, "name", str_c(detect_name_of(m, p->part)));
             report_append(list, o);
         } else if (!is_beside_the_point(s, p)) {
             problem_words(m, p);
@@ -310,7 +310,7 @@ static void put_plain(struct str text, bool with_lines)
     }
 }
 
-static void show_part(const struct shown *s, struct json *list, const struct mime_reading *m, const struct mime_part *p)
+static void detect_show_part(const struct shown *s, struct json *list, const struct mime_reading *m, const struct mime_part *p)
 {
     struct json *names = s->json ? report_array() : NULL;
     bool named = false;
@@ -355,7 +355,7 @@ static void show_files_inside(const struct shown *s, struct json *list, const st
             struct mime_part p = {.octets = a->octets, .is_attachment = true};
             str_copy_cut(str_c(a->part), p.number, sizeof p.number);
             str_copy_cut(str_c(a->type), p.type, sizeof p.type);
-            show_part(s, list, m, &p);
+            detect_show_part(s, list, m, &p);
         }
     }
 }
@@ -478,7 +478,7 @@ static void show_mail(const struct wanted *w, struct shown *s, const struct mime
         puts("");
     }
     for (size_t i = 0; i < m->n_described; i++) {
-        show_part(s, parts, m, &m->described[i]);
+        detect_show_part(s, parts, m, &m->described[i]);
     }
     show_files_inside(s, parts, m);
     inspecting_fields(w->conf, m, show_field, flags);
@@ -507,7 +507,7 @@ static void scan_reading(const struct wanted *w, struct shown *s, const struct m
         texts[i] = (struct detect_text){buf_str(&m->texts[i].text), (enum detect_place)m->texts[i].place, is_new};
     }
     detect_scan_until(w->packs, texts, m->n_texts, m->look_until_ms, &result);
-    show_findings(s, m, &result);
+    detect_show_findings(s, m, &result);
     show_problems(s, m);
     s->rules = s->json ? report_array() : NULL;
     detect_rules(w->packs, &result, show_rule, s);
@@ -521,7 +521,7 @@ static void scan_reading(const struct wanted *w, struct shown *s, const struct m
     free(texts);
 }
 
-static bool read_file(const char *path, struct buf *out)
+static bool detect_read_file(const char *path, struct buf *out)
 {
     int r = strcmp(path, "-") == 0 ? file_read_fd(0, out) : file_read(path, out);
     if (r == -ENOSPC) {
@@ -584,7 +584,7 @@ static int scan_files(const struct options *o, const struct wanted *w)
     int worst = EXIT_OK;
     for (size_t i = 0; i < w->n_files; i++) {
         octets[i] = BUF_INIT(FILE_MAX);
-        read[i] = read_file(w->files[i], &octets[i]);
+        read[i] = detect_read_file(w->files[i], &octets[i]);
         worst = read[i] ? worst : EXIT_NO_INPUT;
     }
     int walls = raise_walls();
@@ -626,7 +626,7 @@ static void tell_of_contents(const struct options *o, const struct wanted *w)
 }
 
 /* An option and what belongs to it, at *i. False: none, or one too many. */
-static bool take_option(const struct options *o, int *i, struct wanted *w)
+static bool detect_take_option(const struct options *o, int *i, struct wanted *w)
 {
     const char *word = o->argv[*i], *value = *i + 1 < o->argc ? o->argv[*i + 1] : NULL;
     if (strcmp(word, "--test") == 0) {
@@ -648,7 +648,7 @@ static bool take_option(const struct options *o, int *i, struct wanted *w)
 }
 
 /* Options and files in any order. */
-static bool take_words(const struct options *o, struct wanted *w)
+static bool detect_take_words(const struct options *o, struct wanted *w)
 {
     bool files = false;
     w->files = err_calloc((size_t)o->argc + 1, sizeof *w->files);
@@ -658,7 +658,7 @@ static bool take_words(const struct options *o, struct wanted *w)
             files = true;
         } else if (!is_option) {
             w->files[w->n_files++] = o->argv[i];
-        } else if (!take_option(o, &i, w)) {
+        } else if (!detect_take_option(o, &i, w)) {
             return false;
         }
     }
@@ -670,9 +670,9 @@ int command_detect(const struct options *o)
     CLEANUP(buf_free) struct buf problems = BUF_INIT(1024 * 1024);
     const char *environment = getenv("POSTERN_PACKS");
     struct wanted w = {.directory = environment ? environment : POSTERN_PACKS};
-    if (!take_words(o, &w)) {
+    if (!detect_take_words(o, &w)) {
         free(w.files);
-        return usage();
+        return detect_usage();
     }
     w.packs = detect_packs_new();
     int r = detect_packs_load(w.packs, w.directory, w.names, w.n_names, &problems);

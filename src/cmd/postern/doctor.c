@@ -193,7 +193,7 @@ static void look_disk(struct doctor *d)
     doctor_tell(d, free_mib < reserve_mib ? ILL : tight ? CARE : WELL, "disk", text, "Below the reserve no more mail is taken.");
 }
 
-static void no_finding(void *arg, bool fatal, const char *text)
+static void doctor_no_finding(void *arg, bool fatal, const char *text)
 {
 }
 
@@ -209,7 +209,7 @@ static void look_store(struct doctor *d)
         doctor_tell(d, CARE, "store", errno == ENOENT ? "none yet" : strerror(errno), "posternd makes it at its first start.");
         return;
     }
-    if (store_check(d->c->store_path, &(struct store_checker){.finding = no_finding}, &h, problem, sizeof problem) < 0) {
+    if (store_check(d->c->store_path, &(struct store_checker){.finding = doctor_no_finding}, &h, problem, sizeof problem) < 0) {
         doctor_tell(d, CARE, "store", problem, "Run this as root or as the gateway's user.");
         return;
     }

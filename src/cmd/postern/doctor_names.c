@@ -26,7 +26,7 @@ struct question {
     char why[200];
 };
 
-static void keep(struct question *q, struct str record)
+static void doctor_names_keep(struct question *q, struct str record)
 {
     char text[TEXT_MAX] = "";
     bool v6 = q->type == DNS_TYPE_AAAA;
@@ -41,13 +41,13 @@ static void keep(struct question *q, struct str record)
     (void)!buf_printf(q->out, "%s\n", text);
 }
 
-static void on_answer(void *arg, const struct dns_answer *a)
+static void doctor_names_on_answer(void *arg, const struct dns_answer *a)
 {
     struct question *q = arg;
     bool known = a->outcome == DNS_SECURE || a->outcome == DNS_INSECURE;
     q->state = !known ? NAME_UNKNOWN : a->presence == DNS_DATA ? NAME_THERE : NAME_ABSENT;
     for (size_t i = 0; q->state == NAME_THERE && i < a->n_records; i++) {
-        keep(q, a->records[i]);
+        doctor_names_keep(q, a->records[i]);
     }
     if (!known) {
         str_copy_cut(str_c(a->why), q->why, sizeof q->why);
@@ -109,7 +109,7 @@ static enum name_state ask_dns(struct doctor *d, const char *name, enum dns_type
                      q.why, sizeof q.why);
     } else if (!d->dns_silent[0] &&
                dns_resolver_new(q.loop, &config, q.why, sizeof q.why, &r) == 0) {
-        dns_ask(r, name, type, on_answer, &q);
+        dns_ask(r, name, type, doctor_names_on_answer, &q);
         loop_run(q.loop);
         dns_resolver_free(r);
     }
@@ -171,7 +171,7 @@ struct self_test {
     bool done;
 };
 
-static void on_self_test(void *arg, const struct dns_self_test *t)
+static void doctor_names_on_self_test(void *arg, const struct dns_self_test *t)
 {
     struct self_test *x = arg;
     x->result = *t;
@@ -179,7 +179,7 @@ static void on_self_test(void *arg, const struct dns_self_test *t)
     loop_stop(x->loop);
 }
 
-static void give_up(void *arg)
+static void doctor_names_give_up(void *arg)
 {
     loop_stop(((struct self_test *)arg)->loop);
 }
@@ -196,9 +196,9 @@ bool doctor_resolver_works(struct doctor *d, bool *ret_answers, char *text, size
         loop_free(x.loop);
         return false;
     }
-    struct timer *t = timer_new(x.loop, give_up, &x);
+    struct timer *t = timer_new(x.loop, doctor_names_give_up, &x);
     timer_start(t, d->c->resolver.timeout * 2 + 2000);
-    dns_self_test(r, on_self_test, &x);
+    dns_self_test(r, doctor_names_on_self_test, &x);
     loop_run(x.loop);
     timer_free(t);
     dns_resolver_free(r);

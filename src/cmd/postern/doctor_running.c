@@ -68,7 +68,7 @@ static struct str counter_of(struct str counters, const char *name)
     return STR("");
 }
 
-static uint64_t number_of(struct str counters, const char *name)
+static uint64_t doctor_running_number_of(struct str counters, const char *name)
 {
     uint64_t value = 0;
     return str_to_u64(counter_of(counters, name), UINT64_MAX, &value) < 0 ? 0 : value;
@@ -112,8 +112,8 @@ static void look_queue(struct doctor *d)
     uint64_t queued = 0, woken = 0;
     char text[200];
     for (size_t at = 0; (p = next_process(d, STR("queue"), &at));) {
-        queued = number_of(p->counters, "queued");
-        woken = number_of(p->counters, "overdue-woken");
+        queued = doctor_running_number_of(p->counters, "queued");
+        woken = doctor_running_number_of(p->counters, "overdue-woken");
     }
     snprintf(text, sizeof text,
              "%llu recipients wait, %llu had been forgotten and were woken since the start",

@@ -340,7 +340,7 @@ void doctor_split_url(const char *url, char *host, size_t size, uint16_t *port)
 }
 
 /* Runs the handshake on a connected socket until it stands or fails. */
-static void shake(int fd, struct tls_channel *ch)
+static void doctor_ways_shake(int fd, struct tls_channel *ch)
 {
     CLEANUP(buf_free) struct buf plain = BUF_INIT(64 * 1024), cipher = BUF_INIT(64 * 1024);
     char octets[16 * 1024];
@@ -372,7 +372,7 @@ void doctor_certificate(struct doctor *d, const char *what, const char *host, in
         return;
     }
     struct tls_channel *ch = tls_channel_client(client, &(struct tls_peer){.name = host, .is_service = true});
-    shake(fd, ch);
+    doctor_ways_shake(fd, ch);
     const struct tls_facts *f = tls_channel_facts(ch);
     bool open = tls_channel_state(ch) == TLS_OPEN, good = open && f->check == TLS_CHECK_OK;
     char end[80] = "";

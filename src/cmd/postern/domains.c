@@ -91,7 +91,7 @@ static int by_name(const void *a, const void *b)
     return r ? r : (int)x->row_domain.name.n - (int)y->row_domain.name.n;
 }
 
-static int list(const struct options *o)
+static int domains_list(const struct options *o)
 {
     struct answer a;
     int r = ask(o, "queue.sock", ADMIN_DOMAINS, "", &a);
@@ -117,7 +117,7 @@ static int list(const struct options *o)
     return answer_end(o, &a);
 }
 
-static struct json *probe_json(const struct ipc_row_probe *p)
+static struct json *domains_probe_json(const struct ipc_row_probe *p)
 {
     struct json *o = report_object();
     report_put_time(o, "at", p->at_ms);
@@ -229,7 +229,7 @@ static int show_quirks(const struct options *o)
     return answer_end(o, &a);
 }
 
-static int show(const struct options *o, const char *domain)
+static int domains_show(const struct options *o, const char *domain)
 {
     struct answer a;
     int r = ask(o, "queue.sock", ADMIN_DOMAIN, domain, &a);
@@ -253,7 +253,7 @@ static int show(const struct options *o, const char *domain)
         } else if (m->type == IPC_row_quirk) {
             print_quirk(&m->row_quirk);
         } else if (o->json) {
-            report_append(history, probe_json(&m->row_probe));
+            report_append(history, domains_probe_json(&m->row_probe));
         } else {
             if (!head) {
                 printf("  History:\n  %-17s %-8s %-8s %-7s %-8s %-17s\n", "at", "offered", "grade", "DANE", "MTA-STS", "certificate until");
@@ -315,7 +315,7 @@ static int show_alarms(const struct options *o, bool all)
 }
 
 /* A question that a sentence answers. */
-static int act(const struct options *o, enum admin_verb verb, const char *argument)
+static int domains_act(const struct options *o, enum admin_verb verb, const char *argument)
 {
     struct answer a;
     int r = ask(o, "queue.sock", verb, argument, &a);
@@ -380,22 +380,22 @@ int command_domains(const struct options *o)
     const char *what = o->argc > 0 ? o->argv[0] : "list";
     bool all = o->argc == 2 && strcmp(o->argv[1], "--all") == 0;
     if (strcmp(what, "list") == 0 && o->argc <= 1) {
-        return list(o);
+        return domains_list(o);
     }
     if (strcmp(what, "alarms") == 0 && (o->argc == 1 || all)) {
         return show_alarms(o, all);
     }
     if (strcmp(what, "show") == 0 && o->argc == 2) {
-        return show(o, o->argv[1]);
+        return domains_show(o, o->argv[1]);
     }
     if (strcmp(what, "confirm") == 0 && o->argc == 2) {
-        return act(o, ADMIN_CONFIRM, o->argv[1]);
+        return domains_act(o, ADMIN_CONFIRM, o->argv[1]);
     }
     if (strcmp(what, "quirks") == 0 && o->argc == 1) {
         return show_quirks(o);
     }
     if (strcmp(what, "forget-quirks") == 0 && o->argc == 2) {
-        return act(o, ADMIN_FORGET_QUIRKS, o->argv[1]);
+        return domains_act(o, ADMIN_FORGET_QUIRKS, o->argv[1]);
     }
     if (strcmp(what, "import") == 0 && o->argc == 2) {
         return import(o, o->argv[1]);

@@ -24,7 +24,7 @@ static void print_row(const struct ipc_row_envelope *e, bool first)
            envelope_state_name((enum envelope_state)e->state), when(e->opened_ms, opened), when(e->expires_ms, until), e->sealed ? ", sealed" : "", e->legal_hold ? ", legal hold" : "");
 }
 
-static int list(const struct options *o)
+static int envelope_list(const struct options *o)
 {
     struct answer a;
     char argument[600] = "";
@@ -53,7 +53,7 @@ static int list(const struct options *o)
     return answer_end(o, &a);
 }
 
-static int show(const struct options *o)
+static int envelope_show(const struct options *o)
 {
     struct answer a;
     if (o->argc != 2) {
@@ -94,7 +94,7 @@ static bool read_phrase(char *dst, size_t size)
     return *dst != '\0';
 }
 
-static int change(const struct options *o)
+static int envelope_change(const struct options *o)
 {
     struct answer a;
     char argument[900], phrase[300] = "", hash[PASSWORD_HASH_MAX];
@@ -124,12 +124,12 @@ int command_envelope(const struct options *o)
     static const char *const changes[] = {"extend", "recall", "lock", "unlock", "resend", "level", "hold", "unhold", "phrase", "lower"};
     int r = -1;
     if (o->argc > 0 && strcmp(o->argv[0], "list") == 0) {
-        r = list(o);
+        r = envelope_list(o);
     } else if (o->argc > 0 && strcmp(o->argv[0], "show") == 0) {
-        r = show(o);
+        r = envelope_show(o);
     }
     for (size_t i = 0; o->argc > 0 && i < ARRAY_LEN(changes); i++) {
-        r = strcmp(o->argv[0], changes[i]) == 0 ? change(o) : r;
+        r = strcmp(o->argv[0], changes[i]) == 0 ? envelope_change(o) : r;
     }
     if (r < 0) {
         fputs("usage: postern envelope list [--to ADDRESS|--from ADDRESS] | show ENVELOPE | extend ENVELOPE DAYS | level ENVELOPE 0|1|2 |\n"

@@ -9,7 +9,7 @@
 
 static const char *const kinds[] = {[EXCEPTION_RELAX] = "relax", [EXCEPTION_LEGACY] = "legacy"};
 
-static const char *state_of(const struct ipc_row_exception *e)
+static const char *exception_state_of(const struct ipc_row_exception *e)
 {
     return e->ended_ms ? "ended by hand" : e->until_ms <= (int64_t)time(NULL) * 1000 ? "over" : "in force";
 }
@@ -25,14 +25,14 @@ static struct json *exception_json(const struct ipc_row_exception *e)
     report_put_time(o, "from", e->from_ms);
     report_put_time(o, "until", e->until_ms);
     report_put_time(o, "ended", e->ended_ms);
-    report_put_str(o, "state", str_c(state_of(e)));
+    report_put_str(o, "state", str_c(exception_state_of(e)));
     report_put_int(o, "uid", e->uid);
     report_put_str(o, "added-by", e->added_by);
     report_put_str(o, "ended-by", e->ended_by);
     return o;
 }
 
-static int list(const struct options *o, bool all)
+static int exception_list(const struct options *o, bool all)
 {
     struct answer a;
     char until[32];
@@ -44,7 +44,7 @@ static int list(const struct options *o, bool all)
     struct json *out = o->json ? report_array() : NULL;
     for (size_t i = 0; i < a.n; i++) {
         const struct ipc_row_exception *e = &a.rows[i].row_exception;
-        if (!all && strcmp(state_of(e), "in force") != 0) {
+        if (!all && strcmp(exception_state_of(e), "in force") != 0) {
             continue;
         }
         shown++;
@@ -53,7 +53,7 @@ static int list(const struct options *o, bool all)
         } else {
             printf("%4llu  %-7s " STR_FMT "  until %s  by " STR_FMT "  (%s)\n      " STR_FMT "\n      added by %.*s (uid %u)%s" STR_FMT "\n", (unsigned long long)e->exception,
                    kinds[e->kind < EXCEPTION_KIND_END ? e->kind : 0], STR_ARG(e->domain), when(e->until_ms, until),
-                   STR_ARG(e->owner), state_of(e), STR_ARG(e->reason), STR_ARG(e->added_by.n > 0 ? e->added_by : STR("somebody")),
+                   STR_ARG(e->owner), exception_state_of(e), STR_ARG(e->reason), STR_ARG(e->added_by.n > 0 ? e->added_by : STR("somebody")),
                    (unsigned)e->uid, e->ended_by.n > 0 ? ", ended by " : "", STR_ARG(e->ended_by));
         }
     }
@@ -65,7 +65,7 @@ static int list(const struct options *o, bool all)
     return answer_end(o, &a);
 }
 
-static int usage(void)
+static int exception_usage(void)
 {
     fputs("usage: postern exception list [--all]\n"
           "       postern exception add relax|legacy DOMAIN --owner NAME --reason TEXT [--days N | --hours N]\n"
@@ -76,14 +76,14 @@ static int usage(void)
     return EXIT_USAGE;
 }
 
-static int add(const struct options *o)
+static int exception_add(const struct options *o)
 {
     const char *owner = "", *reason = "";
     uint64_t hours = 7 * 24, number;
     char argument[1000];
     struct answer a;
     if (o->argc < 3) {
-        return usage();
+        return exception_usage();
     }
     for (int i = 3; i < o->argc; i += 2) {
         const char *w = o->argv[i], *value = i + 1 < o->argc ? o->argv[i + 1] : NULL;
@@ -95,7 +95,7 @@ static int add(const struct options *o)
         } else if (value && (days || strcmp(w, "--hours") == 0) && str_to_u64(str_c(value), 720, &number) == 0) {
             hours = days ? number * 24 : number;
         } else {
-            return usage();
+            return exception_usage();
         }
     }
     if (strpbrk(owner, "\t\r\n") || strpbrk(reason, "\t\r\n") || strlen(owner) > 200 || strlen(reason) > 400) {
@@ -119,13 +119,13 @@ int command_exception(const struct options *o)
     bool all = o->argc == 2 && strcmp(o->argv[1], "--all") == 0;
     struct answer a;
     if (strcmp(what, "list") == 0 && (o->argc <= 1 || all)) {
-        return list(o, all);
+        return exception_list(o, all);
     }
     if (strcmp(what, "add") == 0) {
-        return add(o);
+        return exception_add(o);
     }
     if (strcmp(what, "end") != 0 || o->argc != 2) {
-        return usage();
+        return exception_usage();
     }
     int r = ask(o, "queue.sock", ADMIN_EXCEPTION_END, o->argv[1], &a);
     return r ? r : answer_end(o, &a);

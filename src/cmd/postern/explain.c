@@ -43,7 +43,7 @@ struct explanation {
     struct smtp_said said;
 };
 
-static void on_mx(void *arg, const struct mx_result *r)
+static void explain_on_mx(void *arg, const struct mx_result *r)
 {
     struct explanation *e = arg;
     e->mx = mx_keep(r);
@@ -55,19 +55,19 @@ struct own_of {
     const struct conf *conf;
 };
 
-static bool is_own(void *arg, const char *host)
+static bool explain_is_own(void *arg, const char *host)
 {
     const struct own_of *o = arg;
     return own_hosts_has(o->hosts, o->conf, host);
 }
 
-static int look_up(struct explanation *e, const struct conf *c)
+static int explain_look_up(struct explanation *e, const struct conf *c)
 {
     const struct dns_config config = {.forward = c->resolver.forward, .trust_anchor = c->resolver.trust_anchor,
                                       .timeout_ms = c->resolver.timeout, .test_zones = c->resolver.test_zones};
     struct own_hosts hosts = {0};
     struct own_of ours = {&hosts, c};
-    const struct mx_own own = {.has = is_own, .arg = &ours};
+    const struct mx_own own = {.has = explain_is_own, .arg = &ours};
     char problem[256];
     unsigned char octets[16];
     struct dns_resolver *resolver;
@@ -85,9 +85,9 @@ static int look_up(struct explanation *e, const struct conf *c)
         return -EINVAL;
     }
     if (e->route.kind == ROUTE_FIXED) {
-        mx_lookup_host(resolver, name.canonical, e->route.port, on_mx, e);
+        mx_lookup_host(resolver, name.canonical, e->route.port, explain_on_mx, e);
     } else {
-        mx_lookup(resolver, name.canonical, e->route.port, &own, on_mx, e);
+        mx_lookup(resolver, name.canonical, e->route.port, &own, explain_on_mx, e);
     }
     loop_run(e->loop);
     dns_resolver_free(resolver);
@@ -144,7 +144,7 @@ static void learn_exceptions(struct explanation *e, const struct options *o, str
 
 /* --- facts ------------------------------------------------------------------------------------------- */
 
-static enum mx mx_of(const struct explanation *e)
+static enum mx explain_mx_of(const struct explanation *e)
 {
     switch (e->mx->outcome) {
     case MX_NULL_MX:
@@ -215,7 +215,7 @@ static const char *no_route_of(const struct dns_host *h, uint16_t port)
     return words;
 }
 
-static void print_host(const struct explanation *e, size_t number)
+static void explain_print_host(const struct explanation *e, size_t number)
 {
     const struct dns_host *h = &e->mx->hosts[number].host;
     struct facts f = host_facts(e, h);
@@ -297,11 +297,11 @@ static void print_words(const struct explanation *e, const char *from, const cha
         return;
     }
     for (size_t i = 0; i < e->mx->n_hosts; i++) {
-        print_host(e, i);
+        explain_print_host(e, i);
     }
 }
 
-static struct json *host_json(const struct explanation *e, size_t number)
+static struct json *explain_host_json(const struct explanation *e, size_t number)
 {
     const struct dns_host *host = &e->mx->hosts[number].host;
     struct json *h = report_object(), *outcomes = report_array(), *raised = report_array();
@@ -337,7 +337,7 @@ static struct json *explanation_json(const struct explanation *e, const char *fr
 {
     struct json *o = report_object(), *hosts = report_array();
     for (size_t i = 0; i < e->mx->n_hosts && !dead_end(e); i++) {
-        report_append(hosts, host_json(e, i));
+        report_append(hosts, explain_host_json(e, i));
     }
     report_put_str(o, "from", str_c(from));
     report_put_str(o, "to", str_c(to));
@@ -381,7 +381,7 @@ static int learn_needs(struct explanation *e, const char *from, struct str to, c
     return 0;
 }
 
-static int tell_refusal(const struct options *o, const char *from, const char *to, const struct smtp_said *said)
+static int explain_tell_refusal(const struct options *o, const char *from, const char *to, const struct smtp_said *said)
 {
     if (o->json) {
         struct json *j = report_object();
@@ -396,7 +396,7 @@ static int tell_refusal(const struct options *o, const char *from, const char *t
     return EXIT_NO;
 }
 
-static int usage(void)
+static int explain_usage(void)
 {
     fputs("usage: postern explain [--client ADDRESS] [--login NAME] FROM TO [MESSAGE], with two addresses (FROM may be \"\") and\n"
           "a file with a mail (- is standard input), or postern explain --replay 7d\n", stderr);
@@ -404,7 +404,7 @@ static int usage(void)
 }
 
 /* The words before the addresses; their number, or -1. */
-static int take_words(const struct options *o, struct sender_words *w, const char **ret_since)
+static int explain_take_words(const struct options *o, struct sender_words *w, const char **ret_since)
 {
     int i = 0;
     while (i < o->argc && strncmp(o->argv[i], "--", 2) == 0 && i + 1 < o->argc) {
@@ -418,12 +418,12 @@ static int take_words(const struct options *o, struct sender_words *w, const cha
     return i;
 }
 
-static int explain(struct explanation *e, const struct options *o, int first, const struct sender_words *w)
+static int explain_explain(struct explanation *e, const struct options *o, int first, const struct sender_words *w)
 {
     const char *from = o->argv[first], *to = o->argv[first + 1], *message = first + 2 < o->argc ? o->argv[first + 2] : NULL;
     smtp_would_say(o, e->conf, str_c(from), str_c(to), 0, w, &e->said);
     if (e->said.refused[0]) {
-        return tell_refusal(o, from, to, &e->said);
+        return explain_tell_refusal(o, from, to, &e->said);
     }
     rules_route(e->conf, str_c(from), str_c(to), &e->route);
     e->facts = (struct facts){.force = e->route.force, .counts = COUNTS_CERT};
@@ -433,12 +433,12 @@ static int explain(struct explanation *e, const struct options *o, int first, co
     }
     smtp_would_say(o, e->conf, str_c(from), str_c(to), e->size, w, &e->said); /* with its size */
     if (e->said.refused[0]) {
-        return tell_refusal(o, from, to, &e->said);
+        return explain_tell_refusal(o, from, to, &e->said);
     }
-    if (look_up(e, e->conf) < 0) {
+    if (explain_look_up(e, e->conf) < 0) {
         return EXIT_NO;
     }
-    e->facts.mx = mx_of(e);
+    e->facts.mx = explain_mx_of(e);
     learn_policy(e, o, strcmp(e->route.next_hop.canonical, "=relay") == 0 ? e->route.host : e->route.next_hop.canonical);
     learn_memory(e, o);
     learn_exceptions(e, o, domain_of(str_c(to)));
@@ -460,12 +460,12 @@ int command_explain(const struct options *o)
     struct sender_words words = {0};
     struct conf *conf;
     const char *since = NULL;
-    int first = take_words(o, &words, &since);
+    int first = explain_take_words(o, &words, &since);
     if (since) {
-        return first == o->argc ? protect_replay(o, since) : usage();
+        return first == o->argc ? protect_replay(o, since) : explain_usage();
     }
     if (first < 0 || (o->argc - first != 2 && o->argc - first != 3)) {
-        return usage();
+        return explain_usage();
     }
     bool bad_from = *o->argv[first] && address_mailbox(str_c(o->argv[first]), true, &from) < 0;
     if (bad_from || address_mailbox(str_c(o->argv[first + 1]), true, &to) < 0) {
@@ -479,7 +479,7 @@ int command_explain(const struct options *o)
     e = err_calloc(1, sizeof *e);
     e->conf = conf;
     e->found = BUF_INIT(INSPECTION_MAX);
-    r = explain(e, o, first, &words);
+    r = explain_explain(e, o, first, &words);
     buf_free(&e->found);
     mx_free(e->mx);
     sts_policy_clear(&e->policy);

@@ -19,7 +19,7 @@ struct play {
     struct smtp_server *engine;
 };
 
-static void answer(struct play *p, const struct admission *a, const char *enhanced)
+static void explain_smtp_answer(struct play *p, const struct admission *a, const char *enhanced)
 {
     const struct smtp_reply good = {250, enhanced, "ok"};
     smtp_server_answer(p->engine, a->reply.code ? &a->reply : &good);
@@ -40,7 +40,7 @@ static void answer_mail(struct play *p)
         inbound_judge(p->c, &f, &v);
         admission_rule(&v, &p->who, &a);
     }
-    answer(p, &a, "2.1.0");
+    explain_smtp_answer(p, &a, "2.1.0");
 }
 
 static void answer_events(struct play *p)
@@ -52,15 +52,15 @@ static void answer_events(struct play *p)
             answer_mail(p);
         } else if (ev.type == SMTP_EV_RCPT) {
             admission_rcpt(p->c, &p->who, &ev.rcpt, &a);
-            answer(p, &a, "2.1.5");
+            explain_smtp_answer(p, &a, "2.1.5");
         } else {
-            answer(p, &a, NULL);
+            explain_smtp_answer(p, &a, NULL);
         }
     }
 }
 
 /* The answer to a command: a copy where it refuses, else "". */
-static bool say(struct play *p, struct str line, char said[SMTP_SAID_MAX])
+static bool explain_smtp_say(struct play *p, struct str line, char said[SMTP_SAID_MAX])
 {
     struct buf *out = smtp_server_out(p->engine);
     buf_reset(out);
@@ -88,17 +88,17 @@ static const char *play(struct play *p, struct str to, char said[SMTP_SAID_MAX])
     config.auth_required = config.auth_required && !p->who.logged_in; /* that part of the session lies behind it */
     p->engine = smtp_server_new(&config);
     smtp_server_greet(p->engine);
-    bool refused = say(p, STR("EHLO explain.invalid\r\n"), said);
+    bool refused = explain_smtp_say(p, STR("EHLO explain.invalid\r\n"), said);
     if (!refused && p->who.in_tls) {
         smtp_server_tls_started(p->engine);
-        refused = say(p, STR("EHLO explain.invalid\r\n"), said);
+        refused = explain_smtp_say(p, STR("EHLO explain.invalid\r\n"), said);
     }
     command(&line, p, to);
-    refused = refused || say(p, buf_str(&line), said);
+    refused = refused || explain_smtp_say(p, buf_str(&line), said);
     const char *at = refused ? "MAIL" : NULL;
     buf_reset(&line);
     must(buf_printf(&line, "RCPT TO:<" STR_FMT ">\r\n", STR_ARG(to)) == 0);
-    if (!refused && say(p, buf_str(&line), said)) {
+    if (!refused && explain_smtp_say(p, buf_str(&line), said)) {
         at = "RCPT";
     }
     smtp_server_free(p->engine);

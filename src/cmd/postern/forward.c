@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *state_of(const struct ipc_row_forward *f)
+static const char *forward_state_of(const struct ipc_row_forward *f)
 {
     return f->off ? "OFF" : f->known ? "on" : "on, not looked at yet";
 }
@@ -52,7 +52,7 @@ int command_forward(const struct options *o)
         if (i == 0) {
             printf("%-32s %-32s %-22s %-8s %s\n", "ADDRESS", "GOES TO", "STATE", "GRADE", "LOOKED AT");
         }
-        printf("%-32.*s %-32.*s %-22s %-8s %s\n", STR_ARG(f->address), STR_ARG(f->target), state_of(f), f->known ? grade_name((enum grade)f->grade) : "-", when(f->probed_ms, at));
+        printf("%-32.*s %-32.*s %-22s %-8s %s\n", STR_ARG(f->address), STR_ARG(f->target), forward_state_of(f), f->known ? grade_name((enum grade)f->grade) : "-", when(f->probed_ms, at));
     }
     if (all) {
         print_json(all);

@@ -42,14 +42,14 @@ void init_options(FILE *to)
     }
 }
 
-static int usage(void)
+static int init_usage(void)
 {
     fputs("usage: postern init [--output FILE] [--yes] [facts]\n", stderr);
     init_options(stderr);
     return EXIT_USAGE;
 }
 
-static bool take(int argc, char **argv, int *at)
+static bool init_take(int argc, char **argv, int *at)
 {
     for (size_t i = 0; i < FACTS; i++) {
         if (strcmp(argv[*at], facts[i].option) == 0 && *at + 1 < argc) {
@@ -167,7 +167,7 @@ static int write_text(struct buf *out)
 }
 
 /* Its directory is made where only that is missing. */
-static int save(const char *path, struct str text)
+static int init_save(const char *path, struct str text)
 {
     const char *slash = strrchr(path, '/');
     char directory[4096];
@@ -195,8 +195,8 @@ int command_init(const struct options *o)
             quietly = true;
         } else if (strcmp(o->argv[i], "--output") == 0 && i + 1 < o->argc) {
             path = o->argv[++i];
-        } else if (!take(o->argc, o->argv, &i)) {
-            return usage();
+        } else if (!init_take(o->argc, o->argv, &i)) {
+            return init_usage();
         }
     }
     for (size_t i = 0; i < FACTS; i++) {
@@ -212,7 +212,7 @@ int command_init(const struct options *o)
         return EXIT_CONFIG;
     }
     conf_free(c);
-    int r = save(path, buf_str(&text));
+    int r = init_save(path, buf_str(&text));
     if (r == EXIT_OK) {
         printf("Written to %s. Next: postern -c %s check-config; postern -c %s doctor\n", path, path, path);
     }

@@ -56,7 +56,7 @@ static const char common_options[] =
     "  -V, --version       the version\n\n"
     "See postern(1), postern.conf(5).\n";
 
-static void usage(FILE *to)
+static void postern_usage(FILE *to)
 {
     fputs("Usage: postern [-c FILE] [--json] [--by NAME] COMMAND ...\n\n", to);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
@@ -119,7 +119,7 @@ void print_json(struct json *j)
     print_buf(&out);
 }
 
-static const struct command *find(const char *name)
+static const struct command *postern_find(const char *name)
 {
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         if (strcmp(commands[i].name, name) == 0) {
@@ -148,14 +148,14 @@ static int unknown_command(const char *name)
 /* Of the command of that name; NULL: of all. */
 static int help(const char *name)
 {
-    const struct command *c = name ? find(name) : NULL;
+    const struct command *c = name ? postern_find(name) : NULL;
     if (name && !c) {
         return unknown_command(name);
     }
     if (c) {
         usage_of(c);
     } else {
-        usage(stdout);
+        postern_usage(stdout);
     }
     return EXIT_OK;
 }
@@ -193,11 +193,11 @@ int main(int argc, char **argv)
     char **words = err_calloc((size_t)argc + 1, sizeof *words);
     int r = take_options(argc, argv, &o, words);
     if (r < 0 && o.argc == 0) {
-        usage(stderr);
+        postern_usage(stderr);
         r = EXIT_USAGE;
     }
     if (r < 0) {
-        const struct command *c = find(words[0]);
+        const struct command *c = postern_find(words[0]);
         o.argc--;
         o.argv = words + 1;
         r = c ? c->run(&o) : unknown_command(words[0]);

@@ -36,7 +36,7 @@ struct probing {
 /* --- words ------------------------------------------------------------------------------------------ */
 
 /* The one sentence people want. */
-static const char *verdict_words(const struct ipc_probe_done *d)
+static const char *probe_verdict_words(const struct ipc_probe_done *d)
 {
     if (d->outcome == MX_NULL_MX) {
         return "takes no mail at all (null MX)";
@@ -82,7 +82,7 @@ static const char *dane_words(const struct ipc_probe_host *h)
     return h->sess == SESS_DANE_OK ? "matches" : h->tls_version.n ? "MISMATCH" : "published";
 }
 
-static void print_host(const struct ipc_probe_host *h)
+static void probe_print_host(const struct ipc_probe_host *h)
 {
     char date[32];
     printf("  %5u " STR_FMT " [" STR_FMT "]\n", h->preference, STR_ARG(h->host), STR_ARG(h->address));
@@ -141,7 +141,7 @@ static const char *no_servers(const struct ipc_probe_done *d)
 
 static void print_one(const struct ipc_probe_done *d, const struct answer *rows)
 {
-    printf(STR_FMT ": %s\n", STR_ARG(d->domain), verdict_words(d));
+    printf(STR_FMT ": %s\n", STR_ARG(d->domain), probe_verdict_words(d));
     if (!d->would_send && d->outcome == MX_FOUND) {
         printf("  Why: %s\n", reason_sentence((enum reason)d->reason));
     }
@@ -161,14 +161,14 @@ static void print_one(const struct ipc_probe_done *d, const struct answer *rows)
     printf("  TLS reports go to: " STR_FMT "\n", STR_ARG(d->rua.n ? d->rua : STR("nobody")));
     printf("  Servers tested (port 25, %u ms):%s%s\n", d->took_ms, rows->n > 0 ? "" : " none: the domain ", rows->n > 0 ? "" : no_servers(d));
     for (size_t i = 0; i < rows->n; i++) {
-        print_host(&rows->rows[i].probe_host);
+        probe_print_host(&rows->rows[i].probe_host);
     }
     puts("  Note: this is about mail TO this domain. It says nothing about mail from there: ask them, or look at\n"
          "  the Received lines of a mail you got. Only the servers above were tested, those of the MX records;\n"
          "  other domains and subdomains of the same organisation may use others.");
 }
 
-static struct json *host_json(const struct ipc_probe_host *h)
+static struct json *probe_host_json(const struct ipc_probe_host *h)
 {
     struct json *o = report_object();
     report_put_int(o, "preference", h->preference);
@@ -206,10 +206,10 @@ static struct json *probe_json(const struct ipc_probe_done *d, const struct answ
 {
     struct json *o = report_object(), *hosts = report_array();
     for (size_t i = 0; i < rows->n; i++) {
-        report_append(hosts, host_json(&rows->rows[i].probe_host));
+        report_append(hosts, probe_host_json(&rows->rows[i].probe_host));
     }
     report_put_str(o, "domain", d->domain);
-    report_put_str(o, "verdict", str_c(verdict_words(d)));
+    report_put_str(o, "verdict", str_c(probe_verdict_words(d)));
     report_put_bool(o, "mail-would-go", d->would_send);
     report_put_str(o, "grade", str_c(grade_name((enum grade)d->grade)));
     report_put_str(o, "reason", str_c(reason_name((enum reason)d->reason)));
@@ -230,12 +230,12 @@ static struct json *probe_json(const struct ipc_probe_done *d, const struct answ
 
 /* --- many ---------------------------------------------------------------------------------------------- */
 
-static void print_line(const struct ipc_probe_done *d)
+static void probe_print_line(const struct ipc_probe_done *d)
 {
     char date[32];
     printf("%-34.*s %-8s %-8s %-7s %-8s %-17s %s\n", STR_ARG(d->domain), d->offered ? d->all_offered ? "yes" : "some" : "no",
            d->would_send ? grade_name((enum grade)d->grade) : "-", d->tlsa_bad ? "BROKEN" : d->tlsa_published ? "yes" : "no",
-           sts_state_name((enum sts_state)d->sts), d->not_after ? when(d->not_after, date) : "-", verdict_words(d));
+           sts_state_name((enum sts_state)d->sts), d->not_after ? when(d->not_after, date) : "-", probe_verdict_words(d));
 }
 
 static void progress(const struct probing *p)
@@ -252,7 +252,7 @@ static void progress(const struct probing *p)
     fprintf(stderr, "\r[%s] %zu of %zu%s", bar, p->ended, p->n, p->ended == p->n ? "\n" : "");
 }
 
-static void count(struct probing *p, const struct ipc_probe_done *d)
+static void probe_count(struct probing *p, const struct ipc_probe_done *d)
 {
     bool good = d->would_send && d->grade >= GRADE_CERT;
     p->good += good;
@@ -262,7 +262,7 @@ static void count(struct probing *p, const struct ipc_probe_done *d)
     p->unreachable += !d->would_send;
 }
 
-static struct open_probe *open_of(struct probing *p, uint64_t token)
+static struct open_probe *probe_open_of(struct probing *p, uint64_t token)
 {
     struct open_probe *unused = NULL;
     for (size_t i = 0; i < ARRAY_LEN(p->open); i++) {
@@ -276,14 +276,14 @@ static struct open_probe *open_of(struct probing *p, uint64_t token)
     return unused;
 }
 
-static void on_done(struct probing *p, const struct ipc_probe_done *d)
+static void probe_on_done(struct probing *p, const struct ipc_probe_done *d)
 {
-    struct open_probe *o = open_of(p, d->token);
-    count(p, d);
+    struct open_probe *o = probe_open_of(p, d->token);
+    probe_count(p, d);
     if (p->list) {
         report_append(p->list, probe_json(d, &o->rows));
     } else if (p->many) {
-        print_line(d);
+        probe_print_line(d);
     } else {
         print_one(d, &o->rows);
     }
@@ -299,12 +299,12 @@ static int send_next(struct probing *p)
     return ipc_call_send(p->fd, &(struct ipc_msg){.type = IPC_admin, .admin = {.verb = ADMIN_PROBE, .argument = str_c(argument)}});
 }
 
-static int take(struct probing *p, const struct ipc_msg *m)
+static int probe_take(struct probing *p, const struct ipc_msg *m)
 {
     if (m->type == IPC_probe_host) {
-        answer_keep(&open_of(p, m->probe_host.token)->rows, m);
+        answer_keep(&probe_open_of(p, m->probe_host.token)->rows, m);
     } else if (m->type == IPC_probe_done) {
-        on_done(p, &m->probe_done);
+        probe_on_done(p, &m->probe_done);
     } else if (m->type == IPC_admin_done) {
         p->ended++;
         progress(p);
@@ -317,7 +317,7 @@ static int take(struct probing *p, const struct ipc_msg *m)
     return 0;
 }
 
-static int run(struct probing *p)
+static int probe_run(struct probing *p)
 {
     char *frame = err_calloc(1, IPC_FRAME_MAX);
     struct str pending = STR("");
@@ -332,7 +332,7 @@ static int run(struct probing *p)
     while (r == 0 && p->ended < p->n) {
         struct ipc_msg m;
         r = answer_next(p->o, p->fd, frame, &pending, &m, p->why, sizeof p->why);
-        r = r < 0 ? r : take(p, &m);
+        r = r < 0 ? r : probe_take(p, &m);
     }
     free(frame);
     return r;
@@ -369,7 +369,7 @@ static int read_list(const char *path, struct probing *p)
     return 0;
 }
 
-static int usage(void)
+static int probe_usage(void)
 {
     fputs("usage: postern probe [--quick|--deep] DOMAIN... or postern probe --file FILE\n", stderr);
     return EXIT_USAGE;
@@ -391,7 +391,7 @@ static int read_words(const struct options *o, struct probing *p)
         } else if (strcmp(w, "--quick") == 0) {
             quick = true;
         } else if (w[0] == '-' || strlen(w) > 255 || p->n == DOMAINS_MAX) {
-            return usage();
+            return probe_usage();
         } else {
             const char *at = strrchr(w, '@'); /* an address is as good as its domain */
             p->domains[p->n++] = err_strdup(at ? at + 1 : w);
@@ -399,7 +399,7 @@ static int read_words(const struct options *o, struct probing *p)
     }
     p->many |= p->n > 3;
     p->deep |= !quick && !p->many;
-    return p->n == 0 ? usage() : 0;
+    return p->n == 0 ? probe_usage() : 0;
 }
 
 int command_probe(const struct options *o)
@@ -410,7 +410,7 @@ int command_probe(const struct options *o)
     r = r ? r : ask_open(o, "queue.sock", false, &p.fd);
     if (r == 0) {
         p.list = o->json ? report_array() : NULL;
-        int e = run(&p);
+        int e = probe_run(&p);
         if (e < 0) {
             fprintf(stderr, "postern: %s%s\n", e == -EHOSTDOWN ? "" : "no answer: ", e == -EHOSTDOWN ? p.why : strerror(-e));
         }

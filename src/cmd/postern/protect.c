@@ -216,7 +216,7 @@ struct replay {
     size_t messages, recipients, changes, uninspected, by_person;
 };
 
-static const char *verdict_words(enum demand d, enum protect_action a)
+static const char *protect_verdict_words(enum demand d, enum protect_action a)
 {
     return a == PROTECT_PASS ? demand_name(d) : protect_action_name(a);
 }
@@ -251,11 +251,11 @@ static void replay_rcpt(struct replay *w, const struct ipc_row_rcpt *r)
             report_put_str(o, "id", str_c(id));
             report_put_str(o, "from", m->reverse_path);
             report_put_str(o, "to", r->forward_path);
-            report_put_str(o, "was", str_c(verdict_words(then.demand, acted)));
-            report_put_str(o, "would-be", str_c(verdict_words(now->demand, acts)));
+            report_put_str(o, "was", str_c(protect_verdict_words(then.demand, acted)));
+            report_put_str(o, "would-be", str_c(protect_verdict_words(now->demand, acts)));
             report_append(w->all, o);
         } else {
-            printf("%s  %-10s -> %-10s <" STR_FMT "> -> <" STR_FMT ">\n", id, verdict_words(then.demand, acted), verdict_words(now->demand, acts), STR_ARG(m->reverse_path),
+            printf("%s  %-10s -> %-10s <" STR_FMT "> -> <" STR_FMT ">\n", id, protect_verdict_words(then.demand, acted), protect_verdict_words(now->demand, acts), STR_ARG(m->reverse_path),
                    STR_ARG(r->forward_path));
             struct str words = str_c(now->words), line;
             while (words.n > 0 && str_split(&words, '\n', &line)) {

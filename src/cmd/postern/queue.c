@@ -57,7 +57,7 @@ static struct view view_new(const struct answer *a)
                          .acts = err_calloc(a->n + 1, sizeof(void *))};
 }
 
-static void view_free(struct view *v)
+static void queue_view_free(struct view *v)
 {
     free(v->rcpts);
     free(v->attempts);
@@ -66,7 +66,7 @@ static void view_free(struct view *v)
     free(v->acts);
 }
 
-static void print_line(const struct ipc_row_message *m, const struct ipc_row_rcpt *r)
+static void queue_print_line(const struct ipc_row_message *m, const struct ipc_row_rcpt *r)
 {
     char id[ID_TEXT], next[DATE_MAX];
     id_text(m->id, id);
@@ -83,7 +83,7 @@ static void print_line(const struct ipc_row_message *m, const struct ipc_row_rcp
     }
 }
 
-static int list(const struct options *o)
+static int queue_list(const struct options *o)
 {
     struct answer a;
     int r = ask(o, "queue.sock", ADMIN_LIST, "", &a);
@@ -103,7 +103,7 @@ static int list(const struct options *o)
             report_append(all, message_report_json(&v.report));
         }
         for (size_t i = 0; !o->json && i < v.report.n_rcpts; i++) {
-            print_line(v.report.message, v.report.rcpts[i]);
+            queue_print_line(v.report.message, v.report.rcpts[i]);
         }
     }
     if (o->json) {
@@ -112,12 +112,12 @@ static int list(const struct options *o)
         printf("%zu message%s in the queue.%s%s\n", messages, messages == 1 ? "" : "s", *a.text ? " " : "", a.text);
     }
     r = a.ok ? EXIT_OK : EXIT_NO;
-    view_free(&v);
+    queue_view_free(&v);
     answer_free(&a);
     return r;
 }
 
-static int show(const struct options *o, const char *id)
+static int queue_show(const struct options *o, const char *id)
 {
     struct answer a;
     int r = ask(o, "queue.sock", ADMIN_MESSAGE, id, &a);
@@ -137,12 +137,12 @@ static int show(const struct options *o, const char *id)
         }
     }
     r = a.ok ? EXIT_OK : EXIT_NO;
-    view_free(&v);
+    queue_view_free(&v);
     answer_free(&a);
     return r;
 }
 
-static int change(const struct options *o, enum admin_verb verb, const char *id)
+static int queue_change(const struct options *o, enum admin_verb verb, const char *id)
 {
     struct answer a;
     int r = ask(o, "queue.sock", verb, id, &a);
@@ -169,14 +169,14 @@ int command_queue(const struct options *o)
         enum admin_verb verb;
     } verbs[] = {{"retry", ADMIN_RETRY}, {"hold", ADMIN_HOLD}, {"release", ADMIN_RELEASE}, {"delete", ADMIN_DELETE}};
     if (o->argc == 0 || (o->argc == 1 && strcmp(o->argv[0], "list") == 0)) {
-        return list(o);
+        return queue_list(o);
     }
     if (o->argc == 2 && strcmp(o->argv[0], "show") == 0) {
-        return show(o, o->argv[1]);
+        return queue_show(o, o->argv[1]);
     }
     for (size_t i = 0; o->argc == 2 && i < ARRAY_LEN(verbs); i++) {
         if (strcmp(o->argv[0], verbs[i].name) == 0) {
-            return change(o, verbs[i].verb, o->argv[1]);
+            return queue_change(o, verbs[i].verb, o->argv[1]);
         }
     }
     fputs("usage: postern queue list | show ID | retry ID|all | hold ID|all | release ID|all|held|restored | delete ID\n"
@@ -192,5 +192,5 @@ int command_message(const struct options *o)
         fputs("usage: postern message ID (the id stands in the log and in the 250 answer)\n", stderr);
         return EXIT_USAGE;
     }
-    return show(o, o->argv[0]);
+    return queue_show(o, o->argv[0]);
 }

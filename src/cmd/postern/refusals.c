@@ -11,7 +11,7 @@ struct tally {
     unsigned enforced, reported;
 };
 
-static void add(struct tally *t, size_t *n, size_t max, const struct ipc_refusal *r)
+static void refusals_add(struct tally *t, size_t *n, size_t max, const struct ipc_refusal *r)
 {
     size_t i = 0;
     while (i < *n && !str_eq(t[i].rule, r->rule)) {
@@ -47,7 +47,7 @@ static void print_rows(const struct answer *a)
     size_t n = 0;
     for (size_t i = 0; i < a->n; i++) {
         const struct ipc_refusal *r = &a->rows[i].refusal;
-        add(tally, &n, ARRAY_LEN(tally), r);
+        refusals_add(tally, &n, ARRAY_LEN(tally), r);
         printf("%s  %-12s %-20.*s from <" STR_FMT "> at " STR_FMT " (" STR_FMT "): wanted " STR_FMT ", had " STR_FMT "\n",
                when(r->at_ms, date), r->enforced ? "refused" : "would refuse", STR_ARG(r->rule), STR_ARG(r->reverse_path),
                STR_ARG(r->client), STR_ARG(r->helo), STR_ARG(r->wanted), STR_ARG(r->had));

@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int usage(void)
+static int store_usage(void)
 {
     fputs("usage: postern store check [--repair]\n"
           "       postern store backup DIRECTORY   (which must not exist yet)\n"
@@ -213,7 +213,7 @@ static struct json *lost_json(const char *id, const struct store_damage *d)
     return o;
 }
 
-static void on_lost(void *arg, const struct store_damage *d)
+static void store_on_lost(void *arg, const struct store_damage *d)
 {
     struct findings *f = arg;
     char id[ID_TEXT], at[32];
@@ -263,11 +263,11 @@ static struct json *check_json(const struct store_health *h, struct findings *f)
 
 static struct store_checker checker_of(struct findings *f)
 {
-    return (struct store_checker){.arg = f, .finding = on_finding, .lost = on_lost, .progress = on_progress, .body = f->opener ? body_is_whole : NULL};
+    return (struct store_checker){.arg = f, .finding = on_finding, .lost = store_on_lost, .progress = on_progress, .body = f->opener ? body_is_whole : NULL};
 }
 
 /* The key that the store was written with. sure: only where the store says which one that is. */
-static void find_key(const struct conf *c, struct findings *f, bool sure)
+static void store_find_key(const struct conf *c, struct findings *f, bool sure)
 {
     char kept[REST_FINGERPRINT] = "", why[600];
     bool known = store_key_kept(c->store_path, kept, sizeof kept, why, sizeof why) == 0 && (*kept || !sure);
@@ -279,7 +279,7 @@ static int check(const struct options *o, const struct conf *c)
     struct findings f = {.list = o->json ? report_array() : NULL, .lost = o->json ? report_array() : NULL};
     struct store_health h;
     char problem[600];
-    find_key(c, &f, false);
+    store_find_key(c, &f, false);
     const struct store_checker checker = checker_of(&f);
     int r = store_check(c->store_path, &checker, &h, problem, sizeof problem);
     if (r < 0) {
@@ -360,7 +360,7 @@ static int repair(const struct options *o, const struct conf *c)
     if (status != EXIT_OK) {
         return status;
     }
-    find_key(c, &f, true);
+    store_find_key(c, &f, true);
     if (!f.opener) {
         fprintf(stderr, "postern: the at-rest key %s is not there, not to be read by us, or not known to be the one that the store was written with. Without it "
                 "every message would count as lost: nothing was done\n", c->at_rest_key);
@@ -400,7 +400,7 @@ static int backup(const struct conf *c, const char *to)
     return EXIT_OK;
 }
 
-static void no_finding(void *arg, bool fatal, const char *text)
+static void store_no_finding(void *arg, bool fatal, const char *text)
 {
     if (fatal) {
         fprintf(stderr, "postern: %s: %s\n", (const char *)arg, text);
@@ -412,7 +412,7 @@ static bool is_copy_whole(char *path)
 {
     struct store_health h;
     char problem[600];
-    const struct store_checker checker = {.arg = path, .finding = no_finding};
+    const struct store_checker checker = {.arg = path, .finding = store_no_finding};
     return store_check(path, &checker, &h, problem, sizeof problem) == 0 && h.fatal == 0;
 }
 
@@ -502,10 +502,10 @@ static int command_backup(const struct options *o, const struct conf *c)
     bool is_into = strcmp(o->argv[1], "--into") == 0;
     bool has_keep = is_into && o->argc == 5 && strcmp(o->argv[3], "--keep") == 0;
     if (!is_into) {
-        return o->argc == 2 ? backup(c, o->argv[1]) : usage();
+        return o->argc == 2 ? backup(c, o->argv[1]) : store_usage();
     }
     if (!(o->argc == 3 || has_keep) || (has_keep && (str_to_u64(str_c(o->argv[4]), COPIES_MAX, &keep) < 0 || keep == 0))) {
-        return usage();
+        return store_usage();
     }
     return backup_into(c, o->argv[2], keep);
 }
@@ -570,7 +570,7 @@ static int restore(const struct options *o, const struct conf *c, const char *fr
     return status == EXIT_OK ? put_back(o, c, from, kept) : status;
 }
 
-static bool is_word(const struct options *o, int at, const char *word)
+static bool store_is_word(const struct options *o, int at, const char *word)
 {
     return o->argc > at && strcmp(o->argv[at], word) == 0;
 }
@@ -578,10 +578,10 @@ static bool is_word(const struct options *o, int at, const char *word)
 int command_store(const struct options *o)
 {
     struct conf *c = NULL;
-    bool is_check = is_word(o, 0, "check") && o->argc == 1, is_repair = is_word(o, 0, "check") && is_word(o, 1, "--repair") && o->argc == 2;
-    bool is_backup = is_word(o, 0, "backup") && o->argc >= 2, is_restore = is_word(o, 0, "restore") && o->argc == 2;
+    bool is_check = store_is_word(o, 0, "check") && o->argc == 1, is_repair = store_is_word(o, 0, "check") && store_is_word(o, 1, "--repair") && o->argc == 2;
+    bool is_backup = store_is_word(o, 0, "backup") && o->argc >= 2, is_restore = store_is_word(o, 0, "restore") && o->argc == 2;
     if (!is_check && !is_repair && !is_backup && !is_restore) {
-        return usage();
+        return store_usage();
     }
     int r = load_config(o, &c);
     if (r == 0) {

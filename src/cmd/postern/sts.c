@@ -21,7 +21,7 @@ static void print_policy(const struct ipc_sts_answer *p)
     }
 }
 
-static struct json *policy_json(const struct ipc_sts_answer *p)
+static struct json *sts_policy_json(const struct ipc_sts_answer *p)
 {
     struct json *o = report_object();
     report_put_str(o, "domain", p->domain);
@@ -59,7 +59,7 @@ int command_sts(const struct options *o)
     }
     for (size_t i = 0; i < a.n; i++) {
         if (o->json) {
-            print_json(policy_json(&a.rows[i].sts_answer));
+            print_json(sts_policy_json(&a.rows[i].sts_answer));
         } else {
             print_policy(&a.rows[i].sts_answer);
         }

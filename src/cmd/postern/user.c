@@ -15,7 +15,7 @@
 
 enum { SHORTEST = 8 };
 
-static int usage(void)
+static int user_usage(void)
 {
     fputs("usage: postern user list\n"
           "       postern user add NAME [--addresses \"A B @DOMAIN\"] [--no-scram]\n"
@@ -31,7 +31,7 @@ static int usage(void)
     return EXIT_USAGE;
 }
 
-static bool read_line(char *dst, size_t size)
+static bool user_read_line(char *dst, size_t size)
 {
     if (!fgets(dst, (int)size, stdin)) {
         return false;
@@ -44,7 +44,7 @@ static bool ask_hidden(const char *prompt, char *dst, size_t size)
 {
     struct termios before, quiet;
     if (!isatty(STDIN_FILENO)) {
-        return read_line(dst, size);
+        return user_read_line(dst, size);
     }
     fputs(prompt, stderr);
     if (tcgetattr(STDIN_FILENO, &before) < 0) {
@@ -53,7 +53,7 @@ static bool ask_hidden(const char *prompt, char *dst, size_t size)
     quiet = before;
     quiet.c_lflag &= ~(tcflag_t)ECHO;
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-    bool ok = read_line(dst, size);
+    bool ok = user_read_line(dst, size);
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
     fputs("\n", stderr);
     return ok;
@@ -126,13 +126,13 @@ static bool can_send(const char *name, const char *addresses)
     return false;
 }
 
-static int put(const struct options *o, const char *how, const char *name, bool with_password, bool scram, const char *addresses)
+static int user_put(const struct options *o, const char *how, const char *name, bool with_password, bool scram, const char *addresses)
 {
     char password[PASSWORD_MAX + 2] = "", argument[300];
     CLEANUP(buf_wipe) struct buf data = BUF_INIT(8192);
     struct answer a;
     if (strlen(name) == 0 || strlen(name) > 255 || strpbrk(name, "\t\r\n") || !addresses_ok(addresses)) {
-        return usage();
+        return user_usage();
     }
     if (strcmp(how, "add") == 0 && !can_send(name, addresses)) {
         return EXIT_USAGE;
@@ -156,7 +156,7 @@ static int put(const struct options *o, const char *how, const char *name, bool 
     return r ? r : answer_end(o, &a);
 }
 
-static int list(const struct options *o)
+static int user_list(const struct options *o)
 {
     struct answer a;
     char date[32];
@@ -188,7 +188,7 @@ static int list(const struct options *o)
     return answer_end(o, &a);
 }
 
-static int change(const struct options *o, enum admin_verb verb)
+static int user_change(const struct options *o, enum admin_verb verb)
 {
     struct answer a;
     int r = ask(o, "queue.sock", verb, o->argv[1], &a);
@@ -199,14 +199,14 @@ static int change(const struct options *o, enum admin_verb verb)
 }
 
 /* Says how long they would have had to wait, so that a name with a slip in it is noticed. */
-static int forgive(const struct options *o)
+static int user_forgive(const struct options *o)
 {
     const char *name = o->argv[1], *client = o->argc > 2 ? o->argv[2] : "";
     unsigned char octets[16];
     struct answer a;
     if (strlen(name) == 0 || strlen(name) > 255 ||
         (o->argc > 2 && address_ip_octets(str_c(client), octets) == 0)) {
-        return usage();
+        return user_usage();
     }
     int r = ask_with(o, ADMIN_ACCOUNT_FORGIVE, name, str_c(client), &a);
     if (r == 0 && a.ok && o->json) {
@@ -229,19 +229,19 @@ int command_user(const struct options *o)
     const char *what = o->argc > 0 ? o->argv[0] : "list", *addresses = "";
     bool scram = true;
     if (strcmp(what, "list") == 0 && o->argc <= 1) {
-        return list(o);
+        return user_list(o);
     }
     if (o->argc < 2) {
-        return usage();
+        return user_usage();
     }
     if (o->argc == 2 && (strcmp(what, "disable") == 0 || strcmp(what, "enable") == 0 || strcmp(what, "remove") == 0)) {
-        return change(o, *what == 'd' ? ADMIN_ACCOUNT_DISABLE : *what == 'e' ? ADMIN_ACCOUNT_ENABLE : ADMIN_ACCOUNT_DROP);
+        return user_change(o, *what == 'd' ? ADMIN_ACCOUNT_DISABLE : *what == 'e' ? ADMIN_ACCOUNT_ENABLE : ADMIN_ACCOUNT_DROP);
     }
     if (strcmp(what, "forgive") == 0 && o->argc <= 3) {
-        return forgive(o);
+        return user_forgive(o);
     }
     if (strcmp(what, "addresses") == 0 && o->argc == 3) {
-        return put(o, "set", o->argv[1], false, false, o->argv[2]);
+        return user_put(o, "set", o->argv[1], false, false, o->argv[2]);
     }
     for (int i = 2; i < o->argc; i++) {
         if (strcmp(o->argv[i], "--no-scram") == 0) {
@@ -249,9 +249,9 @@ int command_user(const struct options *o)
         } else if (strcmp(o->argv[i], "--addresses") == 0 && i + 1 < o->argc && strcmp(what, "add") == 0) {
             addresses = o->argv[++i];
         } else {
-            return usage();
+            return user_usage();
         }
     }
     bool is_new = strcmp(what, "add") == 0;
-    return is_new || strcmp(what, "passwd") == 0 ? put(o, is_new ? "add" : "set", o->argv[1], true, scram, addresses) : usage();
+    return is_new || strcmp(what, "passwd") == 0 ? user_put(o, is_new ? "add" : "set", o->argv[1], true, scram, addresses) : user_usage();
 }

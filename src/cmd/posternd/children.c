@@ -126,7 +126,7 @@ static void tell_when_ready(struct posternd *d)
     notify_manager("READY=1");
 }
 
-static void on_ready(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void children_on_ready(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct supervised *s = owner;
     if (s->ready || ch != s->control) {
@@ -152,7 +152,7 @@ static void on_ready(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     log_notice("process-ready", KV("child", s->name), KVN("pid", s->pid), KV("sandbox", s->sandbox));
 }
 
-static void on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void children_on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct supervised *s = owner;
     struct posternd *d = s->d;
@@ -196,7 +196,7 @@ static void on_reloaded(void *owner, struct ipc_channel *ch, const struct ipc_ms
     control_reload_came(s->d);
 }
 
-static void on_status(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void children_on_status(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct supervised *s = owner;
     str_copy_cut(m->ctl_status.counters, s->counters, sizeof s->counters);
@@ -212,7 +212,7 @@ static void on_metrics_ask(void *owner, struct ipc_channel *ch, const struct ipc
     control_metrics(s->d);
 }
 
-static void start(struct posternd *d, struct supervised *s);
+static void posternd_children_start(struct posternd *d, struct supervised *s);
 
 /* An end on plan: the successor is started beside it. */
 static void on_replace(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -233,15 +233,15 @@ static void on_replace(void *owner, struct ipc_channel *ch, const struct ipc_msg
     s->lines = NULL;
     s->pid = 0;
     s->control = NULL;
-    start(s->d, s);
+    posternd_children_start(s->d, s);
 }
 
 #define EVERY_CHILD                                                                                \
-    {IPC_ctl_ready, on_ready}, {IPC_ctl_reloaded, on_reloaded}, {IPC_ctl_status, on_status},       \
+    {IPC_ctl_ready, children_on_ready}, {IPC_ctl_reloaded, on_reloaded}, {IPC_ctl_status, children_on_status},       \
         {IPC_ctl_peer_lost, joins_on_lost}
 
 static const struct ipc_rule child_rules[] = {EVERY_CHILD, {IPC_none, NULL}};
-static const struct ipc_rule keys_rules[] = {EVERY_CHILD, {IPC_ctl_public_key, on_public_key}, {IPC_none, NULL}};
+static const struct ipc_rule keys_rules[] = {EVERY_CHILD, {IPC_ctl_public_key, children_on_public_key}, {IPC_none, NULL}};
 static const struct ipc_rule metrics_rules[] = {EVERY_CHILD, {IPC_metrics_ask, on_metrics_ask}, {IPC_none, NULL}};
 static const struct ipc_rule inspect_rules[] = {EVERY_CHILD, {IPC_ctl_replace, on_replace}, {IPC_none, NULL}};
 
@@ -359,7 +359,7 @@ static int lend_all(const struct posternd *d, const struct supervised *s)
     return r < 0 || s->role != ROLE_QUEUE ? r : lend(s, &admin, d->queue_socket);
 }
 
-static void start(struct posternd *d, struct supervised *s)
+static void posternd_children_start(struct posternd *d, struct supervised *s)
 {
     s->ready = s->stopping = s->reload_refused = s->reload_asked = false;
     s->first_serial = d->serial;
@@ -389,7 +389,7 @@ static void on_restart(void *arg)
 {
     struct supervised *s = arg;
     if (!s->d->stopping && s->is_wanted && !s->kept_down) {
-        start(s->d, s);
+        posternd_children_start(s->d, s);
     }
 }
 
@@ -404,7 +404,7 @@ static void start_later(struct supervised *s, int64_t pause_ms)
 void children_start(struct posternd *d)
 {
     for (size_t i = 0; i < d->n_children; i++) {
-        start(d, &d->children[i]);
+        posternd_children_start(d, &d->children[i]);
     }
 }
 
@@ -437,7 +437,7 @@ static void on_ended(struct posternd *d, struct supervised *s, int status)
     if (asked && !crashed) {
         log_notice("process-ended", KV("child", s->name), KV("why", s->is_wanted ? "a new one takes the new configuration" : "the configuration has none of it"));
         if (s->is_wanted) {
-            start(d, s);
+            posternd_children_start(d, s);
         }
         return;
     }
@@ -497,7 +497,7 @@ void children_reap(struct posternd *d)
 }
 
 /* Not running, and not about to. */
-static bool is_idle(const struct supervised *s)
+static bool children_is_idle(const struct supervised *s)
 {
     return s->pid == 0 && !(s->restart && timer_is_running(s->restart));
 }
@@ -549,8 +549,8 @@ static bool leaves_by_itself(const struct supervised *s)
 static void reload_one(struct posternd *d, struct supervised *s)
 {
     if (s->pid == 0) {
-        if (s->is_wanted && is_idle(s)) {
-            start(d, s);
+        if (s->is_wanted && children_is_idle(s)) {
+            posternd_children_start(d, s);
         }
     } else if (!leaves_by_itself(s) && (!s->is_wanted || s->renew)) {
         stop_one(s);
@@ -585,7 +585,7 @@ void children_reload(struct posternd *d)
     misuse_forgive(d);
     for (size_t i = 0; i < d->n_children; i++) {
         struct supervised *s = &d->children[i];
-        s->renew = s->is_wanted && (s->renew || s->stopping || is_idle(s) || leaves_by_itself(s));
+        s->renew = s->is_wanted && (s->renew || s->stopping || children_is_idle(s) || leaves_by_itself(s));
         s->reload_due = s->is_wanted && (s->control || s->renew);
         s->reload_refused = false;
         if (s->role == ROLE_KEYS) {

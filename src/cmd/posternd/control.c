@@ -132,7 +132,7 @@ void control_status_came(struct posternd *d)
 }
 
 /* Asks every process, unless that is under way. */
-static void ask_all(struct posternd *d)
+static void control_ask_all(struct posternd *d)
 {
     if (timer_is_running(d->status_timer)) {
         return;
@@ -156,18 +156,18 @@ static void ask_status(struct posternd *d, struct ipc_channel *ch)
         return;
     }
     d->status_to = ch;
-    ask_all(d);
+    control_ask_all(d);
 }
 
 void control_metrics(struct posternd *d)
 {
     d->metrics_wanted = true;
-    ask_all(d);
+    control_ask_all(d);
 }
 
 /* --- the socket ------------------------------------------------------------------------------------------ */
 
-static void on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void control_on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct posternd *d = owner;
     if (m->admin.verb == ADMIN_STATUS) {
@@ -179,9 +179,9 @@ static void on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     }
 }
 
-static const struct ipc_rule admin_rules[] = {{IPC_admin, on_admin}, {IPC_none, NULL}};
+static const struct ipc_rule admin_rules[] = {{IPC_admin, control_on_admin}, {IPC_none, NULL}};
 
-static void on_closed(void *owner, struct ipc_channel *ch)
+static void control_on_closed(void *owner, struct ipc_channel *ch)
 {
     struct posternd *d = owner;
     d->status_to = d->status_to == ch ? NULL : d->status_to;
@@ -200,14 +200,14 @@ static void keep_uid(struct ipc_channel *ch, int fd)
     ipc_channel_set_data(ch, uid);
 }
 
-static void on_connection(void *arg, int events)
+static void control_on_connection(void *arg, int events)
 {
     struct posternd *d = arg;
     int fd = accept4(d->control_socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
         watch_rest(d->control_watch);
     } else {
-        keep_uid(ipc_channel_new(d->loop, fd, "postern", admin_rules, on_closed, d), fd);
+        keep_uid(ipc_channel_new(d->loop, fd, "postern", admin_rules, control_on_closed, d), fd);
     }
 }
 
@@ -281,7 +281,7 @@ int control_open(struct posternd *d, char *problem, size_t size)
     }
     d->status_timer = timer_new(d->loop, on_status_timeout, d);
     d->reload_timer = timer_new(d->loop, reload_on_timeout, d);
-    d->control_watch = watch_new(d->loop, d->control_socket, on_connection, d);
+    d->control_watch = watch_new(d->loop, d->control_socket, control_on_connection, d);
     watch_set(d->control_watch, WATCH_READ);
     return 0;
 }

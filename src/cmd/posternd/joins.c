@@ -56,7 +56,7 @@ static bool may_sign(enum role a, enum role b)
     return (a == ROLE_KEYS || b == ROLE_KEYS) && speaks_tls;
 }
 
-static struct joined *find(struct posternd *d, const struct supervised *a,
+static struct joined *joins_find(struct posternd *d, const struct supervised *a,
                            const struct supervised *b, bool signing)
 {
     for (size_t i = 0; i < d->n_joins; i++) {
@@ -84,14 +84,14 @@ static void make_room(struct posternd *d)
 static struct joined *place(struct posternd *d, const struct supervised *a,
                             const struct supervised *b, bool signing)
 {
-    struct joined *j = find(d, a, b, signing);
+    struct joined *j = joins_find(d, a, b, signing);
     if (!j && d->n_joins == d->joins_room) {
         make_room(d);
     }
     return j ? j : &d->joins[d->n_joins++];
 }
 
-static void join(struct posternd *d, struct supervised *s, struct supervised *o, bool signing)
+static void joins_join(struct posternd *d, struct supervised *s, struct supervised *o, bool signing)
 {
     int fds[2];
     uint64_t serial = ++d->serial;
@@ -118,10 +118,10 @@ void joins_make(struct posternd *d, struct supervised *s)
             continue;
         }
         if (may_talk(s->role, o->role)) {
-            join(d, s, o, false);
+            joins_join(d, s, o, false);
         }
         if (may_sign(s->role, o->role)) {
-            join(d, s, o, true);
+            joins_join(d, s, o, true);
         }
     }
 }
@@ -137,7 +137,7 @@ static void join_again(void *arg)
         bool is_due = j->lost[0] && j->lost[1] && one->control && other->control;
         if (is_due && one->ready && other->ready) {
             log_warn("pair-joined-again", KV("one", one->name), KV("other", other->name));
-            join(d, one, other, j->signing);
+            joins_join(d, one, other, j->signing);
         } else {
             soon |= is_due;
         }
@@ -165,7 +165,7 @@ void joins_on_lost(void *supervised, struct ipc_channel *ch, const struct ipc_ms
     struct posternd *d = s->d;
     const struct ipc_ctl_peer_lost *l = &m->ctl_peer_lost;
     struct supervised *o = children_find(d, l->role, l->index);
-    struct joined *j = o ? find(d, s, o, l->signing != 0) : NULL;
+    struct joined *j = o ? joins_find(d, s, o, l->signing != 0) : NULL;
     if (!j || l->serial > j->serial) {
         ipc_refuse(ch, m->type, "a pair of sockets that it was not given");
         return;

@@ -50,7 +50,7 @@ bool lines_may(struct lines_budget *b, int64_t now_ms)
 }
 
 /* The octets without line ends. */
-static void write_line(struct lines *l, struct str line)
+static void lines_write_line(struct lines *l, struct str line)
 {
     size_t written = 0;
     bool is_handed = line.n == 0 || log_take(l->name, l->pid, line, &written);
@@ -68,14 +68,14 @@ static void write_lines(struct lines *l, struct str octets)
         bool ends = n == end && end < octets.n;
         octets = str_slice(octets, n + ends, octets.n);
         if (ends || buf_len(&l->begun) == LOG_LINE_MAX) {
-            write_line(l, buf_str(&l->begun));
+            lines_write_line(l, buf_str(&l->begun));
             buf_reset(&l->begun);
         }
     }
 }
 
 /* >0 something was read, 0 nothing now, -EPIPE nobody has the other end any more. */
-static int read_some(struct lines *l)
+static int lines_read_some(struct lines *l)
 {
     static char octets[READ_MAX];
     ssize_t n = read(l->fd, octets, sizeof octets);
@@ -101,7 +101,7 @@ static void wait_for_budget(struct lines *l, int64_t now)
     rest(l);
 }
 
-static void on_readable(void *arg, int events)
+static void lines_on_readable(void *arg, int events)
 {
     struct lines *l = arg;
     int64_t now = clock_mono_ms();
@@ -109,7 +109,7 @@ static void on_readable(void *arg, int events)
         rest(l);
     } else if (!lines_may(l->budget, now)) {
         wait_for_budget(l, now);
-    } else if (read_some(l) < 0) {
+    } else if (lines_read_some(l) < 0) {
         watch_set(l->watch, 0);
     }
 }
@@ -147,7 +147,7 @@ struct lines *lines_open(struct loop *loop, const char *name, struct lines_budge
     l->budget = budget;
     l->begun = BUF_INIT(LOG_LINE_MAX);
     l->pause = timer_new(loop, on_pause_over, l);
-    l->watch = watch_new(loop, l->fd, on_readable, l);
+    l->watch = watch_new(loop, l->fd, lines_on_readable, l);
     watch_set(l->watch, WATCH_READ);
     *ret_fd = fds[1];
     return l;
@@ -179,14 +179,14 @@ void lines_close(struct lines *l)
     if (!l) {
         return;
     }
-    for (int i = 0; i < READS_AT_END && lines_may(l->budget, clock_mono_ms()) && read_some(l) > 0; i++) {
+    for (int i = 0; i < READS_AT_END && lines_may(l->budget, clock_mono_ms()) && lines_read_some(l) > 0; i++) {
     }
     size_t unread = count_unread(l);
     if (unread > 0) {
         log_error("log-lines-unread", KV("child", l->name), KVN("pid", l->pid),
                   KVN("lines", unread), KV("what", "it wrote more than its measure before it ended"));
     } else {
-        write_line(l, buf_str(&l->begun));
+        lines_write_line(l, buf_str(&l->begun));
     }
     buf_free(&l->begun);
     timer_free(l->pause);

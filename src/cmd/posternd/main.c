@@ -135,7 +135,7 @@ static void on_hangup(void *arg, int signum)
     (void)!control_reload(arg, &by, &problems); /* its own log line says what came of it */
 }
 
-static void on_stop(void *arg, int signum)
+static void posternd_on_stop(void *arg, int signum)
 {
     log_notice("stopping", KVN("signal", signum));
     children_stop(arg);
@@ -146,7 +146,7 @@ static void on_child(void *arg, int signum)
     children_reap(arg);
 }
 
-static int start(struct posternd *d, char *problem, size_t size)
+static int posternd_start(struct posternd *d, char *problem, size_t size)
 {
     CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
     int r = control_lock(d->conf, &d->run_lock, problem, size);
@@ -172,8 +172,8 @@ static int start(struct posternd *d, char *problem, size_t size)
         return r;
     }
     loop_on_signal(d->loop, SIGHUP, on_hangup, d);
-    loop_on_signal(d->loop, SIGTERM, on_stop, d);
-    loop_on_signal(d->loop, SIGINT, on_stop, d);
+    loop_on_signal(d->loop, SIGTERM, posternd_on_stop, d);
+    loop_on_signal(d->loop, SIGINT, posternd_on_stop, d);
     loop_on_signal(d->loop, SIGCHLD, on_child, d);
     r = drop_make(d);
     if (r < 0) {
@@ -208,12 +208,12 @@ static void raise_descriptor_limit(void)
 }
 
 /* Until there is nothing more to do; the exit status. */
-static int serve(struct posternd *d)
+static int posternd_serve(struct posternd *d)
 {
     char problem[1024] = "";
     d->loop = loop_new();
     log_turn_begin(d->loop);
-    if (start(d, problem, sizeof problem) < 0) {
+    if (posternd_start(d, problem, sizeof problem) < 0) {
         log_error("start-failed", KVS("problem", str_trim_lines(str_c(problem))));
         return 1;
     }
@@ -224,7 +224,7 @@ static int serve(struct posternd *d)
     return d->exit_status;
 }
 
-static int run(const char *path)
+static int posternd_run(const char *path)
 {
     static struct posternd d;
     CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
@@ -242,7 +242,7 @@ static int run(const char *path)
     reload_tell_findings(&d, buf_str(&problems), &none);
     reload_tell_open(d.conf);
     raise_descriptor_limit();
-    int status = serve(&d);
+    int status = posternd_serve(&d);
     log_end(LOG_END_MS);
     return status;
 }
@@ -274,5 +274,5 @@ int main(int argc, char **argv)
         fputs("posternd takes no arguments. Try \"posternd --help\".\n", stderr);
         return 64;
     }
-    return run(path);
+    return posternd_run(path);
 }

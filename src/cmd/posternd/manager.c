@@ -18,7 +18,7 @@ enum { FIRST_FD = 3, FDS_MAX = 64 };
 static char waiting[128]; /* what it did not take yet */
 
 /* False: it does not take it now. */
-static bool tell(const char *state)
+static bool manager_tell(const char *state)
 {
     const char *path = getenv("NOTIFY_SOCKET");
     struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -37,14 +37,14 @@ static bool tell(const char *state)
 void notify_manager(const char *state)
 {
     notify_again();
-    if (*waiting || !tell(state)) {
+    if (*waiting || !manager_tell(state)) {
         str_copy_cut(str_c(state), waiting, sizeof waiting);
     }
 }
 
 void notify_again(void)
 {
-    if (*waiting && tell(waiting)) {
+    if (*waiting && manager_tell(waiting)) {
         waiting[0] = '\0';
     }
 }
@@ -52,7 +52,7 @@ void notify_again(void)
 void notify_alive(void)
 {
     notify_again();
-    (void)tell("WATCHDOG=1"); /* the next one comes anyway */
+    (void)manager_tell("WATCHDOG=1"); /* the next one comes anyway */
 }
 
 int64_t watchdog_ms(void)

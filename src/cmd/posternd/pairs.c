@@ -98,7 +98,7 @@ static bool signer_fits(const struct texts *t, char *problem, size_t size)
     return r == 0;
 }
 
-static bool fits(const struct pairs *p, const struct pair *one, const struct texts *t, char *problem, size_t size)
+static bool pairs_fits(const struct pairs *p, const struct pair *one, const struct texts *t, char *problem, size_t size)
 {
     switch (one->kind) {
     case PAIR_OWN:
@@ -127,7 +127,7 @@ static bool read_texts(const struct pair *one, struct texts *ret, char *problem,
 
 /* --- looks -------------------------------------------------------------------------------------------- */
 
-static void take(struct pair *one, const struct texts *t)
+static void pairs_take(struct pair *one, const struct texts *t)
 {
     must(texts_copy(&one->in_force, t));
     texts_wipe(&one->seen);
@@ -156,7 +156,7 @@ static enum renewal look_at(const struct pairs *p, struct pair *one, bool told, 
     bool differs = !readable || !texts_equal(&now, &one->in_force);
     const struct renewal_facts f = {.has_old = has_old,
                                     .differs = differs,
-                                    .fits = readable && (!differs || fits(p, one, &now, problem, size)),
+                                    .fits = readable && (!differs || pairs_fits(p, one, &now, problem, size)),
                                     .rests = told || (one->waits_since_ms != 0 && texts_equal(&now, &one->seen))};
     enum renewal r = renewal_decide(&f);
     switch (r) {
@@ -167,7 +167,7 @@ static enum renewal look_at(const struct pairs *p, struct pair *one, bool told, 
         wait_for_rest(one, &now, f.fits, problem, now_ms);
         break;
     case RENEWAL_TAKE:
-        take(one, &now);
+        pairs_take(one, &now);
         break;
     case RENEWAL_REFUSE:
         break;
@@ -206,7 +206,7 @@ size_t pairs_waiting(const struct pairs *p, int64_t now_ms, int64_t longer_ms, s
 
 /* --- the table ---------------------------------------------------------------------------------------- */
 
-static struct pair *find(const struct pairs *p, enum pair_kind kind, const char *chain_path, const char *key_path)
+static struct pair *pairs_find(const struct pairs *p, enum pair_kind kind, const char *chain_path, const char *key_path)
 {
     for (size_t i = 0; p && i < p->n; i++) {
         const struct pair *one = &p->v[i];
@@ -217,12 +217,12 @@ static struct pair *find(const struct pairs *p, enum pair_kind kind, const char 
     return NULL;
 }
 
-static int add(struct pairs *p, enum pair_kind kind, size_t number, const char *name, const char *chain_path, const char *key_path,
+static int pairs_add(struct pairs *p, enum pair_kind kind, size_t number, const char *name, const char *chain_path, const char *key_path,
                const struct pairs *old, struct buf *problems)
 {
     char problem[256] = "";
     struct pair *one = &p->v[p->n++];
-    const struct pair *before = find(old, kind, chain_path, key_path);
+    const struct pair *before = pairs_find(old, kind, chain_path, key_path);
     *one = (struct pair){.kind = kind,
                          .number = number,
                          .chain_path = chain_path ? err_strdup(chain_path) : NULL,
@@ -244,13 +244,13 @@ struct pairs *pairs_new(const struct conf *c, struct str trust, const struct pai
     p->trust = BUF_INIT(CHILD_FILE_MAX);
     int r = buf_add(&p->trust, trust);
     for (size_t i = 0; r == 0 && i < c->n_own; i++) {
-        r = add(p, PAIR_OWN, i, c->own[i].chain, c->own[i].chain, c->own[i].key, old, problems);
+        r = pairs_add(p, PAIR_OWN, i, c->own[i].chain, c->own[i].chain, c->own[i].key, old, problems);
     }
     for (size_t i = 0; r == 0 && i < c->n_certificates; i++) {
-        r = add(p, PAIR_CLIENT, i, c->certificates[i].name, c->certificates[i].chain, c->certificates[i].key, old, problems);
+        r = pairs_add(p, PAIR_CLIENT, i, c->certificates[i].name, c->certificates[i].chain, c->certificates[i].key, old, problems);
     }
     if (r == 0 && c->signing.key) {
-        r = add(p, PAIR_SIGNING, 0, c->signing.key, NULL, c->signing.key, old, problems);
+        r = pairs_add(p, PAIR_SIGNING, 0, c->signing.key, NULL, c->signing.key, old, problems);
     }
     if (r < 0) {
         pairs_free(p);

@@ -33,7 +33,7 @@ static int open_port(struct port *p, char *problem, size_t size)
     return r;
 }
 
-static const struct port *find(const struct ports *in, const char *address)
+static const struct port *ports_find(const struct ports *in, const char *address)
 {
     for (size_t i = 0; in && i < in->n; i++) {
         if (strcmp(in->v[i].address, address) == 0) {
@@ -43,7 +43,7 @@ static const struct port *find(const struct ports *in, const char *address)
     return NULL;
 }
 
-static size_t count_of(const struct ports *in, enum port_kind kind)
+static size_t ports_count_of(const struct ports *in, enum port_kind kind)
 {
     size_t n = 0;
     for (size_t i = 0; i < in->n; i++) {
@@ -60,7 +60,7 @@ static int add_port(struct ports *to, const struct ports *old, enum port_kind ki
         [PORT_PORTAL] = "portal",
         [PORT_METRICS] = "metrics",
     };
-    if (count_of(to, kind) == PORTS_OF_KIND) {
+    if (ports_count_of(to, kind) == PORTS_OF_KIND) {
         snprintf(problem, size, "%s: more than %d addresses", whose[kind], PORTS_OF_KIND);
         return -ENOSPC;
     }
@@ -68,7 +68,7 @@ static int add_port(struct ports *to, const struct ports *old, enum port_kind ki
         snprintf(problem, size, "%s: an address of more than %d octets", whose[kind], PORT_ADDRESS - 1);
         return -ENOSPC;
     }
-    const struct port *open = find(old, address);
+    const struct port *open = ports_find(old, address);
     struct port *p = &to->v[to->n];
     *p = open ? *open : (struct port){.fd = -1};
     p->kind = kind;
@@ -91,7 +91,7 @@ static int add_ports(struct ports *to, const struct ports *old, enum port_kind k
 static void close_but(const struct ports *p, const struct ports *kept)
 {
     for (size_t i = 0; i < p->n; i++) {
-        if (!p->v[i].is_lent && !find(kept, p->v[i].address)) {
+        if (!p->v[i].is_lent && !ports_find(kept, p->v[i].address)) {
             close(p->v[i].fd);
         }
     }

@@ -109,7 +109,7 @@ static void on_difference(void *arg, const struct conf_key *key)
 
 /* What the new configuration asks for beyond processes that read it: nothing of it is in force yet.
  * 0, or -errno with lines. */
-static int prepare(const struct posternd *d, const struct conf *next, struct changes *changes,
+static int reload_prepare(const struct posternd *d, const struct conf *next, struct changes *changes,
                    struct ports *ports, struct buf *problems)
 {
     char problem[512] = "";
@@ -130,7 +130,7 @@ static int prepare(const struct posternd *d, const struct conf *next, struct cha
 }
 
 /* The new configuration is in force here, and on its way to everybody. */
-static void apply(struct posternd *d, struct conf *next, struct pairs *pairs,
+static void reload_apply(struct posternd *d, struct conf *next, struct pairs *pairs,
                   const struct ports *ports, const struct changes *changes)
 {
     conf_free(d->conf);
@@ -151,7 +151,7 @@ static void apply(struct posternd *d, struct conf *next, struct pairs *pairs,
     timer_start(d->reload_timer, RELOAD_MS);
 }
 
-static int judge(struct posternd *d, struct buf *problems, struct str *ret_first, struct buf *all,
+static int reload_judge(struct posternd *d, struct buf *problems, struct str *ret_first, struct buf *all,
                  struct conf **ret_next, struct pairs **ret_pairs)
 {
     int r = conf_load(d->conf_path, all, ret_next);
@@ -166,15 +166,15 @@ static int reload(struct posternd *d, struct buf *problems)
     struct conf *next = NULL;
     struct pairs *pairs = NULL;
     struct str first;
-    int r = judge(d, problems, &first, &all, &next, &pairs);
+    int r = reload_judge(d, problems, &first, &all, &next, &pairs);
     struct changes changes = {.fixed = BUF_INIT(4096)};
     struct ports ports;
-    r = r < 0 ? r : prepare(d, next, &changes, &ports, problems);
+    r = r < 0 ? r : reload_prepare(d, next, &changes, &ports, problems);
     if (r == 0) {
         for (enum role role = 0; role < ROLE_END; role++) {
             changes.renew[role] |= handover_start_files_changed(d, next, role);
         }
-        apply(d, next, pairs, &ports, &changes);
+        reload_apply(d, next, pairs, &ports, &changes);
     } else {
         CLEANUP(buf_free) struct buf result = BUF_INIT(64 * 1024);
         first = first.n > 0 ? first : buf_str(problems);

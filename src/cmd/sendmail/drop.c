@@ -39,7 +39,7 @@ int letter_add(struct letter *l, struct str address)
     return 0;
 }
 
-static int write_letter(int fd, const struct letter *l)
+static int drop_write_letter(int fd, const struct letter *l)
 {
     CLEANUP(buf_free) struct buf head = BUF_INIT(2 * 1024 * 1024);
     int r = buf_printf(&head, "postern-drop 1\nfrom %s\n", l->sender);
@@ -67,7 +67,7 @@ int drop_put(const char *directory, const struct letter *l)
         return -errno;
     }
     (void)fchmod(fd, 0644); /* the user that picks it up must be able to read it; its name is the lock */
-    int r = write_letter(fd, l);
+    int r = drop_write_letter(fd, l);
     r = r < 0 ? r : rename(draft, final) < 0 ? -errno : 0;
     if (r < 0) {
         (void)unlink(draft);

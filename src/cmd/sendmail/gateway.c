@@ -41,7 +41,7 @@ int gateway_connect(const char *address)
     return fd;
 }
 
-static int write_out(int fd, struct smtp_client *c)
+static int gateway_write_out(int fd, struct smtp_client *c)
 {
     struct buf *out = smtp_client_out(c);
     while (buf_len(out) > 0) {
@@ -63,7 +63,7 @@ static int write_body(int fd, struct smtp_client *c, struct str text)
         size_t n = text.n < PIECE ? text.n : PIECE;
         r = smtp_client_body(c, str_slice(text, 0, n), n == text.n);
         text = str_slice(text, n, text.n);
-        r = r < 0 ? r : write_out(fd, c);
+        r = r < 0 ? r : gateway_write_out(fd, c);
     } while (r == 0 && text.n > 0);
     return r;
 }
@@ -82,7 +82,7 @@ struct handover {
 };
 
 /* The first refusal is the cause, what follows it ("no recipient was accepted yet") is not. */
-static void keep_first(struct handover *h, const struct smtp_answer *a)
+static void gateway_keep_first(struct handover *h, const struct smtp_answer *a)
 {
     if (!h->words[0]) {
         snprintf(h->words, h->size, "%d " STR_FMT, a->code, STR_ARG(buf_str(&a->text)));
@@ -90,7 +90,7 @@ static void keep_first(struct handover *h, const struct smtp_answer *a)
 }
 
 /* One event; -1 to go on, else an exit status. */
-static int take(struct handover *h, const struct smtp_client_event *ev)
+static int gateway_take(struct handover *h, const struct smtp_client_event *ev)
 {
     struct permit permit = {0};
     switch (ev->type) {
@@ -110,20 +110,20 @@ static int take(struct handover *h, const struct smtp_client_event *ev)
             bool for_good = ev->answer->code / 100 == 5;
             h->refused |= for_good;
             h->put_off[ev->rcpt] = !for_good;
-            keep_first(h, ev->answer);
+            gateway_keep_first(h, ev->answer);
         }
         return -1;
     case SMTP_CL_BODY:
         return write_body(h->fd, h->client, buf_str(&h->letter->text)) < 0 ? EX_TEMPFAIL : -1;
     case SMTP_CL_DONE:
         if (!ev->accepted) {
-            keep_first(h, ev->answer);
+            gateway_keep_first(h, ev->answer);
             bool for_good = h->accepted || !h->heard ? ev->answer->code / 100 == 5 : h->refused;
             return for_good ? EX_UNAVAILABLE : EX_TEMPFAIL;
         }
         return h->refused ? EX_UNAVAILABLE : EX_OK;
     case SMTP_CL_REJECTED:
-        keep_first(h, ev->answer);
+        gateway_keep_first(h, ev->answer);
         return ev->answer->code / 100 == 5 ? EX_UNAVAILABLE : EX_TEMPFAIL;
     case SMTP_CL_NONE:
     case SMTP_CL_OFFERED:
@@ -147,8 +147,8 @@ static int converse(struct handover *h)
         int r = -1;
         do {
             smtp_client_next(h->client, &ev);
-            r = take(h, &ev);
-            if (write_out(h->fd, h->client) < 0) {
+            r = gateway_take(h, &ev);
+            if (gateway_write_out(h->fd, h->client) < 0) {
                 return EX_TEMPFAIL;
             }
         } while (r < 0 && ev.type != SMTP_CL_NONE);
@@ -184,7 +184,7 @@ int gateway_send(int fd, const struct letter *l, const char *hostname, bool *put
     words[0] = '\0';
     int r = converse(&h);
     smtp_client_quit(h.client);
-    (void)!write_out(fd, h.client);
+    (void)!gateway_write_out(fd, h.client);
     smtp_client_free(h.client);
     free(rcpts);
     return r;

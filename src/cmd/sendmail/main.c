@@ -104,7 +104,7 @@ static int take_letters(struct settings *s, int argc, char **argv, int *at)
 }
 
 /* One option word; -1 to go on, else an exit status. */
-static int take_option(struct settings *s, int argc, char **argv, int *at)
+static int sendmail_take_option(struct settings *s, int argc, char **argv, int *at)
 {
     if (strcmp(argv[*at], "--help") == 0) {
         fputs(usage, stdout);
@@ -153,7 +153,7 @@ static void read_config(struct settings *s)
 
 /* Reads standard input; every line end becomes CRLF. A CR or NUL within a line becomes a blank (Postfix:
  * cleanup_replace_stray_cr_lf): it is what a program draws its progress with, and a blank ends no line anywhere. */
-static int read_message(const struct settings *s, struct buf *out)
+static int sendmail_read_message(const struct settings *s, struct buf *out)
 {
     char *line = NULL;
     size_t cap = 0;
@@ -272,7 +272,7 @@ static struct str behind_mbox_line(struct str message)
 }
 
 /* The header section: recipients are taken from it (-t), Bcc goes, what is missing comes. */
-static int compose(const struct settings *s, struct str message, struct letter *l)
+static int sendmail_compose(const struct settings *s, struct str message, struct letter *l)
 {
     struct str rest = behind_mbox_line(message), name, value;
     struct seen seen = {0};
@@ -317,7 +317,7 @@ static void default_sender(const struct settings *s, struct letter *l)
 
 /* --- ways ------------------------------------------------------------------------------------------------- */
 
-static int hand_over(const struct settings *s, const struct letter *l)
+static int sendmail_hand_over(const struct settings *s, const struct letter *l)
 {
     char words[1024] = "";
     CLEANUP(err_close_fd) int fd = gateway_connect(s->gateway);
@@ -338,7 +338,7 @@ static int hand_over(const struct settings *s, const struct letter *l)
     return EX_OK;
 }
 
-static int submit(const struct settings *s, char **rcpts, int n)
+static int sendmail_submit(const struct settings *s, char **rcpts, int n)
 {
     struct letter l = {.text = BUF_INIT(SENDMAIL_MESSAGE_MAX)};
     CLEANUP(buf_wipe) struct buf message = BUF_INIT(SENDMAIL_MESSAGE_MAX);
@@ -352,19 +352,19 @@ static int submit(const struct settings *s, char **rcpts, int n)
     for (int i = 0; i < n && r == EX_OK; i++) {
         r = add_addresses(s, &l, str_c(rcpts[i])) < 0 ? EX_DATAERR : EX_OK;
     }
-    int e = r == EX_OK ? read_message(s, &message) : 0;
+    int e = r == EX_OK ? sendmail_read_message(s, &message) : 0;
     if (e < 0) {
         fprintf(stderr, "sendmail: the message cannot be taken: %s\n", strerror(-e));
         r = EX_DATAERR;
     }
-    if (r == EX_OK && compose(s, buf_str(&message), &l) < 0) {
+    if (r == EX_OK && sendmail_compose(s, buf_str(&message), &l) < 0) {
         r = EX_DATAERR;
     }
     if (r == EX_OK && l.n_rcpts == 0) {
         fputs("sendmail: no recipients: name them, or use -t\n", stderr);
         r = EX_USAGE;
     }
-    r = r == EX_OK ? hand_over(s, &l) : r;
+    r = r == EX_OK ? sendmail_hand_over(s, &l) : r;
     letter_free(&l);
     return r;
 }
@@ -486,7 +486,7 @@ int main(int argc, char **argv)
             at++;
             break;
         }
-        int r = take_option(&s, argc, argv, &at);
+        int r = sendmail_take_option(&s, argc, argv, &at);
         if (r >= 0) {
             return r;
         }
@@ -502,5 +502,5 @@ int main(int argc, char **argv)
         fprintf(stderr, "sendmail: -b%s is not done here; see postern queue list. Try sendmail --help.\n", s.mode);
         return EX_USAGE;
     }
-    return submit(&s, argv + at, argc - at);
+    return sendmail_submit(&s, argv + at, argc - at);
 }

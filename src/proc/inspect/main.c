@@ -43,7 +43,7 @@ struct inspect {
     uint64_t done, failed;
 };
 
-static void leave(struct inspect *s)
+static void inspect_leave(struct inspect *s)
 {
     if (!s->leaving) {
         s->leaving = true;
@@ -51,7 +51,7 @@ static void leave(struct inspect *s)
     }
 }
 
-static void done(struct inspect *s, bool ok)
+static void inspect_done(struct inspect *s, bool ok)
 {
     alarm(0);
     buf_wipe(&s->body);
@@ -66,20 +66,20 @@ static void done(struct inspect *s, bool ok)
     }
 }
 
-static void answer(struct inspect *s, bool ok, struct str facts)
+static void inspect_answer(struct inspect *s, bool ok, struct str facts)
 {
     ipc_send(s->queue, &(struct ipc_msg){.type = IPC_inspected, .inspected = {.lease = s->lease, .ok = ok, .facts = facts}});
-    done(s, ok);
+    inspect_done(s, ok);
 }
 
 /* Our own trouble: the question will come again. */
-static void give_back(struct inspect *s)
+static void inspect_give_back(struct inspect *s)
 {
     if (s->prepare) {
         ipc_send(s->queue, &(struct ipc_msg){.type = IPC_prepared, .prepared = {.lease = s->lease}});
-        done(s, false);
+        inspect_done(s, false);
     } else {
-        answer(s, false, STR(""));
+        inspect_answer(s, false, STR(""));
     }
 }
 
@@ -109,7 +109,7 @@ static void send_view(struct inspect *s, struct view *v, const unsigned char *ke
     explicit_bzero(view_key, sizeof view_key);
     buf_wipe(&clear);
     buf_free(&sealed);
-    done(s, ok);
+    inspect_done(s, ok);
 }
 
 /* The whole message in clear. 0 or -errno. */
@@ -134,14 +134,14 @@ static int open_message(const struct inspect *s, const unsigned char *key, struc
     return r;
 }
 
-static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void inspect_on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct inspect *s = owner;
     if (!s->busy || !lease_same(&m->unwrapped.lease, &s->lease)) {
         return;
     }
     if (!m->unwrapped.ok || m->unwrapped.key.n != REST_KEY) {
-        give_back(s);
+        inspect_give_back(s);
         return;
     }
     struct buf message = BUF_INIT(s->size + 1024 * 1024), facts = BUF_INIT(INSPECTION_MAX);
@@ -150,7 +150,7 @@ static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_m
         log_error("message-not-read", KV("problem", strerror(-r)), KV("what", "it is tried again"));
         buf_wipe(&message);
         buf_free(&facts);
-        give_back(s);
+        inspect_give_back(s);
         return;
     }
     if (s->prepare) {
@@ -169,13 +169,13 @@ static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_m
         log_error("message-unreadable", KV("id", id), KV("problem", strerror(-r)));
         (void)!inspection_put(&facts, "failed", (const struct str[]){r == -EFBIG ? STR("limit") : STR("crash")}, 1);
     }
-    answer(s, true, buf_str(&facts));
+    inspect_answer(s, true, buf_str(&facts));
     buf_wipe(&message);
     buf_free(&facts);
 }
 
 /* False: it cannot be, and is refused. Takes fd. */
-static bool take_message(struct inspect *s, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static bool inspect_take_message(struct inspect *s, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     if (s->busy) {
         err_close_fd(&fd);
@@ -198,15 +198,15 @@ static bool take_message(struct inspect *s, struct ipc_channel *ch, const struct
 /* Its file got no descriptor here. */
 static void on_inspect_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    if (take_message(owner, ch, m, -1)) {
-        give_back(owner);
+    if (inspect_take_message(owner, ch, m, -1)) {
+        inspect_give_back(owner);
     }
 }
 
 static void on_inspect(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct inspect *s = owner;
-    if (!take_message(s, ch, m, fd)) {
+    if (!inspect_take_message(s, ch, m, fd)) {
         return;
     }
     bool room = !s->pdf || descriptors_have_room(FILTER_DESCRIPTORS); /* else a document would count as not readable */
@@ -214,7 +214,7 @@ static void on_inspect(void *owner, struct ipc_channel *ch, const struct ipc_msg
         descriptors_note_lack("pdftotext", "a document");
     }
     if (!s->keys || !room) {
-        give_back(s);
+        inspect_give_back(s);
         return;
     }
     alarm((unsigned)(child_conf(s->child)->inspection.time / 1000) + 1); /* whoever takes too long is ended by it */
@@ -222,9 +222,9 @@ static void on_inspect(void *owner, struct ipc_channel *ch, const struct ipc_msg
 }
 
 static const struct ipc_rule queue_rules[] = {{IPC_inspect, on_inspect, on_inspect_without}, {IPC_none, NULL}};
-static const struct ipc_rule keys_rules[] = {{IPC_unwrapped, on_unwrapped}, {IPC_none, NULL}};
+static const struct ipc_rule keys_rules[] = {{IPC_unwrapped, inspect_on_unwrapped}, {IPC_none, NULL}};
 
-static void on_queue_gone(void *owner, struct ipc_channel *ch)
+static void inspect_on_queue_gone(void *owner, struct ipc_channel *ch)
 {
     struct inspect *s = owner;
     s->queue = NULL;
@@ -239,35 +239,35 @@ static void on_queue_gone(void *owner, struct ipc_channel *ch)
     }
 }
 
-static void on_keys_gone(void *owner, struct ipc_channel *ch)
+static void inspect_on_keys_gone(void *owner, struct ipc_channel *ch)
 {
     struct inspect *s = owner;
     s->keys = NULL;
     if (s->busy) {
-        answer(s, false, STR(""));
+        inspect_answer(s, false, STR(""));
     }
 }
 
-static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
+static void inspect_on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
 {
     struct inspect *s = owner;
     (void)index; /* a successor may be quicker than the news of the end */
     if (role == ROLE_QUEUE) {
         ipc_channel_end(s->queue);
-        s->queue = ipc_channel_new(child_loop(c), fd, "queue", queue_rules, on_queue_gone, s);
+        s->queue = ipc_channel_new(child_loop(c), fd, "queue", queue_rules, inspect_on_queue_gone, s);
         if (s->leaving) { /* the new one is told as well */
             s->leaving = false;
-            leave(s);
+            inspect_leave(s);
         }
     } else if (role == ROLE_KEYS) {
         ipc_channel_end(s->keys);
-        s->keys = ipc_channel_new(child_loop(c), fd, "keys", keys_rules, on_keys_gone, s);
+        s->keys = ipc_channel_new(child_loop(c), fd, "keys", keys_rules, inspect_on_keys_gone, s);
     } else {
         close(fd);
     }
 }
 
-static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
+static int inspect_on_prepare(void *owner, struct child *c, char *problem, size_t size)
 {
     struct inspect *s = owner;
     CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
@@ -292,19 +292,19 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
     return r;
 }
 
-static void sandbox(void *owner, struct child *c, struct sandbox *ret)
+static void inspect_sandbox(void *owner, struct child *c, struct sandbox *ret)
 {
     *ret = (struct sandbox){.calls = 0, .memory = MEMORY};
 }
 
 /* Packs were read before the sandbox: a fresh process reads the new ones. */
-static int on_reload(void *owner, struct child *c, char *problem, size_t size)
+static int inspect_on_reload(void *owner, struct child *c, char *problem, size_t size)
 {
-    leave(owner);
+    inspect_leave(owner);
     return 0;
 }
 
-static void on_status(void *owner, char *text, size_t size)
+static void inspect_on_status(void *owner, char *text, size_t size)
 {
     const struct inspect *s = owner;
     snprintf(text, size, "inspected=%llu failed=%llu pdf=%s", (unsigned long long)s->done, (unsigned long long)s->failed, s->pdf ? "yes" : "no");
@@ -313,6 +313,6 @@ static void on_status(void *owner, char *text, size_t size)
 int main(int argc, char **argv)
 {
     static struct inspect inspect;
-    static const struct child_events events = {.on_prepare = on_prepare, .sandbox = sandbox, .on_peer = on_peer, .on_reload = on_reload, .on_status = on_status};
+    static const struct child_events events = {.on_prepare = inspect_on_prepare, .sandbox = inspect_sandbox, .on_peer = inspect_on_peer, .on_reload = inspect_on_reload, .on_status = inspect_on_status};
     return child_main(argc, argv, "inspect", &events, &inspect);
 }

@@ -86,7 +86,7 @@ static void reply(struct ipc_channel *to, const struct lease_id *id, bool ok, co
 }
 
 /* A key is given once: the lease is used up. */
-static void give(struct keys *k, struct lease *l, struct ipc_channel *to)
+static void keys_give(struct keys *k, struct lease *l, struct ipc_channel *to)
 {
     unsigned char key[REST_KEY];
     bool ok = rest_unwrap(k->opener, str_from(l->wrapped, l->n), key) == 0;
@@ -109,7 +109,7 @@ static void give_to(struct keys *k, struct lease *l, struct ipc_channel *ch)
         k->refused++;
         return;
     }
-    give(k, l, ch);
+    keys_give(k, l, ch);
 }
 
 static void on_lease_open(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -207,7 +207,7 @@ static void sweep(void *arg)
     timer_start(k->sweep, SWEEP_MS);
 }
 
-static void on_peer_closed(void *owner, struct ipc_channel *ch)
+static void keys_on_peer_closed(void *owner, struct ipc_channel *ch)
 {
     forget_asks_from(owner, ch, 0);
     free(ipc_channel_data(ch));
@@ -233,7 +233,7 @@ static void on_seal_link(void *owner, struct ipc_channel *ch, const struct ipc_m
 static const struct ipc_rule queue_rules[] = {
     {IPC_lease_open, on_lease_open}, {IPC_lease_close, on_lease_close}, {IPC_seal_link, on_seal_link}, {IPC_none, NULL}};
 /* A DKIM signature over the octets given. Only smtpout can ask: it writes what is signed. */
-static void on_sign(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void keys_on_sign(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct keys *k = owner;
     CLEANUP(buf_free) struct buf signature = BUF_INIT(1024);
@@ -245,7 +245,7 @@ static void on_sign(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
                                                  .signature = buf_str(&signature)}});
 }
 
-static struct tls_private *find_key(struct tls_private *const *keys, struct str id)
+static struct tls_private *keys_find_key(struct tls_private *const *keys, struct str id)
 {
     for (size_t i = 0; i < CONF_CERTIFICATES_MAX && keys[i] && id.n == TLS_KEY_ID; i++) {
         if (memcmp(tls_private_id(keys[i]), id.p, TLS_KEY_ID) == 0) {
@@ -280,14 +280,14 @@ static void sign_with(struct keys *k, struct tls_private *key, struct ipc_channe
 static void on_server_sign(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct keys *k = owner;
-    struct tls_private *key = find_key(k->server, m->tls_sign.key_id);
+    struct tls_private *key = keys_find_key(k->server, m->tls_sign.key_id);
     sign_with(k, key ? key : find_retired(k, m->tls_sign.key_id), ch, &m->tls_sign);
 }
 
 static void on_client_sign(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct keys *k = owner;
-    sign_with(k, find_key(k->client, m->tls_sign.key_id), ch, &m->tls_sign);
+    sign_with(k, keys_find_key(k->client, m->tls_sign.key_id), ch, &m->tls_sign);
 }
 
 /* Of this hour and the one before: a process that was taken over learns nothing of the next. */
@@ -309,23 +309,23 @@ static void on_signing_closed(void *owner, struct ipc_channel *ch)
 {
 }
 
-static void on_signing(void *owner, struct child *c, enum role role, int fd)
+static void keys_on_signing(void *owner, struct child *c, enum role role, int fd)
 {
     ipc_channel_new(child_loop(c), fd, role_names[role], role == ROLE_SMTPOUT ? client_sign_rules : server_sign_rules,
                     on_signing_closed, owner);
 }
 
 static const struct ipc_rule reader_rules[] = {{IPC_unwrap, on_unwrap}, {IPC_none, NULL}};
-static const struct ipc_rule smtpout_rules[] = {{IPC_unwrap, on_unwrap}, {IPC_sign, on_sign}, {IPC_none, NULL}};
+static const struct ipc_rule smtpout_rules[] = {{IPC_unwrap, on_unwrap}, {IPC_sign, keys_on_sign}, {IPC_none, NULL}};
 
 static void add_reader(struct keys *k, struct child *c, enum role role, unsigned index, int fd, const struct ipc_rule *rules)
 {
     struct reader *r = err_calloc(1, sizeof *r);
     *r = (struct reader){.role = role, .index = index};
-    ipc_channel_set_data(ipc_channel_new(child_loop(c), fd, role_names[role], rules, on_peer_closed, k), r);
+    ipc_channel_set_data(ipc_channel_new(child_loop(c), fd, role_names[role], rules, keys_on_peer_closed, k), r);
 }
 
-static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
+static void keys_on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
 {
     if (role == ROLE_QUEUE) {
         add_reader(owner, c, role, index, fd, queue_rules);
@@ -375,10 +375,10 @@ static int read_private(struct child *c, const char *kind, struct tls_private **
 }
 
 /* Those that are in the next configuration no more serve a little longer. */
-static void retire(struct keys *k, struct tls_private *const *next)
+static void keys_retire(struct keys *k, struct tls_private *const *next)
 {
     for (size_t i = 0; i < CONF_CERTIFICATES_MAX && k->server[i]; i++) {
-        if (find_key(next, str_from((const char *)tls_private_id(k->server[i]), TLS_KEY_ID))) {
+        if (keys_find_key(next, str_from((const char *)tls_private_id(k->server[i]), TLS_KEY_ID))) {
             tls_private_free(k->server[i]);
         } else {
             struct retired *r = &k->retired[k->n_retired++ % RETIRED_MAX];
@@ -401,14 +401,14 @@ static int load_keys(struct keys *k, struct child *c, char *problem, size_t size
         drop_keys(client);
         return r;
     }
-    retire(k, server);
+    keys_retire(k, server);
     drop_keys(k->client);
     memcpy(k->server, server, sizeof server);
     memcpy(k->client, client, sizeof client);
     return 0;
 }
 
-static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
+static int keys_on_prepare(void *owner, struct child *c, char *problem, size_t size)
 {
     struct keys *k = owner;
     struct str secret = child_file(c, "at-rest-secret");
@@ -425,17 +425,17 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
     return load_keys(k, c, problem, size);
 }
 
-static int on_reload(void *owner, struct child *c, char *problem, size_t size)
+static int keys_on_reload(void *owner, struct child *c, char *problem, size_t size)
 {
     return load_keys(owner, c, problem, size);
 }
 
-static void sandbox(void *owner, struct child *c, struct sandbox *ret)
+static void keys_sandbox(void *owner, struct child *c, struct sandbox *ret)
 {
     *ret = (struct sandbox){.calls = 0};
 }
 
-static void on_start(void *owner, struct child *c)
+static void keys_on_start(void *owner, struct child *c)
 {
     struct keys *k = owner;
     ipc_send(child_control(c),
@@ -445,7 +445,7 @@ static void on_start(void *owner, struct child *c)
     timer_start(k->sweep, SWEEP_MS);
 }
 
-static void on_status(void *owner, char *text, size_t size)
+static void keys_on_status(void *owner, char *text, size_t size)
 {
     const struct keys *k = owner;
     snprintf(text, size, "leases=%zu given=%llu refused=%llu signed=%llu handshakes=%llu sealed=%llu", map_len(k->leases),
@@ -456,12 +456,12 @@ static void on_status(void *owner, char *text, size_t size)
 int main(int argc, char **argv)
 {
     static struct keys keys;
-    static const struct child_events events = {.on_prepare = on_prepare,
-                                               .sandbox = sandbox,
-                                               .on_start = on_start,
-                                               .on_peer = on_peer,
-                                               .on_signing = on_signing,
-                                               .on_reload = on_reload,
-                                               .on_status = on_status};
+    static const struct child_events events = {.on_prepare = keys_on_prepare,
+                                               .sandbox = keys_sandbox,
+                                               .on_start = keys_on_start,
+                                               .on_peer = keys_on_peer,
+                                               .on_signing = keys_on_signing,
+                                               .on_reload = keys_on_reload,
+                                               .on_status = keys_on_status};
     return child_main(argc, argv, "keys", &events, &keys);
 }

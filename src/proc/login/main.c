@@ -92,17 +92,17 @@ struct login {
 };
 
 /* An account is found by any spelling of its name: many are addresses. */
-static struct str lower(const char *name, char key[NAME_MAX_OCTETS])
+static struct str login_lower(const char *name, char key[NAME_MAX_OCTETS])
 {
     const struct address_key same = address_key(str_c(name));
     str_copy_cut(str_c(same.text), key, NAME_MAX_OCTETS);
     return str_c(key);
 }
 
-static const struct account *account_of(const struct login *l, const char *name)
+static const struct account *login_account_of(const struct login *l, const char *name)
 {
     char key[NAME_MAX_OCTETS];
-    struct str k = lower(name, key);
+    struct str k = login_lower(name, key);
     const struct account *a = map_get(l->accounts, k);
     a = a ? a : map_get(l->listed, k);
     return a && a->enabled ? a : NULL;
@@ -119,7 +119,7 @@ static uint64_t print_of(const struct login *l, const char *name, const char *se
     uint64_t number;
     CLEANUP(buf_wipe) struct buf text = BUF_INIT(sizeof l->salt + NAME_MAX_OCTETS + SASL_TEXT_MAX);
     bool ok = buf_append(&text, l->salt, sizeof l->salt) == 0 &&
-              buf_add(&text, lower(name, key)) == 0 && buf_append(&text, "", 1) == 0 &&
+              buf_add(&text, login_lower(name, key)) == 0 && buf_append(&text, "", 1) == 0 &&
               buf_add(&text, str_c(secret)) == 0;
     rest_hash(ok ? buf_str(&text) : STR(""), hash);
     memcpy(&number, hash, sizeof number);
@@ -133,11 +133,11 @@ static bool may_look(struct exchange *x, const char *name, const char *secret)
 {
     char key[NAME_MAX_OCTETS];
     if (x->ruled == RULING_NONE) {
-        str_copy_cut(lower(name, key), x->asked, sizeof x->asked);
+        str_copy_cut(login_lower(name, key), x->asked, sizeof x->asked);
         x->secret = secret ? print_of(x->login, name, secret) : 0;
         x->ruled = RULING_WANTED;
     }
-    return x->ruled == RULING_GO && str_eq(lower(name, key), str_c(x->asked));
+    return x->ruled == RULING_GO && str_eq(login_lower(name, key), str_c(x->asked));
 }
 
 /* --- the questions of the SASL server ------------------------------------------------------------- */
@@ -198,7 +198,7 @@ static bool directory_ok(struct exchange *x, const char *name, const char *passw
 }
 
 /* What he may send as; an account without addresses has its own name. */
-static void keep_addresses(struct exchange *x, const struct account *a, const char *name)
+static void login_keep_addresses(struct exchange *x, const struct account *a, const char *name)
 {
     str_copy_cut(str_c(a && *a->addresses ? a->addresses : name), x->addresses, sizeof x->addresses);
 }
@@ -206,12 +206,12 @@ static void keep_addresses(struct exchange *x, const struct account *a, const ch
 static bool on_password(void *arg, const char *name, const char *password)
 {
     struct exchange *x = arg;
-    const struct account *a = account_of(x->login, name);
+    const struct account *a = login_account_of(x->login, name);
     if (!may_look(x, name, password)) {
         return false;
     }
     if (a) {
-        keep_addresses(x, a, name);
+        login_keep_addresses(x, a, name);
         return password_ok(a->hash, password);
     }
     return child_conf(x->login->child)->directory.url ? directory_ok(x, name, password) : password_nobody(password);
@@ -221,7 +221,7 @@ static bool on_password(void *arg, const char *name, const char *password)
 static bool on_scram(void *arg, const char *name, struct sasl_scram *ret)
 {
     struct exchange *x = arg;
-    const struct account *a = account_of(x->login, name);
+    const struct account *a = login_account_of(x->login, name);
     struct str rest = str_c(a ? a->scram : ""), part[4] = {{0}};
     uint64_t iterations = 0;
     bool ok = may_look(x, name, NULL);
@@ -232,13 +232,13 @@ static bool on_scram(void *arg, const char *name, struct sasl_scram *ret)
          str_copy(part[2], ret->stored_key, sizeof ret->stored_key) == 0 && str_copy(part[3], ret->server_key, sizeof ret->server_key) == 0;
     if (ok) {
         ret->iterations = (unsigned)iterations;
-        keep_addresses(x, a, name);
+        login_keep_addresses(x, a, name);
         return true;
     }
     unsigned char salt[16], keys[64];
     char key[NAME_MAX_OCTETS];
     random_bytes(keys, sizeof keys);
-    password_decoy(x->login->decoys, lower(name, key), salt);
+    password_decoy(x->login->decoys, login_lower(name, key), salt);
     sasl_decoy_scram(salt, keys, ret);
     return true;
 }
@@ -251,11 +251,11 @@ static bool on_external(void *arg, const char *name, char ret_name[SASL_NAME_MAX
     while (rest.n > 0 && str_split(&rest, ' ', &one)) {
         char word[NAME_MAX_OCTETS];
         str_copy_cut(one, word, sizeof word);
-        const struct account *a = account_of(x->login, word);
+        const struct account *a = login_account_of(x->login, word);
         /* nobody guesses a certificate: no limit */
         if (a && (!*name || address_same(str_c(name), one))) {
             str_copy_cut(one, ret_name, SASL_NAME_MAX + 1);
-            keep_addresses(x, a, word);
+            login_keep_addresses(x, a, word);
             return true;
         }
     }
@@ -269,12 +269,12 @@ struct exchange_key {
     uint64_t token;
 };
 
-static struct str key_of(const struct exchange_key *k)
+static struct str login_key_of(const struct exchange_key *k)
 {
     return str_from((const char *)k, sizeof *k);
 }
 
-static void settle(struct exchange *x)
+static void login_settle(struct exchange *x)
 {
     if (x->waits) {
         map_take(x->login->waiting, map_id(&x->waits));
@@ -285,7 +285,7 @@ static void settle(struct exchange *x)
 /* Under a number of its own; false: too many wait. */
 static bool wait_for_queue(struct exchange *x)
 {
-    settle(x);
+    login_settle(x);
     x->waits = ++x->login->next_token;
     if (!x->login->queue || map_put(x->login->waiting, map_id(&x->waits), x) < 0) {
         x->waits = 0;
@@ -308,15 +308,15 @@ static void exchange_end(struct exchange *x)
 {
     const struct exchange_key k = {x->from, x->token};
     judged(x, x->away ? GUESS_WAS_VOID : GUESS_WAS_WRONG);
-    settle(x);
-    map_take(x->login->exchanges, key_of(&k));
+    login_settle(x);
+    map_take(x->login->exchanges, login_key_of(&k));
     sasl_free(x->sasl);
     buf_wipe(&x->said);
     explicit_bzero(x, sizeof *x);
     free(x);
 }
 
-static void answer(const struct exchange *x, enum login_outcome outcome, struct str text)
+static void login_answer(const struct exchange *x, enum login_outcome outcome, struct str text)
 {
     bool ok = outcome == LOGIN_OK;
     ipc_send(x->from,
@@ -345,11 +345,11 @@ static void failed(struct exchange *x)
                KV("reason", outcome == LOGIN_LATER  ? later
                             : outcome == LOGIN_AWAY ? "queue or directory away"
                                                     : "wrong"));
-    answer(x, outcome, STR(""));
+    login_answer(x, outcome, STR(""));
     exchange_end(x);
 }
 
-static void away(struct exchange *x)
+static void login_away(struct exchange *x)
 {
     x->away = true;
     failed(x);
@@ -366,7 +366,7 @@ static void tell_queue(struct exchange *x)
     struct login *l = x->login;
     struct str address, rest = str_c(x->addresses);
     if (!str_split(&rest, ' ', &address) || !wait_for_queue(x)) {
-        away(x);
+        login_away(x);
         return;
     }
     ipc_send(l->queue, &(struct ipc_msg){
@@ -383,15 +383,15 @@ static void on_pass_kept(void *owner, struct ipc_channel *ch, const struct ipc_m
     if (x && (x->ruled != RULING_GO || !x->has_pass)) {
         ipc_refuse(ch, m->type, "of nobody who proved who they are");
     } else if (x) {
-        answer(x, (enum login_outcome)m->pass_kept.result, STR(""));
+        login_answer(x, (enum login_outcome)m->pass_kept.result, STR(""));
         exchange_end(x);
     }
 }
 
-static void ask_queue(struct exchange *x)
+static void login_ask_queue(struct exchange *x)
 {
     if (!wait_for_queue(x)) {
-        away(x);
+        login_away(x);
         return;
     }
     ipc_send(x->login->queue,
@@ -412,32 +412,32 @@ static void succeeded(struct exchange *x, struct str out)
         tell_queue(x);
         return;
     }
-    answer(x, LOGIN_OK, out);
+    login_answer(x, LOGIN_OK, out);
     exchange_end(x);
 }
 
-static void take(struct exchange *x, struct str text)
+static void login_take(struct exchange *x, struct str text)
 {
     CLEANUP(buf_wipe) struct buf out = BUF_INIT(SASL_TEXT_MAX);
     enum sasl_step r = sasl_step(x->sasl, text, &out);
     if (x->ruled == RULING_WANTED) {
-        ask_queue(x);
+        login_ask_queue(x);
     } else if (r == SASL_FAILED) {
         failed(x);
     } else if (r == SASL_MORE) {
-        answer(x, LOGIN_MORE, buf_str(&out));
+        login_answer(x, LOGIN_MORE, buf_str(&out));
     } else {
         succeeded(x, buf_str(&out));
     }
 }
 
-static void step(struct exchange *x, struct str text)
+static void login_login_step(struct exchange *x, struct str text)
 {
     if (x->waits || buf_add(&x->said, text) < 0 || buf_add(&x->said, STR("\n")) < 0) {
         failed(x);
         return;
     }
-    take(x, text);
+    login_take(x, text);
 }
 
 /* A new exchange of its mechanism. LOGIN's first challenge was answered before it was asked. */
@@ -472,7 +472,7 @@ static void on_ruling(void *owner, struct ipc_channel *ch, const struct ipc_msg 
         ipc_refuse(ch, m->type, "a second time");
         return;
     }
-    settle(x);
+    login_settle(x);
     x->number = m->login_ruling.number;
     x->wait_s = m->login_ruling.wait_s;
     x->why = (enum guess_answer)m->login_ruling.answer;
@@ -486,10 +486,10 @@ static void on_ruling(void *owner, struct ipc_channel *ch, const struct ipc_msg 
         CLEANUP(buf_wipe) struct buf ignored = BUF_INIT(SASL_TEXT_MAX);
         (void)sasl_step(x->sasl, line, &ignored);
     }
-    take(x, line);
+    login_take(x, line);
 }
 
-static void begin(struct login *l, struct ipc_channel *ch, const struct ipc_login_begin *b)
+static void login_login_begin(struct login *l, struct ipc_channel *ch, const struct ipc_login_begin *b)
 {
     struct exchange *x = err_calloc(1, sizeof *x);
     x->login = l;
@@ -510,12 +510,12 @@ static void begin(struct login *l, struct ipc_channel *ch, const struct ipc_logi
     x->server = (struct sasl_server){.arg = x, .password_ok = on_password, .scram_of = on_scram, .external_ok = on_external,
                                      .exporter = *x->exporter ? x->exporter : NULL};
     const struct exchange_key k = {ch, b->token};
-    struct exchange *old = map_get(l->exchanges, key_of(&k));
+    struct exchange *old = map_get(l->exchanges, login_key_of(&k));
     if (old) {
         exchange_end(old);
     }
-    if (map_put(l->exchanges, key_of(&k), x) < 0) {
-        answer(x, LOGIN_LATER, STR(""));
+    if (map_put(l->exchanges, login_key_of(&k), x) < 0) {
+        login_answer(x, LOGIN_LATER, STR(""));
         free(x);
         return;
     }
@@ -525,16 +525,16 @@ static void begin(struct login *l, struct ipc_channel *ch, const struct ipc_logi
         failed(x);
         return;
     }
-    step(x, b->has_text ? b->text : STR(""));
+    login_login_step(x, b->has_text ? b->text : STR(""));
 }
 
-static void on_begin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void login_on_begin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     if (m->login_begin.pass.n > 0) {
         ipc_refuse(ch, m->type, "a pass, where there is no portal");
         return;
     }
-    begin(owner, ch, &m->login_begin);
+    login_login_begin(owner, ch, &m->login_begin);
 }
 
 /* A password in one step, and what it opens. */
@@ -545,22 +545,22 @@ static void on_web_begin(void *owner, struct ipc_channel *ch, const struct ipc_m
         ipc_refuse(ch, m->type, "a login that is none of the portal's");
         return;
     }
-    begin(owner, ch, b);
+    login_login_begin(owner, ch, b);
 }
 
-static void on_text(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void login_on_text(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     const struct exchange_key k = {ch, m->login_text.token};
-    struct exchange *x = map_get(((struct login *)owner)->exchanges, key_of(&k));
+    struct exchange *x = map_get(((struct login *)owner)->exchanges, login_key_of(&k));
     if (x) {
-        step(x, m->login_text.text);
+        login_login_step(x, m->login_text.text);
     }
 }
 
 static void on_cancel(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     const struct exchange_key k = {ch, m->login_cancel.token};
-    struct exchange *x = map_get(((struct login *)owner)->exchanges, key_of(&k));
+    struct exchange *x = map_get(((struct login *)owner)->exchanges, login_key_of(&k));
     if (x) {
         exchange_end(x);
     }
@@ -585,7 +585,7 @@ static void put_account(struct map *to, struct str name, struct str hash, struct
     char key[NAME_MAX_OCTETS];
     *a = (struct account){.name = str_dup(name), .hash = str_dup(hash), .scram = str_dup(scram), .addresses = str_dup(addresses),
                           .enabled = enabled};
-    struct str k = lower(a->name, key);
+    struct str k = login_lower(a->name, key);
     account_free(map_take(to, k));
     if (map_put(to, k, a) < 0) {
         log_error("accounts-full", KV("name", a->name));
@@ -605,10 +605,10 @@ static void on_account_gone(void *owner, struct ipc_channel *ch, const struct ip
     struct login *l = owner;
     char name[NAME_MAX_OCTETS], key[NAME_MAX_OCTETS];
     str_copy_cut(m->account_gone.name, name, sizeof name);
-    account_free(map_take(l->accounts, lower(name, key)));
+    account_free(map_take(l->accounts, login_lower(name, key)));
 }
 
-static void on_loaded(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void login_on_loaded(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct login *l = owner;
     struct str decoys = m->accounts_loaded.decoys;
@@ -616,7 +616,7 @@ static void on_loaded(void *owner, struct ipc_channel *ch, const struct ipc_msg 
     l->loaded = true;
 }
 
-static void drop_all(struct map **m)
+static void login_drop_all(struct map **m)
 {
     size_t cursor = 0;
     struct str key;
@@ -632,7 +632,7 @@ static void drop_all(struct map **m)
 static void read_password_file(struct login *l, const struct child *c)
 {
     struct str rest = child_file(c, "accounts"), line, name, hash;
-    drop_all(&l->listed);
+    login_drop_all(&l->listed);
     while (rest.n > 0 && str_split(&rest, '\n', &line)) {
         line = str_trim(line.n > 0 && line.p[line.n - 1] == '\r' ? str_slice(line, 0, line.n - 1) : line);
         if (line.n == 0 || line.p[0] == '#') {
@@ -651,14 +651,14 @@ static void read_password_file(struct login *l, const struct child *c)
 
 static const struct ipc_rule queue_rules[] = {
     {IPC_account, on_account},        {IPC_account_gone, on_account_gone},
-    {IPC_accounts_loaded, on_loaded}, {IPC_group_ask, on_group_ask},
+    {IPC_accounts_loaded, login_on_loaded}, {IPC_group_ask, on_group_ask},
     {IPC_prove, proof_on_ask},        {IPC_pass_kept, on_pass_kept},
     {IPC_login_ruling, on_ruling},    {IPC_none, NULL}};
 static const struct ipc_rule smtpin_rules[] = {
-    {IPC_login_begin, on_begin}, {IPC_login_text, on_text}, {IPC_login_cancel, on_cancel}, {IPC_none, NULL}};
+    {IPC_login_begin, login_on_begin}, {IPC_login_text, login_on_text}, {IPC_login_cancel, on_cancel}, {IPC_none, NULL}};
 static const struct ipc_rule web_rules[] = {{IPC_login_begin, on_web_begin}, {IPC_none, NULL}};
 
-static void on_queue_gone(void *owner, struct ipc_channel *ch)
+static void login_on_queue_gone(void *owner, struct ipc_channel *ch)
 {
     struct login *l = owner;
     l->queue = l->queue == ch ? NULL : l->queue; /* what it told us stays good until it is back */
@@ -668,7 +668,7 @@ static void on_queue_gone(void *owner, struct ipc_channel *ch)
         void *value;
         found = map_next(l->waiting, &cursor, &key, &value);
         if (found) {
-            away(value);
+            login_away(value);
         }
     }
     size_t cursor = 0;
@@ -679,7 +679,7 @@ static void on_queue_gone(void *owner, struct ipc_channel *ch)
     }
 }
 
-static void on_smtpin_gone(void *owner, struct ipc_channel *ch)
+static void login_on_smtpin_gone(void *owner, struct ipc_channel *ch)
 {
     struct login *l = owner;
     for (bool found = true; found;) { /* the map may not change while it is walked */
@@ -696,21 +696,21 @@ static void on_smtpin_gone(void *owner, struct ipc_channel *ch)
     }
 }
 
-static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
+static void login_on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
 {
     struct login *l = owner;
     if (role == ROLE_QUEUE) {
         ipc_channel_end(l->queue); /* its successor may be quicker than the news of its end */
-        drop_all(&l->accounts); /* all of them follow */
-        l->queue = ipc_channel_new(child_loop(c), fd, "queue", queue_rules, on_queue_gone, l);
+        login_drop_all(&l->accounts); /* all of them follow */
+        l->queue = ipc_channel_new(child_loop(c), fd, "queue", queue_rules, login_on_queue_gone, l);
     } else if (role == ROLE_SMTPIN || role == ROLE_WEB) {
-        ipc_channel_new(child_loop(c), fd, role_names[role], role == ROLE_WEB ? web_rules : smtpin_rules, on_smtpin_gone, l);
+        ipc_channel_new(child_loop(c), fd, role_names[role], role == ROLE_WEB ? web_rules : smtpin_rules, login_on_smtpin_gone, l);
     } else {
         close(fd);
     }
 }
 
-static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
+static int login_on_prepare(void *owner, struct child *c, char *problem, size_t size)
 {
     struct login *l = owner;
     l->child = c;
@@ -722,14 +722,14 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
     return 0;
 }
 
-static int on_reload(void *owner, struct child *c, char *problem, size_t size)
+static int login_on_reload(void *owner, struct child *c, char *problem, size_t size)
 {
     read_password_file(owner, c);
     return 0;
 }
 
 /* A directory needs the network, and libldap its files (names, certificates of authorities). */
-static void sandbox(void *owner, struct child *c, struct sandbox *ret)
+static void login_sandbox(void *owner, struct child *c, struct sandbox *ret)
 {
     *ret = child_conf(c)->directory.url
                ? (struct sandbox){.calls = SANDBOX_CONNECT | SANDBOX_FILES | SANDBOX_THREADS,
@@ -737,7 +737,7 @@ static void sandbox(void *owner, struct child *c, struct sandbox *ret)
                : (struct sandbox){.calls = 0};
 }
 
-static void on_status(void *owner, char *text, size_t size)
+static void login_on_status(void *owner, char *text, size_t size)
 {
     const struct login *l = owner;
     snprintf(text, size, "accounts=%zu right=%llu wrong=%llu put-off=%llu", map_len(l->accounts) + map_len(l->listed),
@@ -747,8 +747,8 @@ static void on_status(void *owner, char *text, size_t size)
 int main(int argc, char **argv)
 {
     static struct login login;
-    static const struct child_events events = {.on_prepare = on_prepare, .sandbox = sandbox, .on_peer = on_peer,
-                                               .on_reload = on_reload, .on_status = on_status};
+    static const struct child_events events = {.on_prepare = login_on_prepare, .sandbox = login_sandbox, .on_peer = login_on_peer,
+                                               .on_reload = login_on_reload, .on_status = login_on_status};
     login.exchanges = map_new(EXCHANGES_MAX);
     login.waiting = map_new(EXCHANGES_MAX);
     random_bytes(login.salt, sizeof login.salt);

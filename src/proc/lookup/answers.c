@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void settle(struct answer *a, int64_t life_ms)
+static void answers_settle(struct answer *a, int64_t life_ms)
 {
     int64_t longest = child_conf(a->owner->child)->resolver.cache_max;
     a->asking = false;
@@ -26,7 +26,7 @@ static void on_result(void *arg, const struct mx_result *r)
     struct answer *a = arg;
     mx_free(a->result);
     a->result = mx_keep(r);
-    settle(a, r->outcome == MX_FAILED ? FAILURE_LIFE_MS : (int64_t)r->ttl_s * 1000);
+    answers_settle(a, r->outcome == MX_FAILED ? FAILURE_LIFE_MS : (int64_t)r->ttl_s * 1000);
 }
 
 /* RFC 8460 section 3: exactly one record. */
@@ -43,11 +43,11 @@ static void on_report_record(void *arg, const struct dns_answer *d)
     a->rua[0] = '\0';
     a->report_outcome = failed ? MX_FAILED
                         : tlsrpt_record_find(texts, n, a->rua) ? MX_FOUND : MX_NO_HOST;
-    settle(a, failed ? FAILURE_LIFE_MS : (int64_t)d->ttl_s * 1000);
+    answers_settle(a, failed ? FAILURE_LIFE_MS : (int64_t)d->ttl_s * 1000);
 }
 
 /* Makes room: the oldest answer that nobody waits for. */
-static void evict(struct lookup *l)
+static void answers_evict(struct lookup *l)
 {
     LIST_EACH (it, &l->by_age) {
         struct answer *a = LIST_OF(it, struct answer, age);
@@ -61,7 +61,7 @@ static void evict(struct lookup *l)
     }
 }
 
-static struct answer *find(struct lookup *l, enum lookup_kind kind, uint16_t port, const struct domain_name *name)
+static struct answer *answers_find(struct lookup *l, enum lookup_kind kind, uint16_t port, const struct domain_name *name)
 {
     char key[300];
     enum lookup_kind same = kind == LOOKUP_RELAY ? LOOKUP_HOST : kind;
@@ -71,7 +71,7 @@ static struct answer *find(struct lookup *l, enum lookup_kind kind, uint16_t por
         return a;
     }
     if (map_len(l->answers) >= CACHE_ENTRIES) {
-        evict(l);
+        answers_evict(l);
     }
     a = err_calloc(1, sizeof *a);
     str_copy_cut(str_c(key), a->key, sizeof a->key);
@@ -85,7 +85,7 @@ static struct answer *find(struct lookup *l, enum lookup_kind kind, uint16_t por
     return a;
 }
 
-static void ask(struct answer *a, enum lookup_kind kind, uint16_t port, const struct domain_name *name)
+static void answers_ask(struct answer *a, enum lookup_kind kind, uint16_t port, const struct domain_name *name)
 {
     struct lookup *l = a->owner;
     char report[300];
@@ -103,7 +103,7 @@ static void ask(struct answer *a, enum lookup_kind kind, uint16_t port, const st
 
 struct answer *answer_want(struct lookup *l, enum lookup_kind kind, uint16_t port, const struct domain_name *name, struct waiter *w)
 {
-    struct answer *a = find(l, kind, port, name);
+    struct answer *a = answers_find(l, kind, port, name);
     if (!a) {
         return NULL;
     }
@@ -115,7 +115,7 @@ struct answer *answer_want(struct lookup *l, enum lookup_kind kind, uint16_t por
     w->open++;
     list_append(&a->waiters, &w->in_answer);
     if (!a->asking) {
-        ask(a, kind, port, name);
+        answers_ask(a, kind, port, name);
     }
     return a;
 }

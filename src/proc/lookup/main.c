@@ -23,7 +23,7 @@ enum { REPORT_ANSWER_MAX = 4096, LOGIN_ANSWER_MAX = 60 * 1024, LOGIN_LIMIT_MS = 
 
 /* --- answering --------------------------------------------------------------------------------------- */
 
-static void send_host(const struct mx_host *m, struct ipc_channel *to, uint64_t token)
+static void lookup_send_host(const struct mx_host *m, struct ipc_channel *to, uint64_t token)
 {
     const struct dns_host *h = &m->host;
     char text[HOST_ADDRESSES_MAX * 46];
@@ -49,7 +49,7 @@ static void send_result(const struct waiter *w)
     struct ipc_resolved m = {.token = w->token, .outcome = (uint8_t)a->report_outcome, .rua = str_c(a->rua)};
     if (r) {
         for (size_t i = 0; i < r->n_hosts; i++) {
-            send_host(&r->hosts[i], w->to, w->token);
+            lookup_send_host(&r->hosts[i], w->to, w->token);
         }
         m.outcome = (uint8_t)r->outcome;
         m.mx = (uint8_t)r->mx_outcome;
@@ -110,7 +110,7 @@ void waiter_part_done(struct waiter *w)
     waiter_free(w);
 }
 
-static void fail(struct ipc_channel *to, uint64_t token, enum mx_outcome outcome, enum dns_outcome mx, const char *why)
+static void lookup_fail(struct ipc_channel *to, uint64_t token, enum mx_outcome outcome, enum dns_outcome mx, const char *why)
 {
     ipc_send(to, &(struct ipc_msg){.type = IPC_resolved, .resolved = {.token = token, .outcome = (uint8_t)outcome,
                                                                       .mx = (uint8_t)mx, .detail = str_c(why)}});
@@ -122,11 +122,11 @@ static void on_resolve(void *owner, struct ipc_channel *ch, const struct ipc_msg
     const struct ipc_resolve *q = &m->resolve;
     struct domain_name name = domain_from(q->name);
     if (!domain_is_name(name)) {
-        fail(ch, q->token, MX_NO_DOMAIN, DNS_INSECURE, "not a valid domain name");
+        lookup_fail(ch, q->token, MX_NO_DOMAIN, DNS_INSECURE, "not a valid domain name");
         return;
     }
     if (l->n_waiters >= WAITERS_MAX) {
-        fail(ch, q->token, MX_FAILED, DNS_FAILED, "too many lookups at once");
+        lookup_fail(ch, q->token, MX_FAILED, DNS_FAILED, "too many lookups at once");
         return;
     }
     struct waiter *w = err_calloc(1, sizeof *w);
@@ -135,7 +135,7 @@ static void on_resolve(void *owner, struct ipc_channel *ch, const struct ipc_msg
     l->n_waiters++;
     w->answer = answer_want(l, (enum lookup_kind)q->kind, q->port, &name, w);
     if (!w->answer) {
-        fail(ch, q->token, MX_FAILED, DNS_FAILED, "too many names are remembered");
+        lookup_fail(ch, q->token, MX_FAILED, DNS_FAILED, "too many names are remembered");
         waiter_free(w);
         return;
     }
@@ -234,7 +234,7 @@ void lookup_on_post(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
 /* --- peers -------------------------------------------------------------------------------------------- */
 
 /* Nobody must be answered on a channel that is gone. */
-static void on_peer_closed(void *owner, struct ipc_channel *ch)
+static void lookup_on_peer_closed(void *owner, struct ipc_channel *ch)
 {
     struct lookup *l = owner;
     LIST_EACH (it, &l->waiters) {
@@ -259,27 +259,27 @@ static void tell_self_test(struct lookup *l)
                                                    .text = str_c(l->self_test)}});
 }
 
-static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
+static void lookup_on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
 {
     struct lookup *l = owner;
     if (role == ROLE_QUEUE) {
         ipc_channel_end(l->queue); /* its successor may be quicker than the news of its end */
-        l->queue = ipc_channel_new(child_loop(c), fd, "queue", lookup_queue_rules, on_peer_closed, l);
+        l->queue = ipc_channel_new(child_loop(c), fd, "queue", lookup_queue_rules, lookup_on_peer_closed, l);
         tell_self_test(l);
     } else if (role == ROLE_SMTPOUT) {
-        ipc_channel_new(child_loop(c), fd, "smtpout", smtpout_rules, on_peer_closed, l);
+        ipc_channel_new(child_loop(c), fd, "smtpout", smtpout_rules, lookup_on_peer_closed, l);
     } else {
         close(fd);
     }
 }
 
-static bool is_own(void *arg, const char *host)
+static bool lookup_is_own(void *arg, const char *host)
 {
     struct lookup *l = arg;
     return own_hosts_has(&l->own_hosts, child_conf(l->child), host);
 }
 
-static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
+static int lookup_on_prepare(void *owner, struct child *c, char *problem, size_t size)
 {
     struct lookup *l = owner;
     const struct conf *conf = child_conf(c);
@@ -294,17 +294,17 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
     list_init(&l->policies_by_age);
     list_init(&l->waiters);
     list_init(&l->unloaded);
-    l->own = (struct mx_own){.has = is_own, .arg = l};
+    l->own = (struct mx_own){.has = lookup_is_own, .arg = l};
     int r = fetcher_new(child_loop(c), child_file(c, "trust-store"), problem, size, &l->fetcher);
     return r < 0 ? r : dns_resolver_new(child_loop(c), &config, problem, size, &l->resolver);
 }
 
-static void sandbox(void *owner, struct child *c, struct sandbox *ret)
+static void lookup_sandbox(void *owner, struct child *c, struct sandbox *ret)
 {
     *ret = (struct sandbox){.calls = SANDBOX_CONNECT | SANDBOX_THREADS};
 }
 
-static int on_reload(void *owner, struct child *c, char *problem, size_t size)
+static int lookup_on_reload(void *owner, struct child *c, char *problem, size_t size)
 {
     struct lookup *l = owner;
     fetcher_trust(l->fetcher, child_file(c, "trust-store"));
@@ -312,7 +312,7 @@ static int on_reload(void *owner, struct child *c, char *problem, size_t size)
     return 0;
 }
 
-static void on_self_test(void *arg, const struct dns_self_test *t)
+static void lookup_on_self_test(void *arg, const struct dns_self_test *t)
 {
     struct lookup *l = arg;
     str_copy_cut(str_c(t->text), l->self_test, sizeof l->self_test);
@@ -325,14 +325,14 @@ static void on_self_test(void *arg, const struct dns_self_test *t)
     tell_self_test(l);
 }
 
-static void on_start(void *owner, struct child *c)
+static void lookup_on_start(void *owner, struct child *c)
 {
     struct lookup *l = owner;
     policies_start(l);
-    dns_self_test(l->resolver, on_self_test, l);
+    dns_self_test(l->resolver, lookup_on_self_test, l);
 }
 
-static void on_status(void *owner, char *text, size_t size)
+static void lookup_on_status(void *owner, char *text, size_t size)
 {
     const struct lookup *l = owner;
     snprintf(text, size, "asked=%llu shared=%llu cached=%zu policies=%zu fetched=%llu failed=%llu resolver-self-test=%s%s%s", (unsigned long long)l->asked,
@@ -344,6 +344,6 @@ int main(int argc, char **argv)
 {
     static struct lookup lookup;
     static const struct child_events events = {
-        .on_prepare = on_prepare, .sandbox = sandbox, .on_start = on_start, .on_reload = on_reload, .on_peer = on_peer, .on_status = on_status};
+        .on_prepare = lookup_on_prepare, .sandbox = lookup_sandbox, .on_start = lookup_on_start, .on_reload = lookup_on_reload, .on_peer = lookup_on_peer, .on_status = lookup_on_status};
     return child_main(argc, argv, "lookup", &events, &lookup);
 }

@@ -21,11 +21,11 @@ enum {
     HTTPS_PORT = 443, JITTER_MS = 2 * 60 * 60 * 1000,
 };
 
-static struct policy *find(struct lookup *l, struct domain_name domain);
+static struct policy *policies_find(struct lookup *l, struct domain_name domain);
 
 /* --- the end of a look ------------------------------------------------------------------------------ */
 
-static void save(const struct policy *p)
+static void policies_save(const struct policy *p)
 {
     const struct sts_entry *e = &p->entry;
     ipc_send(p->owner->queue, &(struct ipc_msg){.type = IPC_sts_policy,
@@ -47,7 +47,7 @@ static void tell_alarm(struct policy *p)
                                                           .text = str_c(p->entry.problem_text)}});
 }
 
-static void settle(struct policy *p)
+static void policies_settle(struct policy *p)
 {
     int64_t longest = child_conf(p->owner->child)->resolver.cache_max;
     int64_t life = p->entry.problem == STS_PROBLEM_NONE ? (int64_t)p->ttl_s * 1000 : FAILURE_LIFE_MS;
@@ -73,11 +73,11 @@ static void fetched(struct policy *p, enum sts_fetch result, struct str text, co
     p->owner->fetch_failed += result != STS_FETCH_GOOD;
     host_clear(&p->host);
     if (sts_take_fetch(&p->entry, result, p->id, text, detail, random_below(JITTER_MS), clock_wall_ms())) {
-        save(p);
+        policies_save(p);
         log_notice("sts-policy", KV("domain", p->entry.domain), KV("mode", sts_mode_name(p->entry.policy.mode)),
                    KVN("max-age-s", p->entry.policy.max_age_s), KV("id", p->entry.id));
     }
-    settle(p);
+    policies_settle(p);
 }
 
 static void on_fetched(void *arg, const struct fetch_answer *a)
@@ -156,11 +156,11 @@ static void on_txt(void *arg, const struct dns_answer *a)
     if (sts_take_txt(&p->entry, txt, p->id, a->why, p->again != LOOKUP_CACHED, clock_wall_ms())) {
         begin_fetch(p);
     } else {
-        settle(p);
+        policies_settle(p);
     }
 }
 
-static void look(struct policy *p, enum lookup_again again)
+static void policies_look(struct policy *p, enum lookup_again again)
 {
     char name[300];
     p->busy = true;
@@ -173,7 +173,7 @@ static void look(struct policy *p, enum lookup_again again)
 /* --- asking ------------------------------------------------------------------------------------------- */
 
 /* Makes room: the oldest domain without a policy; an enforced policy is never dropped. */
-static void evict(struct lookup *l)
+static void policies_evict(struct lookup *l)
 {
     LIST_EACH (it, &l->policies_by_age) {
         struct policy *p = LIST_OF(it, struct policy, age);
@@ -188,14 +188,14 @@ static void evict(struct lookup *l)
     }
 }
 
-static struct policy *find(struct lookup *l, struct domain_name domain)
+static struct policy *policies_find(struct lookup *l, struct domain_name domain)
 {
     struct policy *p = map_get(l->policies, domain_str(&domain));
     if (p) {
         return p;
     }
     if (map_len(l->policies) >= POLICIES_MAX) {
-        evict(l);
+        policies_evict(l);
     }
     p = err_calloc(1, sizeof *p);
     p->owner = l;
@@ -222,7 +222,7 @@ static bool is_fresh(struct policy *p, enum lookup_again again)
 
 struct policy *policy_want(struct lookup *l, struct domain_name domain, enum lookup_again again, struct waiter *w)
 {
-    struct policy *p = find(l, domain);
+    struct policy *p = policies_find(l, domain);
     if (!p) {
         return NULL;
     }
@@ -233,7 +233,7 @@ struct policy *policy_want(struct lookup *l, struct domain_name domain, enum loo
     w->open++;
     list_append(l->loaded ? &p->waiters : &l->unloaded, &w->in_policy);
     if (l->loaded && !p->busy) {
-        look(p, again);
+        policies_look(p, again);
     }
     return p;
 }
@@ -252,7 +252,7 @@ void policies_loaded(struct lookup *l)
         list_remove(&w->in_policy);
         list_append(&w->policy->waiters, &w->in_policy);
         if (!w->policy->busy) {
-            look(w->policy, LOOKUP_CACHED);
+            policies_look(w->policy, LOOKUP_CACHED);
         }
     }
 }
@@ -267,7 +267,7 @@ static void on_refresh(void *arg)
         struct policy *p = LIST_OF(it, struct policy, age);
         bool due = p->entry.has_policy && now < p->entry.expires_ms && now >= p->entry.refresh_ms;
         if (l->loaded && due && !p->busy && n++ < REFRESHES_MAX) {
-            look(p, LOOKUP_PROBE);
+            policies_look(p, LOOKUP_PROBE);
         }
     }
     timer_start(l->refresh, REFRESH_TICK_MS);
@@ -288,7 +288,7 @@ static void on_stored_policy(void *owner, struct ipc_channel *ch, const struct i
     struct domain_name domain = domain_kept(s->domain);
     char id[STS_ID_MAX], problem[128];
     str_copy_cut(s->id, id, sizeof id);
-    struct policy *p = domain_is_name(domain) ? find(l, domain) : NULL;
+    struct policy *p = domain_is_name(domain) ? policies_find(l, domain) : NULL;
     bool known = p && p->entry.has_policy && p->entry.fetched_ms >= s->fetched_ms;
     if (p && !known && sts_load(&p->entry, s->text, id, s->fetched_ms, s->expires_ms, problem, sizeof problem) < 0) {
         log_warn("sts-stored-invalid", KVS("domain", domain_str(&domain)), KV("problem", problem));
@@ -300,7 +300,7 @@ static void on_all_loaded(void *owner, struct ipc_channel *ch, const struct ipc_
     policies_loaded(owner);
 }
 
-static void refuse(struct ipc_channel *ch, uint64_t token, const char *problem)
+static void policies_refuse(struct ipc_channel *ch, uint64_t token, const char *problem)
 {
     ipc_send(ch, &(struct ipc_msg){.type = IPC_sts_answer,
                                    .sts_answer = {.token = token, .problem = str_c(problem)}});
@@ -311,12 +311,12 @@ static bool preload(struct policy *p, struct ipc_channel *ch, uint64_t token, st
     char problem[128];
     int64_t now = clock_wall_ms();
     if (sts_load(&p->entry, text, "preloaded", now, now, problem, sizeof problem) < 0) {
-        refuse(ch, token, problem);
+        policies_refuse(ch, token, problem);
         return false;
     }
     p->entry.expires_ms = now + (int64_t)p->entry.policy.max_age_s * 1000;
     p->entry.refresh_ms = now + STS_RETRY_MS;
-    save(p);
+    policies_save(p);
     return true;
 }
 
@@ -326,10 +326,10 @@ static void on_verb(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
     const struct ipc_sts_ask *a = &m->sts_ask;
     struct domain_name domain = domain_from(a->domain);
     if (!domain_is_name(domain)) {
-        refuse(ch, a->token, "not a valid domain name");
+        policies_refuse(ch, a->token, "not a valid domain name");
         return;
     }
-    struct policy *known = a->verb == STS_PRELOAD ? find(l, domain) : map_get(l->policies, domain_str(&domain));
+    struct policy *known = a->verb == STS_PRELOAD ? policies_find(l, domain) : map_get(l->policies, domain_str(&domain));
     if (a->verb == STS_PRELOAD && (!known || !preload(known, ch, a->token, a->text))) {
         return;
     }

@@ -43,7 +43,7 @@ struct metrics {
     uint64_t answered;
 };
 
-static void visitor_free(struct visitor *v)
+static void metrics_visitor_free(struct visitor *v)
 {
     conn_free(v->conn);
     timer_free(v->timer);
@@ -53,7 +53,7 @@ static void visitor_free(struct visitor *v)
     free(v);
 }
 
-static void answer(struct visitor *v, const char *status, const char *type, struct str body)
+static void metrics_answer(struct visitor *v, const char *status, const char *type, struct str body)
 {
     CLEANUP(buf_free) struct buf out = BUF_INIT(TEXT_MAX + 1024);
     int r = buf_printf(&out, "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n", status, type, body.n);
@@ -63,12 +63,12 @@ static void answer(struct visitor *v, const char *status, const char *type, stru
         conn_finish(v->conn);
         v->conn = NULL;
     }
-    visitor_free(v);
+    metrics_visitor_free(v);
 }
 
 /* --- the numbers ------------------------------------------------------------------------------------ */
 
-static bool is_word(struct str s)
+static bool metrics_is_word(struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
@@ -87,7 +87,7 @@ static bool are_labels(struct str s)
         size_t equals = str_find(one, '=', 0);
         struct str value = str_slice(one, equals < one.n ? equals + 1 : one.n, one.n);
         struct str name = str_slice(one, 0, equals);
-        if (!is_word(name) || str_eq(name, STR("process")) || value.n < 2 || value.p[0] != '"' || value.p[value.n - 1] != '"') {
+        if (!metrics_is_word(name) || str_eq(name, STR("process")) || value.n < 2 || value.p[0] != '"' || value.p[value.n - 1] != '"') {
             return false;
         }
         for (size_t i = 1; i + 1 < value.n; i++) {
@@ -122,7 +122,7 @@ static void add_lines(struct metrics *m, struct str process, struct str text)
         bool labelled = brace < space;
         struct str name = str_slice(line, 0, labelled ? brace : space), value = str_slice(line, space + 1, line.n);
         struct str labels = labelled ? str_slice(line, brace + 1, space - 1) : STR("");
-        if (!is_word(name) || !are_labels(labels) || !is_number(value) || (labelled && line.p[space - 1] != '}')) {
+        if (!metrics_is_word(name) || !are_labels(labels) || !is_number(value) || (labelled && line.p[space - 1] != '}')) {
             continue;
         }
         (void)!buf_printf(&m->text, STR_FMT "{process=\"" STR_FMT "\"%s" STR_FMT "} " STR_FMT "\n", STR_ARG(name), STR_ARG(process),
@@ -130,7 +130,7 @@ static void add_lines(struct metrics *m, struct str process, struct str text)
     }
 }
 
-static void on_text(void *owner, struct ipc_channel *ch, const struct ipc_msg *msg, int fd)
+static void metrics_on_text(void *owner, struct ipc_channel *ch, const struct ipc_msg *msg, int fd)
 {
     struct metrics *m = child_owner(owner);
     if (msg->metrics_text.process.n > 0) {
@@ -143,13 +143,13 @@ static void on_text(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
         struct visitor *v = LIST_OF(at, struct visitor, link);
         at = at->next;
         if (v->waits) {
-            answer(v, "200 OK", "text/plain; version=0.0.4; charset=utf-8", buf_str(&m->text));
+            metrics_answer(v, "200 OK", "text/plain; version=0.0.4; charset=utf-8", buf_str(&m->text));
         }
     }
     buf_reset(&m->text);
 }
 
-static void ask(struct visitor *v)
+static void metrics_metrics_ask(struct visitor *v)
 {
     struct metrics *m = v->m;
     v->waits = true;
@@ -171,14 +171,14 @@ static bool request_complete(struct str s)
     return false;
 }
 
-static void on_read(void *arg, struct str bytes)
+static void metrics_on_read(void *arg, struct str bytes)
 {
     struct visitor *v = arg;
     if (v->waits) {
         return;
     }
     if (buf_add(&v->request, bytes) < 0) {
-        visitor_free(v);
+        metrics_visitor_free(v);
         return;
     }
     struct str s = buf_str(&v->request);
@@ -186,34 +186,34 @@ static void on_read(void *arg, struct str bytes)
         return;
     }
     if (str_eq(str_slice(s, 0, s.n < 13 ? s.n : 13), STR("GET /metrics "))) {
-        ask(v);
+        metrics_metrics_ask(v);
     } else {
-        answer(v, "404 Not Found", "text/plain", STR("Only GET /metrics is answered here.\n"));
+        metrics_answer(v, "404 Not Found", "text/plain", STR("Only GET /metrics is answered here.\n"));
     }
 }
 
 /* It closed its half behind the request, as "nc" does: the answer is under way. */
-static void on_end(void *arg)
+static void metrics_on_end(void *arg)
 {
     struct visitor *v = arg;
     if (!v->waits) {
-        visitor_free(v);
+        metrics_visitor_free(v);
     }
 }
 
-static void on_close(void *arg, int error)
+static void metrics_on_close(void *arg, int error)
 {
-    visitor_free(arg);
+    metrics_visitor_free(arg);
 }
 
-static void on_timer(void *arg)
+static void metrics_on_timer(void *arg)
 {
-    visitor_free(arg);
+    metrics_visitor_free(arg);
 }
 
-static void on_connection(void *arg, int events)
+static void metrics_on_connection(void *arg, int events)
 {
-    static const struct conn_events conn_events = {.on_read = on_read, .on_end = on_end, .on_close = on_close};
+    static const struct conn_events conn_events = {.on_read = metrics_on_read, .on_end = metrics_on_end, .on_close = metrics_on_close};
     struct listener *l = arg;
     struct metrics *m = l->m;
     struct endpoint peer;
@@ -233,27 +233,27 @@ static void on_connection(void *arg, int events)
     v->m = m;
     v->request = BUF_INIT(REQUEST_MAX);
     v->conn = conn_new(child_loop(m->child), fd, TEXT_MAX + 4096, &conn_events, v);
-    v->timer = timer_new(child_loop(m->child), on_timer, v);
+    v->timer = timer_new(child_loop(m->child), metrics_on_timer, v);
     timer_start(v->timer, PATIENCE_MS);
     list_append(&m->visitors, &v->link);
     m->n_visitors++;
 }
 
-static void on_listener(void *owner, struct child *c, struct str name, unsigned kind, int fd)
+static void metrics_on_listener(void *owner, struct child *c, struct str name, unsigned kind, int fd)
 {
     struct metrics *m = owner;
     must(m->n_listeners < LISTENERS_MAX);
     struct listener *l = &m->listeners[m->n_listeners++];
     *l = (struct listener){.m = m, .fd = fd};
-    l->watch = watch_new(child_loop(c), fd, on_connection, l);
+    l->watch = watch_new(child_loop(c), fd, metrics_on_connection, l);
 }
 
-static void sandbox(void *owner, struct child *c, struct sandbox *ret)
+static void metrics_sandbox(void *owner, struct child *c, struct sandbox *ret)
 {
     *ret = (struct sandbox){.calls = SANDBOX_ACCEPT};
 }
 
-static void on_start(void *owner, struct child *c)
+static void metrics_on_start(void *owner, struct child *c)
 {
     struct metrics *m = owner;
     m->child = c;
@@ -262,7 +262,7 @@ static void on_start(void *owner, struct child *c)
     }
 }
 
-static void on_status(void *owner, char *text, size_t size)
+static void metrics_on_status(void *owner, char *text, size_t size)
 {
     snprintf(text, size, "answered=%llu", (unsigned long long)((struct metrics *)owner)->answered);
 }
@@ -270,9 +270,9 @@ static void on_status(void *owner, char *text, size_t size)
 int main(int argc, char **argv)
 {
     static struct metrics metrics;
-    static const struct ipc_rule rules[] = {{IPC_metrics_text, on_text}, {IPC_none, NULL}};
-    static const struct child_events events = {.sandbox = sandbox, .on_start = on_start, .on_listener = on_listener,
-                                               .on_status = on_status, .rules = rules};
+    static const struct ipc_rule rules[] = {{IPC_metrics_text, metrics_on_text}, {IPC_none, NULL}};
+    static const struct child_events events = {.sandbox = metrics_sandbox, .on_start = metrics_on_start, .on_listener = metrics_on_listener,
+                                               .on_status = metrics_on_status, .rules = rules};
     list_init(&metrics.visitors);
     metrics.text = BUF_INIT(TEXT_MAX);
     return child_main(argc, argv, "metrics", &events, &metrics);

@@ -29,14 +29,14 @@ static struct ipc_msg row_of(const struct account *a, bool with_secrets)
                                         .addresses = str_c(a->addresses), .enabled = a->enabled, .changed_ms = a->changed_ms}};
 }
 
-static void tell_all(struct queue *q, const struct ipc_msg *m)
+static void accounts_tell_all(struct queue *q, const struct ipc_msg *m)
 {
     for (size_t i = 0; i < LOGIN_MAX; i++) {
         ipc_send(q->logins[i], m);
     }
 }
 
-static struct account *find(struct queue *q, struct str name)
+static struct account *accounts_find(struct queue *q, struct str name)
 {
     for (size_t i = 0; i < q->n_accounts; i++) {
         if (address_same(str_c(q->accounts[i]->name), name)) {
@@ -46,7 +46,7 @@ static struct account *find(struct queue *q, struct str name)
     return NULL;
 }
 
-static void add(struct queue *q, const struct store_account *s)
+static void accounts_add(struct queue *q, const struct store_account *s)
 {
     struct account *a = err_calloc(1, sizeof *a);
     *a = (struct account){str_dup(s->name), str_dup(s->hash), str_dup(s->scram), str_dup(s->addresses), s->enabled, s->changed_ms};
@@ -63,9 +63,9 @@ void accounts_each(struct queue *q, void (*fn)(void *arg, const struct store_acc
     }
 }
 
-static void load_one(void *arg, const struct store_account *s)
+static void accounts_load_one(void *arg, const struct store_account *s)
 {
-    add(arg, s);
+    accounts_add(arg, s);
 }
 
 static void loaded(void *arg, enum store_result result)
@@ -78,7 +78,7 @@ static void loaded(void *arg, enum store_result result)
 
 void accounts_load(struct queue *q)
 {
-    store_each_account(q->store, load_one, loaded, q);
+    store_each_account(q->store, accounts_load_one, loaded, q);
     for (size_t i = 0; i < LOGIN_MAX; i++) {
         if (q->logins[i]) {
             accounts_hand_over(q, q->logins[i]);
@@ -97,22 +97,22 @@ void accounts_hand_over(struct queue *q, struct ipc_channel *to)
     ipc_send(to, &(struct ipc_msg){.type = IPC_accounts_loaded, .accounts_loaded = {.decoys = decoys}});
 }
 
-static void save(struct queue *q, const struct account *a)
+static void accounts_save(struct queue *q, const struct account *a)
 {
     store_put_account(q->store, &(struct store_account){.name = str_c(a->name), .hash = str_c(a->hash), .scram = str_c(a->scram),
                                                         .addresses = str_c(a->addresses), .enabled = a->enabled, .changed_ms = a->changed_ms});
     const struct ipc_msg m = row_of(a, true);
-    tell_all(q, &m);
+    accounts_tell_all(q, &m);
 }
 
-static void replace(char **text, struct str by)
+static void accounts_replace(char **text, struct str by)
 {
     free(*text);
     *text = str_dup(by);
 }
 
 /* Argument "add|set TAB name", data "hash TAB scram TAB addresses"; for set, empty parts stay as they are. */
-static const char *put(struct queue *q, struct str argument, struct str data)
+static const char *accounts_put(struct queue *q, struct str argument, struct str data)
 {
     struct str how, name = argument, hash, scram, addresses = data;
     if (!str_split(&name, '\t', &how) || !str_split(&addresses, '\t', &hash) || !addresses.p || !str_split(&addresses, '\t', &scram) ||
@@ -120,44 +120,44 @@ static const char *put(struct queue *q, struct str argument, struct str data)
         return "the request is not understood";
     }
     bool is_new = str_eq(how, STR("add"));
-    struct account *a = find(q, name);
+    struct account *a = accounts_find(q, name);
     if (is_new == (a != NULL)) {
         return is_new ? "there is an account of this name already" : "there is no account of this name";
     }
     if (is_new) {
-        add(q, &(struct store_account){.name = name, .hash = hash, .scram = scram, .addresses = addresses, .enabled = true});
+        accounts_add(q, &(struct store_account){.name = name, .hash = hash, .scram = scram, .addresses = addresses, .enabled = true});
         a = q->accounts[q->n_accounts - 1];
     } else {
         if (hash.n > 0) {
-            replace(&a->hash, hash);
+            accounts_replace(&a->hash, hash);
             guessing_forget_account(q, name); /* who knew the old one is a stranger */
-            replace(&a->scram, scram);
+            accounts_replace(&a->scram, scram);
         }
         if (addresses.n > 0) {
-            replace(&a->addresses, addresses);
+            accounts_replace(&a->addresses, addresses);
         }
     }
     a->changed_ms = clock_wall_ms();
-    save(q, a);
+    accounts_save(q, a);
     return NULL;
 }
 
-static const char *change(struct queue *q, enum admin_verb verb, struct str name)
+static const char *accounts_change(struct queue *q, enum admin_verb verb, struct str name)
 {
-    struct account *a = find(q, name);
+    struct account *a = accounts_find(q, name);
     if (!a) {
         return "there is no account of this name";
     }
     if (verb != ADMIN_ACCOUNT_DROP) {
         a->enabled = verb == ADMIN_ACCOUNT_ENABLE;
         a->changed_ms = clock_wall_ms();
-        save(q, a);
+        accounts_save(q, a);
         return NULL;
     }
     store_drop_account(q->store, str_c(a->name));
     guessing_forget_account(q, str_c(a->name));
     const struct ipc_msg gone = {.type = IPC_account_gone, .account_gone = {.name = str_c(a->name)}};
-    tell_all(q, &gone);
+    accounts_tell_all(q, &gone);
     for (size_t i = 0; i < q->n_accounts; i++) {
         if (q->accounts[i] == a) {
             q->accounts[i] = q->accounts[--q->n_accounts];
@@ -190,7 +190,7 @@ static void forgive_addresses(void *arg, const struct store_account *a)
 /* Argument "name", data the client's address or nothing. The answer's text: the seconds that a
  * stranger would have had to wait. The name may be a directory's, or of somebody outside who wants
  * a code: nobody here knows them all. */
-static void forgive(struct queue *q, struct ipc_channel *ch, struct str name, struct str client)
+static void accounts_forgive(struct queue *q, struct ipc_channel *ch, struct str name, struct str client)
 {
     char seconds[24];
     struct forgiving f = {q, name, client, guessing_forgive(q, name, client)};
@@ -225,14 +225,14 @@ static void send_refusal(void *arg, const struct store_refusal *r)
                                                 .reason = r->reason}});
 }
 
-static void done(struct ipc_channel *ch, const char *problem)
+static void accounts_done(struct ipc_channel *ch, const char *problem)
 {
     ipc_send(ch, &(struct ipc_msg){.type = IPC_admin_done, .admin_done = {.ok = !problem, .text = str_c(problem)}});
 }
 
 static void refusals_sent(void *arg, enum store_result result)
 {
-    done(arg, result == STORE_OK ? NULL : "the store could not be read");
+    accounts_done(arg, result == STORE_OK ? NULL : "the store could not be read");
 }
 
 bool admin_accounts(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, const struct ipc_admin *a)
@@ -243,15 +243,15 @@ bool admin_accounts(struct queue *q, struct ipc_channel *ch, enum admin_verb ver
             const struct ipc_msg m = row_of(q->accounts[i], false);
             ipc_send(ch, &m);
         }
-        done(ch, NULL);
+        accounts_done(ch, NULL);
     } else if (verb == ADMIN_ACCOUNT_PUT) {
-        problem = put(q, a->argument, a->data);
-        done(ch, problem);
+        problem = accounts_put(q, a->argument, a->data);
+        accounts_done(ch, problem);
     } else if (verb == ADMIN_ACCOUNT_DROP || verb == ADMIN_ACCOUNT_ENABLE || verb == ADMIN_ACCOUNT_DISABLE) {
-        problem = change(q, verb, a->argument);
-        done(ch, problem);
+        problem = accounts_change(q, verb, a->argument);
+        accounts_done(ch, problem);
     } else if (verb == ADMIN_ACCOUNT_FORGIVE) {
-        forgive(q, ch, a->argument, a->data);
+        accounts_forgive(q, ch, a->argument, a->data);
     } else if (verb == ADMIN_REFUSALS) {
         store_each_refusal(q->store, REFUSALS_SHOWN, send_refusal, refusals_sent, ch); /* the store answers at once */
     } else {

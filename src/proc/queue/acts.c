@@ -80,7 +80,7 @@ void acts_on_posternd(void *owner, struct ipc_channel *ch, const struct ipc_msg 
                                                 .uid = a->uid});
 }
 
-static void send_row(void *arg, const struct store_act *a)
+static void acts_send_row(void *arg, const struct store_act *a)
 {
     ipc_send(arg, &(struct ipc_msg){.type = IPC_row_act,
                                     .row_act = {.at_ms = a->at_ms,
@@ -91,13 +91,13 @@ static void send_row(void *arg, const struct store_act *a)
                                                 .uid = a->uid}});
 }
 
-static void ignore_end(void *arg, enum store_result result)
+static void acts_ignore_end(void *arg, enum store_result result)
 {
 }
 
 void acts_about(struct queue *q, struct ipc_channel *ch, struct str about)
 {
-    store_each_act(q->store, about, ACTS_SHOWN, send_row, ignore_end, ch);
+    store_each_act(q->store, about, ACTS_SHOWN, acts_send_row, acts_ignore_end, ch);
 }
 
 static void on_sent(void *arg, enum store_result result)
@@ -117,7 +117,7 @@ bool admin_acts(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, c
     if (is_other) {
         acts_about(q, ch, a->argument);
     }
-    store_each_act(q->store, is_other ? domain_str(&domain) : a->argument, ACTS_SHOWN, send_row, on_sent, ch); /* the store answers at once */
+    store_each_act(q->store, is_other ? domain_str(&domain) : a->argument, ACTS_SHOWN, acts_send_row, on_sent, ch); /* the store answers at once */
     return true;
 }
 

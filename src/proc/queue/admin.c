@@ -56,14 +56,14 @@ static struct question *question_new(struct queue *q, struct ipc_channel *ch, en
     return w;
 }
 
-static void done(struct ipc_channel *ch, bool ok, const char *text)
+static void queue_admin_done(struct ipc_channel *ch, bool ok, const char *text)
 {
     ipc_send(ch, &(struct ipc_msg){.type = IPC_admin_done, .admin_done = {.ok = ok, .text = str_c(text)}});
 }
 
 static void question_end(struct question *w, bool ok, const char *text)
 {
-    done(w->ch, ok, text);
+    queue_admin_done(w->ch, ok, text);
     list_remove(&w->link);
     free(w);
 }
@@ -171,7 +171,7 @@ static bool is_held_by_hand(const struct store_rcpt *r)
     return r->reason == REASON_ON_HOLD || r->reason == REASON_RESTORED;
 }
 
-static void count_left(void *arg, const struct store_rcpt *r)
+static void admin_count_left(void *arg, const struct store_rcpt *r)
 {
     struct question *w = arg;
     bool stays = r->state == RCPT_HELD && r->reason != REASON_ON_HOLD;
@@ -183,7 +183,7 @@ static void count_left(void *arg, const struct store_rcpt *r)
 
 /* What a policy holds, and somebody has looked at, needs less from now on. An administrator's hold is
  * only undone. */
-static void lower(void *arg, const struct store_rcpt *r)
+static void admin_lower(void *arg, const struct store_rcpt *r)
 {
     struct question *w = arg;
     if (!is_every(w) && !is_restored(w) && r->state == RCPT_HELD && !is_held_by_hand(r)) {
@@ -194,7 +194,7 @@ static void lower(void *arg, const struct store_rcpt *r)
 }
 
 /* Destinations of a changed message are looked at again at once. */
-static void wake(void *arg, const struct store_rcpt *r)
+static void admin_wake(void *arg, const struct store_rcpt *r)
 {
     struct question *w = arg;
     if (w->verb == ADMIN_RELEASE && r->state == RCPT_QUEUED && r->reason == REASON_RELEASED) {
@@ -236,7 +236,7 @@ static unsigned change_rows(const struct question *w, uint64_t id)
     return n + store_change(s, &c);
 }
 
-static void ignore_end(void *arg, enum store_result result)
+static void admin_ignore_end(void *arg, enum store_result result)
 {
 }
 
@@ -249,7 +249,7 @@ static void change_one(struct question *w, uint64_t id)
 {
     char about[ID_TEXT];
     if (w->verb == ADMIN_RELEASE) {
-        store_report(w->q->store, id, ignore_message, lower, NULL, ignore_end, w);
+        store_report(w->q->store, id, ignore_message, admin_lower, NULL, admin_ignore_end, w);
     }
     unsigned n = change_rows(w, id);
     if (n == 0) {
@@ -265,7 +265,7 @@ static void change_one(struct question *w, uint64_t id)
     if (w->verb == ADMIN_DELETE) {
         store_release_body(w->q->store, id);
     }
-    store_report(w->q->store, id, ignore_message, wake, NULL, ignore_end, w);
+    store_report(w->q->store, id, ignore_message, admin_wake, NULL, admin_ignore_end, w);
 }
 
 static const char *standing_words(enum rcpt_state s)
@@ -426,11 +426,11 @@ static void on_collected(void *arg, enum store_result result)
     store_sync(w->q->store, on_changed, w);
 }
 
-static void change(struct question *w)
+static void admin_change(struct question *w)
 {
     uint64_t id;
     if (is_every(w) ? w->verb != ADMIN_DELETE : is_of_many(w) && w->verb == ADMIN_RELEASE) {
-        store_list(w->q->store, RCPT_STATE_END, LIST_MAX, collect_message, count_left, on_collected, w);
+        store_list(w->q->store, RCPT_STATE_END, LIST_MAX, collect_message, admin_count_left, on_collected, w);
     } else if (id_parse(str_c(w->argument), &id) == 0) {
         store_report(w->q->store, id, collect_message, collect_rcpt, NULL, on_collected, w);
     } else {
@@ -438,14 +438,14 @@ static void change(struct question *w)
     }
 }
 
-static void on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void admin_on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct queue *q = owner;
     uint64_t id;
     enum admin_verb verb = m->admin.verb < ADMIN_END ? (enum admin_verb)m->admin.verb : ADMIN_END;
     const char *unnamed = acts_named(ch, verb, m->admin.by);
     if (unnamed) {
-        done(ch, false, unnamed);
+        queue_admin_done(ch, false, unnamed);
         return;
     }
     if (admin_acts(q, ch, verb, &m->admin) || admin_domains(q, ch, verb, &m->admin) || admin_accounts(q, ch, verb, &m->admin) || admin_envelopes(q, ch, verb, &m->admin)) {
@@ -466,13 +466,13 @@ static void on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     } else if (verb == ADMIN_REPLAY) {
         question_end(w, false, "this is not a time");
     } else if (verb == ADMIN_RETRY || verb == ADMIN_HOLD || verb == ADMIN_RELEASE || verb == ADMIN_DELETE) {
-        change(w);
+        admin_change(w);
     } else {
         question_end(w, false, "not a question for the queue");
     }
 }
 
-static const struct ipc_rule admin_rules[] = {{IPC_admin, on_admin}, {IPC_none, NULL}};
+static const struct ipc_rule admin_rules[] = {{IPC_admin, admin_on_admin}, {IPC_none, NULL}};
 
 static void on_admin_closed(void *owner, struct ipc_channel *ch)
 {
@@ -486,7 +486,7 @@ static void on_admin_closed(void *owner, struct ipc_channel *ch)
     acts_closed(ch);
 }
 
-static void on_connection(void *arg, int events)
+static void admin_on_connection(void *arg, int events)
 {
     struct queue *q = arg;
     int fd = accept4(q->admin_listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -508,6 +508,6 @@ static void on_connection(void *arg, int events)
 void queue_admin_open(struct queue *q, int listener)
 {
     q->admin_listener = listener;
-    q->admin_watch = watch_new(child_loop(q->child), listener, on_connection, q);
+    q->admin_watch = watch_new(child_loop(q->child), listener, admin_on_connection, q);
     watch_set(q->admin_watch, WATCH_READ);
 }

@@ -18,15 +18,15 @@ struct walk {
     size_t n;
 };
 
-static void done(struct ipc_channel *to, bool ok, const char *text)
+static void admin_domains_done(struct ipc_channel *to, bool ok, const char *text)
 {
     ipc_send(to, &(struct ipc_msg){.type = IPC_admin_done, .admin_done = {.ok = ok, .text = str_c(text)}});
 }
 
-static void on_walked(void *arg, enum store_result result)
+static void admin_domains_on_walked(void *arg, enum store_result result)
 {
     struct walk *w = arg;
-    done(w->to, result == STORE_OK, result == STORE_OK ? "" : "the store could not be read");
+    admin_domains_done(w->to, result == STORE_OK, result == STORE_OK ? "" : "the store could not be read");
     free(w);
 }
 
@@ -63,7 +63,7 @@ static void list_domains(struct queue *q, struct ipc_channel *to, const struct i
     while (map_next(q->domains, &cursor, &key, &value)) {
         send_domain(q, to, value);
     }
-    done(to, true, "");
+    admin_domains_done(to, true, "");
 }
 
 static void send_probe(void *arg, const struct store_probe *p)
@@ -109,7 +109,7 @@ static void no_more(void *arg, enum store_result result)
 static void list_quirks(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
 {
     store_each_quirk(q->store, send_quirk, no_more, to);
-    done(to, true, "");
+    admin_domains_done(to, true, "");
 }
 
 static void forget_quirks(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
@@ -118,20 +118,20 @@ static void forget_quirks(struct queue *q, struct ipc_channel *to, const struct 
     size_t n = quirks_forget(q, a->argument);
     snprintf(text, sizeof text, n == 0 ? "nothing is remembered of such a host (a name or an address, as in postern domains quirks)"
                                        : "%zu forgotten: what this host announces is used again from its next connection on", n);
-    done(to, n > 0, text);
+    admin_domains_done(to, n > 0, text);
 }
 
 static void show_domain(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
 {
     const struct domain *d = domains_named(q, a->argument);
     if (!d) {
-        done(to, false, "nothing is known about this domain: no mail went there lately");
+        admin_domains_done(to, false, "nothing is known about this domain: no mail went there lately");
         return;
     }
     send_domain(q, to, d);
     acts_about(q, to, d->d.name);
     store_each_quirk(q->store, send_quirk_of, no_more, &(struct quirks_of){to, d->d.name});
-    store_each_probe(q->store, d->d.name, PROBES_SHOWN, send_probe, on_walked, walk_new(to));
+    store_each_probe(q->store, d->d.name, PROBES_SHOWN, send_probe, admin_domains_on_walked, walk_new(to));
 }
 
 static void send_alarm(void *arg, const struct store_alarm *a)
@@ -143,13 +143,13 @@ static void send_alarm(void *arg, const struct store_alarm *a)
                                                     .mailed_ms = a->mailed_ms}});
 }
 
-static void confirm(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
+static void admin_domains_confirm(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
 {
     struct domain *d = domains_named(q, a->argument);
     struct memory_rules rules = domains_rules(q);
     bool of_hop = d && d->is_key; /* nobody looks at it daily, and whoever asks knows that server */
     if (!d || !(of_hop ? memory_seen(&d->d, clock_wall_ms(), &rules) : d->d.await_confirm)) {
-        done(to, false, !d       ? "nothing is known about this domain"
+        admin_domains_done(to, false, !d       ? "nothing is known about this domain"
                         : of_hop ? "nothing is remembered of this server that binds mail to it"
                                  : "this domain does not wait for a confirmation (it needs seven days without any offer)");
         return;
@@ -161,7 +161,7 @@ static void confirm(struct queue *q, struct ipc_channel *to, const struct ipc_ad
     alarms_clear(q, d->name, ALARM_LOST_TLS);
     const struct acting who = acts_who(to);
     acts_add(q, &who, ADMIN_CONFIRM, d->d.name, STR(""));
-    done(to, true, of_hop ? "mail to this server may go in clear again when it offers no encryption and nothing demands it"
+    admin_domains_done(to, true, of_hop ? "mail to this server may go in clear again when it offers no encryption and nothing demands it"
                           : "mail to this domain may go in clear again when its servers offer no encryption");
 }
 
@@ -199,7 +199,7 @@ static void on_added(void *arg, enum store_result result)
     if (result == STORE_OK) {
         exceptions_load(w->q);
     }
-    done(w->to, result == STORE_OK, result == STORE_OK ? "" : "the store could not be written");
+    admin_domains_done(w->to, result == STORE_OK, result == STORE_OK ? "" : "the store could not be written");
     list_remove(&w->link);
     free(w);
 }
@@ -210,7 +210,7 @@ static void add_exception(struct queue *q, struct ipc_channel *to, const struct 
     const struct acting who = acts_who(to);
     const char *wrong = exceptions_add(q, argument, &who);
     if (wrong) {
-        done(to, false, wrong);
+        admin_domains_done(to, false, wrong);
         return;
     }
     struct adding *w = err_calloc(1, sizeof *w);
@@ -225,7 +225,7 @@ static void end_exception(struct queue *q, struct ipc_channel *to, const struct 
     uint64_t number;
     const struct acting who = acts_who(to);
     bool ok = str_to_u64(argument, UINT64_MAX / 2, &number) == 0 && exceptions_end(q, number, &who);
-    done(to, ok, ok ? "" : "there is no exception in force with this number");
+    admin_domains_done(to, ok, ok ? "" : "there is no exception in force with this number");
 }
 
 static void ask_policy(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
@@ -239,7 +239,7 @@ static void ask_policy(struct queue *q, struct ipc_channel *to, const struct ipc
             return;
         }
     }
-    done(to, false, "not a question about policies");
+    admin_domains_done(to, false, "not a question about policies");
 }
 
 static void send_received(void *arg, const struct store_rpt_received *r)
@@ -257,10 +257,10 @@ static void list_received(struct queue *q, struct ipc_channel *to, const struct 
     struct str argument = a->argument;
     uint64_t number = 0;
     if (argument.n > 0 && str_to_u64(argument, UINT64_MAX / 2, &number) < 0) {
-        done(to, false, "a report has a number, as in postern tlsrpt list");
+        admin_domains_done(to, false, "a report has a number, as in postern tlsrpt list");
         return;
     }
-    store_each_rpt_received(q->store, number, REPORTS_SHOWN, send_received, on_walked, walk_new(to));
+    store_each_rpt_received(q->store, number, REPORTS_SHOWN, send_received, admin_domains_on_walked, walk_new(to));
 }
 
 static void send_sent(void *arg, const struct store_rpt_sent *r)
@@ -294,17 +294,17 @@ static void learn(struct queue *q, struct ipc_channel *to, const struct ipc_admi
     snprintf(text, sizeof text, "%zu domains, %zu of them not known before", n, fresh);
     const struct acting who = acts_who(to);
     acts_add(q, &who, ADMIN_LEARN, STR(""), str_c(text));
-    done(to, true, text);
+    admin_domains_done(to, true, text);
 }
 
 static void send_alarms(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
 {
-    store_each_alarm(q->store, str_eq(a->argument, STR("all")), ALARMS_SHOWN, send_alarm, on_walked, walk_new(ch));
+    store_each_alarm(q->store, str_eq(a->argument, STR("all")), ALARMS_SHOWN, send_alarm, admin_domains_on_walked, walk_new(ch));
 }
 
 static void send_exceptions(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
 {
-    store_each_exception(q->store, send_exception, on_walked, walk_new(ch));
+    store_each_exception(q->store, send_exception, admin_domains_on_walked, walk_new(ch));
 }
 
 static void probe(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
@@ -312,7 +312,7 @@ static void probe(struct queue *q, struct ipc_channel *ch, const struct ipc_admi
     bool deep = str_starts_nocase(a->argument, STR("deep "));
     struct domain_name domain = domain_from(deep ? str_slice(a->argument, 5, a->argument.n) : a->argument);
     if (domain_is_none(domain)) {
-        done(ch, false, "this is no domain");
+        admin_domains_done(ch, false, "this is no domain");
         return;
     }
     monitor_probe(q, ch, domain, deep);
@@ -320,26 +320,26 @@ static void probe(struct queue *q, struct ipc_channel *ch, const struct ipc_admi
 
 static void send_reports(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
 {
-    store_each_rpt_sent(q->store, REPORTS_SHOWN, send_sent, on_walked, walk_new(ch));
+    store_each_rpt_sent(q->store, REPORTS_SHOWN, send_sent, admin_domains_on_walked, walk_new(ch));
 }
 
 static void report_now(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
 {
     const struct acting who = acts_who(ch);
     if (q->restored) {
-        done(ch, false, "reports of a copy of the store wait with its mail for: postern queue release restored");
+        admin_domains_done(ch, false, "reports of a copy of the store wait with its mail for: postern queue release restored");
         return;
     }
     tlsrpt_send_now(q);
     acts_add(q, &who, ADMIN_RPT_SEND, STR(""), STR(""));
-    done(ch, true, "");
+    admin_domains_done(ch, true, "");
 }
 
 static const struct {
     enum admin_verb verb;
     void (*run)(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a);
 } verbs[] = {{ADMIN_DOMAINS, list_domains},       {ADMIN_DOMAIN, show_domain},       {ADMIN_ALARMS, send_alarms},
-             {ADMIN_CONFIRM, confirm},            {ADMIN_EXCEPTIONS, send_exceptions}, {ADMIN_EXCEPTION_ADD, add_exception},
+             {ADMIN_CONFIRM, admin_domains_confirm},            {ADMIN_EXCEPTIONS, send_exceptions}, {ADMIN_EXCEPTION_ADD, add_exception},
              {ADMIN_EXCEPTION_END, end_exception}, {ADMIN_PROBE, probe},              {ADMIN_STS, ask_policy}, {ADMIN_STS_SET, ask_policy},
              {ADMIN_RPT_LIST, list_received},     {ADMIN_RPT_SENT, send_reports},    {ADMIN_RPT_SEND, report_now},
              {ADMIN_LEARN, learn},                {ADMIN_QUIRKS, list_quirks},       {ADMIN_FORGET_QUIRKS, forget_quirks}};

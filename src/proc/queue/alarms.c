@@ -50,7 +50,7 @@ void alarms_clear(struct queue *q, struct domain_name domain, enum alarm_kind ki
 }
 
 /* Another process raises or ends an alarm: those it is there for, no others. */
-static void take(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m, uint32_t its_kinds)
+static void alarms_take(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m, uint32_t its_kinds)
 {
     enum alarm_kind kind = (enum alarm_kind)m->alarm.kind;
     char text[520];
@@ -69,22 +69,22 @@ static void take(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *
 /* owner: the child, as for all that posternd says. */
 void alarms_on_posternd(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    take(child_owner(owner), ch, m, 1u << ALARM_RENEWAL | 1u << ALARM_MISUSE | 1u << ALARM_DIES);
+    alarms_take(child_owner(owner), ch, m, 1u << ALARM_RENEWAL | 1u << ALARM_MISUSE | 1u << ALARM_DIES);
 }
 
 void alarms_on_smtpin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    take(owner, ch, m, 1u << ALARM_OWN_CERTIFICATE | 1u << ALARM_OWN_TLS);
+    alarms_take(owner, ch, m, 1u << ALARM_OWN_CERTIFICATE | 1u << ALARM_OWN_TLS);
 }
 
 void alarms_on_web(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    take(owner, ch, m, 1u << ALARM_PORTAL_TLS);
+    alarms_take(owner, ch, m, 1u << ALARM_PORTAL_TLS);
 }
 
 void alarms_on_lookup(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    take(owner, ch, m, 1u << ALARM_STS_REFRESH | 1u << ALARM_RESOLVER);
+    alarms_take(owner, ch, m, 1u << ALARM_STS_REFRESH | 1u << ALARM_RESOLVER);
 }
 
 static bool is_copy(const struct conf *c, const struct store_rcpt *r)

@@ -6,7 +6,7 @@
 #include "policy/policy.h"
 
 /* Kept until somebody releases or deletes it; the sender hears of it. */
-static void hold(const struct channel_call *call)
+static void channel_hold(const struct channel_call *call)
 {
     struct store_rcpt *r = call->rcpt;
     r->state = RCPT_HELD;
@@ -16,7 +16,7 @@ static void hold(const struct channel_call *call)
     r->notice = call->tells_sender && r->notice != NOTICE_SENT && r->notice != NOTICE_OUTCOME ? NOTICE_DUE : r->notice;
 }
 
-static void drop(const struct channel_call *call)
+static void channel_drop(const struct channel_call *call)
 {
     struct store_rcpt *r = call->rcpt;
     r->state = RCPT_FAILED;
@@ -37,7 +37,7 @@ static void portal(const struct channel_call *call)
     r->next_ms = 0;
 }
 
-const channel_table channels_built = {[CHANNEL_PORTAL] = {portal}, [CHANNEL_HOLD] = {hold}, [CHANNEL_DROP] = {drop}};
+const channel_table channels_built = {[CHANNEL_PORTAL] = {portal}, [CHANNEL_HOLD] = {channel_hold}, [CHANNEL_DROP] = {channel_drop}};
 
 uint32_t channels_there(const channel_table table, const struct conf *c)
 {
@@ -53,7 +53,7 @@ bool channels_enter(const channel_table table, uint32_t there, const struct ladd
     unsigned rung = ladder_next(l, from, there, record->demand != DEMAND_ESCALATED);
     record->rung = rung;
     if (rung == l->n) {
-        drop(call); /* nothing is left: it comes back, with the reason that there is no secure way */
+        channel_drop(call); /* nothing is left: it comes back, with the reason that there is no secure way */
         return false;
     }
     if (l->rungs[rung].channel == CHANNEL_TLS) {

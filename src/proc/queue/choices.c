@@ -78,13 +78,13 @@ struct taken {
     bool right_sender;
 };
 
-static void on_message(void *arg, const struct store_message *m)
+static void choices_on_message(void *arg, const struct store_message *m)
 {
     struct taken *t = arg;
     t->right_sender = address_same(m->reverse_path, t->sender);
 }
 
-static void apply(struct taken *t, const struct store_rcpt *row)
+static void choices_apply(struct taken *t, const struct store_rcpt *row)
 {
     struct queue *q = t->q;
     struct store_rcpt r = *row;
@@ -127,15 +127,15 @@ static void apply(struct taken *t, const struct store_rcpt *row)
     buf_free(&words);
 }
 
-static void on_rcpt(void *arg, const struct store_rcpt *r)
+static void choices_on_rcpt(void *arg, const struct store_rcpt *r)
 {
     struct taken *t = arg;
     if (t->right_sender && r->state == RCPT_HELD && r->reason == REASON_ASKED) {
-        apply(t, r);
+        choices_apply(t, r);
     }
 }
 
-static void on_done(void *arg, enum store_result result)
+static void choices_on_done(void *arg, enum store_result result)
 {
 }
 
@@ -162,7 +162,7 @@ const char *choices_take(struct queue *q, const struct store_message *m, struct 
     if (!right) {
         return "this choice is not one that was offered to you";
     }
-    store_report(q->store, t.id, on_message, on_rcpt, NULL, on_done, &t);
+    store_report(q->store, t.id, choices_on_message, choices_on_rcpt, NULL, choices_on_done, &t);
     id_text(t.id, number);
     log_notice("choice", KV("id", number), KVS("from", m->reverse_path), KV("choice", choices[t.choice].words), KVN("recipients", t.n));
     return t.n > 0 ? NULL : "this choice was made already, or its time is over";
@@ -205,7 +205,7 @@ void choices_tick(struct queue *q)
         return;
     }
     struct look k = {.q = q}; /* the embedded store answers at once */
-    store_each_held(q->store, REASON_ASKED, q->choices_after, LOOK_BATCH, expire_one, on_done, &k);
+    store_each_held(q->store, REASON_ASKED, q->choices_after, LOOK_BATCH, expire_one, choices_on_done, &k);
     q->choices_after = k.n == LOOK_BATCH ? k.last : 0; /* the rest with the next turn of the timer */
     q->choices_looked_ms = now;
 }

@@ -14,7 +14,7 @@ enum { LOOK_MS = 5 * 60 * 1000, LETTERS_MAX = 20, LETTER_MAX = 40 * 1024, RCPTS_
 
 static const char subject[] = "Your mail was not delivered: it was lost here";
 
-static void write_letter(const struct conf *c, const struct store_damage *d, struct buf *out)
+static void damage_write_letter(const struct conf *c, const struct store_damage *d, struct buf *out)
 {
     char id[ID_TEXT], date[DATE_MAX];
     bool is_cut = d->rcpts.n > RCPTS_SHOWN;
@@ -36,7 +36,7 @@ static void on_damage(void *arg, const struct store_damage *d)
 {
     struct queue *q = arg;
     CLEANUP(buf_free) struct buf text = BUF_INIT(LETTER_MAX);
-    write_letter(child_conf(q->child), d, &text);
+    damage_write_letter(child_conf(q->child), d, &text);
     worker_write(q, &(struct system_mail){.about = ABOUT_DAMAGE,
                                        .about_id = d->id,
                                        .to = d->reverse_path,

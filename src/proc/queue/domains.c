@@ -28,7 +28,7 @@ void domains_save(struct queue *q, const struct domain *d)
     store_put_domain(q->store, &d->d);
 }
 
-static struct domain *add(struct queue *q, struct domain_name name)
+static struct domain *domains_add(struct queue *q, struct domain_name name)
 {
     struct domain *d = err_calloc(1, sizeof *d);
     d->name = name;
@@ -45,7 +45,7 @@ static struct domain *add(struct queue *q, struct domain_name name)
 struct domain *domains_find(struct queue *q, struct domain_name name, bool may_add)
 {
     struct domain *d = domain_is_none(name) ? NULL : map_get(q->domains, domain_str(&name));
-    return d || !may_add || domain_is_none(name) ? d : add(q, name);
+    return d || !may_add || domain_is_none(name) ? d : domains_add(q, name);
 }
 
 /* After the interval was made shorter: nobody waits for the old one's end. */
@@ -137,7 +137,7 @@ void domains_mark_listed(struct queue *q)
     forwards_check(q);
 }
 
-static void on_loaded(void *arg, enum store_result result)
+static void domains_on_loaded(void *arg, enum store_result result)
 {
     struct queue *q = arg;
     if (result != STORE_OK) {
@@ -152,7 +152,7 @@ static void on_loaded(void *arg, enum store_result result)
 void domains_load(struct queue *q)
 {
     q->old_spellings = BUF_INIT(SPELLINGS_MAX);
-    store_each_domain(q->store, on_domain, on_loaded, q);
+    store_each_domain(q->store, on_domain, domains_on_loaded, q);
 }
 
 void domains_mailed(struct queue *q, struct domain *d, bool secure)

@@ -17,7 +17,7 @@ enum { DAYS_MAX = 30, EXCEPTIONS_MAX = 10000, OWNER_MAX = 200, REASON_MAX = 400 
 
 static const char *const kind_names[] = {[EXCEPTION_RELAX] = "relax", [EXCEPTION_LEGACY] = "legacy"};
 
-static void keep(struct queue *q, const struct store_exception *e)
+static void exceptions_keep(struct queue *q, const struct store_exception *e)
 {
     q->exceptions = realloc(q->exceptions, (q->n_exceptions + 1) * sizeof *q->exceptions);
     must(q->exceptions);
@@ -34,18 +34,18 @@ static void on_exception(void *arg, const struct store_exception *e)
 {
     struct queue *q = arg;
     if (e->ended_ms == 0 && e->until_ms > clock_wall_ms() && e->kind < EXCEPTION_KIND_END) {
-        keep(q, e);
+        exceptions_keep(q, e);
     }
 }
 
-static void on_loaded(void *arg, enum store_result result)
+static void exceptions_on_loaded(void *arg, enum store_result result)
 {
     if (result != STORE_OK) {
         log_error("exceptions-not-loaded", KV("what", "none is in force until the next start"));
     }
 }
 
-static void drop_all(struct queue *q)
+static void exceptions_drop_all(struct queue *q)
 {
     for (size_t i = 0; i < q->n_exceptions; i++) {
         free((char *)q->exceptions[i].domain.p);
@@ -57,8 +57,8 @@ static void drop_all(struct queue *q)
 
 void exceptions_load(struct queue *q)
 {
-    drop_all(q);
-    store_each_exception(q->store, on_exception, on_loaded, q);
+    exceptions_drop_all(q);
+    store_each_exception(q->store, on_exception, exceptions_on_loaded, q);
 }
 
 const struct store_exception *exceptions_find(const struct queue *q, struct domain_name domain, enum exception_kind kind)

@@ -33,7 +33,7 @@ void expiry_reason(struct store_rcpt *r)
     }
 }
 
-static void give_up(void *arg, const struct store_rcpt *row)
+static void expiry_give_up(void *arg, const struct store_rcpt *row)
 {
     struct queue *q = arg;
     const struct item *it = map_get(q->leased, map_id(&row->rcpt));
@@ -55,7 +55,7 @@ static void give_up(void *arg, const struct store_rcpt *row)
     q->bounces_due |= !r.bounced;
 }
 
-static void ignore_end(void *arg, enum store_result result)
+static void expiry_ignore_end(void *arg, enum store_result result)
 {
 }
 
@@ -63,6 +63,6 @@ void expiry_tick(struct queue *q)
 {
     const struct retry_rules rules = expiry_rules(q);
     if (queue_may_expire(q) && jump_is_settled(&q->jump, queue_now(), rules.lifetime)) {
-        store_each_over(q->store, retry_over_before(&rules, clock_wall_ms()), OVER_BATCH, give_up, ignore_end, q);
+        store_each_over(q->store, retry_over_before(&rules, clock_wall_ms()), OVER_BATCH, expiry_give_up, expiry_ignore_end, q);
     }
 }

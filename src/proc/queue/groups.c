@@ -29,7 +29,7 @@ struct directory_group {
 static struct directory_group groups[GROUPS_MAX];
 static size_t n_groups;
 
-static struct directory_group *find(struct str name, bool add)
+static struct directory_group *groups_find(struct str name, bool add)
 {
     for (size_t i = 0; i < n_groups; i++) {
         if (str_eq_nocase(str_c(groups[i].name), name)) {
@@ -59,7 +59,7 @@ static struct map *members_of(struct str addresses)
 /* For conf_list_has(). */
 static bool is_member(void *arg, struct str name, struct str address)
 {
-    const struct directory_group *g = find(name, false);
+    const struct directory_group *g = groups_find(name, false);
     const struct address_key key = address_key(address);
     if (!g || !g->members || (address.n > 0 && !key.text[0]) || map_len(g->members) == MEMBERS_MAX) {
         return true;
@@ -72,7 +72,7 @@ static void ask_again_in(struct queue *q, int64_t ms)
     timer_start(q->groups_timer, ms);
 }
 
-static void ask_all(void *arg)
+static void groups_ask_all(void *arg)
 {
     struct queue *q = arg;
     const struct conf *c = child_conf(q->child);
@@ -84,7 +84,7 @@ static void ask_all(void *arg)
     for (size_t i = 0; i < c->n_groups; i++) {
         for (size_t k = 0; k < c->groups[i].members.n; k++) {
             struct str word = str_c(c->groups[i].members.v[k]);
-            struct directory_group *g = str_starts_nocase(word, STR("ldap:")) ? find(str_slice(word, 5, word.n), true) : NULL;
+            struct directory_group *g = str_starts_nocase(word, STR("ldap:")) ? groups_find(str_slice(word, 5, word.n), true) : NULL;
             if (g && to) {
                 g->token = ++q->next_token;
                 g->at = to;
@@ -134,9 +134,9 @@ const struct ipc_rule queue_login_rules[] = {
     {IPC_pass_proved, portal_on_pass_proved}, {IPC_login_ask, guessing_on_ask},
     {IPC_login_judged, guessing_on_judged},   {IPC_none, NULL}};
 
-static void load_one(void *arg, struct str name, struct str addresses)
+static void groups_load_one(void *arg, struct str name, struct str addresses)
 {
-    struct directory_group *g = find(name, true);
+    struct directory_group *g = groups_find(name, true);
     if (g) {
         map_free(g->members);
         g->members = members_of(addresses);
@@ -146,8 +146,8 @@ static void load_one(void *arg, struct str name, struct str addresses)
 void groups_load(struct queue *q)
 {
     conf_set_directory(is_member, q);
-    q->groups_timer = timer_new(child_loop(q->child), ask_all, q);
-    if (store_each_directory_group(q->store, load_one, q) != STORE_OK) {
+    q->groups_timer = timer_new(child_loop(q->child), groups_ask_all, q);
+    if (store_each_directory_group(q->store, groups_load_one, q) != STORE_OK) {
         log_error("groups-not-loaded", KV("what", "everyone counts as a member until the directory answers"));
     }
     ask_again_in(q, 0);

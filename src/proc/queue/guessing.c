@@ -226,7 +226,7 @@ enum portal_result guessing_code(struct queue *q, const struct ipc_portal_ask *a
     return PORTAL_OK;
 }
 
-static bool has_address(const struct store_account *a, struct str address)
+static bool guessing_has_address(const struct store_account *a, struct str address)
 {
     struct str rest = a->addresses, one;
     bool found = address_same(a->name, address);
@@ -248,7 +248,7 @@ static void open_account(void *arg, const struct store_account *a)
     const struct address_key key = address_key(a->name);
     const struct guess x = asking(f->ask, GUESS_PASSWORD, str_c(key.text));
     struct guess_ruling none = {.n_charged = 0};
-    if (has_address(a, f->address)) {
+    if (guessing_has_address(a, f->address)) {
         is_right(f->q, &x, &none);
     }
 }

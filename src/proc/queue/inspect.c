@@ -48,7 +48,7 @@ struct cached *inspect_awaited(const struct queue *q, uint64_t id)
 /* --- the client that waits ------------------------------------------------------------------------------------ */
 
 /* refusal: NULL where it is taken. */
-static void answer(struct cached *h, const char *refusal)
+static void queue_inspect_answer(struct cached *h, const char *refusal)
 {
     struct requester *a = h->requester;
     struct queue *q = a->queue;
@@ -63,7 +63,7 @@ static void answer(struct cached *h, const char *refusal)
 
 static void on_patience_over(void *arg)
 {
-    answer(arg, NULL);
+    queue_inspect_answer(arg, NULL);
 }
 
 bool inspect_makes_wait(struct queue *q, struct cached *h, struct peer *p, uint64_t token, size_t n_rcpts)
@@ -117,7 +117,7 @@ void inspect_send(struct job *j, const struct store_message *m, int spool)
 
 static void decide(struct job *j);
 
-static void on_retry(void *arg)
+static void inspect_on_retry(void *arg)
 {
     decide(arg);
 }
@@ -214,7 +214,7 @@ static void on_decided(void *arg, enum store_result result)
         char id[ID_TEXT];
         id_text(j->id, id);
         log_error("decision-not-saved", KV("id", id), KV("what", "will be made again"));
-        j->retry = j->retry ? j->retry : timer_new(child_loop(q->child), on_retry, j);
+        j->retry = j->retry ? j->retry : timer_new(child_loop(q->child), inspect_on_retry, j);
         timer_start(j->retry, SAVE_RETRY_MS);
         return;
     }
@@ -227,7 +227,7 @@ static void on_decided(void *arg, enum store_result result)
         h->requester->open -= n < h->requester->open ? n : h->requester->open;
         h->requester->goes |= !j->refusal[0];
         if (j->refusal[0] || h->requester->open == 0) {
-            answer(h, j->refusal[0] ? j->refusal : NULL);
+            queue_inspect_answer(h, j->refusal[0] ? j->refusal : NULL);
         }
     }
     inspect_items_done(j);
@@ -297,7 +297,7 @@ static void let_go(struct inspector *i)
     }
 }
 
-static void pump(struct queue *q)
+static void inspect_pump(struct queue *q)
 {
     queue_pump_soon(q, queue_destination(q, str_c(INSPECT_HOP)));
     queue_pump_soon(q, queue_destination(q, str_c(PORTAL_HOP)));
@@ -316,7 +316,7 @@ static struct job *any_job_of(struct queue *q, struct ipc_channel *ch, const str
 }
 
 /* The same of one kind. */
-static struct job *job_of(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m, const struct lease_id *lease, enum job_kind kind)
+static struct job *inspect_job_of(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m, const struct lease_id *lease, enum job_kind kind)
 {
     struct job *j = any_job_of(q, ch, m, lease);
     if (j && j->kind != kind) {
@@ -334,7 +334,7 @@ static void take_back(struct queue *q, struct inspector *i)
 }
 
 /* Our own trouble: once more, a little later. */
-static void again(struct queue *q, struct job *j)
+static void inspect_again(struct queue *q, struct job *j)
 {
     queue_retry_at(q, j->to, clock_wall_ms() + AGAIN_MS);
     queue_job_free(j);
@@ -344,7 +344,7 @@ static void on_inspected(void *owner, struct ipc_channel *ch, const struct ipc_m
 {
     struct queue *q = owner;
     struct inspector *i = inspector_of(q, ch);
-    struct job *j = job_of(q, ch, m, &m->inspected.lease, JOB_INSPECT);
+    struct job *j = inspect_job_of(q, ch, m, &m->inspected.lease, JOB_INSPECT);
     if (!j) {
         return;
     }
@@ -353,13 +353,13 @@ static void on_inspected(void *owner, struct ipc_channel *ch, const struct ipc_m
         q->inspected++;
         take_facts(j, m->inspected.facts);
     } else {
-        again(q, j);
+        inspect_again(q, j);
     }
     let_go(i);
-    pump(q);
+    inspect_pump(q);
 }
 
-static void on_taken(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void inspect_on_taken(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct job *j = any_job_of(owner, ch, m, &m->lease_taken.lease);
     if (j) {
@@ -370,7 +370,7 @@ static void on_taken(void *owner, struct ipc_channel *ch, const struct ipc_msg *
 static void on_prepared_piece(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct queue *q = owner;
-    struct job *j = job_of(q, ch, m, &m->prepared_piece.lease, JOB_PREPARE);
+    struct job *j = inspect_job_of(q, ch, m, &m->prepared_piece.lease, JOB_PREPARE);
     if (j) {
         pickup_piece(j, m->prepared_piece.octets);
     }
@@ -380,7 +380,7 @@ static void on_prepared(void *owner, struct ipc_channel *ch, const struct ipc_ms
 {
     struct queue *q = owner;
     struct inspector *i = inspector_of(q, ch);
-    struct job *j = job_of(q, ch, m, &m->prepared.lease, JOB_PREPARE);
+    struct job *j = inspect_job_of(q, ch, m, &m->prepared.lease, JOB_PREPARE);
     if (!j) {
         return;
     }
@@ -388,10 +388,10 @@ static void on_prepared(void *owner, struct ipc_channel *ch, const struct ipc_ms
     if (m->prepared.ok || buf_len(&j->prepared) > 0) {
         pickup_prepared(j, m->prepared.ok, m->prepared.attachments, m->prepared.name, m->prepared.subject);
     } else {
-        again(q, j);
+        inspect_again(q, j);
     }
     let_go(i);
-    pump(q);
+    inspect_pump(q);
 }
 
 static void on_leaves(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -445,10 +445,10 @@ static void on_gone(void *owner, struct ipc_channel *ch)
     }
 }
 
-static const struct ipc_rule rules[] = {{IPC_lease_taken, on_taken}, {IPC_inspected, on_inspected}, {IPC_prepared_piece, on_prepared_piece}, {IPC_prepared, on_prepared}, {IPC_inspector_leaves, on_leaves}, {IPC_none, NULL}};
+static const struct ipc_rule rules[] = {{IPC_lease_taken, inspect_on_taken}, {IPC_inspected, on_inspected}, {IPC_prepared_piece, on_prepared_piece}, {IPC_prepared, on_prepared}, {IPC_inspector_leaves, on_leaves}, {IPC_none, NULL}};
 
 /* Its successor stands: it finishes what it has under way, and is let go. If it is dead, its channel will say so. */
-static void retire(struct queue *q, struct inspector *i)
+static void inspect_retire(struct queue *q, struct inspector *i)
 {
     for (unsigned k = INSPECT_MAX; k < INSPECTORS && !lease_is_none(&i->lease); k++) {
         if (!q->inspectors[k].channel) {
@@ -464,8 +464,8 @@ void inspect_join(struct queue *q, unsigned index, int fd)
 {
     struct inspector *i = &q->inspectors[index];
     if (i->channel) {
-        retire(q, i);
+        inspect_retire(q, i);
     }
     *i = (struct inspector){.index = index, .channel = ipc_channel_new(child_loop(q->child), fd, "inspect", rules, on_gone, q)};
-    pump(q);
+    inspect_pump(q);
 }

@@ -106,7 +106,7 @@ static struct allowance allowance_of(const struct queue *q, struct str forward_p
 }
 
 /* The demand that holds at this attempt: what is kept to TLS by the house alone goes as it can while an exception lasts. */
-static enum demand demand_of(const struct protect_record *need, const struct allowance *a)
+static enum demand job_demand_of(const struct protect_record *need, const struct allowance *a)
 {
     return need->off_site && a->relax ? DEMAND_NONE : need->demand;
 }
@@ -128,7 +128,7 @@ static void pins_of(const struct route *r, char *dst, size_t size)
 }
 
 /* What memory says about the destination. */
-static void remember(struct job *j, const struct route *route, struct ipc_job *m)
+static void job_remember(struct job *j, const struct route *route, struct ipc_job *m)
 {
     struct queue *q = j->queue;
     struct memory_rules rules = domains_rules(q);
@@ -192,7 +192,7 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
                 .size = m->size,
                 .force = (uint8_t)route.force,
                 .by_next_hop = route.force_is_next_hop,
-                .demand = (uint8_t)demand_of(&need, &allowed),
+                .demand = (uint8_t)job_demand_of(&need, &allowed),
                 .counts = (uint8_t)need.counts,
                 .ladder = protection_has_next(q, &need) ? LADDER_PORTAL : LADDER_NONE,
                 .remove_flags = need.remove_flags,
@@ -215,7 +215,7 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
                 .age_ms = queue_may_expire(q) ? clock_wall_ms() - m->arrived_ms : 0, /* a clock that jumped says nothing of it */
                 .body = m->spool.n > 0 ? STR("") : m->body}};
     if (job.job.kind == JOB_DELIVER) {
-        remember(j, &route, &job.job);
+        job_remember(j, &route, &job.job);
     }
     ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_open,
                                         .lease_open = {.lease = j->lease, .role = ROLE_SMTPOUT, .index = j->smtpout, .sealed_key = m->sealed_key}});
@@ -294,7 +294,7 @@ struct reading {
     bool found;
 };
 
-static void on_message(void *arg, const struct store_message *m)
+static void job_on_message(void *arg, const struct store_message *m)
 {
     struct reading *w = arg;
     struct job *j = map_get(w->q->jobs, lease_key(&w->lease));
@@ -317,7 +317,7 @@ static void on_message_done(void *arg, enum store_result result)
     free(w);
 }
 
-static void start(struct job *j)
+static void job_start(struct job *j)
 {
     const struct item *first = LIST_OF(j->items.next, struct item, place.link);
     if (first->cached) {
@@ -326,7 +326,7 @@ static void start(struct job *j)
     }
     struct reading *w = err_calloc(1, sizeof *w);
     *w = (struct reading){j->queue, j->lease, false};
-    store_message_get(j->queue->store, j->id, on_message, on_message_done, w);
+    store_message_get(j->queue->store, j->id, job_on_message, on_message_done, w);
 }
 
 void queue_job_start(struct queue *q, struct sched_destination *d, struct link *items)
@@ -339,7 +339,7 @@ void queue_job_start(struct queue *q, struct sched_destination *d, struct link *
         list_remove(l);
         list_append(&j->items, l);
     }
-    start(j);
+    job_start(j);
 }
 
 /* --- bounces and notices of delay ------------------------------------------------------------------------ */
@@ -353,7 +353,7 @@ struct telling {
     size_t n_made;
 };
 
-static void tell_one(void *arg, const struct store_rcpt *r)
+static void job_tell_one(void *arg, const struct store_rcpt *r)
 {
     struct telling *w = arg;
     if (map_get(w->q->leased, map_id(&r->rcpt))) {
@@ -392,7 +392,7 @@ static void all_read(void *arg, enum store_result result)
     for (size_t i = 0; i < w->n_made; i++) {
         struct job *j = map_get(q->jobs, lease_key(&w->made[i]));
         if (j) {
-            start(j);
+            job_start(j);
         }
     }
     free(w);
@@ -414,7 +414,7 @@ void queue_bounce_start(struct queue *q)
     }
     queue_commit(q); /* else it would read, and tell senders of, what is promised to nobody yet */
     q->bounces_due = false;
-    store_each_bounce_due(q->store, BOUNCE_BATCH, tell_one, all_read, telling_new(q, JOB_BOUNCE));
+    store_each_bounce_due(q->store, BOUNCE_BATCH, job_tell_one, all_read, telling_new(q, JOB_BOUNCE));
 }
 
 void queue_notice_start(struct queue *q)
@@ -424,7 +424,7 @@ void queue_notice_start(struct queue *q)
     if (q->restored || (after == 0 && delay == 0) || q->bounces_reading || !queue_can_send(q)) {
         return;
     }
-    store_each_notice_due(q->store, after ? now - after : INT64_MIN, delay ? now - delay : INT64_MIN, BOUNCE_BATCH, tell_one,
+    store_each_notice_due(q->store, after ? now - after : INT64_MIN, delay ? now - delay : INT64_MIN, BOUNCE_BATCH, job_tell_one,
                           all_read, telling_new(q, JOB_NOTICE));
 }
 

@@ -49,14 +49,14 @@ static bool outcomes_wait(const struct queue *q, int64_t age_us)
     return more_comes && age_us < LINGER_US;
 }
 
-static bool is_full(const struct queue *q)
+static bool queue_is_full(const struct queue *q)
 {
     return q->gathered.urgent >= q->full || q->gathered.completions >= 2 * q->full;
 }
 
 static bool messages_wait(const struct queue *q, size_t seen, int64_t age_us)
 {
-    if (q->batch_estimate >= CROWD && !is_full(q) && age_us < CROWD_US) {
+    if (q->batch_estimate >= CROWD && !queue_is_full(q) && age_us < CROWD_US) {
         return true;
     }
     if (q->gathered.completions > seen && age_us < GATHER_US) {
@@ -104,7 +104,7 @@ static void on_written_back(void *arg)
  * went because of another change says nothing of that. */
 static void learn_batch_size(struct queue *q)
 {
-    if (!is_full(q)) {
+    if (!queue_is_full(q)) {
         q->full -= q->gathered.waiting == STORE_URGENT && q->batch_estimate >= CROWD && q->full > CROWD;
         q->fills_in_time = 0;
     } else if (++q->fills_in_time == FULL_AGAIN) {
@@ -178,7 +178,7 @@ static void on_turn_commit(void *arg)
     }
 }
 
-static void on_smtpin_gone(void *owner, struct ipc_channel *ch)
+static void queue_on_smtpin_gone(void *owner, struct ipc_channel *ch)
 {
     queue_peer_gone(ch);
 }
@@ -197,13 +197,13 @@ static void on_smtpout_gone(void *owner, struct ipc_channel *ch)
     }
 }
 
-static void on_keys_gone(void *owner, struct ipc_channel *ch)
+static void queue_on_keys_gone(void *owner, struct ipc_channel *ch)
 {
     struct queue *q = owner;
     q->keys = NULL; /* nothing is handed out until it is back */
 }
 
-static void on_lookup_gone(void *owner, struct ipc_channel *ch)
+static void queue_on_lookup_gone(void *owner, struct ipc_channel *ch)
 {
     struct queue *q = owner;
     q->lookup = NULL;
@@ -211,7 +211,7 @@ static void on_lookup_gone(void *owner, struct ipc_channel *ch)
     proofs_peer_gone(q, ch);
 }
 
-static void on_login_gone(void *owner, struct ipc_channel *ch)
+static void queue_on_login_gone(void *owner, struct ipc_channel *ch)
 {
     struct queue *q = owner;
     for (size_t i = 0; i < LOGIN_MAX; i++) {
@@ -249,7 +249,7 @@ static void add_smtpout(struct queue *q, unsigned index, int fd)
 
 /* A successor may be quicker than the news of the end of the one before: that is told here, behind what it said last. Mail that
  * it delivered would go out once more. */
-static void end_before(struct queue *q, enum role role, unsigned index)
+static void queue_end_before(struct queue *q, enum role role, unsigned index)
 {
     if (role == ROLE_SMTPOUT && index < SMTPOUT_MAX) {
         ipc_channel_end(q->smtpout[index]);
@@ -262,12 +262,12 @@ static void end_before(struct queue *q, enum role role, unsigned index)
     }
 }
 
-static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
+static void queue_on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
 {
     struct queue *q = owner;
-    end_before(q, role, index);
+    queue_end_before(q, role, index);
     if (role == ROLE_SMTPIN) {
-        (void)queue_peer_new(q, fd, role, index, queue_smtpin_rules, on_smtpin_gone);
+        (void)queue_peer_new(q, fd, role, index, queue_smtpin_rules, queue_on_smtpin_gone);
     } else if (role == ROLE_SMTPOUT && index < SMTPOUT_MAX) {
         add_smtpout(q, index, fd);
     } else if (role == ROLE_WEB) {
@@ -275,15 +275,15 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
     } else if (role == ROLE_INSPECT && index < INSPECT_MAX) {
         inspect_join(q, index, fd);
     } else if (role == ROLE_KEYS) {
-        q->keys = ipc_channel_new(child_loop(c), fd, "keys", keys_rules, on_keys_gone, q);
+        q->keys = ipc_channel_new(child_loop(c), fd, "keys", keys_rules, queue_on_keys_gone, q);
     } else if (role == ROLE_LOGIN && index < LOGIN_MAX) {
-        q->logins[index] = ipc_channel_new(child_loop(c), fd, "login", queue_login_rules, on_login_gone, q);
+        q->logins[index] = ipc_channel_new(child_loop(c), fd, "login", queue_login_rules, queue_on_login_gone, q);
         groups_ask_soon(q);
         if (q->accounts_loaded) {
             accounts_hand_over(q, q->logins[index]);
         }
     } else if (role == ROLE_LOOKUP) {
-        q->lookup = ipc_channel_new(child_loop(c), fd, "lookup", queue_lookup_rules, on_lookup_gone, q);
+        q->lookup = ipc_channel_new(child_loop(c), fd, "lookup", queue_lookup_rules, queue_on_lookup_gone, q);
         policies_hand_over(q);
     } else {
         close(fd);
@@ -293,7 +293,7 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
     }
 }
 
-static void on_listener(void *owner, struct child *c, struct str name, unsigned kind, int fd)
+static void queue_on_listener(void *owner, struct child *c, struct str name, unsigned kind, int fd)
 {
     struct queue *q = owner;
     q->child = c;
@@ -307,7 +307,7 @@ static void on_fingerprint(void *arg, struct str kept)
 
 /* The store belongs to the at-rest key it was first written with: under another one nothing in it could be read, and
  * what came now would be lost with the next change. */
-static int check_key(struct queue *q, char *problem, size_t size)
+static int queue_check_key(struct queue *q, char *problem, size_t size)
 {
     const struct conf *c = child_conf(q->child);
     struct str mine = child_file(q->child, "at-rest-fingerprint");
@@ -329,15 +329,15 @@ static int check_key(struct queue *q, char *problem, size_t size)
     return 0;
 }
 
-static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
+static int queue_on_prepare(void *owner, struct child *c, char *problem, size_t size)
 {
     struct queue *q = owner;
     q->child = c;
     int r = store_open(child_conf(c)->store_path, problem, size, &q->store);
-    return r < 0 ? r : check_key(q, problem, size);
+    return r < 0 ? r : queue_check_key(q, problem, size);
 }
 
-static void sandbox(void *owner, struct child *c, struct sandbox *ret)
+static void queue_sandbox(void *owner, struct child *c, struct sandbox *ret)
 {
     *ret = (struct sandbox){.calls = SANDBOX_FILES | SANDBOX_ACCEPT | SANDBOX_THREADS,
                             .writable = {child_conf(c)->store_path}};
@@ -372,7 +372,7 @@ static void load_secrets(struct queue *q)
     }
 }
 
-static void on_start(void *owner, struct child *c)
+static void queue_on_start(void *owner, struct child *c)
 {
     struct queue *q = owner;
     q->full = FULL;
@@ -400,7 +400,7 @@ static void on_start(void *owner, struct child *c)
     pickup_look(q);
 }
 
-static int on_reload(void *owner, struct child *c, char *problem, size_t size)
+static int queue_on_reload(void *owner, struct child *c, char *problem, size_t size)
 {
     struct queue *q = owner;
     if (!str_eq(str_c(child_conf(c)->store_path), str_c(child_conf_next(c)->store_path))) {
@@ -414,15 +414,15 @@ static int on_reload(void *owner, struct child *c, char *problem, size_t size)
     return 0;
 }
 
-static void on_counts(void *arg, const struct store_counts *c)
+static void queue_on_counts(void *arg, const struct store_counts *c)
 {
     ((struct queue *)arg)->counts = *c;
 }
 
-static void on_status(void *owner, char *text, size_t size)
+static void queue_on_status(void *owner, char *text, size_t size)
 {
     struct queue *q = owner;
-    store_count(q->store, on_counts, q);
+    store_count(q->store, queue_on_counts, q);
     overdue_look(q);
     snprintf(text, size,
              "queued=%llu held=%llu overdue-woken=%llu under-way=%zu accepted=%llu delivered=%llu deferred=%llu "
@@ -434,13 +434,13 @@ static void on_status(void *owner, char *text, size_t size)
              (unsigned long long)q->refused, map_len(q->domains), (unsigned long long)q->probes_done, q->restored ? " restored=held" : "");
 }
 
-static void on_metrics(void *owner, struct buf *out)
+static void queue_on_metrics(void *owner, struct buf *out)
 {
     metrics_write(owner, out);
 }
 
 /* smtpin and smtpout stop first; what they still told us is committed before we go, read or not. */
-static void on_stop(void *owner, struct child *c)
+static void queue_on_stop(void *owner, struct child *c)
 {
     struct queue *q = owner;
     q->stopping = true;
@@ -455,11 +455,11 @@ int main(int argc, char **argv)
 {
     static struct queue queue;
     static const struct ipc_rule rules[] = {{IPC_alarm, alarms_on_posternd}, {IPC_row_act, acts_on_posternd}, {IPC_none, NULL}};
-    static const struct child_events events = {.rules = rules, .on_prepare = on_prepare, .sandbox = sandbox,
-                                               .on_start = on_start, .on_peer = on_peer,
-                                               .on_listener = on_listener, .on_reload = on_reload,
-                                               .on_status = on_status, .on_stop = on_stop,
-                                               .on_metrics = on_metrics};
+    static const struct child_events events = {.rules = rules, .on_prepare = queue_on_prepare, .sandbox = queue_sandbox,
+                                               .on_start = queue_on_start, .on_peer = queue_on_peer,
+                                               .on_listener = queue_on_listener, .on_reload = queue_on_reload,
+                                               .on_status = queue_on_status, .on_stop = queue_on_stop,
+                                               .on_metrics = queue_on_metrics};
     queue.conf_generation = 1;
     queue.started_ms = clock_wall_ms();
     random_bytes(&queue.writers, sizeof queue.writers);

@@ -61,14 +61,14 @@ static void put_commits(const struct queue *q, struct buf *out)
     metric_put(out, "commit_microseconds_total", "", c.microseconds);
 }
 
-static void on_counts(void *arg, const struct store_counts *c)
+static void metrics_on_counts(void *arg, const struct store_counts *c)
 {
     ((struct queue *)arg)->counts = *c;
 }
 
 void metrics_write(struct queue *q, struct buf *out)
 {
-    store_count(q->store, on_counts, q);
+    store_count(q->store, metrics_on_counts, q);
     metric_put(out, "messages_accepted_total", "", q->accepted);
     metric_put(out, "messages_refused_total", "", q->refused);
     metric_put(out, "queue_recipients", "state=\"queued\"", q->counts.queued);

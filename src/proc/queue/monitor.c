@@ -41,7 +41,7 @@ static struct probing *under_way(struct queue *q, const struct domain_name *name
     return NULL;
 }
 
-static bool start(struct queue *q, struct ipc_channel *to, struct domain_name name, bool deep)
+static bool queue_monitor_start(struct queue *q, struct ipc_channel *to, struct domain_name name, bool deep)
 {
     const struct conf *c = child_conf(q->child);
     struct memory_rules rules = domains_rules(q);
@@ -77,7 +77,7 @@ static bool start(struct queue *q, struct ipc_channel *to, struct domain_name na
     return true;
 }
 
-static struct probing *find(struct queue *q, uint64_t token)
+static struct probing *monitor_find(struct queue *q, uint64_t token)
 {
     LIST_EACH (it, &q->probings) {
         struct probing *p = LIST_OF(it, struct probing, link);
@@ -99,7 +99,7 @@ static void probing_free(struct queue *q, struct probing *p)
     free(p);
 }
 
-static void tell(struct ipc_channel *to, bool ok, const char *text)
+static void monitor_tell(struct ipc_channel *to, bool ok, const char *text)
 {
     ipc_send(to, &(struct ipc_msg){.type = IPC_admin_done, .admin_done = {.ok = ok, .text = str_c(text)}});
 }
@@ -107,7 +107,7 @@ static void tell(struct ipc_channel *to, bool ok, const char *text)
 /* The look that this smtpout was asked for; NULL: it is over, or another's. */
 static struct probing *its_probing(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m, uint64_t token)
 {
-    struct probing *p = find(q, token);
+    struct probing *p = monitor_find(q, token);
     if (p && q->smtpout[p->smtpout] != ch) {
         ipc_refuse(ch, m->type, "a look that another was asked for");
         return NULL;
@@ -175,7 +175,7 @@ static void apply_change(struct queue *q, struct domain *d, const struct memory_
     }
 }
 
-static void remember(struct queue *q, struct probing *p, const struct ipc_probe_done *m)
+static void monitor_remember(struct queue *q, struct probing *p, const struct ipc_probe_done *m)
 {
     struct memory_rules rules = domains_rules(q);
     int64_t now = clock_wall_ms();
@@ -211,10 +211,10 @@ void monitor_on_done(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     if (!p) {
         return;
     }
-    remember(q, p, r);
+    monitor_remember(q, p, r);
     q->probes_done++;
     ipc_send(p->to, m);
-    tell(p->to, true, "");
+    monitor_tell(p->to, true, "");
     log_info("probed", KVS("domain", r->domain), KV("asked-by", p->asked ? "administrator" : "monitor"), KV("offered", r->offered ? "yes" : "no"), KVN("complete", r->complete),
              KV("grade", grade_name((enum grade)r->grade)), KVN("took-ms", r->took_ms));
     probing_free(q, p);
@@ -231,7 +231,7 @@ static void start_asked(struct queue *q)
         if (p && !p->to && !p->deep && buf_len(&p->hosts) == 0) { /* the monitor has just begun: one look is enough for both */
             p->to = a->to;
             p->asked = true;
-        } else if (!start(q, a->to, a->domain, a->deep)) {
+        } else if (!queue_monitor_start(q, a->to, a->domain, a->deep)) {
             return;
         }
         list_remove(&a->link);
@@ -241,7 +241,7 @@ static void start_asked(struct queue *q)
 }
 
 /* A domain nobody mails any more and whose sighting is old is forgotten. */
-static bool forget(struct queue *q, struct domain *d, int64_t now, const struct memory_rules *rules)
+static bool monitor_forget(struct queue *q, struct domain *d, int64_t now, const struct memory_rules *rules)
 {
     bool old = !memory_monitored(&d->d, now, rules) && now - d->d.offered_ms > rules->forget &&
                now - d->d.mailed_ms > rules->forget && now - d->d.looked_ms > rules->forget;
@@ -259,7 +259,7 @@ static bool look_if_due(struct queue *q, struct domain *d, int64_t now, const st
 {
     bool is_far = d->d.next_probe_ms > now + 2 * child_conf(q->child)->monitor.interval; /* the clock was set back */
     if (d->is_key) { /* never looked at, but a server that is not named any more is not kept for ever */
-        return !forget(q, d, now, rules);
+        return !monitor_forget(q, d, now, rules);
     }
     if (d->probing || (d->d.next_probe_ms > now && !is_far)) {
         return true;
@@ -271,10 +271,10 @@ static bool look_if_due(struct queue *q, struct domain *d, int64_t now, const st
         return true;
     }
     if (memory_monitored(&d->d, now, rules)) {
-        (void)start(q, NULL, d->name, false);
+        (void)queue_monitor_start(q, NULL, d->name, false);
         return true;
     }
-    return !forget(q, d, now, rules);
+    return !monitor_forget(q, d, now, rules);
 }
 
 /* Goes on where it stopped, so that a few slow domains never starve the others. */
@@ -298,7 +298,7 @@ static void monitor_tick(struct queue *q)
     }
 }
 
-static void on_tick(void *arg)
+static void monitor_on_tick(void *arg)
 {
     struct queue *q = arg;
     const struct conf *c = child_conf(q->child);
@@ -321,14 +321,14 @@ static void on_tick(void *arg)
 
 void monitor_start(struct queue *q)
 {
-    q->monitor = timer_new(child_loop(q->child), on_tick, q);
+    q->monitor = timer_new(child_loop(q->child), monitor_on_tick, q);
     timer_start(q->monitor, 1000);
 }
 
 void monitor_probe(struct queue *q, struct ipc_channel *to, struct domain_name domain, bool deep)
 {
     if (q->n_asked >= ASKED_MAX) {
-        tell(to, false, "too many probes are waiting");
+        monitor_tell(to, false, "too many probes are waiting");
         return;
     }
     struct asked *a = err_calloc(1, sizeof *a);
@@ -372,7 +372,7 @@ void monitor_worker_gone(struct queue *q, unsigned index)
         struct probing *p = LIST_OF(it, struct probing, link);
         it = it->next;
         if (p->smtpout == index) {
-            tell(p->to, false, "the process that looked has ended; try again");
+            monitor_tell(p->to, false, "the process that looked has ended; try again");
             probing_free(q, p);
         }
     }

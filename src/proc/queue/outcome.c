@@ -19,7 +19,7 @@
 
 enum { SAVE_RETRY_MS = 1000, UNKNOWN_SAID_MS = 1000 };
 
-static struct str keep(struct job *j, struct str s)
+static struct str outcome_keep(struct job *j, struct str s)
 {
     struct str copy = STR("");
     (void)!arena_copy(&j->arena, s, &copy);
@@ -28,7 +28,7 @@ static struct str keep(struct job *j, struct str s)
 
 /* The job that this smtpout was given with that lease, and that is not over. NULL: none is left (its recipients were
  * deleted meanwhile), or it was given to another, who alone may speak of it. */
-static struct job *job_of(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m, const struct lease_id *lease)
+static struct job *outcome_job_of(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m, const struct lease_id *lease)
 {
     struct job *j = map_get(q->jobs, lease_key(lease));
     if (!j) {
@@ -46,9 +46,9 @@ static struct job *job_of(struct queue *q, struct ipc_channel *ch, const struct 
     return j;
 }
 
-static void on_taken(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void outcome_on_taken(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    struct job *j = job_of(owner, ch, m, &m->lease_taken.lease);
+    struct job *j = outcome_job_of(owner, ch, m, &m->lease_taken.lease);
     if (j) {
         j->taken = true;
     }
@@ -58,7 +58,7 @@ static void on_outcome_host(void *owner, struct ipc_channel *ch, const struct ip
 {
     struct queue *q = owner;
     const struct ipc_outcome_host *o = &m->outcome_host;
-    struct job *j = job_of(q, ch, m, &o->lease);
+    struct job *j = outcome_job_of(q, ch, m, &o->lease);
     if (!j) {
         return;
     }
@@ -133,7 +133,7 @@ static void keep_patience(struct job *j, struct item *it, int64_t now)
 }
 
 /* The attempt that decided about the recipient: the last one at the host that is named with it, for that reason if there is one. */
-static const struct store_attempt *attempt_of(const struct job *j, const struct store_rcpt *r)
+static const struct store_attempt *outcome_attempt_of(const struct job *j, const struct store_rcpt *r)
 {
     static const struct store_attempt none;
     const struct store_attempt *found = NULL;
@@ -148,7 +148,7 @@ static const struct store_attempt *attempt_of(const struct job *j, const struct 
 
 static void log_rcpt(const struct job *j, const struct store_rcpt *r)
 {
-    const struct store_attempt *a = attempt_of(j, r);
+    const struct store_attempt *a = outcome_attempt_of(j, r);
     char id[ID_TEXT], raised[96];
     id_text(j->id, id);
     raisers_text(a->raised, raised, sizeof raised);
@@ -162,7 +162,7 @@ static void log_rcpt(const struct job *j, const struct store_rcpt *r)
              KVN("attempt", r->attempts), KVS("reply", r->reply));
 }
 
-static bool is_in(const struct job *j, const struct item *it)
+static bool outcome_is_in(const struct job *j, const struct item *it)
 {
     LIST_EACH (at, &j->items) {
         if (LIST_OF(at, struct item, place.link) == it) {
@@ -190,7 +190,7 @@ static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ip
 {
     struct queue *q = owner;
     const struct ipc_outcome_rcpt *o = &m->outcome_rcpt;
-    struct job *j = job_of(q, ch, m, &o->lease);
+    struct job *j = outcome_job_of(q, ch, m, &o->lease);
     struct item *it = j ? map_get(q->leased, map_id(&o->rcpt)) : NULL;
     if (!j && !ipc_misused(ch)) {
         note_unknown(q, ch, o);
@@ -198,7 +198,7 @@ static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ip
     if (!it || j->kind != JOB_DELIVER) {
         return; /* deleted meanwhile; of a notice its submit says it all */
     }
-    if (it->r.id != j->id || !is_in(j, it)) {
+    if (it->r.id != j->id || !outcome_is_in(j, it)) {
         ipc_refuse(ch, m->type, "the recipient of another");
         return;
     }
@@ -212,9 +212,9 @@ static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ip
     r->attempts++;
     r->last_ms = now;
     r->reason = o->reason;
-    r->code = keep(j, o->code);
-    r->reply = keep(j, o->reply);
-    r->host = keep(j, o->host);
+    r->code = outcome_keep(j, o->code);
+    r->reply = outcome_keep(j, o->reply);
+    r->host = outcome_keep(j, o->host);
     switch ((enum rcpt_result)o->result) {
     case RESULT_DELIVERED:
         r->state = RCPT_DELIVERED;
@@ -239,7 +239,7 @@ static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ip
     case RESULT_OPEN: /* the table of messages lets none through */
         break;
     }
-    const struct store_attempt *a = attempt_of(j, r);
+    const struct store_attempt *a = outcome_attempt_of(j, r);
     metrics_count(q, r, a->grade < GRADE_END ? (enum grade)a->grade : GRADE_PLAIN);
     alarms_copy_ended(q, r);
     if (r->reason == REASON_NO_STARTTLS && j->to) {
@@ -248,11 +248,11 @@ static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ip
     log_rcpt(j, r);
 }
 
-static void save(struct job *j);
+static void outcome_save(struct job *j);
 
 static void on_save_retry(void *arg)
 {
-    save(arg);
+    outcome_save(arg);
 }
 
 /* Nobody was told after all: what is reported of the original says so. */
@@ -290,7 +290,7 @@ static void note_lost_notice(struct job *j)
 }
 
 /* The outcome is durable (or not yet): the end of a job. */
-static void on_saved(void *arg, enum store_result result)
+static void outcome_on_saved(void *arg, enum store_result result)
 {
     struct job *j = arg;
     struct queue *q = j->queue;
@@ -337,7 +337,7 @@ static void save_attempts(struct job *j)
     }
 }
 
-static void save(struct job *j)
+static void outcome_save(struct job *j)
 {
     struct queue *q = j->queue;
     LIST_EACH (at, &j->items) {
@@ -355,7 +355,7 @@ static void save(struct job *j)
     save_attempts(j);
     store_release_body(q->store, j->id);
     j->saving = true;
-    store_sync_soon(q->store, on_saved, j);
+    store_sync_soon(q->store, outcome_on_saved, j);
 }
 
 /* A part of an outcome given to the store, with the attempts before this one; the job may be over when that holds. */
@@ -365,7 +365,7 @@ struct keeping {
     size_t n_attempts;
 };
 
-static void on_kept(void *arg, enum store_result result)
+static void outcome_on_kept(void *arg, enum store_result result)
 {
     struct keeping *k = arg;
     struct job *j = map_get(k->q->jobs, lease_key(&k->lease));
@@ -385,7 +385,7 @@ static void on_kept(void *arg, enum store_result result)
 static void on_outcome_part(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct queue *q = owner;
-    struct job *j = job_of(q, ch, m, &m->outcome_part.lease);
+    struct job *j = outcome_job_of(q, ch, m, &m->outcome_part.lease);
     if (!j) {
         return;
     }
@@ -406,7 +406,7 @@ static void on_outcome_part(void *owner, struct ipc_channel *ch, const struct ip
         }
     }
     save_attempts(j);
-    store_sync_soon(q->store, on_kept, k);
+    store_sync_soon(q->store, outcome_on_kept, k);
 }
 
 /* Whether a connection stood at all: what was heard from the other side says so. */
@@ -424,17 +424,17 @@ static bool was_reached(const struct job *j)
 static void on_outcome(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct queue *q = owner;
-    struct job *j = job_of(q, ch, m, &m->outcome.lease);
+    struct job *j = outcome_job_of(q, ch, m, &m->outcome.lease);
     if (j) {
         ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_close, .lease_close = {.lease = j->lease}});
         if (j->to && j->kind == JOB_DELIVER) {
             queue_learn(q, j->to, was_reached(j));
         }
-        save(j);
+        outcome_save(j);
     }
 }
 
-const struct ipc_rule queue_smtpout_rules[] = {{IPC_lease_taken, on_taken},
+const struct ipc_rule queue_smtpout_rules[] = {{IPC_lease_taken, outcome_on_taken},
                                                {IPC_outcome_host, on_outcome_host},
                                                {IPC_outcome_rcpt, on_outcome_rcpt},
                                                {IPC_outcome, on_outcome},

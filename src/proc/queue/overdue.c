@@ -50,16 +50,16 @@ static void count_lost(void *arg, const struct store_rcpt *r)
     s->lost += !map_get(s->q->leased, map_id(&r->rcpt));
 }
 
-static void ignore_end(void *arg, enum store_result result)
+static void overdue_ignore_end(void *arg, enum store_result result)
 {
 }
 
-static void wake(struct suspects *s, struct str name)
+static void overdue_wake(struct suspects *s, struct str name)
 {
     struct queue *q = s->q;
     char detail[400];
     s->lost = 0;
-    store_each_due(q->store, name, s->before_ms, RCPTS_MAX, count_lost, ignore_end, s);
+    store_each_due(q->store, name, s->before_ms, RCPTS_MAX, count_lost, overdue_ignore_end, s);
     if (s->lost == 0) {
         return; /* all of them are in memory or under way */
     }
@@ -77,7 +77,7 @@ static void walked(void *arg, enum store_result result)
     struct suspects *s = arg;
     s->q->overdue.now = 0;
     for (size_t i = 0; i < s->n; i++) {
-        wake(s, str_c(s->names[i]));
+        overdue_wake(s, str_c(s->names[i]));
     }
     free(s);
 }
@@ -88,7 +88,7 @@ void overdue_start(struct queue *q)
     store_clear_alarm(q->store, domain_str(&own), ALARM_OVERDUE, clock_wall_ms());
 }
 
-static void look(struct queue *q, int64_t late)
+static void queue_overdue_look(struct queue *q, int64_t late)
 {
     struct suspects *s = err_calloc(1, sizeof *s);
     *s = (struct suspects){.q = q, .now = queue_now()};
@@ -100,12 +100,12 @@ static void look(struct queue *q, int64_t late)
 /* Somebody waits for the answer: a retry of minutes does not hide what was forgotten a moment ago. */
 void overdue_look(struct queue *q)
 {
-    look(q, LATE_ASKED_MS);
+    queue_overdue_look(q, LATE_ASKED_MS);
 }
 
 void overdue_tick(struct queue *q)
 {
     if (clock_mono_ms() - q->overdue.looked_ms >= LOOK_MS) {
-        look(q, late_ms(q));
+        queue_overdue_look(q, late_ms(q));
     }
 }

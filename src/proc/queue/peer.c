@@ -197,7 +197,7 @@ static void remember_id(struct queue *q, uint64_t id)
 }
 
 /* Made before what is remembered: in a life before ours, or by one who took long with its message. */
-static bool is_old(const struct queue *q, uint64_t id)
+static bool peer_is_old(const struct queue *q, uint64_t id)
 {
     uint64_t oldest = q->n_recent < RECENT_IDS ? 0 : q->recent_ids[q->n_recent % RECENT_IDS];
     return id_ms(id) < q->started_ms || id_ms(id) <= id_ms(oldest);
@@ -207,7 +207,7 @@ bool peer_makes_id(struct peer *p, uint64_t id)
 {
     struct queue *q = p->queue;
     bool is_own = id_maker(id) == first_maker(p->role) + p->index; /* when it was made says nothing: the clock may have been set since */
-    if (!is_own || map_get(q->recent, map_id(&id)) || (is_old(q, id) && is_stored(q, id))) {
+    if (!is_own || map_get(q->recent, map_id(&id)) || (peer_is_old(q, id) && is_stored(q, id))) {
         return false;
     }
     remember_id(q, id);

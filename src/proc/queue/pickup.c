@@ -37,7 +37,7 @@ struct notice {
 
 /* --- rows ------------------------------------------------------------------------------------------------------------- */
 
-static struct str hold(struct str s, char *dst, size_t size)
+static struct str pickup_hold(struct str s, char *dst, size_t size)
 {
     size_t n = s.n < size ? s.n : size;
     if (n > 0) {
@@ -54,12 +54,12 @@ void envelope_keep(void *kept, const struct store_envelope *e)
     }
     k->found = true;
     k->e = *e;
-    k->e.address = hold(e->address, k->address, sizeof k->address);
-    k->e.sender = hold(e->sender, k->sender, sizeof k->sender);
-    k->e.sender_name = hold(e->sender_name, k->sender_name, sizeof k->sender_name);
-    k->e.sealed_key = hold(e->sealed_key, k->sealed_key, sizeof k->sealed_key);
-    k->e.thread = hold(e->thread, k->thread, sizeof k->thread);
-    k->e.subject = hold(e->subject, k->subject, sizeof k->subject);
+    k->e.address = pickup_hold(e->address, k->address, sizeof k->address);
+    k->e.sender = pickup_hold(e->sender, k->sender, sizeof k->sender);
+    k->e.sender_name = pickup_hold(e->sender_name, k->sender_name, sizeof k->sender_name);
+    k->e.sealed_key = pickup_hold(e->sealed_key, k->sealed_key, sizeof k->sealed_key);
+    k->e.thread = pickup_hold(e->thread, k->thread, sizeof k->thread);
+    k->e.subject = pickup_hold(e->subject, k->subject, sizeof k->subject);
 }
 
 void envelope_keep_waiting(void *kept, const struct store_envelope *e)
@@ -130,7 +130,7 @@ void pickup_piece(struct job *j, struct str octets)
     j->too_much |= buf_add(&j->prepared, octets) < 0; /* inspect reads strangers: what it says must not end us */
 }
 
-static void on_retry(void *arg)
+static void pickup_on_retry(void *arg)
 {
     struct job *j = arg;
     pickup_prepared(j, true, j->attachments, j->name, j->subject);
@@ -144,7 +144,7 @@ static void on_made(void *arg, enum store_result result)
         char id[ID_TEXT];
         id_text(j->id, id);
         log_error("envelope-not-saved", KV("id", id), KV("what", "will be made again"));
-        j->retry = j->retry ? j->retry : timer_new(child_loop(q->child), on_retry, j);
+        j->retry = j->retry ? j->retry : timer_new(child_loop(q->child), pickup_on_retry, j);
         timer_start(j->retry, 1000);
         return;
     }
@@ -152,7 +152,7 @@ static void on_made(void *arg, enum store_result result)
     pickup_tick(q);
 }
 
-static void keep_thread(void *arg, const struct store_thread *t)
+static void pickup_keep_thread(void *arg, const struct store_thread *t)
 {
     *(bool *)arg = true;
 }
@@ -163,7 +163,7 @@ static void join_thread(struct queue *q, const struct job *j, struct store_envel
     struct protect_record record;
     bool there = false;
     protection_record(&LIST_OF(j->items.next, struct item, place.link)->r, &record);
-    if (record.thread[0] && store_get_thread(q->store, str_c(record.thread), keep_thread, &there) == STORE_OK && there) {
+    if (record.thread[0] && store_get_thread(q->store, str_c(record.thread), pickup_keep_thread, &there) == STORE_OK && there) {
         str_copy_cut(str_c(record.thread), thread, THREAD_LETTERS + 1);
     } else {
         random_text(thread, THREAD_LETTERS);
@@ -262,7 +262,7 @@ void pickup_lost(struct job *j)
 
 /* --- announced -------------------------------------------------------------------------------------------------------- */
 
-static void keep_person(void *arg, const struct store_person *p)
+static void pickup_keep_person(void *arg, const struct store_person *p)
 {
     char(*texts)[256] = arg; /* phrase, language */
     str_copy_cut(p->phrase, texts[0], sizeof texts[0]);
@@ -273,7 +273,7 @@ bool pickup_mail(struct queue *q, const struct kept_envelope *k, enum notice_kin
 {
     char texts[2][256] = {"", ""};
     int at = worker_from(q, 0);
-    if (at < 0 || store_get_person(q->store, str_c(to), keep_person, texts) != STORE_OK) {
+    if (at < 0 || store_get_person(q->store, str_c(to), pickup_keep_person, texts) != STORE_OK) {
         return false;
     }
     const struct store_envelope *e = &k->e;
@@ -421,7 +421,7 @@ static void close_rcpt(void *arg, const struct store_rcpt *row)
     c->q->bounces_due |= !r.bounced;
 }
 
-static void on_closed(void *arg, enum store_result result)
+static void pickup_on_closed(void *arg, enum store_result result)
 {
 }
 
@@ -439,7 +439,7 @@ static void end_envelope(struct queue *q, struct kept_envelope *k, enum envelope
     if (state != ENVELOPE_LOST) {
         envelope_event(q, k->e.envelope, events[state], who, k->e.opened_ms ? "it had been read" : "it had not been read");
     }
-    store_report(q->store, k->e.id, NULL, close_rcpt, NULL, on_closed, &c);
+    store_report(q->store, k->e.id, NULL, close_rcpt, NULL, pickup_on_closed, &c);
     store_drop_view_if_unused(q->store, k->e.id);
     store_release_body(q->store, k->e.id);
 }

@@ -22,7 +22,7 @@ struct asking {
 
 static struct link askings = {&askings, &askings};
 
-static void done(struct ipc_channel *to, bool ok, struct str text)
+static void policies_done(struct ipc_channel *to, bool ok, struct str text)
 {
     ipc_send(to, &(struct ipc_msg){.type = IPC_admin_done, .admin_done = {.ok = ok, .text = text}});
 }
@@ -61,7 +61,7 @@ static void on_policy(void *owner, struct ipc_channel *ch, const struct ipc_msg 
                                                 .expires_ms = p->expires_ms, .policy = p->text});
 }
 
-static struct asking *find(uint64_t token)
+static struct asking *queue_policies_find(uint64_t token)
 {
     LIST_EACH (it, &askings) {
         struct asking *a = LIST_OF(it, struct asking, link);
@@ -72,9 +72,9 @@ static struct asking *find(uint64_t token)
     return NULL;
 }
 
-static void on_answer(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void policies_on_answer(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    struct asking *a = find(m->sts_answer.token);
+    struct asking *a = queue_policies_find(m->sts_answer.token);
     if (!a) {
         return;
     }
@@ -84,7 +84,7 @@ static void on_answer(void *owner, struct ipc_channel *ch, const struct ipc_msg 
     if (m->sts_answer.ok) {
         ipc_send(a->to, m);
     }
-    done(a->to, m->sts_answer.ok, m->sts_answer.ok ? STR("") : m->sts_answer.problem);
+    policies_done(a->to, m->sts_answer.ok, m->sts_answer.ok ? STR("") : m->sts_answer.problem);
     list_remove(&a->link);
     free(a);
 }
@@ -93,7 +93,7 @@ static void on_answer(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 void policies_ask(struct queue *q, struct ipc_channel *to, uint8_t verb, struct str domain, struct str text)
 {
     if (!q->lookup) {
-        done(to, false, STR("the lookup process is not there; try again"));
+        policies_done(to, false, STR("the lookup process is not there; try again"));
         return;
     }
     struct asking *a = err_calloc(1, sizeof *a);
@@ -116,11 +116,11 @@ void policies_lookup_gone(void)
 {
     while (!list_empty(&askings)) {
         struct asking *a = LIST_OF(askings.next, struct asking, link);
-        done(a->to, false, STR("the lookup process ended; try again"));
+        policies_done(a->to, false, STR("the lookup process ended; try again"));
         list_remove(&a->link);
         free(a);
     }
 }
 
 const struct ipc_rule queue_lookup_rules[] = {
-    {IPC_sts_policy, on_policy}, {IPC_alarm, alarms_on_lookup}, {IPC_sts_answer, on_answer}, {IPC_posted, proofs_on_posted}, {IPC_none, NULL}};
+    {IPC_sts_policy, on_policy}, {IPC_alarm, alarms_on_lookup}, {IPC_sts_answer, policies_on_answer}, {IPC_posted, proofs_on_posted}, {IPC_none, NULL}};

@@ -49,7 +49,7 @@ void portal_web_gone(struct queue *q, const struct ipc_channel *ch)
     }
 }
 
-static void answer(struct ipc_channel *ch, uint64_t token, enum portal_result result)
+static void queue_portal_answer(struct ipc_channel *ch, uint64_t token, enum portal_result result)
 {
     ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer, .portal_answer = {.token = token, .result = (uint8_t)result}});
 }
@@ -66,7 +66,7 @@ static void answer_as(struct ipc_channel *ch, uint64_t token, bool ok, const str
     ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer, .portal_answer = r});
 }
 
-static void on_saved(void *arg, enum store_result result)
+static void portal_on_saved(void *arg, enum store_result result)
 {
     struct call *c = arg;
     if (result != STORE_OK) {
@@ -89,7 +89,7 @@ void portal_answer_saved(struct queue *q, struct ipc_channel *ch, const struct i
     }
     c->answer.portal_answer.sealed_key = str_from((const char *)c->sealed_key, a->sealed_key.n);
     list_append(&calls, &c->link);
-    store_sync(q->store, on_saved, c);
+    store_sync(q->store, portal_on_saved, c);
 }
 
 struct ipc_msg portal_row(const struct store_envelope *e, uint64_t token)
@@ -119,7 +119,7 @@ struct ipc_msg portal_row(const struct store_envelope *e, uint64_t token)
                                              .subject = e->subject}};
 }
 
-static void send_row(struct ipc_channel *ch, uint64_t token, const struct store_envelope *e)
+static void portal_send_row(struct ipc_channel *ch, uint64_t token, const struct store_envelope *e)
 {
     const struct ipc_msg m = portal_row(e, token);
     ipc_send(ch, &m);
@@ -161,11 +161,11 @@ static void send_if_readable(void *arg, const struct store_envelope *e)
 {
     struct rows *w = arg;
     if (w->pass->p.envelope == 0 || w->pass->p.envelope == e->envelope) {
-        send_row(w->ch, w->token, e);
+        portal_send_row(w->ch, w->token, e);
     }
 }
 
-static void list(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
+static void portal_list(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
 {
     struct kept_pass p;
     struct rows w = {ch, a->token, &p};
@@ -208,10 +208,10 @@ static void show_envelope(struct queue *q, struct ipc_channel *ch, const struct 
     struct kept_pass p;
     struct kept_envelope k;
     if (!visible(q, a, &p, &k)) {
-        answer(ch, a->token, PORTAL_NO);
+        queue_portal_answer(ch, a->token, PORTAL_NO);
         return;
     }
-    send_row(ch, a->token, &k.e);
+    portal_send_row(ch, a->token, &k.e);
     struct ipc_portal_answer r = {.token = a->token, .result = envelope_waits(&k.e) ? PORTAL_OK : PORTAL_OVER, .address = p.p.address, .kind = p.p.kind, .envelope = k.e.envelope, .level = p.p.level};
     struct rows w = {ch, a->token, &p};
     if (r.result == PORTAL_OK && store_get_view(q->store, k.e.id, send_pieces, &w) != STORE_OK) {
@@ -240,7 +240,7 @@ struct sending {
     bool sent;
 };
 
-static void send_body(void *arg, const struct store_message *m)
+static void portal_send_body(void *arg, const struct store_message *m)
 {
     struct sending *s = arg;
     int spool = -1;
@@ -265,7 +265,7 @@ static void on_body_read(void *arg, enum store_result result)
 {
     struct sending *s = arg;
     if (!s->sent) {
-        answer(s->ch, s->answer.token, PORTAL_LATER);
+        queue_portal_answer(s->ch, s->answer.token, PORTAL_LATER);
     }
 }
 
@@ -275,14 +275,14 @@ static void give_body(struct queue *q, struct ipc_channel *ch, const struct ipc_
     struct kept_envelope k;
     char detail[300];
     if (!visible(q, a, &p, &k) || !envelope_waits(&k.e)) {
-        answer(ch, a->token, PORTAL_NO);
+        queue_portal_answer(ch, a->token, PORTAL_NO);
         return;
     }
     struct sending s = {q, ch, {.token = a->token, .result = PORTAL_OK}, false};
     give_key(q, ch, &k.e, &s.answer);
     str_copy_cut(a->text, detail, sizeof detail);
     envelope_event(q, k.e.envelope, EVENT_DOWNLOADED, a->network, detail);
-    store_message_get(q->store, k.e.id, send_body, on_body_read, &s); /* the embedded store answers at once */
+    store_message_get(q->store, k.e.id, portal_send_body, on_body_read, &s); /* the embedded store answers at once */
 }
 
 static void give_file_pass(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
@@ -329,7 +329,7 @@ static void put_draft(struct queue *q, struct ipc_channel *ch, const struct ipc_
     struct kept_pass p;
     struct kept_envelope k;
     if (!readable(q, a, &p, &k) || !envelope_waits(&k.e)) {
-        answer(ch, a->token, PORTAL_NO);
+        queue_portal_answer(ch, a->token, PORTAL_NO);
         return;
     }
     if (a->data.n > REST_WRAPPED) {
@@ -340,7 +340,7 @@ static void put_draft(struct queue *q, struct ipc_channel *ch, const struct ipc_
     portal_answer_saved(q, ch, &(struct ipc_portal_answer){.token = a->token, .result = PORTAL_OK});
 }
 
-static void keep_person(void *arg, const struct store_person *p)
+static void portal_keep_person(void *arg, const struct store_person *p)
 {
     char(*texts)[256] = arg; /* phrase, agreed, language */
     str_copy_cut(p->phrase, texts[0], sizeof texts[0]);
@@ -352,7 +352,7 @@ static void keep_person(void *arg, const struct store_person *p)
 static enum portal_result change_person(struct queue *q, struct str address, int which, struct str value)
 {
     char texts[3][256] = {"", "", ""};
-    if (store_get_person(q->store, address, keep_person, texts) != STORE_OK) {
+    if (store_get_person(q->store, address, portal_keep_person, texts) != STORE_OK) {
         return PORTAL_LATER;
     }
     str_copy_cut(value, texts[which], sizeof texts[which]);
@@ -365,7 +365,7 @@ static void set_phrase(struct queue *q, struct ipc_channel *ch, const struct ipc
     struct kept_pass p;
     char phrase[121];
     if (!visits_pass(q, a->pass, &p) || p.p.kind != PASS_RECIPIENT || p.p.level < 1) {
-        answer(ch, a->token, PORTAL_NO);
+        queue_portal_answer(ch, a->token, PORTAL_NO);
         return;
     }
     str_copy_cut(str_trim(a->text), phrase, sizeof phrase);
@@ -392,7 +392,7 @@ static void list_sent(struct queue *q, struct ipc_channel *ch, const struct ipc_
     answer_as(ch, a->token, ok, &p);
 }
 
-static void send_event(void *arg, const struct store_envelope_event *e)
+static void portal_send_event(void *arg, const struct store_envelope_event *e)
 {
     struct rows *w = arg;
     ipc_send(w->ch, &(struct ipc_msg){.type = IPC_row_envelope_event,
@@ -406,8 +406,8 @@ static void list_events(struct queue *q, struct ipc_channel *ch, const struct ip
     struct rows w = {ch, a->token, &p};
     bool ok = visits_pass(q, a->pass, &p) && envelope_get(q, ENVELOPE_BY_NUMBER, a->envelope, &k) && is_sender(&p, &k.e);
     if (ok) {
-        send_row(ch, a->token, &k.e);
-        ok = store_envelope_events(q->store, a->envelope, EVENTS_MAX, send_event, &w) == STORE_OK;
+        portal_send_row(ch, a->token, &k.e);
+        ok = store_envelope_events(q->store, a->envelope, EVENTS_MAX, portal_send_event, &w) == STORE_OK;
     }
     answer_as(ch, a->token, ok, &p);
 }
@@ -511,7 +511,7 @@ static void act(struct queue *q, struct ipc_channel *ch, const struct ipc_portal
 
 /* --- who ------------------------------------------------------------------------------------------------------------------ */
 
-static void send_code(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
+static void portal_send_code(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
 {
     char words[64] = "";
     int64_t wait_s = 0;
@@ -603,7 +603,7 @@ static void who(struct queue *q, struct ipc_channel *ch, const struct ipc_portal
     ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer, .portal_answer = r});
 }
 
-static void leave(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
+static void portal_leave(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
 {
     struct kept_pass p;
     if (visits_pass(q, a->pass, &p)) {
@@ -643,7 +643,7 @@ static enum portal_fate fate_of(const struct queue *q, const struct protect_mail
     return channel == CHANNEL_PORTAL ? FATE_PORTAL : channel == CHANNEL_HOLD ? FATE_HELD : channel != CHANNEL_TLS ? FATE_BACK : d && d->d.grade >= GRADE_CERT ? FATE_TLS_KNOWN : FATE_TLS;
 }
 
-static void explain(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
+static void portal_explain(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
 {
     struct kept_pass p;
     struct str rest = a->text;
@@ -675,7 +675,7 @@ static void ask_again(struct queue *q, struct ipc_channel *ch, const struct ipc_
         worker_write(q, &(struct system_mail){.to = k.e.sender, .subject = STR("Please send your mail again"), .text = str_c(text)});
         envelope_event(q, k.e.envelope, EVENT_ASKED_AGAIN, a->network, "");
     }
-    answer(ch, a->token, PORTAL_OK);
+    queue_portal_answer(ch, a->token, PORTAL_OK);
 }
 
 typedef void (*ask_fn)(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a);
@@ -683,14 +683,14 @@ typedef void (*ask_fn)(struct queue *q, struct ipc_channel *ch, const struct ipc
 static void on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     static const ask_fn answers[PORTAL_VERB_END] = {
-        [PORTAL_SEND_CODE] = send_code, [PORTAL_CODE] = take_code, [PORTAL_PROVE] = proofs_on_prove, [PORTAL_REMEMBERED] = known, [PORTAL_WHO] = who, [PORTAL_LEAVE] = leave,
-        [PORTAL_LIST] = list, [PORTAL_ENVELOPE] = show_envelope, [PORTAL_BODY] = give_body, [PORTAL_FILE_PASS] = give_file_pass, [PORTAL_DRAFT] = give_draft, [PORTAL_DRAFT_PUT] = put_draft,
-        [PORTAL_PHRASE] = set_phrase, [PORTAL_PASSKEYS] = proofs_on_passkeys, [PORTAL_PASSKEY_NEW] = proofs_on_new_passkey, [PORTAL_PASSKEY_DROP] = proofs_on_drop_passkey, [PORTAL_SENT] = list_sent, [PORTAL_EVENTS] = list_events, [PORTAL_ACT] = act, [PORTAL_EXPLAIN] = explain, [PORTAL_ASK_AGAIN] = ask_again};
+        [PORTAL_SEND_CODE] = portal_send_code, [PORTAL_CODE] = take_code, [PORTAL_PROVE] = proofs_on_prove, [PORTAL_REMEMBERED] = known, [PORTAL_WHO] = who, [PORTAL_LEAVE] = portal_leave,
+        [PORTAL_LIST] = portal_list, [PORTAL_ENVELOPE] = show_envelope, [PORTAL_BODY] = give_body, [PORTAL_FILE_PASS] = give_file_pass, [PORTAL_DRAFT] = give_draft, [PORTAL_DRAFT_PUT] = put_draft,
+        [PORTAL_PHRASE] = set_phrase, [PORTAL_PASSKEYS] = proofs_on_passkeys, [PORTAL_PASSKEY_NEW] = proofs_on_new_passkey, [PORTAL_PASSKEY_DROP] = proofs_on_drop_passkey, [PORTAL_SENT] = list_sent, [PORTAL_EVENTS] = list_events, [PORTAL_ACT] = act, [PORTAL_EXPLAIN] = portal_explain, [PORTAL_ASK_AGAIN] = ask_again};
     const struct ipc_portal_ask *a = &m->portal_ask;
     if (a->verb < PORTAL_VERB_END) {
         answers[a->verb](owner, ch, a);
     } else {
-        answer(ch, a->token, PORTAL_NO); /* web reads strangers: what it says must not end us */
+        queue_portal_answer(ch, a->token, PORTAL_NO); /* web reads strangers: what it says must not end us */
     }
 }
 

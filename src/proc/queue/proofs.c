@@ -92,14 +92,14 @@ static void proving_end(struct proving *p)
     free(p);
 }
 
-static void answer(struct ipc_channel *web, uint64_t token, enum portal_result result)
+static void proofs_answer(struct ipc_channel *web, uint64_t token, enum portal_result result)
 {
     ipc_send(web, &(struct ipc_msg){.type = IPC_portal_answer, .portal_answer = {.token = token, .result = (uint8_t)result}});
 }
 
-static void later(struct proving *p)
+static void proofs_later(struct proving *p)
 {
-    answer(p->web, p->ask.token, PORTAL_LATER);
+    proofs_answer(p->web, p->ask.token, PORTAL_LATER);
     proving_end(p);
 }
 
@@ -116,7 +116,7 @@ static void end_waits(const struct ipc_channel *at)
             found = at ? p->at == at : p->provider != NULL;
         }
         if (found) {
-            later(value);
+            proofs_later(value);
         }
     }
 }
@@ -160,11 +160,11 @@ static struct ipc_channel *login_of(struct queue *q)
 }
 
 /* known is lines; the answer as it came from outside. */
-static void ask_login(struct queue *q, struct proving *p, const char *known, struct str sent)
+static void proofs_ask_login(struct queue *q, struct proving *p, const char *known, struct str sent)
 {
     p->at = login_of(q);
     if (!p->at) {
-        later(p);
+        proofs_later(p);
         return;
     }
     ipc_send(p->at, &(struct ipc_msg){.type = IPC_prove, .prove = {.token = p->token, .kind = (uint8_t)p->kind, .known = str_c(known), .answer = sent}});
@@ -221,11 +221,11 @@ static void prove_phrase(struct queue *q, struct proving *p, struct str phrase)
 {
     char agreed[PASSWORD_HASH_MAX] = "", known[PASSWORD_HASH_MAX + 2];
     if (store_get_person(q->store, str_c(p->address), keep_agreed, agreed) != STORE_OK) {
-        later(p);
+        proofs_later(p);
         return;
     }
     snprintf(known, sizeof known, "%s\n", agreed);
-    ask_login(q, p, known, phrase);
+    proofs_ask_login(q, p, known, phrase);
 }
 
 static void keep_passkey(void *arg, const struct store_passkey *k)
@@ -242,7 +242,7 @@ static void keep_passkey(void *arg, const struct store_passkey *k)
     p->passkey.address = str_c(p->address);
 }
 
-static void finish(struct queue *q, struct proving *p, bool right, const char *why);
+static void proofs_finish(struct queue *q, struct proving *p, bool right, const char *why);
 
 static void prove_passkey(struct queue *q, struct proving *p, struct str sent)
 {
@@ -257,15 +257,15 @@ static void prove_passkey(struct queue *q, struct proving *p, struct str sent)
     ok = ok && buf_printf(&known, "%s\n%s\n%u\n%llu\n", p->challenge, origin(q), p->passkey.algorithm, (unsigned long long)p->passkey.uses) == 0 &&
          base64url_write(p->passkey.key, &known) == 0 && buf_append(&known, "\n", 2) == 0;
     if (ok) {
-        ask_login(q, p, buf_str(&known).p, sent);
+        proofs_ask_login(q, p, buf_str(&known).p, sent);
     } else {
-        finish(q, p, false, "no passkey of this person");
+        proofs_finish(q, p, false, "no passkey of this person");
     }
     buf_free(&octets);
     buf_free(&known);
 }
 
-static struct str secret_of(struct queue *q, const struct conf_oidc *o)
+static struct str proofs_secret_of(struct queue *q, const struct conf_oidc *o)
 {
     char name[32];
     snprintf(name, sizeof name, "login-secret %zu", (size_t)(o - child_conf(q->child)->oidc));
@@ -282,14 +282,14 @@ static void prove_login(struct queue *q, struct proving *p, const struct second_
     char back[600];
     bool ours = str_split(&sent, '\n', &state) && str_eq(state, step->state) && sent.n > 0 && sent.n < CODE_MAX;
     if (!ours || !o || !o->description.token[0]) {
-        finish(q, p, false, "no answer to our question");
+        proofs_finish(q, p, false, "no answer to our question");
         return;
     }
     redirect_address(q, back, sizeof back);
     p->provider = o->conf;
     p->at = q->lookup;
-    if (!q->lookup || oidc_token_request(o->conf->client, secret_of(q, o->conf), back, sent, step->verifier, &form) < 0) {
-        later(p);
+    if (!q->lookup || oidc_token_request(o->conf->client, proofs_secret_of(q, o->conf), back, sent, step->verifier, &form) < 0) {
+        proofs_later(p);
     } else {
         ipc_send(q->lookup, &(struct ipc_msg){.type = IPC_post, .post = {.token = p->token, .url = str_c(o->description.token), .wants_answer = 1,
                                                                          .content_type = STR("application/x-www-form-urlencoded"), .body = buf_str(&form)}});
@@ -301,13 +301,13 @@ void proofs_on_prove(struct queue *q, struct ipc_channel *ch, const struct ipc_p
 {
     struct second_step step;
     if (!visits_second(q, a->browser, a->number == PROOF_PASSKEY, &step)) {
-        answer(ch, a->token, PORTAL_OVER);
+        proofs_answer(ch, a->token, PORTAL_OVER);
         return;
     }
     enum proof_kind kind = a->number == PROOF_PASSKEY || a->number == PROOF_LOGIN ? (enum proof_kind)a->number : PROOF_PHRASE;
     struct proving *p = proving_new(q, ch, a, kind);
     if (!p) {
-        answer(ch, a->token, PORTAL_LATER);
+        proofs_answer(ch, a->token, PORTAL_LATER);
         return;
     }
     p->visit = step.visit;
@@ -323,7 +323,7 @@ void proofs_on_prove(struct queue *q, struct ipc_channel *ch, const struct ipc_p
 }
 
 /* The second step of a visit is over. */
-static void finish(struct queue *q, struct proving *p, bool right, const char *why)
+static void proofs_finish(struct queue *q, struct proving *p, bool right, const char *why)
 {
     struct ipc_portal_answer r = {.token = p->ask.token};
     char how[400] = "code and phrase";
@@ -387,7 +387,7 @@ void proofs_on_passkeys(struct queue *q, struct ipc_channel *ch, const struct ip
     buf_free(&text);
 }
 
-static void count_one(void *arg, const struct store_passkey *k)
+static void proofs_count_one(void *arg, const struct store_passkey *k)
 {
     ++*(size_t *)arg;
 }
@@ -397,15 +397,15 @@ void proofs_on_new_passkey(struct queue *q, struct ipc_channel *ch, const struct
     struct kept_pass pass;
     char known[CHALLENGE_TEXT + 600];
     size_t n = 0;
-    struct proving *p = is_sure(q, a->pass, &pass) && store_passkeys_of(q->store, pass.p.address, count_one, &n) == STORE_OK && n < PASSKEYS_EACH ? proving_new(q, ch, a, PROOF_NEW_PASSKEY) : NULL;
+    struct proving *p = is_sure(q, a->pass, &pass) && store_passkeys_of(q->store, pass.p.address, proofs_count_one, &n) == STORE_OK && n < PASSKEYS_EACH ? proving_new(q, ch, a, PROOF_NEW_PASSKEY) : NULL;
     if (!p) {
-        answer(ch, a->token, PORTAL_NO);
+        proofs_answer(ch, a->token, PORTAL_NO);
         return;
     }
     str_copy_cut(pass.p.address, p->address, sizeof p->address);
     visits_challenge_used(q, a->pass, p->challenge);
     snprintf(known, sizeof known, "%s\n%s\n", p->challenge, origin(q));
-    ask_login(q, p, known, a->data);
+    proofs_ask_login(q, p, known, a->data);
 }
 
 /* A stranger's device may have any id: one that somebody else has is not taken over. */
@@ -445,9 +445,9 @@ void proofs_agree(struct queue *q, struct ipc_channel *ch, const struct ipc_port
     struct proving *p = proving_new(q, ch, a, PROOF_HASH);
     if (p) {
         p->envelope = a->envelope;
-        ask_login(q, p, "", a->text);
+        proofs_ask_login(q, p, "", a->text);
     } else {
-        answer(ch, a->token, PORTAL_LATER);
+        proofs_answer(ch, a->token, PORTAL_LATER);
     }
 }
 
@@ -507,7 +507,7 @@ void proofs_on_proved(void *owner, struct ipc_channel *ch, const struct ipc_msg 
         p->passkey.uses = m->proved.uses;
         p->passkey.used_ms = clock_wall_ms();
         str_copy_cut(m->proved.detail, why, sizeof why);
-        finish(q, p, m->proved.ok != 0, why);
+        proofs_finish(q, p, m->proved.ok != 0, why);
     }
 }
 
@@ -526,10 +526,10 @@ void proofs_on_posted(void *owner, struct ipc_channel *ch, const struct ipc_msg 
         keep_description(o, &(struct ipc_proved){.detail = m->posted.detail});
     } else if (p && m->posted.answer.n == 0) {
         log_error("provider-away", KV("issuer", p->provider->issuer), KVS("reason", m->posted.detail));
-        later(p);
+        proofs_later(p);
     } else if (p) {
         snprintf(known, sizeof known, "%s\n%s\n%s\n%s\n%s\n", p->provider->issuer, p->provider->client, p->challenge, p->address, p->provider->claim);
-        ask_login(q, p, known, m->posted.answer);
+        proofs_ask_login(q, p, known, m->posted.answer);
     }
 }
 

@@ -43,7 +43,7 @@ static void one_line(const char *words, char *dst, size_t size)
     dst[n] = '\0';
 }
 
-static void fail(struct store_rcpt *r, enum reason reason, const char *words)
+static void protection_fail(struct store_rcpt *r, enum reason reason, const char *words)
 {
     r->state = RCPT_FAILED;
     r->reason = (uint8_t)reason;
@@ -52,7 +52,7 @@ static void fail(struct store_rcpt *r, enum reason reason, const char *words)
 }
 
 /* What comes of the action; true: the ladder has the next word. */
-static bool act(struct decided *d, bool tells, bool has_sender)
+static bool protection_act(struct decided *d, bool tells, bool has_sender)
 {
     const struct protection *p = &d->protection;
     struct store_rcpt *r = &d->rcpt;
@@ -71,13 +71,13 @@ static bool act(struct decided *d, bool tells, bool has_sender)
         break;
     case PROTECT_BOUNCE:
     case PROTECT_REJECT:
-        fail(r, REASON_REFUSED, call.why);
+        protection_fail(r, REASON_REFUSED, call.why);
         break;
     case PROTECT_ASK:
-        fail(r, REASON_NEAR_MISS, words);
+        protection_fail(r, REASON_NEAR_MISS, words);
         break;
     case PROTECT_TEST:
-        fail(r, REASON_TESTED, d->outcome);
+        protection_fail(r, REASON_TESTED, d->outcome);
         break;
     case PROTECT_ACTION_END:
         break;
@@ -172,7 +172,7 @@ void protection_decide(struct queue *q, const struct store_message *m, struct st
     if (p->action == PROTECT_TEST) {
         try_out(q, m, d);
     }
-    if (act(d, tells, m->reverse_path.n > 0) && p->demand != DEMAND_NONE) {
+    if (protection_act(d, tells, m->reverse_path.n > 0) && p->demand != DEMAND_NONE) {
         const struct channel_call call = {.rcpt = &d->rcpt, .tells_sender = tells, .why = d->words};
         ladder_of(c, p->ladder, &ladder);
         (void)channels_enter(channels_built, channels_there(channels_built, c), &ladder, &record, 0, &call);

@@ -13,32 +13,32 @@
 
 enum { QUIRKS_MAX = 10000, DAY_MS = 24 * 60 * 60 * 1000 };
 
-static void tell(struct ipc_channel *to, const struct store_quirk *x)
+static void quirks_tell(struct ipc_channel *to, const struct store_quirk *x)
 {
     ipc_send(to, &(struct ipc_msg){.type = IPC_quirk,
                                    .quirk = {.host = x->host, .address = x->address, .extension = x->extension, .until_ms = x->until_ms}});
 }
 
-static void tell_all(const struct queue *q, const struct store_quirk *x)
+static void quirks_tell_all(const struct queue *q, const struct store_quirk *x)
 {
     for (unsigned i = 0; i < q->n_smtpout; i++) {
         if (q->smtpout[i]) {
-            tell(q->smtpout[i], x);
+            quirks_tell(q->smtpout[i], x);
         }
     }
 }
 
-static void tell_one(void *arg, const struct store_quirk *x)
+static void quirks_tell_one(void *arg, const struct store_quirk *x)
 {
-    tell(arg, x);
+    quirks_tell(arg, x);
 }
 
-static void count_one(void *arg, const struct store_quirk *x)
+static void quirks_count_one(void *arg, const struct store_quirk *x)
 {
     ++*(size_t *)arg;
 }
 
-static void on_walked(void *arg, enum store_result result)
+static void quirks_on_walked(void *arg, enum store_result result)
 {
     if (result != STORE_OK) {
         log_warn("quirks-not-read", KV("what", "what hosts do not keep cannot be read from the store; it is found out again"));
@@ -48,7 +48,7 @@ static void on_walked(void *arg, enum store_result result)
 void quirks_hand_over(struct queue *q, struct ipc_channel *smtpout)
 {
     store_forget_quirks(q->store, STR(""), clock_wall_ms());
-    store_each_quirk(q->store, tell_one, on_walked, smtpout);
+    store_each_quirk(q->store, quirks_tell_one, quirks_on_walked, smtpout);
 }
 
 void quirks_on_quirk(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -70,13 +70,13 @@ void quirks_on_quirk(void *owner, struct ipc_channel *ch, const struct ipc_msg *
         return; /* smtpout reads what others send: what it says must not end us */
     }
     store_forget_quirks(q->store, STR(""), now);
-    store_each_quirk(q->store, count_one, on_walked, &n);
+    store_each_quirk(q->store, quirks_count_one, quirks_on_walked, &n);
     if (n >= QUIRKS_MAX) {
         log_warn("quirk-not-kept", KVS("host", x.host), KVN("quirks", n));
         return;
     }
     store_put_quirk(q->store, &x);
-    tell_all(q, &x);
+    quirks_tell_all(q, &x);
 }
 
 /* Those of one host are forgotten. */
@@ -93,7 +93,7 @@ static void forget_one(void *arg, const struct store_quirk *x)
         struct store_quirk over = *x;
         over.until_ms = 0;
         f->n++;
-        tell_all(f->q, &over);
+        quirks_tell_all(f->q, &over);
     }
 }
 
@@ -103,7 +103,7 @@ size_t quirks_forget(struct queue *q, struct str host)
     if (host.n == 0) {
         return 0;
     }
-    store_each_quirk(q->store, forget_one, on_walked, &f);
+    store_each_quirk(q->store, forget_one, quirks_on_walked, &f);
     store_forget_quirks(q->store, host, 0);
     log_notice("quirks-forgotten", KVS("host", host), KVN("quirks", f.n));
     return f.n;

@@ -45,7 +45,7 @@ uint32_t queue_fresh(struct queue *q)
 
 /* --- what it asks ---------------------------------------------------------------------------------------- */
 
-static struct sched_own own_of(void *arg, struct str name)
+static struct sched_own schedule_own_of(void *arg, struct str name)
 {
     const struct queue *q = arg;
     const struct conf_rule *p = conf_partner_for(child_conf(q->child), domain_kept(name));
@@ -94,7 +94,7 @@ void queue_item_free(struct queue *q, struct item *it)
     free(it);
 }
 
-static struct str keep(struct arena *a, struct str s)
+static struct str schedule_keep(struct arena *a, struct str s)
 {
     struct str copy = STR("");
     must(arena_copy(a, s, &copy) == 0);
@@ -106,14 +106,14 @@ static void add_item(struct queue *q, struct sched_destination *d, const struct 
     struct item *it = err_calloc(1, sizeof *it);
     it->text = ARENA_INIT(64 * 1024);
     it->r = *r;
-    it->r.forward_path = keep(&it->text, r->forward_path);
-    it->r.next_hop = keep(&it->text, r->next_hop);
-    it->r.orcpt = keep(&it->text, r->orcpt);
-    it->r.code = keep(&it->text, r->code);
-    it->r.reply = keep(&it->text, r->reply);
-    it->r.host = keep(&it->text, r->host);
-    it->r.protection = keep(&it->text, r->protection);
-    it->r.reverse_path = keep(&it->text, cached ? cached->m.reverse_path : r->reverse_path);
+    it->r.forward_path = schedule_keep(&it->text, r->forward_path);
+    it->r.next_hop = schedule_keep(&it->text, r->next_hop);
+    it->r.orcpt = schedule_keep(&it->text, r->orcpt);
+    it->r.code = schedule_keep(&it->text, r->code);
+    it->r.reply = schedule_keep(&it->text, r->reply);
+    it->r.host = schedule_keep(&it->text, r->host);
+    it->r.protection = schedule_keep(&it->text, r->protection);
+    it->r.reverse_path = schedule_keep(&it->text, cached ? cached->m.reverse_path : r->reverse_path);
     it->cached = cached;
     if (cached) {
         cached->refs++;
@@ -235,7 +235,7 @@ static void start_job(struct queue *q, struct sched_step *step)
     queue_job_start(q, d, &step->items);
 }
 
-static void hand_out(struct queue *q)
+static void schedule_hand_out(struct queue *q)
 {
     struct sched_step step;
     do {
@@ -258,10 +258,10 @@ static void hand_out(struct queue *q)
 void queue_pump(struct queue *q)
 {
     use_rules(q);
-    hand_out(q);
+    schedule_hand_out(q);
     if (q->bounces_due && !q->stopping) {
         queue_bounce_start(q);
-        hand_out(q); /* what its commit made ready */
+        schedule_hand_out(q); /* what its commit made ready */
     }
 }
 
@@ -303,7 +303,7 @@ static void end_by_age(struct queue *q, struct sched_time now)
 }
 
 /* Wakes destinations whose time has come; sets the timer for the next. */
-static void on_tick(void *arg)
+static void schedule_on_tick(void *arg)
 {
     struct queue *q = arg;
     struct sched_time now = queue_now();
@@ -331,7 +331,7 @@ static void note_destination(void *arg, struct str name, int64_t next_ms)
     sched_due_at(&q->sched, queue_destination(q, name), next_ms);
 }
 
-static void on_loaded(void *arg, enum store_result result)
+static void schedule_on_loaded(void *arg, enum store_result result)
 {
     struct queue *q = arg;
     if (result != STORE_OK) {
@@ -344,14 +344,14 @@ static void on_loaded(void *arg, enum store_result result)
 void queue_load(struct queue *q)
 {
     struct sched_time now = queue_now();
-    sched_init(&q->sched, &(struct sched_ask){.arg = q, .own = own_of, .goes_with = goes_with});
+    sched_init(&q->sched, &(struct sched_ask){.arg = q, .own = schedule_own_of, .goes_with = goes_with});
     use_rules(q);
     jump_start(&q->jump, now);
-    q->tick = timer_new(child_loop(q->child), on_tick, q);
+    q->tick = timer_new(child_loop(q->child), schedule_on_tick, q);
     q->bounces_due = true;
     overdue_start(q);
     store_set_back(q->store, now.wall_ms, 0, now.wall_ms + longest_wait(q)); /* it may have been set back meanwhile */
-    store_each_next_hop(q->store, note_destination, on_loaded, q);
+    store_each_next_hop(q->store, note_destination, schedule_on_loaded, q);
 }
 
 /* --- another way ----------------------------------------------------------------------------------------------- */
@@ -380,7 +380,7 @@ static void reroute_one(void *arg, const struct store_rcpt *r)
     queue_forget_ready(q, r->rcpt);
     struct item *it = map_get(q->leased, map_id(&r->rcpt));
     if (it) { /* under way: what is left of it afterwards takes the new way */
-        it->r.next_hop = keep(&it->text, domain_str(&route.next_hop));
+        it->r.next_hop = schedule_keep(&it->text, domain_str(&route.next_hop));
     }
     queue_retry_at(q, queue_destination(q, domain_str(&route.next_hop)), r->next_ms);
     w->n++;

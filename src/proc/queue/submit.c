@@ -28,7 +28,7 @@ struct submission {
 };
 
 /* It writes what queue ordered. */
-static bool is_own(const struct peer *p)
+static bool submit_is_own(const struct peer *p)
 {
     return p->role == ROLE_SMTPOUT;
 }
@@ -47,7 +47,7 @@ void queue_cached_release(struct queue *q, struct cached *h)
     }
 }
 
-static struct str keep(struct arena *a, struct str s)
+static struct str submit_keep(struct arena *a, struct str s)
 {
     struct str copy = STR("");
     must(arena_copy(a, s, &copy) == 0);
@@ -75,7 +75,7 @@ static struct cached *cached_new(struct queue *q, const struct ipc_submit *m, co
     h->m = (struct store_message){
         .id = m->id,
         .bounce_of = o->bounce_of,
-        .reverse_path = keep(&h->arena, m->reverse_path),
+        .reverse_path = submit_keep(&h->arena, m->reverse_path),
         .arrived_ms = now,
         .size = m->size,
         .is_8bit = m->is_8bit != 0,
@@ -85,20 +85,20 @@ static struct cached *cached_new(struct queue *q, const struct ipc_submit *m, co
         .report = o->about == ABOUT_TLS_REPORT,
         .is_binary = m->is_binary != 0,
         .ret = m->ret,
-        .envid = keep(&h->arena, m->envid),
-        .login = keep(&h->arena, m->login),
-        .certificate = keep(&h->arena, m->certificate),
-        .client = keep(&h->arena, m->client),
-        .helo = keep(&h->arena, m->helo),
-        .protocol = keep(&h->arena, m->protocol),
-        .tls_version = keep(&h->arena, m->tls_version),
-        .tls_cipher = keep(&h->arena, m->tls_cipher),
+        .envid = submit_keep(&h->arena, m->envid),
+        .login = submit_keep(&h->arena, m->login),
+        .certificate = submit_keep(&h->arena, m->certificate),
+        .client = submit_keep(&h->arena, m->client),
+        .helo = submit_keep(&h->arena, m->helo),
+        .protocol = submit_keep(&h->arena, m->protocol),
+        .tls_version = submit_keep(&h->arena, m->tls_version),
+        .tls_cipher = submit_keep(&h->arena, m->tls_cipher),
         .tls_bits = m->tls_bits,
-        .tls_group = keep(&h->arena, m->tls_group),
+        .tls_group = submit_keep(&h->arena, m->tls_group),
         .repaired = m->repaired,
-        .sealed_key = keep(&h->arena, m->sealed_key),
-        .spool = keep(&h->arena, m->spool),
-        .body = keep_body ? keep(&h->arena, m->body) : STR(""),
+        .sealed_key = submit_keep(&h->arena, m->sealed_key),
+        .spool = submit_keep(&h->arena, m->spool),
+        .body = keep_body ? submit_keep(&h->arena, m->body) : STR(""),
     };
     q->cached_octets += h->m.body.n;
     return h;
@@ -208,7 +208,7 @@ static struct str record_text(const struct protect_record *record)
 }
 
 /* The recipient of a conversation in the portal: somebody else, with something of its own. False: it is none. */
-static bool take_turn(struct submission *s, const struct pending_rcpt *r, struct str references, int64_t now)
+static bool submit_take_turn(struct submission *s, const struct pending_rcpt *r, struct str references, int64_t now)
 {
     struct turn t;
     struct protect_record record = {.counts = COUNTS_CERT};
@@ -229,7 +229,7 @@ static bool take_turn(struct submission *s, const struct pending_rcpt *r, struct
 }
 
 /* An answer written in the portal: to those who had the mail alone; outside it stays in the portal. */
-static void take_answer(struct submission *s, const struct pending_rcpt *r, const struct kept_envelope *k, int64_t now)
+static void submit_take_answer(struct submission *s, const struct pending_rcpt *r, const struct kept_envelope *k, int64_t now)
 {
     struct protect_record record = {.counts = COUNTS_CERT, .words = STR("an answer written in the portal\n")};
     if (!threads_may_reach(s->queue, k, str_c(r->forward_path))) {
@@ -268,7 +268,7 @@ static void choose_portal(struct submission *s)
     }
 }
 
-static void take_rcpts(struct submission *s, struct peer *p, struct str references, const struct kept_envelope *answered, int64_t now)
+static void submit_take_rcpts(struct submission *s, struct peer *p, struct str references, const struct kept_envelope *answered, int64_t now)
 {
     for (struct link *it = p->pending.next; it != &p->pending;) {
         struct pending_rcpt *r = LIST_OF(it, struct pending_rcpt, link);
@@ -276,17 +276,17 @@ static void take_rcpts(struct submission *s, struct peer *p, struct str referenc
         if (r->token != s->token) {
             continue;
         }
-        if (answered || (!is_own(p) && take_turn(s, r, references, now))) {
+        if (answered || (!submit_is_own(p) && submit_take_turn(s, r, references, now))) {
             if (answered) {
-                take_answer(s, r, answered, now);
+                submit_take_answer(s, r, answered, now);
             } else {
                 s->inspect |= protection_needs_inspection(s->queue, &s->cached->m, s->rcpts[s->n_rcpts - 1].forward_path);
             }
             peer_drop_pending(p, r);
             continue;
         }
-        s->inspect |= !is_own(p) && !choices_is_one(s->queue, str_c(r->forward_path)) && protection_needs_inspection(s->queue, &s->cached->m, str_c(r->forward_path));
-        if (is_own(p) || take_forward(s, r, now)) {
+        s->inspect |= !submit_is_own(p) && !choices_is_one(s->queue, str_c(r->forward_path)) && protection_needs_inspection(s->queue, &s->cached->m, str_c(r->forward_path));
+        if (submit_is_own(p) || take_forward(s, r, now)) {
             s->rcpts[s->n_rcpts++] = (struct store_rcpt){.forward_path = str_c(str_dup(str_c(r->forward_path))),
                                                          .notify = r->notify,
                                                          .orcpt = str_c(str_dup(str_c(r->orcpt))),
@@ -318,7 +318,7 @@ static void decide_rcpts(struct submission *s)
     for (size_t i = 0; i < s->n_rcpts; i++) {
         struct store_rcpt *r = &s->rcpts[i];
         r->id = s->cached->m.id;
-        if (choices_is_one(q, r->forward_path) && !is_own(s->peer)) {
+        if (choices_is_one(q, r->forward_path) && !submit_is_own(s->peer)) {
             take_choice(s, r);
             continue;
         }
@@ -333,7 +333,7 @@ static void decide_rcpts(struct submission *s)
             protection_record(r, &record);
             rules_route(child_conf(q->child), s->cached->m.reverse_path, r->forward_path, &d->route);
             d->rcpt.next_hop = record.demand == DEMAND_ESCALATED ? STR(PORTAL_HOP) : domain_str(&d->route.next_hop);
-        } else if (is_own(s->peer)) {
+        } else if (submit_is_own(s->peer)) {
             rules_route(child_conf(q->child), s->cached->m.reverse_path, r->forward_path, &d->route);
             d->rcpt.next_hop = domain_str(&d->route.next_hop);
         } else {
@@ -412,7 +412,7 @@ static const char *not_its_own(struct queue *q, struct peer *p, const struct ipc
     if (!peer_makes_id(p, m->id)) {
         return "an id that is not its own";
     }
-    if (!is_own(p)) {
+    if (!submit_is_own(p)) {
         return NULL;
     }
     if (m->reverse_path.n > 0 || lease_is_none(&m->lease)) {
@@ -436,7 +436,7 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
         ipc_refuse(ch, m->type, wrong);
         return;
     }
-    if (is_own(p) && is_none(&order)) { /* nobody waits for it any more */
+    if (submit_is_own(p) && is_none(&order)) { /* nobody waits for it any more */
         forget_pending(p, m->submit.token);
         queue_answer(q, ch, m->submit.token, STORE_RETRY, NULL);
         return;
@@ -453,7 +453,7 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     bool may = !is_web(p) || (s->answers && threads_may_answer(q, m->submit.pass, m->submit.about_id, m->submit.reverse_path, &answered)) ||
                (m->submit.about == ABOUT_COMPOSE && threads_may_write(q, m->submit.pass, m->submit.reverse_path, m->submit.login));
     if (may) {
-        take_rcpts(s, p, m->submit.thread, s->answers ? &answered : NULL, now);
+        submit_take_rcpts(s, p, m->submit.thread, s->answers ? &answered : NULL, now);
         if (s->answers) {
             take_copy(s, &answered, now);
         }

@@ -14,7 +14,7 @@
 
 enum { LAST_AMONG = 50 };
 
-static void keep_thread(void *arg, const struct store_thread *t)
+static void threads_keep_thread(void *arg, const struct store_thread *t)
 {
     struct turn *turn = arg;
     turn->found = true;
@@ -24,7 +24,7 @@ static void keep_thread(void *arg, const struct store_thread *t)
     str_copy_cut(t->outside, turn->outside, sizeof turn->outside);
 }
 
-static bool find(struct queue *q, struct str name, struct turn *ret)
+static bool threads_find(struct queue *q, struct str name, struct turn *ret)
 {
     char thread[THREAD_LETTERS + 1];
     str_copy_cut(name, thread, sizeof thread);
@@ -32,7 +32,7 @@ static bool find(struct queue *q, struct str name, struct turn *ret)
         *p = str_lower(*p);
     }
     ret->found = false;
-    return name.n > 0 && store_get_thread(q->store, str_c(thread), keep_thread, ret) == STORE_OK && ret->found;
+    return name.n > 0 && store_get_thread(q->store, str_c(thread), threads_keep_thread, ret) == STORE_OK && ret->found;
 }
 
 /* The newest that somebody inside wrote. */
@@ -47,7 +47,7 @@ enum turn_kind threads_turn(struct queue *q, const struct store_message *m, stru
     const struct conf *c = child_conf(q->child);
     const struct protect_mail mail = {.login = m->login, .client_ip = m->client, .forward_path = forward_path, .reverse_path = m->reverse_path};
     bool inside = protect_is_from_inside(c, &mail);
-    if (find(q, thread_of_address(c, forward_path), ret)) {
+    if (threads_find(q, thread_of_address(c, forward_path), ret)) {
         uint64_t last = 0;
         if (inside) {
             return ret->lowered ? TURN_PLAIN : TURN_SECURE;
@@ -57,7 +57,7 @@ enum turn_kind threads_turn(struct queue *q, const struct store_message *m, stru
         }
         return TURN_MARK;
     }
-    if (inside && references.n > 0 && find(q, references, ret) && !ret->lowered && address_same(forward_path, str_c(ret->outside))) {
+    if (inside && references.n > 0 && threads_find(q, references, ret) && !ret->lowered && address_same(forward_path, str_c(ret->outside))) {
         return TURN_SECURE;
     }
     return TURN_NONE;
@@ -91,7 +91,7 @@ static void note_rcpt(void *arg, const struct store_rcpt *r)
     h->found |= address_same(r->forward_path, h->address);
 }
 
-static void on_done(void *arg, enum store_result result)
+static void threads_on_done(void *arg, enum store_result result)
 {
 }
 
@@ -110,7 +110,7 @@ bool threads_may_reach(struct queue *q, const struct kept_envelope *k, struct st
 {
     struct had h = {forward_path, address_same(forward_path, k->e.sender)};
     if (!h.found) {
-        store_report(q->store, k->e.id, NULL, note_rcpt, NULL, on_done, &h); /* the embedded store answers at once */
+        store_report(q->store, k->e.id, NULL, note_rcpt, NULL, threads_on_done, &h); /* the embedded store answers at once */
     }
     return h.found;
 }

@@ -54,7 +54,7 @@ static void send_failure(void *arg, const struct store_rpt_failure *f)
                                                              .n = f->n}});
 }
 
-static void ignore_end(void *arg, enum store_result result)
+static void tlsrpt_ignore_end(void *arg, enum store_result result)
 {
 }
 
@@ -64,10 +64,10 @@ static void send_count(void *arg, const struct store_rpt_count *c)
     ipc_send(h->w->worker, &(struct ipc_msg){.type = IPC_rpt_policy,
                                              .rpt_policy = {.token = h->w->token, .type = (uint8_t)c->type, .policy = c->policy,
                                                             .mx = c->mx, .ok = c->ok, .failed = c->failed}});
-    store_each_rpt_failure(h->q->store, h->w->day, str_c(h->w->domain), c->type, c->policy, send_failure, ignore_end, arg);
+    store_each_rpt_failure(h->q->store, h->w->day, str_c(h->w->domain), c->type, c->policy, send_failure, tlsrpt_ignore_end, arg);
 }
 
-static void start(struct queue *q, const struct store_rpt_sent *due)
+static void tlsrpt_start(struct queue *q, const struct store_rpt_sent *due)
 {
     struct writing *w = err_calloc(1, sizeof *w);
     w->token = ++q->next_token;
@@ -79,7 +79,7 @@ static void start(struct queue *q, const struct store_rpt_sent *due)
     str_copy_cut(due->domain, w->domain, sizeof w->domain);
     list_append(&q->writings, &w->link);
     struct handing h = {q, w};
-    store_each_rpt_count(q->store, w->day, str_c(w->domain), send_count, ignore_end, &h);
+    store_each_rpt_count(q->store, w->day, str_c(w->domain), send_count, tlsrpt_ignore_end, &h);
     ipc_send(w->worker, &(struct ipc_msg){.type = IPC_rpt_write, .rpt_write = {.token = w->token, .lease = w->order, .day = w->day,
                                                                                .domain = str_c(w->domain)}});
 }
@@ -102,7 +102,7 @@ static bool is_writing(const struct queue *q, uint64_t day, struct str domain)
     return false;
 }
 
-static void note_due(void *arg, const struct store_rpt_sent *r)
+static void tlsrpt_note_due(void *arg, const struct store_rpt_sent *r)
 {
     struct due *d = arg;
     if (d->n < WRITINGS_MAX) {
@@ -142,10 +142,10 @@ void tlsrpt_tick(struct queue *q)
     }
     forget_unanswered(q);
     if (list_empty(&q->writings)) {
-        store_each_rpt_due(q->store, now, WRITINGS_MAX, note_due, ignore_end, &due);
+        store_each_rpt_due(q->store, now, WRITINGS_MAX, tlsrpt_note_due, tlsrpt_ignore_end, &due);
         for (size_t i = 0; i < due.n; i++) {
             if (!is_writing(q, due.rows[i].day, due.rows[i].domain)) {
-                start(q, &due.rows[i]);
+                tlsrpt_start(q, &due.rows[i]);
             }
         }
     }

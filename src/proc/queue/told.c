@@ -43,7 +43,7 @@ struct letter {
     size_t n;
 };
 
-static void letter_free(struct queue *q, struct letter *l)
+static void told_letter_free(struct queue *q, struct letter *l)
 {
     (void)map_take(q->told, map_id(&l->id));
     arena_reset(&l->texts);
@@ -59,7 +59,7 @@ static struct str kept(struct letter *l, struct str s)
     return copy;
 }
 
-static void on_message(void *arg, const struct store_message *m)
+static void told_on_message(void *arg, const struct store_message *m)
 {
     struct letter *l = arg;
     const struct conf *c = child_conf(l->q->child);
@@ -68,7 +68,7 @@ static void on_message(void *arg, const struct store_message *m)
     l->told.until_ms = m->arrived_ms + c->queue.lifetime;
 }
 
-static void on_rcpt(void *arg, const struct store_rcpt *r)
+static void told_on_rcpt(void *arg, const struct store_rcpt *r)
 {
     struct letter *l = arg;
     struct protect_record record;
@@ -89,7 +89,7 @@ static void on_rcpt(void *arg, const struct store_rcpt *r)
 }
 
 /* How far the notice came. */
-static void on_event(void *arg, const struct store_envelope_event *e)
+static void told_on_event(void *arg, const struct store_envelope_event *e)
 {
     struct told_rcpt *r = arg;
     enum told_notice now = e->kind == EVENT_NOTICE_DELIVERED ? TOLD_NOTICE_TAKEN : e->kind == EVENT_NOTICE_SENT ? TOLD_NOTICE_WRITTEN : TOLD_NOTICE_DUE;
@@ -104,7 +104,7 @@ static void look_at_pickups(struct letter *l)
     for (size_t i = 0; i < l->n; i++) {
         if (l->rcpts[i].state == RCPT_PICKUP && envelope_get(l->q, ENVELOPE_BY_RCPT, l->rows[i].rcpt, &k)) {
             l->rcpts[i].until_ms = k.e.expires_ms;
-            (void)!store_envelope_events(l->q->store, k.e.envelope, EVENTS_LOOKED_AT, on_event, &l->rcpts[i]);
+            (void)!store_envelope_events(l->q->store, k.e.envelope, EVENTS_LOOKED_AT, told_on_event, &l->rcpts[i]);
         }
     }
 }
@@ -137,7 +137,7 @@ static size_t sent_octets(struct str text)
 }
 
 /* As many recipients as can be stored. What other servers answered stands in it: no size is sure. */
-static int write_letter(const struct told *t, struct buf *out)
+static int told_write_letter(const struct told *t, struct buf *out)
 {
     int r = told_write(t, out);
     if (r < 0 || sent_octets(buf_str(out)) <= LETTER_SENT_MAX) {
@@ -148,7 +148,7 @@ static int write_letter(const struct told *t, struct buf *out)
     return told_write(t, out);
 }
 
-static void on_read(void *arg, enum store_result result)
+static void told_on_read(void *arg, enum store_result result)
 {
     struct letter *l = arg;
     struct queue *q = l->q;
@@ -156,7 +156,7 @@ static void on_read(void *arg, enum store_result result)
     char id[ID_TEXT], sent_page[1024];
     CLEANUP(buf_free) struct buf text = BUF_INIT(LETTER_MAX);
     if (result != STORE_OK || l->n == 0 || l->to.n == 0) {
-        letter_free(q, l);
+        told_letter_free(q, l);
         return;
     }
     id_text(l->id, id);
@@ -171,7 +171,7 @@ static void on_read(void *arg, enum store_result result)
     look_at_pickups(l);
     l->told.rcpts = l->rcpts;
     l->told.n_rcpts = l->n;
-    int e = write_letter(&l->told, &text);
+    int e = told_write_letter(&l->told, &text);
     l->told.id = l->told.sent_page = STR("");
     if (e < 0) {
         log_error("letter-not-written", KV("about", id), KV("problem", strerror(-e)));
@@ -184,7 +184,7 @@ static void on_read(void *arg, enum store_result result)
                                            .text = buf_str(&text)});
 }
 
-static void begin(struct queue *q, uint64_t id)
+static void told_begin(struct queue *q, uint64_t id)
 {
     struct letter *l = map_get(q->told, map_id(&id));
     int64_t now = clock_mono_ms();
@@ -192,7 +192,7 @@ static void begin(struct queue *q, uint64_t id)
         return;
     }
     if (l) {
-        letter_free(q, l);
+        told_letter_free(q, l);
     }
     l = err_calloc(1, sizeof *l);
     l->q = q;
@@ -203,7 +203,7 @@ static void begin(struct queue *q, uint64_t id)
         free(l);
         return;
     }
-    store_report(q->store, id, on_message, on_rcpt, on_attempt, on_read, l);
+    store_report(q->store, id, told_on_message, told_on_rcpt, on_attempt, told_on_read, l);
 }
 
 /* The messages of which a letter is due. */
@@ -213,7 +213,7 @@ struct due {
     size_t n;
 };
 
-static void note_due(void *arg, const struct store_rcpt *r)
+static void told_note_due(void *arg, const struct store_rcpt *r)
 {
     struct due *d = arg;
     bool known = d->n > 0 && d->ids[d->n - 1] == r->id; /* they come in the order of their messages */
@@ -226,7 +226,7 @@ static void on_due(void *arg, enum store_result result)
 {
     struct due *d = arg;
     for (size_t i = 0; i < d->n && result == STORE_OK; i++) {
-        begin(d->q, d->ids[i]);
+        told_begin(d->q, d->ids[i]);
     }
     free(d);
 }
@@ -242,7 +242,7 @@ static void drop_oldest(struct queue *q, int64_t now)
         oldest = !oldest || l->begun_ms < oldest->begun_ms ? l : oldest;
     }
     if (oldest && now - oldest->begun_ms > 2 * AGAIN_MS) {
-        letter_free(q, oldest);
+        told_letter_free(q, oldest);
     }
 }
 
@@ -256,7 +256,7 @@ void told_tick(struct queue *q)
     drop_oldest(q, now);
     struct due *d = err_calloc(1, sizeof *d);
     d->q = q;
-    store_each_outcome_due(q->store, clock_wall_ms() - (after ? after : PATIENCE_MS), ROWS_MAX, note_due, on_due, d);
+    store_each_outcome_due(q->store, clock_wall_ms() - (after ? after : PATIENCE_MS), ROWS_MAX, told_note_due, on_due, d);
 }
 
 size_t told_stored(struct queue *q, uint64_t id, uint64_t *rcpts, size_t max)
@@ -275,7 +275,7 @@ size_t told_stored(struct queue *q, uint64_t id, uint64_t *rcpts, size_t max)
         }
     }
     if (l) {
-        letter_free(q, l);
+        told_letter_free(q, l);
     }
     return n;
 }

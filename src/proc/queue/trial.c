@@ -29,7 +29,7 @@ static void put_rungs(const struct conf *c, const struct protection *p, struct f
 }
 
 /* As a job for smtpout has them (job.c), with what the last look found in place of a session. */
-static void put_facts(struct queue *q, const struct store_message *m, const struct decided *d, struct forecast_rcpt *r)
+static void trial_put_facts(struct queue *q, const struct store_message *m, const struct decided *d, struct forecast_rcpt *r)
 {
     const struct conf *c = child_conf(q->child);
     const struct protection *p = &d->protection;
@@ -55,7 +55,7 @@ int trial_outcome(struct queue *q, const struct store_message *m, const struct d
 {
     const struct protection *p = &d->protection;
     struct forecast_rcpt r = {.action = p->would, .text = p->text, .is_inside = p->direction == DIRECTION_INTERNAL, .first = CHANNEL_TLS, .next = CHANNEL_DROP};
-    put_facts(q, m, d, &r);
+    trial_put_facts(q, m, d, &r);
     put_rungs(child_conf(q->child), p, &r);
     return forecast_write(&r, out);
 }

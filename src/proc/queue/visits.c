@@ -403,7 +403,7 @@ static void keep_pass(void *arg, const struct store_pass *p)
     k->p.hash = str_from((const char *)k->hash, ENVELOPE_HASH);
 }
 
-static bool is_idle(struct queue *q, const struct kept_pass *p)
+static bool visits_is_idle(struct queue *q, const struct kept_pass *p)
 {
     int64_t now = clock_mono_ms();
     struct used *u = map_get(q->passes_used, p->p.hash);
@@ -433,7 +433,7 @@ bool visits_pass(struct queue *q, struct str hash, struct kept_pass *ret)
     if (hash.n != ENVELOPE_HASH || store_get_pass(q->store, hash, keep_pass, ret) != STORE_OK || !ret->found || ret->p.until_ms <= clock_wall_ms()) {
         return false;
     }
-    if (ret->p.kind != PASS_REMEMBERED && ret->p.kind != PASS_FILES && is_idle(q, ret)) {
+    if (ret->p.kind != PASS_REMEMBERED && ret->p.kind != PASS_FILES && visits_is_idle(q, ret)) {
         visits_forget(q, hash);
         return false;
     }

@@ -57,7 +57,7 @@ struct letter {
     struct system_mail mail;
 };
 
-static void letter_free(struct queue *q, struct letter *l)
+static void workers_letter_free(struct queue *q, struct letter *l)
 {
     list_remove(&l->link);
     q->n_letters--;
@@ -75,11 +75,11 @@ static void keep_letter(struct queue *q, const struct system_mail *mail)
     if (q->n_letters > LETTERS_MAX || arena_copy(&l->words, mail->to, &l->mail.to) < 0 || arena_copy(&l->words, mail->subject, &l->mail.subject) < 0 ||
         arena_copy(&l->words, mail->text, &l->mail.text) < 0) {
         log_warn("own-mail-dropped", KVS("to", mail->to), KVS("subject", mail->subject), KV("problem", "no smtpout is there, and too much waits for one"));
-        letter_free(q, l);
+        workers_letter_free(q, l);
     }
 }
 
-static void hand_out(struct queue *q, const struct system_mail *mail)
+static void workers_hand_out(struct queue *q, const struct system_mail *mail)
 {
     int at = worker_from(q, 0);
     must(at >= 0);
@@ -91,7 +91,7 @@ static void hand_out(struct queue *q, const struct system_mail *mail)
 void worker_write(struct queue *q, const struct system_mail *mail)
 {
     if (queue_can_send(q)) {
-        hand_out(q, mail);
+        workers_hand_out(q, mail);
     } else {
         keep_letter(q, mail);
     }
@@ -101,7 +101,7 @@ void worker_write_kept(struct queue *q)
 {
     while (!list_empty(&q->letters) && queue_can_send(q)) {
         struct letter *l = LIST_OF(q->letters.next, struct letter, link);
-        hand_out(q, &l->mail);
-        letter_free(q, l);
+        workers_hand_out(q, &l->mail);
+        workers_letter_free(q, l);
     }
 }

@@ -57,7 +57,7 @@ static const struct step *steps_of(const char *ip)
     return address_ip_octets(str_c(ip), octets) == 16 ? steps_6 : steps_4;
 }
 
-static uint64_t hash_of(const char *ip, size_t used)
+static uint64_t clients_hash_of(const char *ip, size_t used)
 {
     unsigned char key[17] = {(unsigned char)used};
     (void)address_ip_octets(str_c(ip), key + 1);
@@ -78,13 +78,13 @@ static unsigned sum(const struct clients *c, size_t cell)
     return n;
 }
 
-static unsigned count(const struct clients *c, uint64_t hash)
+static unsigned clients_count(const struct clients *c, uint64_t hash)
 {
     unsigned a = sum(c, hash % CELLS), b = sum(c, (hash >> 32) % CELLS);
     return a < b ? a : b;
 }
 
-static void change(struct clients *c, uint64_t hash, int by)
+static void clients_change(struct clients *c, uint64_t hash, int by)
 {
     size_t one = hash % CELLS, other = (hash >> 32) % CELLS;
     c->own->cell[one] = (uint16_t)(c->own->cell[one] + by);
@@ -105,7 +105,7 @@ static size_t all_sessions(const struct clients *c)
 static void count_all(struct clients *c, const char *ip, int by)
 {
     for (const struct step *s = steps_of(ip); s->octets; s++) {
-        change(c, hash_of(ip, s->octets), by);
+        clients_change(c, clients_hash_of(ip, s->octets), by);
     }
 }
 
@@ -125,7 +125,7 @@ const char *clients_enter(struct smtpin *in, struct client *cl)
     for (const struct step *s = steps_of(cl->ip); s->octets; s++) {
         int64_t most = s->times ? conf->limits.connections_per_network * s->times
                                 : conf->limits.connections_per_address;
-        too_many |= count(c, hash_of(cl->ip, s->octets)) > (size_t)most;
+        too_many |= clients_count(c, clients_hash_of(cl->ip, s->octets)) > (size_t)most;
     }
     if (too_many) {
         clients_leave(in, cl);

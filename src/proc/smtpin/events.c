@@ -28,7 +28,7 @@ void session_refuse(struct session *s, enum smtp_refusal r)
 
 /* --- inbound rules -------------------------------------------------------------------------------- */
 
-static void tell_refusal(struct session *s, const struct inbound_verdict *v, struct str reverse_path)
+static void events_tell_refusal(struct session *s, const struct inbound_verdict *v, struct str reverse_path)
 {
     if (s->reported == v->rule && !v->enforced) {
         return; /* once a session is enough */
@@ -48,7 +48,7 @@ static void tell_refusal(struct session *s, const struct inbound_verdict *v, str
 }
 
 /* The verdict of the rules on the session as it is; reverse_path NULL: not said yet. */
-static struct inbound_verdict judge(struct session *s, const struct str *reverse_path)
+static struct inbound_verdict events_judge(struct session *s, const struct str *reverse_path)
 {
     const struct tls_facts *f = s->tls ? tls_channel_facts(s->tls) : NULL;
     struct inbound_verdict v;
@@ -68,9 +68,9 @@ static void on_hello(struct session *s)
 {
     bool last_chance = s->tls || !smtp_server_is_esmtp(s->engine) || !s->service->tls;
     if (s->service->kind == CONF_LISTEN_SMTP && last_chance) {
-        struct inbound_verdict v = judge(s, NULL);
+        struct inbound_verdict v = events_judge(s, NULL);
         if (v.rule && v.enforced) {
-            tell_refusal(s, &v, STR(""));
+            events_tell_refusal(s, &v, STR(""));
             session_answer(s, 550, "5.7.10", v.reason);
             return;
         }
@@ -79,7 +79,7 @@ static void on_hello(struct session *s)
 }
 
 /* This session, as admission.c wants to know it. */
-static struct admission_client who(const struct session *s)
+static struct admission_client events_who(const struct session *s)
 {
     char own[46];
     conn_local_ip(s->conn, own, sizeof own);
@@ -97,11 +97,11 @@ static struct admission_client who(const struct session *s)
 /* True when a rule stands against it: answered. */
 static bool refused_by_rule(struct session *s, struct str reverse_path)
 {
-    struct inbound_verdict v = judge(s, &reverse_path);
-    const struct admission_client w = who(s);
+    struct inbound_verdict v = events_judge(s, &reverse_path);
+    const struct admission_client w = events_who(s);
     struct admission a;
     if (v.rule) {
-        tell_refusal(s, &v, reverse_path);
+        events_tell_refusal(s, &v, reverse_path);
     }
     admission_rule(&v, &w, &a);
     if (a.reply.code) {
@@ -160,7 +160,7 @@ static void look_at_begun(struct session *s)
     }
 }
 
-static void take_turn(struct session *s)
+static void events_take_turn(struct session *s)
 {
     count_begun(s, 0);
     session_answer(s, 250, "2.1.0", "Sender accepted");
@@ -172,7 +172,7 @@ static void wait_turn(struct session *s)
     struct smtpin *in = s->in;
     events_leave_turn(s);
     if (!is_busy_storing(in) && list_empty(&in->turns)) {
-        take_turn(s);
+        events_take_turn(s);
         return;
     }
     s->turn_since_ms = clock_mono_ms();
@@ -194,7 +194,7 @@ void events_next_turns(struct smtpin *in)
             return;
         }
         events_leave_turn(s);
-        take_turn(s);
+        events_take_turn(s);
         session_process(s);
     }
 }
@@ -206,10 +206,10 @@ static bool must_not_be_clear(struct session *s)
     return s->service->tls && !s->tls && !signing_is_ready(&s->in->signing);
 }
 
-static void on_mail(struct session *s)
+static void events_on_mail(struct session *s)
 {
     struct str from = smtp_server_transaction(s->engine)->reverse_path.whole;
-    const struct admission_client w = who(s);
+    const struct admission_client w = events_who(s);
     struct admission a;
     admission_mail(child_conf(s->in->child), &w, from, &a);
     if (!s->in->queue || !s->in->wrapper) {
@@ -228,9 +228,9 @@ static void on_mail(struct session *s)
     }
 }
 
-static void on_rcpt(struct session *s, const struct address *rcpt)
+static void events_on_rcpt(struct session *s, const struct address *rcpt)
 {
-    const struct admission_client w = who(s);
+    const struct admission_client w = events_who(s);
     struct admission a;
     admission_rcpt(child_conf(s->in->child), &w, rcpt, &a);
     if (a.reply.code == 0) {
@@ -244,7 +244,7 @@ static void on_rcpt(struct session *s, const struct address *rcpt)
     smtp_server_answer(s->engine, &a.reply);
 }
 
-static void on_data(struct session *s)
+static void events_on_data(struct session *s)
 {
     s->incoming = s->in->queue ? incoming_new(s) : NULL;
     if (!s->incoming) {
@@ -322,13 +322,13 @@ bool events_handle(struct session *s, const struct smtp_event *ev)
         on_hello(s);
         break;
     case SMTP_EV_MAIL:
-        on_mail(s);
+        events_on_mail(s);
         break;
     case SMTP_EV_RCPT:
-        on_rcpt(s, &ev->rcpt);
+        events_on_rcpt(s, &ev->rcpt);
         break;
     case SMTP_EV_DATA:
-        on_data(s);
+        events_on_data(s);
         break;
     case SMTP_EV_BODY:
         if (s->incoming) {

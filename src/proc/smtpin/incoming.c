@@ -24,8 +24,8 @@
 
 enum { SEALED_MAX = 8 * 1024 * 1024, SEALED_ENOUGH = 512 * 1024, SEALED_ROOM = 768 * 1024 /* that and one read more */, HEAD_SPARE = 512 * 1024 };
 
-static void fail(struct incoming *m, int error);
-static void seal(struct session *s, struct incoming *m, struct str bytes);
+static void incoming_fail(struct incoming *m, int error);
+static void incoming_seal(struct session *s, struct incoming *m, struct str bytes);
 
 static void write_received(struct session *s, struct incoming *m)
 {
@@ -53,12 +53,12 @@ static void write_received(struct session *s, struct incoming *m)
         .at_ms = clock_wall_ms(),
     };
     must(received_write(&r, &field) == 0);
-    seal(s, m, buf_str(&field));
+    incoming_seal(s, m, buf_str(&field));
     buf_free(&field);
 }
 
 /* It will not ride in the frame. */
-static void ask_spool(struct session *s, struct incoming *m)
+static void incoming_ask_spool(struct session *s, struct incoming *m)
 {
     m->spool_asked = true;
     ipc_send(s->in->queue, &(struct ipc_msg){.type = IPC_spool_open, .spool_open = {.token = s->token, .id = m->id}});
@@ -82,7 +82,7 @@ struct incoming *incoming_new(struct session *s)
     explicit_bzero(key, sizeof key);
     write_received(s, m);
     if (rest_sealed_size(smtp_server_transaction(s->engine)->size_declared) > STORE_INLINE_MAX) {
-        ask_spool(s, m); /* before what comes has to be kept in memory */
+        incoming_ask_spool(s, m); /* before what comes has to be kept in memory */
     }
     return m;
 }
@@ -104,7 +104,7 @@ void incoming_free(struct session *s, struct incoming *m, bool submitted)
     free(m);
 }
 
-static void fail(struct incoming *m, int error)
+static void incoming_fail(struct incoming *m, int error)
 {
     m->failed_full |= error == -ENOSPC || error == -EDQUOT;
     m->failed_other = true;
@@ -113,7 +113,7 @@ static void fail(struct incoming *m, int error)
 
 void incoming_give_up(struct incoming *m)
 {
-    fail(m, -EIO);
+    incoming_fail(m, -EIO);
 }
 
 static void write_spool(struct incoming *m)
@@ -121,7 +121,7 @@ static void write_spool(struct incoming *m)
     int r = file_write_all(m->spool, buf_str(&m->sealed));
     buf_reset(&m->sealed);
     if (r < 0) {
-        fail(m, r);
+        incoming_fail(m, r);
     }
 }
 
@@ -130,7 +130,7 @@ bool incoming_is_full(const struct incoming *m)
     return m->spool < 0 && buf_len(&m->sealed) > SEALED_ENOUGH;
 }
 
-static void seal(struct session *s, struct incoming *m, struct str bytes)
+static void incoming_seal(struct session *s, struct incoming *m, struct str bytes)
 {
     if (m->failed_other) {
         return;
@@ -142,13 +142,13 @@ static void seal(struct session *s, struct incoming *m, struct str bytes)
     }
     int r = rest_seal(m->sealer, bytes, &m->sealed);
     if (r < 0) {
-        fail(m, r);
+        incoming_fail(m, r);
         return;
     }
     m->plain_octets += bytes.n;
     marks_look(&m->marks, bytes);
     if (!m->spool_asked && rest_sealed_size(m->plain_octets) > STORE_INLINE_MAX) {
-        ask_spool(s, m);
+        incoming_ask_spool(s, m);
     }
     if (m->spool >= 0) {
         write_spool(m);
@@ -190,7 +190,7 @@ static struct str author_of(const struct session *s, char *dst, size_t size)
 }
 
 /* The header section is complete: what others say in our name goes, what a mail program left out comes. */
-static void write_head(struct session *s, struct incoming *m, size_t n)
+static void incoming_write_head(struct session *s, struct incoming *m, size_t n)
 {
     bool submitted = s->service->kind != CONF_LISTEN_SMTP, complete = submitted || s->is_device;
     char date[DATE_MAX] = "", id[ID_TEXT], message_id[300], from[ADDRESS_ROOM + 2];
@@ -214,27 +214,27 @@ static void write_head(struct session *s, struct incoming *m, size_t n)
     m->repaired |= (done.added_date ? REPAIR_DATE : 0) | (done.added_message_id ? REPAIR_MESSAGE_ID : 0) | (done.added_from ? REPAIR_FROM : 0);
     find_thread(s, m, section);
     m->in_head = false;
-    seal(s, m, buf_str(&out));
-    seal(s, m, str_slice(all, n, all.n));
+    incoming_seal(s, m, buf_str(&out));
+    incoming_seal(s, m, str_slice(all, n, all.n));
     buf_wipe(&m->head);
 }
 
 void incoming_body(struct session *s, struct incoming *m, struct str bytes)
 {
     if (!m->in_head) {
-        seal(s, m, bytes);
+        incoming_seal(s, m, bytes);
         return;
     }
     size_t before = buf_len(&m->head);
     int r = buf_add(&m->head, bytes);
     if (r < 0) { /* the engine refuses such a section: only its end is awaited */
-        fail(m, r);
+        incoming_fail(m, r);
         m->in_head = false;
         return;
     }
     size_t end = section_end(buf_str(&m->head), before);
     if (end > 0) {
-        write_head(s, m, end);
+        incoming_write_head(s, m, end);
     }
 }
 
@@ -245,7 +245,7 @@ static struct str certificate_names(const struct tls_facts *f)
     return str_slice(names, 0, names.n < 512 ? names.n : 512);
 }
 
-static void submit(struct session *s, struct incoming *m)
+static void incoming_submit(struct session *s, struct incoming *m)
 {
     const struct smtp_transaction *tx = smtp_server_transaction(s->engine);
     const struct tls_facts *tls = s->tls ? tls_channel_facts(s->tls) : NULL;
@@ -289,12 +289,12 @@ static void submit(struct session *s, struct incoming *m)
 }
 
 /* It is durable, or will not be taken. */
-static void hand_over(struct session *s, struct incoming *m)
+static void incoming_hand_over(struct session *s, struct incoming *m)
 {
     if (m->failed_other || m->wrong_author) {
         events_submitted(s, m->failed_full ? STORE_FULL : STORE_RETRY);
     } else {
-        submit(s, m);
+        incoming_submit(s, m);
     }
 }
 
@@ -318,23 +318,23 @@ static void on_synced(void *arg)
     struct incoming *m = s ? s->incoming : NULL;
     if (m && m->id == y->id && m->ended) {
         if (y->result < 0) {
-            fail(m, y->result);
+            incoming_fail(m, y->result);
         }
-        hand_over(s, m);
+        incoming_hand_over(s, m);
     }
     close(y->fd);
     free(y);
 }
 
 /* Everything is sealed and where it belongs. */
-static void finish(struct session *s, struct incoming *m)
+static void incoming_finish(struct session *s, struct incoming *m)
 {
     int r = m->spool >= 0 && !m->failed_other ? file_end_here(m->spool) : 0;
     if (r < 0) {
-        fail(m, r);
+        incoming_fail(m, r);
     }
     if (m->spool < 0 || m->failed_other || m->wrong_author) {
-        hand_over(s, m);
+        incoming_hand_over(s, m);
         return;
     }
     struct syncing *y = err_calloc(1, sizeof *y);
@@ -364,20 +364,20 @@ void incoming_end(struct session *s, struct incoming *m)
     s->in->n_ended++;
     events_leave_turn(s);
     if (m->in_head) { /* a message without a body */
-        write_head(s, m, buf_len(&m->head));
+        incoming_write_head(s, m, buf_len(&m->head));
     }
     marks_end(&m->marks);
     tell_repaired(s, m);
     if (!m->failed_other) {
         int r = rest_seal_end(m->sealer, &m->sealed);
         if (r < 0) {
-            fail(m, r);
+            incoming_fail(m, r);
         } else if (m->spool >= 0) {
             write_spool(m);
         }
     }
     if (!m->spool_asked || m->spool >= 0 || m->failed_other) {
-        finish(s, m);
+        incoming_finish(s, m);
     } /* else: when the spool file comes */
 }
 
@@ -386,7 +386,7 @@ void incoming_spool(struct session *s, struct incoming *m, uint8_t result, struc
     m->spool_answered = true;
     if (result != STORE_OK || fd < 0) {
         err_close_fd(&fd);
-        fail(m, result == STORE_FULL ? -ENOSPC : -EIO);
+        incoming_fail(m, result == STORE_FULL ? -ENOSPC : -EIO);
     } else {
         m->spool = fd;
         str_copy_cut(name, m->spool_name, sizeof m->spool_name);
@@ -395,6 +395,6 @@ void incoming_spool(struct session *s, struct incoming *m, uint8_t result, struc
         }
     }
     if (m->ended) {
-        finish(s, m);
+        incoming_finish(s, m);
     }
 }

@@ -42,13 +42,13 @@ const char *login_mechanisms(const struct session *s)
     return external ? "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN EXTERNAL" : "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN";
 }
 
-static void away(struct session *s)
+static void smtpin_login_away(struct session *s)
 {
     s->logging_in = false;
     smtp_server_auth_done(s->engine, false, smtp_refusal(REFUSE_AUTH_AWAY));
 }
 
-static void remember(struct session *s, const struct ipc_login_step *m)
+static void login_remember(struct session *s, const struct ipc_login_step *m)
 {
     str_copy_cut(m->name, s->login, sizeof s->login);
     free(s->addresses);
@@ -68,7 +68,7 @@ void login_ask(struct session *s, const struct smtp_event *ev)
     const struct tls_facts *f = tls_channel_facts(s->tls);
     char binding[64] = "";
     if (!to) {
-        away(s);
+        smtpin_login_away(s);
         return;
     }
     if (ev->type == SMTP_EV_AUTH_RESPONSE && s->login_outcome == LOGIN_OK) {
@@ -103,7 +103,7 @@ void login_answer_late(struct session *s)
 {
     s->logging_in = false;
     if (s->login_outcome == LOGIN_AWAY) {
-        away(s);
+        smtpin_login_away(s);
     } else {
         smtp_server_auth_done(s->engine, false, smtp_refusal(s->login_outcome == LOGIN_LATER ? REFUSE_AUTH_LATER : REFUSE_AUTH_WRONG));
     }
@@ -120,7 +120,7 @@ static void on_step(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
     if (s->login_outcome == LOGIN_MORE) {
         smtp_server_challenge(s->engine, m->login_step.text);
     } else if (s->login_outcome == LOGIN_OK) {
-        remember(s, &m->login_step);
+        login_remember(s, &m->login_step);
         if (m->login_step.text.n > 0) { /* the last word of SCRAM: the client answers it with an empty line */
             smtp_server_challenge(s->engine, m->login_step.text);
         } else {
@@ -145,7 +145,7 @@ void login_gone(struct smtpin *in, const struct ipc_channel *ch)
         struct session *s = LIST_OF(at, struct session, link);
         at = at->next;
         if (s->logging_in && !timer_is_running(s->pause)) {
-            away(s);
+            smtpin_login_away(s);
             session_process(s);
         }
     }

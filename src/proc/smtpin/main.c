@@ -17,7 +17,7 @@
 
 enum { ACCEPTS_PER_TURN = 32, ACCEPT_PAUSE_MS = 500, STOP_MS = 5000, EXPIRY_MS = 6 * 60 * 60 * 1000 };
 
-static void watch_listeners(struct smtpin *in, bool on)
+static void smtpin_watch_listeners(struct smtpin *in, bool on)
 {
     for (size_t i = 0; i < in->n_listeners; i++) {
         watch_set(in->listeners[i].watch, on ? WATCH_READ : 0);
@@ -28,7 +28,7 @@ static void resume_accept(void *arg)
 {
     struct smtpin *in = arg;
     if (!in->stopping) {
-        watch_listeners(in, true);
+        smtpin_watch_listeners(in, true);
     }
 }
 
@@ -44,7 +44,7 @@ static void accept_some(struct listener *l)
         }
         if (r < 0) { /* out of descriptors or memory: those we have go on, new ones wait */
             log_error("accept-failed", KV("problem", strerror(-r)), KVN("sessions", in->n_sessions));
-            watch_listeners(in, false);
+            smtpin_watch_listeners(in, false);
             timer_start(in->resume_accept, ACCEPT_PAUSE_MS);
             return;
         }
@@ -52,33 +52,33 @@ static void accept_some(struct listener *l)
     }
 }
 
-static void on_connection(void *arg, int events)
+static void smtpin_on_connection(void *arg, int events)
 {
     accept_some(arg);
 }
 
 /* The child is known from its first message on: listeners come before on_prepare. */
-static void on_listener(void *owner, struct child *c, struct str name, unsigned kind, int fd)
+static void smtpin_on_listener(void *owner, struct child *c, struct str name, unsigned kind, int fd)
 {
     struct smtpin *in = owner;
     must(in->n_listeners < LISTENERS_MAX);
     struct listener *l = &in->listeners[in->n_listeners++];
     *l = (struct listener){.in = in, .fd = fd, .listen = kind};
-    l->watch = watch_new(child_loop(c), fd, on_connection, l);
+    l->watch = watch_new(child_loop(c), fd, smtpin_on_connection, l);
 }
 
-static void on_shared(void *owner, struct child *c, struct str name, int fd)
+static void smtpin_on_shared(void *owner, struct child *c, struct str name, int fd)
 {
     ((struct smtpin *)owner)->clients = clients_new(fd, child_index(c));
     close(fd);
 }
 
-static void on_signing(void *owner, struct child *c, enum role role, int fd)
+static void smtpin_on_signing(void *owner, struct child *c, enum role role, int fd)
 {
     signing_join(&((struct smtpin *)owner)->signing, fd);
 }
 
-static void on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void smtpin_on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct smtpin *in = owner;
     struct session *s = map_get(in->by_token, map_id(&m->submitted.token));
@@ -94,7 +94,7 @@ static void on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_m
     }
 }
 
-static void on_spool_opened(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void smtpin_on_spool_opened(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct smtpin *in = owner;
     struct session *s = map_get(in->by_token, map_id(&m->spool_opened.token));
@@ -118,16 +118,16 @@ static void on_spool_opened(void *owner, struct ipc_channel *ch, const struct ip
 }
 
 /* It got no descriptor here: for the message as if the queue could not make it. */
-static void on_spool_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void smtpin_on_spool_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct ipc_msg without = *m;
     ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_drop, .spool_drop = {.name = m->spool_opened.name}});
     without.spool_opened.result = STORE_RETRY;
     without.spool_opened.name = STR("");
-    on_spool_opened(owner, ch, &without, -1);
+    smtpin_on_spool_opened(owner, ch, &without, -1);
 }
 
-static void on_queue_gone(void *owner, struct ipc_channel *ch)
+static void smtpin_on_queue_gone(void *owner, struct ipc_channel *ch)
 {
     struct smtpin *in = owner;
     in->queue = NULL;
@@ -139,9 +139,9 @@ static void on_queue_gone(void *owner, struct ipc_channel *ch)
 }
 
 static const struct ipc_rule queue_rules[] = {
-    {IPC_submitted, on_submitted}, {IPC_spool_opened, on_spool_opened, on_spool_without}, {IPC_none, NULL}};
+    {IPC_submitted, smtpin_on_submitted}, {IPC_spool_opened, smtpin_on_spool_opened, smtpin_on_spool_without}, {IPC_none, NULL}};
 
-static void on_login_gone(void *owner, struct ipc_channel *ch)
+static void smtpin_on_login_gone(void *owner, struct ipc_channel *ch)
 {
     login_gone(owner, ch);
 }
@@ -155,12 +155,12 @@ static void on_expiry(void *arg)
     timer_start(in->expiry, EXPIRY_MS);
 }
 
-static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
+static void smtpin_on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
 {
     struct smtpin *in = owner;
     if (role == ROLE_LOGIN && index < LOGINS_MAX) {
         ipc_channel_end(in->logins[index]); /* its successor may be quicker than the news of its end */
-        in->logins[index] = ipc_channel_new(child_loop(c), fd, "login", smtpin_login_rules, on_login_gone, in);
+        in->logins[index] = ipc_channel_new(child_loop(c), fd, "login", smtpin_login_rules, smtpin_on_login_gone, in);
         return;
     }
     if (role != ROLE_QUEUE) {
@@ -168,12 +168,12 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
         return;
     }
     ipc_channel_end(in->queue); /* it may have said what became of messages */
-    in->queue = ipc_channel_new(child_loop(c), fd, "queue", queue_rules, on_queue_gone, in);
+    in->queue = ipc_channel_new(child_loop(c), fd, "queue", queue_rules, smtpin_on_queue_gone, in);
     on_expiry(in);
 }
 
 /* Handshakes that waited for keys go on, unless one of them finds that keys have gone again. */
-static void on_keys_again(void *arg)
+static void smtpin_on_keys_again(void *arg)
 {
     struct smtpin *in = arg;
     for (struct link *at = in->sessions.next; at != &in->sessions && signing_is_ready(&in->signing);) {
@@ -189,7 +189,7 @@ static void on_keys_again(void *arg)
     }
 }
 
-static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
+static int smtpin_on_prepare(void *owner, struct child *c, char *problem, size_t size)
 {
     struct smtpin *in = owner;
     in->child = c;
@@ -203,7 +203,7 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
     tls_tickets_start(signing_ask_ticket, &in->signing, clock_wall_ms);
     in->clients = in->clients ? in->clients : clients_new(-1, child_index(c));
     in->expiry = timer_new(child_loop(c), on_expiry, in);
-    in->keys_again = timer_new(child_loop(c), on_keys_again, in);
+    in->keys_again = timer_new(child_loop(c), smtpin_on_keys_again, in);
     in->own_tls = (struct own_tls){.child = c, .signing = &in->signing, .queue = &in->queue, .alarm = ALARM_OWN_TLS, .test = settings_self_test, .arg = in};
     own_tls_start(&in->own_tls);
     in->settings = settings_new(c, child_conf(c), problem, size);
@@ -211,12 +211,12 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
     return in->settings ? 0 : -EINVAL;
 }
 
-static void sandbox(void *owner, struct child *c, struct sandbox *ret)
+static void smtpin_sandbox(void *owner, struct child *c, struct sandbox *ret)
 {
     *ret = (struct sandbox){.calls = SANDBOX_ACCEPT | SANDBOX_SYNC | SANDBOX_THREADS};
 }
 
-static void on_turn_end(void *arg)
+static void smtpin_on_turn_end(void *arg)
 {
     events_next_turns(arg);
 }
@@ -231,16 +231,16 @@ static void do_nothing(void *arg)
 }
 
 /* The threads that sync spool files are made now: libuv ends a process that cannot make them later, when memory is short. */
-static void on_start(void *owner, struct child *c)
+static void smtpin_on_start(void *owner, struct child *c)
 {
     struct smtpin *in = owner;
     loop_work(child_loop(c), do_nothing, do_nothing, NULL);
     in->turn_timer = timer_new(child_loop(c), on_turn_timer, in);
-    loop_on_turn_end(child_loop(c), TURN_COMMIT, on_turn_end, in);
-    watch_listeners(owner, true);
+    loop_on_turn_end(child_loop(c), TURN_COMMIT, smtpin_on_turn_end, in);
+    smtpin_watch_listeners(owner, true);
 }
 
-static int on_reload(void *owner, struct child *c, char *problem, size_t size)
+static int smtpin_on_reload(void *owner, struct child *c, char *problem, size_t size)
 {
     struct smtpin *in = owner;
     struct settings *next = settings_new(c, child_conf_next(c), problem, size);
@@ -254,7 +254,7 @@ static int on_reload(void *owner, struct child *c, char *problem, size_t size)
     return 0;
 }
 
-static void on_status(void *owner, char *text, size_t size)
+static void smtpin_on_status(void *owner, char *text, size_t size)
 {
     const struct smtpin *in = owner;
     uint64_t signatures, waited;
@@ -272,7 +272,7 @@ static void on_status(void *owner, char *text, size_t size)
              own_tls_word(&in->own_tls));
 }
 
-static void on_metrics(void *owner, struct buf *out)
+static void smtpin_on_metrics(void *owner, struct buf *out)
 {
     const struct smtpin *in = owner;
     uint64_t signatures, waited;
@@ -302,7 +302,7 @@ static void on_metrics(void *owner, struct buf *out)
     metric_put(out, "tls_selftest_ok", "", in->own_tls.failed == 0);
 }
 
-static void check_stopped(void *arg)
+static void smtpin_check_stopped(void *arg)
 {
     struct smtpin *in = arg;
     if (in->stopping && in->n_sessions == 0) {
@@ -319,25 +319,25 @@ static void stop_sessions(struct smtpin *in, bool last)
     }
 }
 
-static void give_up_waiting(void *arg)
+static void smtpin_give_up_waiting(void *arg)
 {
     struct smtpin *in = arg;
     stop_sessions(in, true);
     child_exit(in->child);
 }
 
-static void on_stop(void *owner, struct child *c)
+static void smtpin_on_stop(void *owner, struct child *c)
 {
     struct smtpin *in = owner;
     in->stopping = true;
-    watch_listeners(in, false);
+    smtpin_watch_listeners(in, false);
     stop_sessions(in, false);
-    in->stop_timer = timer_new(child_loop(c), give_up_waiting, in);
+    in->stop_timer = timer_new(child_loop(c), smtpin_give_up_waiting, in);
     timer_start(in->stop_timer, STOP_MS);
-    loop_on_turn_end(child_loop(c), TURN_COMMIT, check_stopped, in);
+    loop_on_turn_end(child_loop(c), TURN_COMMIT, smtpin_check_stopped, in);
 }
 
-static void on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void smtpin_on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct smtpin *in = child_owner(owner);
     must(m->ctl_public_key.key.n == REST_PUBLIC);
@@ -348,11 +348,11 @@ static void on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_
 int main(int argc, char **argv)
 {
     static struct smtpin in;
-    static const struct ipc_rule rules[] = {{IPC_ctl_public_key, on_public_key}, {IPC_none, NULL}};
+    static const struct ipc_rule rules[] = {{IPC_ctl_public_key, smtpin_on_public_key}, {IPC_none, NULL}};
     static const struct child_events events = {
-        .on_prepare = on_prepare, .sandbox = sandbox, .on_start = on_start, .on_peer = on_peer,
-        .on_listener = on_listener, .on_reload = on_reload, .on_status = on_status, .on_stop = on_stop,
-        .on_signing = on_signing, .on_shared = on_shared, .on_metrics = on_metrics,
+        .on_prepare = smtpin_on_prepare, .sandbox = smtpin_sandbox, .on_start = smtpin_on_start, .on_peer = smtpin_on_peer,
+        .on_listener = smtpin_on_listener, .on_reload = smtpin_on_reload, .on_status = smtpin_on_status, .on_stop = smtpin_on_stop,
+        .on_signing = smtpin_on_signing, .on_shared = smtpin_on_shared, .on_metrics = smtpin_on_metrics,
         .rules = rules};
     list_init(&in.sessions);
     list_init(&in.turns);

@@ -39,7 +39,7 @@ static void tell_end_of_data(struct session *s)
     }
 }
 
-static void on_timer(void *arg)
+static void session_on_timer(void *arg)
 {
     struct session *s = arg;
     if (s->closing) {
@@ -59,7 +59,7 @@ static void on_timer(void *arg)
 /* --- output -------------------------------------------------------------------------------------------- */
 
 /* Sends what the engine wrote, through TLS when it stands. False: the session is over. */
-static bool flush(struct session *s)
+static bool session_flush(struct session *s)
 {
     struct buf *out = smtp_server_out(s->engine);
     if (buf_len(out) == 0) {
@@ -113,7 +113,7 @@ void session_queue_gone(struct session *s)
     }
 }
 
-static void start_tls(struct session *s)
+static void session_start_tls(struct session *s)
 {
     s->tls = s->service->tls ? tls_channel_server(s->service->tls) : NULL;
     if (!s->tls) {
@@ -126,7 +126,7 @@ static void start_tls(struct session *s)
 }
 
 /* Something of a handshake came: whoever is slow has time for the next piece, within ten times that for all of it. */
-static void keep_shaking(struct session *s)
+static void session_keep_shaking(struct session *s)
 {
     int64_t left = s->shaking_since_ms + 10 * s->settings->handshake_ms - clock_mono_ms();
     set_timer(s, left < s->settings->handshake_ms ? left : s->settings->handshake_ms);
@@ -138,12 +138,12 @@ static void end_session(struct session *s, const char *note)
         log_notice("session-ended", KV("client", s->client.ip), KV("reason", note));
     }
     s->closing = true;
-    if (flush(s)) {
+    if (session_flush(s)) {
         close_in_order(s);
     }
 }
 
-static void keep_time(struct session *s, bool replied)
+static void session_keep_time(struct session *s, bool replied)
 {
     if (smtp_server_in_body(s->engine)) {
         int64_t left = s->body_began_ms + 10 * s->settings->data_ms - clock_mono_ms();
@@ -200,18 +200,18 @@ void session_process(struct session *s)
     bool replied = buf_len(smtp_server_out(s->engine)) > 0;
     bool along = s->incoming && s->incoming->ended && !s->answers_message; /* it came with its envelope: answered together */
     s->answers_message = false;
-    if (!along && !flush(s)) {
+    if (!along && !session_flush(s)) {
         return;
     }
     if (ev.type == SMTP_EV_STARTTLS) {
-        start_tls(s);
+        session_start_tls(s);
         return;
     }
     if (s->input_ended && !smtp_server_waits(s->engine)) { /* nothing is owed any more */
         close_in_order(s);
         return;
     }
-    keep_time(s, replied);
+    session_keep_time(s, replied);
     bool full = s->incoming && incoming_is_full(s->incoming);
     conn_pause(s->conn, full || !smtp_server_wants_input(s->engine));
 }
@@ -236,7 +236,7 @@ static void on_pause(void *arg)
 
 /* --- input ----------------------------------------------------------------------------------------------- */
 
-static void take_plain(struct session *s, struct str bytes)
+static void session_take_plain(struct session *s, struct str bytes)
 {
     if (smtp_server_feed(s->engine, bytes) < 0) {
         session_free(s);
@@ -262,7 +262,7 @@ static bool handshake_done(struct session *s)
               KVN("bits", f->bits), KV("group", f->group), KV("resumed", f->resumed ? "yes" : "no"));
     if (s->service->kind == CONF_LISTEN_SUBMISSIONS) {
         smtp_server_greet(s->engine);
-        return flush(s); /* fails when the client closed the channel in the same breath */
+        return session_flush(s); /* fails when the client closed the channel in the same breath */
     }
     return true;
 }
@@ -279,7 +279,7 @@ static void end_of_input(struct session *s)
     session_process(s);
 }
 
-static void take_channel(struct session *s, struct str bytes, struct buf *plain)
+static void session_take_channel(struct session *s, struct str bytes, struct buf *plain)
 {
     struct buf cipher = BUF_INIT(512 * 1024);
     bool was_shaking = s->wants_handshake;
@@ -295,7 +295,7 @@ static void take_channel(struct session *s, struct str bytes, struct buf *plain)
             return;
         }
     } else if (r == 0 && state == TLS_HANDSHAKING) {
-        keep_shaking(s);
+        session_keep_shaking(s);
         return;
     }
     if (r < 0 || state == TLS_BROKEN) {
@@ -310,7 +310,7 @@ static void take_channel(struct session *s, struct str bytes, struct buf *plain)
     struct smtpin *in = s->in;
     uint64_t token = s->token;
     if (buf_len(plain) > 0) {
-        take_plain(s, buf_str(plain));
+        session_take_plain(s, buf_str(plain));
     }
     s = map_get(in->by_token, map_id(&token)); /* it may have ended */
     if (s && state == TLS_CLOSED) { /* nothing more will come, however long its TCP connection stays */
@@ -319,7 +319,7 @@ static void take_channel(struct session *s, struct str bytes, struct buf *plain)
 }
 
 /* keys are slow or away: this handshake waits for them, not the whole process, as long as a handshake may last. */
-static void wait_for_keys(struct session *s, struct str bytes)
+static void session_wait_for_keys(struct session *s, struct str bytes)
 {
     if (buf_add(&s->shaking, bytes) < 0) {
         session_free(s);
@@ -332,15 +332,15 @@ static void wait_for_keys(struct session *s, struct str bytes)
     }
 }
 
-static void take_cipher(struct session *s, struct str bytes)
+static void session_take_cipher(struct session *s, struct str bytes)
 {
     if (s->wants_handshake && !signing_is_ready(&s->in->signing)) {
-        wait_for_keys(s, bytes);
+        session_wait_for_keys(s, bytes);
         return;
     }
     static struct buf plain = BUF_INIT(512 * 1024); /* of one session at a time */
     must(buf_len(&plain) == 0);
-    take_channel(s, bytes, &plain);
+    session_take_channel(s, bytes, &plain);
     buf_blank(&plain);
 }
 
@@ -351,7 +351,7 @@ void session_keys_back(struct session *s)
         s->shaking = BUF_INIT(SHAKING_OCTETS);
         s->waits_keys = false;
         conn_pause(s->conn, false);
-        take_cipher(s, buf_str(&bytes));
+        session_take_cipher(s, buf_str(&bytes));
     }
 }
 
@@ -367,7 +367,7 @@ static void turn_away(int fd, const char *why, const char *ip)
 
 /* The client's address is known: the conversation begins. */
 /* One line for each, as for what policy refuses: who asks why mail did not come gets an answer. */
-static void tell_refusal(void *arg, struct str line, const struct smtp_reply *r)
+static void session_tell_refusal(void *arg, struct str line, const struct smtp_reply *r)
 {
     struct session *s = arg;
     struct str kept = str_slice(line, 0, line.n < REFUSED_KEPT ? line.n : REFUSED_KEPT);
@@ -375,22 +375,22 @@ static void tell_refusal(void *arg, struct str line, const struct smtp_reply *r)
              KVN("code", r->code), KV("reason", r->text));
 }
 
-static void begin(struct session *s)
+static void session_begin(struct session *s)
 {
     const struct conf *c = child_conf(s->in->child);
     s->inside_network = s->service->kind == CONF_LISTEN_SMTP && conf_net_listed(&c->inside_networks, str_c(s->client.ip));
     s->is_device = s->inside_network && conf_is_device(c, str_c(s->client.ip));
     s->engine = smtp_server_new(s->is_device ? &s->service->engine_device : s->inside_network ? &s->service->engine_inside : &s->service->engine);
-    smtp_server_on_refusal(s->engine, tell_refusal, s);
+    smtp_server_on_refusal(s->engine, session_tell_refusal, s);
     if (s->service->kind == CONF_LISTEN_SUBMISSIONS) {
-        start_tls(s);
+        session_start_tls(s);
         return;
     }
     smtp_server_greet(s->engine);
     session_process(s);
 }
 
-static void on_read(void *arg, struct str bytes);
+static void session_on_read(void *arg, struct str bytes);
 
 /* What a balancer says before the client's octets. */
 static void take_proxy(struct session *s, struct str bytes)
@@ -421,37 +421,37 @@ static void take_proxy(struct session *s, struct str bytes)
     buf_consume(&s->proxy, n);
     uint64_t token = s->token;
     struct smtpin *in = s->in;
-    begin(s);
+    session_begin(s);
     s = map_get(in->by_token, map_id(&token)); /* it may have ended */
     if (s && buf_len(&s->proxy) > 0) {
         CLEANUP(buf_free) struct buf rest = s->proxy;
         s->proxy = BUF_INIT(PROXY_OCTETS);
-        on_read(s, buf_str(&rest));
+        session_on_read(s, buf_str(&rest));
     }
 }
 
-static void on_read(void *arg, struct str bytes)
+static void session_on_read(void *arg, struct str bytes)
 {
     struct session *s = arg;
     if (s->wants_proxy) {
         take_proxy(s, bytes);
     } else if (s->tls) {
-        take_cipher(s, bytes);
+        session_take_cipher(s, bytes);
     } else {
-        take_plain(s, bytes);
+        session_take_plain(s, bytes);
     }
 }
 
-static void on_drain(void *arg)
+static void session_on_drain(void *arg)
 {
 }
 
-static void on_end(void *arg)
+static void session_on_end(void *arg)
 {
     end_of_input(arg);
 }
 
-static void on_close(void *arg, int error)
+static void session_on_close(void *arg, int error)
 {
     struct session *s = arg;
     if (error) {
@@ -460,7 +460,7 @@ static void on_close(void *arg, int error)
     session_free(s);
 }
 
-static const struct conn_events conn_events = {.on_read = on_read, .on_drain = on_drain, .on_end = on_end, .on_close = on_close};
+static const struct conn_events conn_events = {.on_read = session_on_read, .on_drain = session_on_drain, .on_end = session_on_end, .on_close = session_on_close};
 
 /* If the queue is committing its message just now, the answer finds nobody: the client heard no 250
  * and will send the message again (RFC 5321 6.1 prefers a duplicate to a loss). */
@@ -520,7 +520,7 @@ void session_new(struct smtpin *in, unsigned listen, int fd, const struct endpoi
     s->service = &s->settings->services[listen];
     s->proxy = BUF_INIT(PROXY_OCTETS);
     s->shaking = BUF_INIT(SHAKING_OCTETS);
-    s->timer = timer_new(child_loop(in->child), on_timer, s);
+    s->timer = timer_new(child_loop(in->child), session_on_timer, s);
     s->pause = timer_new(child_loop(in->child), on_pause, s);
     s->conn = conn_new(child_loop(in->child), fd, OUT_MAX, &conn_events, s);
     must(map_put(in->by_token, map_id(&s->token), s) == 0);
@@ -532,5 +532,5 @@ void session_new(struct smtpin *in, unsigned listen, int fd, const struct endpoi
         set_timer(s, s->settings->handshake_ms);
         return;
     }
-    begin(s);
+    session_begin(s);
 }

@@ -33,7 +33,7 @@ static void set_engine(struct settings *s, const struct conf *conf, struct servi
     v->engine_device = admission_engine(conf, &w, s->hostname);
 }
 
-static int set_tls(struct child *c, const struct conf *conf, const struct conf_listen *l, struct service *v, char *problem, size_t size)
+static int settings_set_tls(struct child *c, const struct conf *conf, const struct conf_listen *l, struct service *v, char *problem, size_t size)
 {
     struct tls_own own[CONF_CERTIFICATES_MAX];
     size_t n = own_certificates(c, conf, own);
@@ -61,7 +61,7 @@ struct settings *settings_new(struct child *c, const struct conf *conf, char *pr
     for (size_t i = 0; i < conf->n_listens; i++) {
         struct service *v = &s->services[s->n_services++];
         v->kind = conf->listens[i].kind;
-        if (set_tls(c, conf, &conf->listens[i], v, problem, size) < 0) {
+        if (settings_set_tls(c, conf, &conf->listens[i], v, problem, size) < 0) {
             settings_unref(s);
             return NULL;
         }

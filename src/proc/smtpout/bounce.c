@@ -60,7 +60,7 @@ static void select_fields(struct str section, struct buf *out)
     }
 }
 
-static enum dsn_action action_of(const struct delivery *d, const struct delivery_rcpt *r)
+static enum dsn_action bounce_action_of(const struct delivery *d, const struct delivery_rcpt *r)
 {
     if (d->kind == JOB_NOTICE) {
         return r->reason == REASON_ASKED ? DSN_CHOICE : r->reason == REASON_HELD ? DSN_HELD : reason_is_tls(r->reason) ? DSN_WAITS_FOR_TLS : DSN_DELAYED;
@@ -72,7 +72,7 @@ static enum dsn_action action_of(const struct delivery *d, const struct delivery
 }
 
 /* 0, or -errno: it is larger than any of ours. */
-static int compose(struct delivery *d, struct str headers, uint64_t number, struct buf *out)
+static int bounce_compose(struct delivery *d, struct str headers, uint64_t number, struct buf *out)
 {
     const struct conf *c = child_conf(d->out->child);
     char id[ID_TEXT], own[ID_TEXT];
@@ -85,7 +85,7 @@ static int compose(struct delivery *d, struct str headers, uint64_t number, stru
         const struct delivery_rcpt *r = &d->rcpts[i];
         rcpts[i] = (struct dsn_rcpt){.forward_path = r->forward_path, .reason = r->reason, .code = r->code,
                                      .reply = r->reply, .host = reason_is_before_session(r->reason) ? STR("") : r->host, .last_ms = r->last_ms,
-                                     .orcpt = r->orcpt, .action = action_of(d, r),
+                                     .orcpt = r->orcpt, .action = bounce_action_of(d, r),
                                      .remote = delivery_is_answer(r->reply), .expired = r->state == RCPT_EXPIRED};
     }
     const struct dsn dsn = {.hostname = str_c(c->hostname), .organization = str_c(c->organization),
@@ -113,12 +113,12 @@ void bounce_write(struct delivery *d)
     headers = buf_str(&part);
     struct own own = {.id = own_id(out), .order = d->lease, .to = d->reverse_path};
     d->bounce_token = own.token = ++out->next_token;
-    int r = compose(d, headers, own.id, &notice);
+    int r = bounce_compose(d, headers, own.id, &notice);
     own.text = buf_str(&notice);
     r = r < 0 ? r : own_submit(out, &own);
     if (r == -EMSGSIZE) { /* very many recipients: without the header section */
         buf_reset(&notice);
-        r = compose(d, STR(""), own.id, &notice);
+        r = bounce_compose(d, STR(""), own.id, &notice);
         own.text = buf_str(&notice);
         r = r < 0 ? r : own_submit(out, &own);
     }

@@ -77,7 +77,7 @@ static bool refused_before(struct connection *l)
 }
 
 /* What the failure means depends on how far the session had come. */
-static void fail(struct connection *l, enum reason reason, const char *detail)
+static void connection_fail(struct connection *l, enum reason reason, const char *detail)
 {
     if (refused_before(l) || tried_without(l, reason, detail)) {
         return;
@@ -105,7 +105,7 @@ static void fail_ours(struct connection *l, enum reason reason, const char *deta
 {
     struct delivery *d = l->delivery;
     if (!d) {
-        fail(l, REASON_TLS_FAILED, detail);
+        connection_fail(l, REASON_TLS_FAILED, detail);
         return;
     }
     l->delivery = NULL;
@@ -153,7 +153,7 @@ static int64_t limit_of(const struct connection *l)
     return is_hurried(l) ? l->silent_ms : whole_limit_of(l);
 }
 
-static void keep_time(struct connection *l)
+static void connection_keep_time(struct connection *l)
 {
     const struct conf *c = child_conf(l->out->child);
     timer_start(l->timer, l->state == CONNECTION_CONNECTING ? l->connect_ms
@@ -179,7 +179,7 @@ static void describe_wait(const struct connection *l, char *dst, size_t size)
     snprintf(dst, size, "%s within %lld %s", what, (long long)(ms < 1000 ? ms : ms / 1000), ms < 1000 ? "ms" : "s");
 }
 
-static void on_timer(void *arg)
+static void connection_on_timer(void *arg)
 {
     struct connection *l = arg;
     char detail[80];
@@ -203,12 +203,12 @@ static void on_timer(void *arg)
         connection_free(l);
         return;
     }
-    fail(l, l->state == CONNECTION_CONNECTING ? REASON_CONNECT : REASON_TIMEOUT, detail);
+    connection_fail(l, l->state == CONNECTION_CONNECTING ? REASON_CONNECT : REASON_TIMEOUT, detail);
 }
 
 /* --- output ------------------------------------------------------------------------------------------ */
 
-static int flush(struct connection *l)
+static int smtpout_connection_flush(struct connection *l)
 {
     struct buf *plain = smtp_client_out(l->engine);
     if (buf_len(plain) == 0) {
@@ -229,16 +229,16 @@ static int flush(struct connection *l)
 
 void connection_flush(struct connection *l)
 {
-    int r = flush(l);
+    int r = smtpout_connection_flush(l);
     if (r < 0) {
-        fail(l, REASON_BROKEN_SESSION, strerror(-r));
+        connection_fail(l, REASON_BROKEN_SESSION, strerror(-r));
     } else {
-        keep_time(l);
+        connection_keep_time(l);
     }
 }
 
 /* Gives the engine body octets as long as the peer takes them. *ret_ours: what failed is reading our own copy. */
-static int send_body(struct connection *l, bool *ret_ours)
+static int connection_send_body(struct connection *l, bool *ret_ours)
 {
     struct delivery *d = l->delivery;
     CLEANUP(buf_wipe) struct buf text = BUF_INIT(256 * 1024 + 2 * HEAD_KEPT_MAX);
@@ -249,7 +249,7 @@ static int send_body(struct connection *l, bool *ret_ours)
         int r = more < 0 ? more : header_rewrite(d, &text, more == 0);
         r = r < 0 ? r : smtp_client_body(l->engine, buf_str(&text), more == 0);
         d->body_ended = more == 0;
-        r = r < 0 ? r : flush(l);
+        r = r < 0 ? r : smtpout_connection_flush(l);
         if (r < 0) {
             return r;
         }
@@ -260,7 +260,7 @@ static int send_body(struct connection *l, bool *ret_ours)
 static void pump_body(struct connection *l)
 {
     bool ours = false;
-    int r = send_body(l, &ours);
+    int r = connection_send_body(l, &ours);
     if (r < 0 && ours) { /* nobody must get half of it */
         struct delivery *d = l->delivery;
         l->delivery = NULL;
@@ -269,9 +269,9 @@ static void pump_body(struct connection *l)
         bool damaged = r == -EBADMSG;
         delivery_give_up(d, damaged ? REASON_DAMAGED : REASON_OUR_FAULT, damaged ? "its sealed text is not as it was written" : strerror(-r));
     } else if (r < 0) {
-        fail(l, REASON_BROKEN_SESSION, strerror(-r));
+        connection_fail(l, REASON_BROKEN_SESSION, strerror(-r));
     } else {
-        keep_time(l);
+        connection_keep_time(l);
     }
 }
 
@@ -280,7 +280,7 @@ static bool is_in_body(const struct connection *l)
     return l->state == CONNECTION_BUSY && l->delivery && l->delivery->reader && !l->delivery->body_ended;
 }
 
-static void on_drain(void *arg)
+static void connection_on_drain(void *arg)
 {
     struct connection *l = arg;
     if (is_in_body(l)) {
@@ -290,7 +290,7 @@ static void on_drain(void *arg)
 
 /* --- events of the engine ------------------------------------------------------------------------------ */
 
-static void refuse(struct connection *l, enum sess sess, const struct smtp_answer *a)
+static void connection_refuse(struct connection *l, enum sess sess, const struct smtp_answer *a)
 {
     char detail[600];
     struct delivery *d = l->delivery;
@@ -314,7 +314,7 @@ static void refuse(struct connection *l, enum sess sess, const struct smtp_answe
     connection_free(l);
 }
 
-static void start_tls(struct connection *l)
+static void connection_start_tls(struct connection *l)
 {
     struct buf plain = BUF_INIT(16 * 1024 + 1), cipher = BUF_INIT(64 * 1024);
     const struct tls_requirements *route = &l->tls_requirements;
@@ -331,9 +331,9 @@ static void start_tls(struct connection *l)
     buf_free(&cipher);
     buf_free(&plain);
     if (r < 0) {
-        fail(l, REASON_TLS_FAILED, strerror(-r));
+        connection_fail(l, REASON_TLS_FAILED, strerror(-r));
     } else {
-        keep_time(l);
+        connection_keep_time(l);
     }
 }
 
@@ -396,10 +396,10 @@ static bool handle(struct connection *l, const struct smtp_client_event *ev)
     case SMTP_CL_OFFERED:
         return on_offered(l);
     case SMTP_CL_START_TLS:
-        start_tls(l);
+        connection_start_tls(l);
         return false;
     case SMTP_CL_REFUSED:
-        refuse(l, SESS_REFUSED, ev->answer);
+        connection_refuse(l, SESS_REFUSED, ev->answer);
         return false;
     case SMTP_CL_READY:
         on_session_ready(l);
@@ -434,15 +434,15 @@ static bool handle(struct connection *l, const struct smtp_client_event *ev)
         if (l->state == CONNECTION_BUSY) {
             char text[600];
             snprintf(text, sizeof text, "%d " STR_FMT, ev->answer->code, STR_ARG(buf_str(&ev->answer->text)));
-            fail(l, REASON_BROKEN_SESSION, text);
+            connection_fail(l, REASON_BROKEN_SESSION, text);
         } else if (d || l->user) {
-            refuse(l, SESS_NOCONN, ev->answer);
+            connection_refuse(l, SESS_NOCONN, ev->answer);
         } else {
             connection_free(l);
         }
         return false;
     case SMTP_CL_BROKEN:
-        fail(l, REASON_BAD_SMTP, ev->note);
+        connection_fail(l, REASON_BAD_SMTP, ev->note);
         return false;
     }
     return false;
@@ -455,13 +455,13 @@ static void process(struct connection *l)
     do {
         smtp_client_next(l->engine, &ev);
         if (ev.type == SMTP_CL_NONE || ev.type == SMTP_CL_OFFERED || ev.type == SMTP_CL_RCPT || ev.type == SMTP_CL_RCPT_DONE) {
-            int r = flush(l);
+            int r = smtpout_connection_flush(l);
             if (r < 0) {
-                fail(l, REASON_BROKEN_SESSION, strerror(-r));
+                connection_fail(l, REASON_BROKEN_SESSION, strerror(-r));
                 return;
             }
             if ((l->delivery || l->user) && l->state != CONNECTION_WAITING_SAVE) {
-                keep_time(l);
+                connection_keep_time(l);
             }
         }
         if (ev.type == SMTP_CL_NONE && is_in_body(l) && conn_pending(l->conn) < BODY_AHEAD) {
@@ -473,16 +473,16 @@ static void process(struct connection *l)
 
 /* --- input ----------------------------------------------------------------------------------------------- */
 
-static void take_plain(struct connection *l, struct str bytes)
+static void connection_take_plain(struct connection *l, struct str bytes)
 {
     if (smtp_client_feed(l->engine, bytes) < 0) {
-        fail(l, REASON_BAD_SMTP, "it sent far more than an answer");
+        connection_fail(l, REASON_BAD_SMTP, "it sent far more than an answer");
         return;
     }
     process(l);
 }
 
-static void take_channel(struct connection *l, struct str bytes, struct buf *plain)
+static void connection_take_channel(struct connection *l, struct str bytes, struct buf *plain)
 {
     struct buf cipher = BUF_INIT(256 * 1024);
     int r = tls_channel_feed(l->tls, bytes, plain, &cipher);
@@ -500,7 +500,7 @@ static void take_channel(struct connection *l, struct str bytes, struct buf *pla
             fail_ours(l, REASON_KEYS_AWAY, "it gave no signature for our certificate");
             return;
         }
-        fail(l, REASON_TLS_FAILED, detail);
+        connection_fail(l, REASON_TLS_FAILED, detail);
         return;
     }
     if (l->handshaking && (state == TLS_OPEN || state == TLS_CLOSED)) {
@@ -508,23 +508,23 @@ static void take_channel(struct connection *l, struct str bytes, struct buf *pla
         l->out->handshakes++;
         l->out->groups[tls_group_of(str_c(tls_channel_facts(l->tls)->group))]++;
         smtp_client_tls_started(l->engine);
-        (void)!flush(l); /* EHLO again; an error shows at the next read */
-        keep_time(l);
+        (void)!smtpout_connection_flush(l); /* EHLO again; an error shows at the next read */
+        connection_keep_time(l);
     }
     if (buf_len(plain) > 0) {
-        take_plain(l, buf_str(plain));
+        connection_take_plain(l, buf_str(plain));
         return; /* the link may be gone */
     }
     if (state == TLS_CLOSED) {
-        fail(l, REASON_BROKEN_SESSION, "the peer ended the encrypted session");
+        connection_fail(l, REASON_BROKEN_SESSION, "the peer ended the encrypted session");
     }
 }
 
-static void take_cipher(struct connection *l, struct str bytes)
+static void connection_take_cipher(struct connection *l, struct str bytes)
 {
     static struct buf plain = BUF_INIT(256 * 1024); /* of one link at a time */
     must(buf_len(&plain) == 0);
-    take_channel(l, bytes, &plain);
+    connection_take_channel(l, bytes, &plain);
     buf_blank(&plain);
 }
 
@@ -532,10 +532,10 @@ static void on_connect(void *arg)
 {
     struct connection *l = arg;
     l->state = CONNECTION_TALKING;
-    keep_time(l);
+    connection_keep_time(l);
 }
 
-static void on_read(void *arg, struct str bytes)
+static void connection_on_read(void *arg, struct str bytes)
 {
     struct connection *l = arg;
     if (l->state == CONNECTION_IDLE || l->state == CONNECTION_WAITING_SAVE) {
@@ -548,20 +548,20 @@ static void on_read(void *arg, struct str bytes)
         return;
     }
     if (l->tls) {
-        take_cipher(l, bytes);
+        connection_take_cipher(l, bytes);
     } else {
-        take_plain(l, bytes);
+        connection_take_plain(l, bytes);
     }
 }
 
-static void on_close(void *arg, int error)
+static void connection_on_close(void *arg, int error)
 {
     struct connection *l = arg;
     if (l->state == CONNECTION_WAITING_SAVE) {
         connection_free(l);
         return;
     }
-    fail(l, l->state == CONNECTION_CONNECTING ? REASON_CONNECT : REASON_BROKEN_SESSION,
+    connection_fail(l, l->state == CONNECTION_CONNECTING ? REASON_CONNECT : REASON_BROKEN_SESSION,
          error             ? strerror(-error)
          : l->handshaking ? "the server closed the connection in the TLS handshake"
          : !l->tls && smtp_client_waits_for(l->engine) == SMTP_WAIT_EHLO ? "the server closed the connection when EHLO was said"
@@ -569,7 +569,7 @@ static void on_close(void *arg, int error)
 }
 
 static const struct conn_events conn_events = {
-    .on_connect = on_connect, .on_read = on_read, .on_drain = on_drain, .on_close = on_close};
+    .on_connect = on_connect, .on_read = connection_on_read, .on_drain = connection_on_drain, .on_close = connection_on_close};
 
 /* --- use --------------------------------------------------------------------------------------------------- */
 
@@ -597,7 +597,7 @@ static struct connection *connection_new(struct smtpout *out, const char *host, 
     str_copy_cut(str_c(ip), l->ip, sizeof l->ip);
     str_copy_cut(str_c(c->hostname), l->hello, sizeof l->hello);
     l->engine = smtp_client_new(&(struct smtp_client_config){.hello = l->hello, .lmtp = lmtp, .avoid = l->avoid, .ignore_starttls = without_tls});
-    l->timer = timer_new(child_loop(out->child), on_timer, l);
+    l->timer = timer_new(child_loop(out->child), connection_on_timer, l);
     out->n_connections++;
     out->opened++;
     return l;
@@ -612,7 +612,7 @@ static int start_connecting(struct connection *l)
                      r == 0 && from.addr.ss_family == to.addr.ss_family;
     r = r < 0 ? r : conn_connect(child_loop(l->out->child), &to, bind_from ? &from : NULL, OUT_MAX, &conn_events, l, &l->conn);
     if (r == 0) {
-        keep_time(l);
+        connection_keep_time(l);
     }
     return r;
 }
@@ -648,14 +648,14 @@ void connection_open(struct delivery *d, const char *host, const char *ip, uint1
         descriptors_note_lack(host, "a connection");
         fail_ours(l, REASON_OUR_FAULT, strerror(-r));
     } else if (r < 0) {
-        fail(l, REASON_CONNECT, not_begun(l, r));
+        connection_fail(l, REASON_CONNECT, not_begun(l, r));
     }
 }
 
 static void on_fail_later(void *arg)
 {
     struct connection *l = arg;
-    fail(l, REASON_CONNECT, l->context ? not_begun(l, l->begun) : "the TLS settings for this destination cannot be used");
+    connection_fail(l, REASON_CONNECT, l->context ? not_begun(l, l->begun) : "the TLS settings for this destination cannot be used");
 }
 
 struct connection *connection_open_look(struct smtpout *out, struct connection_user *w, const char *host, const char *ip,
@@ -709,7 +709,7 @@ void connection_send(struct connection *l, struct delivery *d, const struct perm
     l->state = CONNECTION_BUSY;
     int r = smtp_client_send(l->engine, permit, &d->mail);
     if (r < 0) {
-        fail(l, REASON_BROKEN_SESSION, r == -EPERM ? "no permit for this session" : strerror(-r));
+        connection_fail(l, REASON_BROKEN_SESSION, r == -EPERM ? "no permit for this session" : strerror(-r));
         return;
     }
     process(l);
@@ -718,7 +718,7 @@ void connection_send(struct connection *l, struct delivery *d, const struct perm
 static void end_in_order(struct connection *l)
 {
     smtp_client_quit(l->engine);
-    (void)!flush(l);
+    (void)!smtpout_connection_flush(l);
     if (l->tls) {
         struct buf cipher = BUF_INIT(64 * 1024);
         tls_channel_finish(l->tls, &cipher);

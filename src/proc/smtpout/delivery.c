@@ -23,7 +23,7 @@ static void round_start(struct delivery *d);
 
 /* --- life -------------------------------------------------------------------------------------------- */
 
-static struct str keep(struct delivery *d, struct str s)
+static struct str delivery_keep(struct delivery *d, struct str s)
 {
     struct str copy = STR("");
     (void)!arena_copy(&d->arena, s, &copy);
@@ -54,7 +54,7 @@ void delivery_free(struct delivery *d)
 }
 
 /* The end: everything told to the queue. The link, if one is left, waits until it is durable. */
-static void finish(struct delivery *d, struct connection *l)
+static void delivery_finish(struct delivery *d, struct connection *l)
 {
     struct smtpout *out = d->out;
     outcome_rcpts(d);
@@ -73,9 +73,9 @@ void delivery_ended_here(struct delivery *d, const char *words)
         d->rcpts[i].result = RESULT_DELIVERED;
         d->rcpts[i].reason = REASON_TAKEN;
         d->rcpts[i].code = STR("2.0.0");
-        d->rcpts[i].reply = keep(d, str_c(words));
+        d->rcpts[i].reply = delivery_keep(d, str_c(words));
     }
-    finish(d, NULL);
+    delivery_finish(d, NULL);
 }
 
 void delivery_give_up(struct delivery *d, enum reason reason, const char *detail)
@@ -86,15 +86,15 @@ void delivery_give_up(struct delivery *d, enum reason reason, const char *detail
             r->result = RESULT_DEFERRED;
             r->reason = reason;
             r->code = str_c(reason_deferred_code(reason));
-            r->reply = keep(d, str_c(detail));
+            r->reply = delivery_keep(d, str_c(detail));
         }
     }
-    finish(d, NULL);
+    delivery_finish(d, NULL);
 }
 
 /* --- answers of the receiving server ---------------------------------------------------------------------- */
 
-static void take_answer(struct delivery *d, struct delivery_rcpt *r, const struct smtp_answer *a)
+static void delivery_take_answer(struct delivery *d, struct delivery_rcpt *r, const struct smtp_answer *a)
 {
     char reply[700];
     struct str enhanced = smtp_answer_enhanced(a);
@@ -102,8 +102,8 @@ static void take_answer(struct delivery *d, struct delivery_rcpt *r, const struc
     for (char *p = reply; *p; p++) {
         *p = *p == '\n' ? ' ' : *p;
     }
-    r->reply = keep(d, str_c(reply));
-    r->code = keep(d, enhanced);
+    r->reply = delivery_keep(d, str_c(reply));
+    r->code = delivery_keep(d, enhanced);
     r->host = str_c(d->route.hosts[d->step.host].name);
     r->answered = true;
 }
@@ -123,7 +123,7 @@ static void take_refusal(struct delivery *d, struct delivery_rcpt *r, const stru
         conn_local_ip(d->connection->conn, our_ip, sizeof our_ip);
     }
     enum answer_means m = answer_means(to, a->code, smtp_answer_enhanced(a), buf_str(&a->text), our_ip, d->fixed_host);
-    take_answer(d, r, a);
+    delivery_take_answer(d, r, a);
     str_copy_cut(r->reply, d->said, sizeof d->said);
     if (m == MEANS_LOGIN) {
         d->login_wanted = true; /* no word about this recipient: the verdict on the host counts */
@@ -155,7 +155,7 @@ void delivery_rcpt_answer(struct delivery *d, size_t n, const struct smtp_answer
 
 static void take_success(struct delivery *d, struct delivery_rcpt *r, const struct smtp_answer *a)
 {
-    take_answer(d, r, a);
+    delivery_take_answer(d, r, a);
     r->result = RESULT_DELIVERED;
     r->reason = d->session.reason;
 }
@@ -216,7 +216,7 @@ static void after_answers(struct delivery *d, struct connection *l, bool alive)
     outcome_host(d, l, &v, d->facts.sess, host, l->ip, d->said[0] ? d->said : d->detail);
     d->connection = NULL;
     if (open == 0 && d->n_left_out == 0) {
-        finish(d, alive ? l : NULL);
+        delivery_finish(d, alive ? l : NULL);
         return;
     }
     if (alive) {
@@ -307,19 +307,19 @@ static void conclude_rcpt(struct delivery *d, struct delivery_rcpt *r)
     }
     put_demands(reason_is_tls(v.reason) ? v.need.raised : 0, by ? by->detail : STR(""), words, sizeof words);
     r->code = str_c(bounce ? bounced_code(d, v.reason) : reason_deferred_code(v.reason));
-    r->reply = keep(d, str_c(words));
+    r->reply = delivery_keep(d, str_c(words));
     r->host = str_c(by ? by->host : "");
 }
 
 /* Nobody is left to be asked: what becomes of each recipient still open. */
-static void conclude(struct delivery *d)
+static void delivery_conclude(struct delivery *d)
 {
     for (size_t i = 0; i < d->n_rcpts; i++) {
         if (d->rcpts[i].result == RESULT_OPEN) {
             conclude_rcpt(d, &d->rcpts[i]);
         }
     }
-    finish(d, NULL);
+    delivery_finish(d, NULL);
 }
 
 /* All of the message was on its way, its end included, and its recipients were answered: whether it arrived is not known. What
@@ -348,7 +348,7 @@ static void conclude_in_doubt(struct delivery *d)
             d->sent_to[i]->round = (struct round_rcpt){0};
         }
     }
-    conclude(d);
+    delivery_conclude(d);
 }
 
 void delivery_connection_failed(struct delivery *d, struct connection *l, enum sess sess,
@@ -444,7 +444,7 @@ static void describe_certificate(const struct tls_facts *f, const struct host_ve
 }
 
 /* What stands in the report beside the verdict: the facts of this reason, and of no other. */
-static void describe(const struct delivery *d, const struct connection *l, const struct host_verdict *v, char *detail, size_t size)
+static void delivery_describe(const struct delivery *d, const struct connection *l, const struct host_verdict *v, char *detail, size_t size)
 {
     static const struct tls_facts none;
     const struct tls_facts *f = l->tls ? tls_channel_facts(l->tls) : &none;
@@ -539,7 +539,7 @@ void delivery_connection_ready(struct delivery *d, struct connection *l)
         return;
     }
     if (why == REASON_NONE) {
-        describe(d, l, &v, d->detail, sizeof d->detail);
+        delivery_describe(d, l, &v, d->detail, sizeof d->detail);
     } else {
         fit_describe(d, l, caps, why, d->detail, sizeof d->detail);
     }
@@ -674,7 +674,7 @@ static void try_next(struct delivery *d)
         static const struct host_verdict none = {.class = HOST_TEMPORARY, .reason = REASON_NO_HOST};
         round_note(&d->round, &none, "", STR(""));
     }
-    conclude(d);
+    delivery_conclude(d);
 }
 
 /* --- start: key and way are there ---------------------------------------------------------------------- */
@@ -706,7 +706,7 @@ static void conclude_lookup(struct delivery *d)
     round_start(d);
     round_note(&d->round, &v, "", str_c(d->route.detail));
     outcome_host(d, NULL, &v, SESS_NOCONN, "", "", d->route.detail);
-    conclude(d);
+    delivery_conclude(d);
 }
 
 /* A server outside the cached policy may mean a new policy (RFC 8461 5.1): asked once more. */

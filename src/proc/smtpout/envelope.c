@@ -26,7 +26,7 @@ struct unsigned_mail {
     struct dkim dkim;
 };
 
-static void submit(struct smtpout *out, const struct unsigned_mail *u, struct str field)
+static void envelope_submit(struct smtpout *out, const struct unsigned_mail *u, struct str field)
 {
     CLEANUP(buf_free) struct buf text = BUF_INIT(MAIL_MAX + 16 * 1024);
     int r = buf_add(&text, field);
@@ -44,7 +44,7 @@ static void unsigned_free(struct unsigned_mail *u)
     free(u);
 }
 
-static void ask_signature(struct smtpout *out, struct unsigned_mail *u)
+static void envelope_ask_signature(struct smtpout *out, struct unsigned_mail *u)
 {
     const struct conf *c = child_conf(out->child);
     CLEANUP(buf_free) struct buf text = BUF_INIT(16 * 1024);
@@ -76,9 +76,9 @@ void envelope_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_msg 
         log_error("envelope-mail-not-written", KV("to", u->to), KV("what", "its template does not fit"));
         unsigned_free(u);
     } else if (c->signing.domain) {
-        ask_signature(out, u);
+        envelope_ask_signature(out, u);
     } else {
-        submit(out, u, STR(""));
+        envelope_submit(out, u, STR(""));
         unsigned_free(u);
     }
 }
@@ -92,11 +92,11 @@ bool envelope_signed(struct smtpout *out, const struct ipc_signature *s)
     }
     if (s->ok && s->algorithm != out->algorithm) { /* the key is of the other kind: once more */
         out->algorithm = s->algorithm == TLS_RSA_SHA256 ? TLS_RSA_SHA256 : TLS_ED25519_SHA256;
-        ask_signature(out, u);
+        envelope_ask_signature(out, u);
         return true;
     }
     if (s->ok && dkim_field(&u->dkim, buf_str(&u->text), NOTICE_SIGNED_FIELDS, s->signature, &field) == 0) {
-        submit(out, u, buf_str(&field));
+        envelope_submit(out, u, buf_str(&field));
     } else {
         log_warn("envelope-mail-not-signed", KV("to", u->to), KV("what", "will be tried again"));
     }

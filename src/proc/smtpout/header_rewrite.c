@@ -49,7 +49,7 @@ static bool encoded_word(struct str s, struct token *ret, struct str *ret_text)
     return true;
 }
 
-static bool is_blank(struct str s)
+static bool header_rewrite_is_blank(struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         if (!strchr(" \t\r\n", s.p[i])) {
@@ -80,7 +80,7 @@ static bool take_apart(struct str value, struct subject *s)
             continue;
         }
         struct str between = str_slice(value, plain, at);
-        bool unseen = word && s->n > 0 && is_blank(between);
+        bool unseen = word && s->n > 0 && header_rewrite_is_blank(between);
         add_token(s, (struct token){.raw = between, .encoding = TRANSFER_END}, unseen ? STR("") : between);
         if (word) {
             add_token(s, t, text);
@@ -110,7 +110,7 @@ static void drop_blank_lines(struct str value, struct buf *out)
 {
     for (size_t at = 0; at < value.n;) {
         size_t end = str_find(value, '\n', at), next = end < value.n ? end + 1 : end;
-        if (at == 0 || !is_blank(str_slice(value, at, next))) {
+        if (at == 0 || !header_rewrite_is_blank(str_slice(value, at, next))) {
             (void)!buf_add(out, str_slice(value, at, next));
         }
         at = next;

@@ -22,7 +22,7 @@ struct pending_rcpt {
     char *text[5];
 };
 
-static struct str keep(struct delivery *d, struct str s)
+static struct str job_keep(struct delivery *d, struct str s)
 {
     struct str copy = STR("");
     (void)!arena_copy(&d->arena, s, &copy);
@@ -35,7 +35,7 @@ static void on_limit(void *arg)
     delivery_give_up(d, d->has_key ? REASON_OUR_FAULT : REASON_KEYS_AWAY, d->has_key ? "its name lookups did not answer in time" : "it did not answer in time");
 }
 
-static void on_route(void *arg)
+static void job_on_route(void *arg)
 {
     struct delivery *d = arg;
     d->resolved = true;
@@ -61,7 +61,7 @@ static void resolve(struct delivery *d)
     }
 }
 
-static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void job_on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct smtpout *out = owner;
     struct delivery *d = map_get(out->deliveries, lease_key(&m->unwrapped.lease));
@@ -108,7 +108,7 @@ static size_t count_rcpts(const struct smtpout *out, const struct lease_id *leas
     return n;
 }
 
-static void take_rcpts(struct delivery *d)
+static void job_take_rcpts(struct delivery *d)
 {
     size_t n = 0;
     for (struct link *at = d->out->pending_rcpts.next; at != &d->out->pending_rcpts;) {
@@ -119,11 +119,11 @@ static void take_rcpts(struct delivery *d)
         }
         struct delivery_rcpt *r = &d->rcpts[n++];
         *r = p->r;
-        r->forward_path = keep(d, str_c(p->text[0]));
-        r->code = keep(d, str_c(p->text[1]));
-        r->reply = keep(d, str_c(p->text[2]));
-        r->host = keep(d, str_c(p->text[3]));
-        r->orcpt = keep(d, str_c(p->text[4]));
+        r->forward_path = job_keep(d, str_c(p->text[0]));
+        r->code = job_keep(d, str_c(p->text[1]));
+        r->reply = job_keep(d, str_c(p->text[2]));
+        r->host = job_keep(d, str_c(p->text[3]));
+        r->orcpt = job_keep(d, str_c(p->text[4]));
         if (d->kind == JOB_DELIVER) { /* what was said the last time is not what is said now */
             r->code = r->reply = r->host = STR("");
         }
@@ -154,9 +154,9 @@ static struct delivery *delivery_of(struct smtpout *out, const struct ipc_job *j
     d->lease = j->lease;
     d->id = j->id;
     d->kind = (enum job_kind)j->kind;
-    d->next_hop = keep(d, j->next_hop);
-    d->memory_key = keep(d, j->memory_key);
-    d->reverse_path = keep(d, j->reverse_path);
+    d->next_hop = job_keep(d, j->next_hop);
+    d->memory_key = job_keep(d, j->memory_key);
+    d->reverse_path = job_keep(d, j->reverse_path);
     d->port = j->port;
     d->fixed_host = j->fixed_host != 0;
     d->is_8bit = j->is_8bit != 0;
@@ -166,7 +166,7 @@ static struct delivery *delivery_of(struct smtpout *out, const struct ipc_job *j
     d->login = j->login != 0;
     d->avoid_set = j->avoid;
     d->ret = j->ret;
-    d->envid = keep(d, j->envid);
+    d->envid = job_keep(d, j->envid);
     d->size = j->size;
     d->arrived_ms = j->arrived_ms;
     d->age_ms = j->age_ms;
@@ -180,18 +180,18 @@ static struct delivery *delivery_of(struct smtpout *out, const struct ipc_job *j
     d->look_until_ms = j->look_until_ms;
     d->look_asked = j->look_asked;
     d->helo_from_ms = j->helo_from_ms;
-    d->pins = keep(d, j->pins);
-    d->client_certificate = keep(d, j->client_certificate);
-    d->exception = keep(d, j->exception);
+    d->pins = job_keep(d, j->pins);
+    d->client_certificate = job_keep(d, j->client_certificate);
+    d->exception = job_keep(d, j->exception);
     d->remove_flags = j->remove_flags != 0;
-    d->tags = keep(d, j->tags);
-    d->choices = keep(d, j->choices);
+    d->tags = job_keep(d, j->tags);
+    d->choices = job_keep(d, j->choices);
     d->edits_head = d->remove_flags || d->tags.n > 0 || j->demand != DEMAND_NONE;
     d->head = BUF_INIT(2 * HEAD_KEPT_MAX);
-    d->body = keep(d, j->body);
+    d->body = job_keep(d, j->body);
     d->spool = fd;
     d->route = (struct route){.out = out, .arena = &d->arena, .port = j->port, .kind = (enum lookup_kind)j->lookup, .fixed_host = d->fixed_host,
-                          .on_ready = on_route, .arg = d};
+                          .on_ready = job_on_route, .arg = d};
     return d;
 }
 
@@ -208,7 +208,7 @@ static const char *job_problem(const struct smtpout *out, const struct lease_id 
 }
 
 /* Before anything is done with it: if this process ends over it, that counts. */
-static void confirm(struct ipc_channel *ch, const struct lease_id *lease)
+static void job_confirm(struct ipc_channel *ch, const struct lease_id *lease)
 {
     ipc_send_now(ch, &(struct ipc_msg){.type = IPC_lease_taken, .lease_taken = {.lease = *lease}});
 }
@@ -223,12 +223,12 @@ static struct delivery *take_job(struct smtpout *out, struct ipc_channel *ch, co
         ipc_refuse(ch, m->type, problem);
         return NULL;
     }
-    confirm(ch, &m->job.lease);
+    job_confirm(ch, &m->job.lease);
     struct delivery *d = delivery_of(out, &m->job, fd);
     d->n_rcpts = n;
     d->rcpts = arena_alloc(&d->arena, d->n_rcpts * sizeof *d->rcpts);
     must(d->rcpts);
-    take_rcpts(d);
+    job_take_rcpts(d);
     d->limit = timer_new(child_loop(out->child), on_limit, d);
     must(map_put(out->deliveries, lease_key(&d->lease), d) == 0);
     return d;
@@ -282,7 +282,7 @@ static void on_probe(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     probe_start(owner, &m->probe);
 }
 
-static void on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void job_on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct smtpout *out = owner;
     if (tlsrpt_submitted(out, m->submitted.token, m->submitted.result == STORE_OK)) {
@@ -297,7 +297,7 @@ static void on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_m
 /* --- other processes gone ------------------------------------------------------------------------------------------------ */
 
 /* Gives up the deliveries that still wait for the process; the map may not change while walked. */
-static void give_up_waiting(struct smtpout *out, bool for_key, const char *detail)
+static void job_give_up_waiting(struct smtpout *out, bool for_key, const char *detail)
 {
     for (bool found = true; found;) {
         size_t cursor = 0;
@@ -317,12 +317,12 @@ static void give_up_waiting(struct smtpout *out, bool for_key, const char *detai
 void job_keys_gone(struct smtpout *out)
 {
     tlsrpt_give_up(out);
-    give_up_waiting(out, true, "it ended while it was asked");
+    job_give_up_waiting(out, true, "it ended while it was asked");
 }
 
 void job_lookup_gone(struct smtpout *out)
 {
-    give_up_waiting(out, false, "its name lookups ended while they were asked");
+    job_give_up_waiting(out, false, "its name lookups ended while they were asked");
     tlsrpt_give_up(out);
     route_lookup_gone(out); /* probes */
 }
@@ -331,7 +331,7 @@ const struct ipc_rule smtpout_queue_rules[] = {{IPC_job_rcpt, on_job_rcpt},
                                                {IPC_quirk, quirk_on_quirk},
                                                {IPC_job, on_job, on_job_without},
                                                {IPC_outcome_saved, on_outcome_saved},
-                                               {IPC_submitted, on_submitted},
+                                               {IPC_submitted, job_on_submitted},
                                                {IPC_probe, on_probe},
                                                {IPC_system_mail, own_on_mail}, {IPC_envelope_mail, envelope_on_mail},
                                                {IPC_rpt_policy, tlsrpt_on_policy},
@@ -339,4 +339,4 @@ const struct ipc_rule smtpout_queue_rules[] = {{IPC_job_rcpt, on_job_rcpt},
                                                {IPC_rpt_write, tlsrpt_on_write},
                                                {IPC_none, NULL}};
 const struct ipc_rule smtpout_keys_rules[] = {
-    {IPC_unwrapped, on_unwrapped}, {IPC_signature, tlsrpt_on_signature}, {IPC_none, NULL}};
+    {IPC_unwrapped, job_on_unwrapped}, {IPC_signature, tlsrpt_on_signature}, {IPC_none, NULL}};

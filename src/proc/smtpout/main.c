@@ -14,7 +14,7 @@
 
 enum { STOP_MS = 5000 };
 
-static void on_queue_gone(void *owner, struct ipc_channel *ch)
+static void smtpout_on_queue_gone(void *owner, struct ipc_channel *ch)
 {
     struct smtpout *out = owner;
     if (out->queue == ch) {
@@ -25,33 +25,33 @@ static void on_queue_gone(void *owner, struct ipc_channel *ch)
     exit(0);
 }
 
-static void on_keys_gone(void *owner, struct ipc_channel *ch)
+static void smtpout_on_keys_gone(void *owner, struct ipc_channel *ch)
 {
     struct smtpout *out = owner;
     out->keys = NULL;
     job_keys_gone(out);
 }
 
-static void on_lookup_gone(void *owner, struct ipc_channel *ch)
+static void smtpout_on_lookup_gone(void *owner, struct ipc_channel *ch)
 {
     struct smtpout *out = owner;
     out->lookup = NULL;
     job_lookup_gone(out);
 }
 
-static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
+static void smtpout_on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
 {
     struct smtpout *out = owner;
     (void)index; /* a successor may be quicker than the news of the end */
     if (role == ROLE_QUEUE) {
         ipc_channel_end(out->queue);
-        out->queue = ipc_channel_new(child_loop(c), fd, "queue", smtpout_queue_rules, on_queue_gone, out);
+        out->queue = ipc_channel_new(child_loop(c), fd, "queue", smtpout_queue_rules, smtpout_on_queue_gone, out);
     } else if (role == ROLE_KEYS) {
         ipc_channel_end(out->keys);
-        out->keys = ipc_channel_new(child_loop(c), fd, "keys", smtpout_keys_rules, on_keys_gone, out);
+        out->keys = ipc_channel_new(child_loop(c), fd, "keys", smtpout_keys_rules, smtpout_on_keys_gone, out);
     } else if (role == ROLE_LOOKUP) {
         ipc_channel_end(out->lookup);
-        out->lookup = ipc_channel_new(child_loop(c), fd, "lookup", smtpout_lookup_rules, on_lookup_gone, out);
+        out->lookup = ipc_channel_new(child_loop(c), fd, "lookup", smtpout_lookup_rules, smtpout_on_lookup_gone, out);
     } else {
         close(fd);
     }
@@ -94,7 +94,7 @@ static void drop_contexts(struct smtpout *out)
     out->n_contexts = 0;
 }
 
-static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
+static int smtpout_on_prepare(void *owner, struct child *c, char *problem, size_t size)
 {
     struct smtpout *out = owner;
     out->child = c;
@@ -119,18 +119,18 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
     return 0;
 }
 
-static void on_signing(void *owner, struct child *c, enum role role, int fd)
+static void smtpout_on_signing(void *owner, struct child *c, enum role role, int fd)
 {
     signing_join(&((struct smtpout *)owner)->signing, fd);
 }
 
-static void sandbox(void *owner, struct child *c, struct sandbox *ret)
+static void smtpout_sandbox(void *owner, struct child *c, struct sandbox *ret)
 {
     *ret = (struct sandbox){.calls = SANDBOX_CONNECT};
 }
 
 /* Contexts are made again from the new files when they are needed. */
-static int on_reload(void *owner, struct child *c, char *problem, size_t size)
+static int smtpout_on_reload(void *owner, struct child *c, char *problem, size_t size)
 {
     struct smtpout *out = owner;
     drop_contexts(out);
@@ -138,7 +138,7 @@ static int on_reload(void *owner, struct child *c, char *problem, size_t size)
     return 0;
 }
 
-static void on_status(void *owner, char *text, size_t size)
+static void smtpout_on_status(void *owner, char *text, size_t size)
 {
     const struct smtpout *out = owner;
     snprintf(text, size, "deliveries=%zu connections=%zu idle=%zu opened=%llu sent=%llu failed=%llu looks=%llu probes=%zu",
@@ -146,7 +146,7 @@ static void on_status(void *owner, char *text, size_t size)
              (unsigned long long)out->sent, (unsigned long long)out->failed, (unsigned long long)out->looks, out->n_probes);
 }
 
-static void on_metrics(void *owner, struct buf *out)
+static void smtpout_on_metrics(void *owner, struct buf *out)
 {
     const struct smtpout *o = owner;
     metric_put(out, "connections", "", o->n_connections);
@@ -164,7 +164,7 @@ static void on_metrics(void *owner, struct buf *out)
     metric_put(out, "first_looks_total", "", o->looks);
 }
 
-static void check_stopped(void *arg)
+static void smtpout_check_stopped(void *arg)
 {
     struct smtpout *out = arg;
     if (out->stopping && map_len(out->deliveries) == 0 && map_len(out->saving) == 0) {
@@ -172,22 +172,22 @@ static void check_stopped(void *arg)
     }
 }
 
-static void give_up_waiting(void *arg)
+static void smtpout_give_up_waiting(void *arg)
 {
     child_exit(((struct smtpout *)arg)->child);
 }
 
-static void on_stop(void *owner, struct child *c)
+static void smtpout_on_stop(void *owner, struct child *c)
 {
     struct smtpout *out = owner;
     out->stopping = true;
     connection_close_idle(out);
-    struct timer *t = timer_new(child_loop(c), give_up_waiting, out);
+    struct timer *t = timer_new(child_loop(c), smtpout_give_up_waiting, out);
     timer_start(t, STOP_MS);
-    loop_on_turn_end(child_loop(c), TURN_COMMIT, check_stopped, out);
+    loop_on_turn_end(child_loop(c), TURN_COMMIT, smtpout_check_stopped, out);
 }
 
-static void on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void smtpout_on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct smtpout *out = child_owner(owner);
     must(m->ctl_public_key.key.n == REST_PUBLIC);
@@ -198,10 +198,10 @@ static void on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_
 int main(int argc, char **argv)
 {
     static struct smtpout out;
-    static const struct ipc_rule rules[] = {{IPC_ctl_public_key, on_public_key}, {IPC_none, NULL}};
-    static const struct child_events events = {.on_prepare = on_prepare, .sandbox = sandbox, .on_peer = on_peer, .on_signing = on_signing, .on_metrics = on_metrics,
-                                               .on_reload = on_reload, .on_status = on_status,
-                                               .on_stop = on_stop, .rules = rules};
+    static const struct ipc_rule rules[] = {{IPC_ctl_public_key, smtpout_on_public_key}, {IPC_none, NULL}};
+    static const struct child_events events = {.on_prepare = smtpout_on_prepare, .sandbox = smtpout_sandbox, .on_peer = smtpout_on_peer, .on_signing = smtpout_on_signing, .on_metrics = smtpout_on_metrics,
+                                               .on_reload = smtpout_on_reload, .on_status = smtpout_on_status,
+                                               .on_stop = smtpout_on_stop, .rules = rules};
     out.signing.fd = -1;
     list_init(&out.idle);
     list_init(&out.pending_rcpts);

@@ -17,7 +17,7 @@ static void list_rcpts(const struct delivery *d, bool taken, bool others, struct
     }
 }
 
-static void send_host(const struct delivery *d, const struct connection *l, const struct host_verdict *v, enum sess sess, const char *host, const char *ip,
+static void outcome_send_host(const struct delivery *d, const struct connection *l, const struct host_verdict *v, enum sess sess, const char *host, const char *ip,
                       const char *detail, struct str rcpts)
 {
     static const struct tls_facts none;
@@ -54,7 +54,7 @@ void outcome_host(struct delivery *d, const struct connection *l, const struct h
     CLEANUP(buf_free) struct buf rcpts = BUF_INIT(JOB_RCPTS_TEXT);
     list_rcpts(d, v->class == HOST_SEND, true, &rcpts);
     tlsrpt_session(d, l, sess, host, ip, detail);
-    send_host(d, l, v, sess, host, ip, detail, buf_str(&rcpts));
+    outcome_send_host(d, l, v, sess, host, ip, detail, buf_str(&rcpts));
 }
 
 void outcome_taken(struct delivery *d, const struct connection *l, const char *host)
@@ -62,11 +62,11 @@ void outcome_taken(struct delivery *d, const struct connection *l, const char *h
     CLEANUP(buf_free) struct buf rcpts = BUF_INIT(JOB_RCPTS_TEXT);
     list_rcpts(d, true, false, &rcpts);
     if (buf_len(&rcpts) > 0) {
-        send_host(d, l, &d->session, d->facts.sess, host, l->ip, d->detail, buf_str(&rcpts));
+        outcome_send_host(d, l, &d->session, d->facts.sess, host, l->ip, d->detail, buf_str(&rcpts));
     }
 }
 
-static void tell(struct delivery *d, struct delivery_rcpt *r)
+static void outcome_tell(struct delivery *d, struct delivery_rcpt *r)
 {
     d->out->sent += r->result == RESULT_DELIVERED;
     d->out->failed += r->result == RESULT_FAILED;
@@ -86,7 +86,7 @@ void outcome_part(struct delivery *d)
     for (size_t i = 0; i < d->n_rcpts; i++) {
         struct delivery_rcpt *r = &d->rcpts[i];
         if (!r->told && (r->result == RESULT_DELIVERED || r->result == RESULT_FAILED)) {
-            tell(d, r);
+            outcome_tell(d, r);
             any = true;
         }
     }
@@ -122,7 +122,7 @@ void outcome_rcpts(struct delivery *d)
 {
     for (size_t i = 0; i < d->n_rcpts; i++) {
         if (!d->rcpts[i].told) {
-            tell(d, &d->rcpts[i]);
+            outcome_tell(d, &d->rcpts[i]);
         }
     }
     ipc_send(d->out->queue, &(struct ipc_msg){.type = IPC_outcome, .outcome = {.lease = d->lease}});

@@ -78,7 +78,7 @@ static void tlsa_words(const struct route_host *h, char *dst, size_t size)
     buf_free(&text);
 }
 
-static struct host_verdict judge(const struct probe *p, const struct target *t)
+static struct host_verdict probe_judge(const struct probe *p, const struct target *t)
 {
     struct facts f = p->facts;
     route_facts(&p->route, t->host, 0, child_conf(p->out->child)->smtpout.policy_wait, &f);
@@ -91,7 +91,7 @@ static struct host_verdict judge(const struct probe *p, const struct target *t)
 static void send_target(const struct probe *p, const struct target *t)
 {
     const struct tls_facts *f = &t->facts;
-    struct host_verdict v = judge(p, t);
+    struct host_verdict v = probe_judge(p, t);
     struct facts facts = p->facts;
     char tlsa[2048];
     route_facts(&p->route, t->host, 0, 1, &facts);
@@ -118,7 +118,7 @@ static void send_target(const struct probe *p, const struct target *t)
 
 /* True when every address of every server answered EHLO: only then plaintext may rest on it, and a
  * domain be unlearned. Those that mail could not use either do not count (survey.c). */
-static bool is_complete(const struct probe *p)
+static bool probe_is_complete(const struct probe *p)
 {
     bool complete = p->route.outcome == MX_FOUND && !p->route.cut && !p->left_out && p->n > 0;
     for (size_t i = 0; i < p->route.n_hosts; i++) {
@@ -131,13 +131,13 @@ static bool is_complete(const struct probe *p)
 }
 
 /* What mail would meet: the decision over all targets in order. */
-static void conclude(const struct probe *p, struct ipc_probe_done *m)
+static void probe_conclude(const struct probe *p, struct ipc_probe_done *m)
 {
     struct host_verdict verdicts[TARGETS_MAX] = {{0}};
     m->all_offered = p->n > 0;
     for (size_t i = 0; i < p->n; i++) {
         const struct target *t = &p->targets[i];
-        verdicts[i] = judge(p, t);
+        verdicts[i] = probe_judge(p, t);
         m->offered |= t->offered;
         m->all_offered &= t->offered;
         m->tlsa_bad |= t->facts.dane == TLS_DANE_BAD;
@@ -164,7 +164,7 @@ static void conclude(const struct probe *p, struct ipc_probe_done *m)
     m->reason = (uint8_t)v.reason;
 }
 
-static void finish(struct probe *p)
+static void probe_finish(struct probe *p)
 {
     struct ipc_probe_done m = {.token = p->token, .domain = str_c(p->domain), .outcome = (uint8_t)p->route.outcome,
                                .mx = (uint8_t)p->route.mx, .detail = str_c(p->route.detail), .sts = (uint8_t)p->route.sts,
@@ -173,7 +173,7 @@ static void finish(struct probe *p)
                                .sts_text = str_slice(p->route.sts_text, 0, p->route.sts_text.n < 4096 ? p->route.sts_text.n : 4096),
                                .rua = str_slice(p->report.rua, 0, p->report.rua.n < 1024 ? p->report.rua.n : 1024),
                                .took_ms = (uint32_t)(clock_mono_ms() - p->began_ms)};
-    p->facts.look = is_complete(p) ? LOOK_COMPLETE : LOOK_INCOMPLETE;
+    p->facts.look = probe_is_complete(p) ? LOOK_COMPLETE : LOOK_INCOMPLETE;
     for (size_t i = 0; i < p->n; i++) {
         struct target *t = &p->targets[i];
         if (t->connection) {
@@ -182,7 +182,7 @@ static void finish(struct probe *p)
         }
         send_target(p, t);
     }
-    conclude(p, &m);
+    probe_conclude(p, &m);
     ipc_send(p->out->queue, &(struct ipc_msg){.type = IPC_probe_done, .probe_done = m});
     p->out->n_probes--;
     route_forget(&p->route);
@@ -209,9 +209,9 @@ static void open_session(struct target *t, struct tls_context *context)
     t->connection = connection_open_look(p->out, &t->user, t->host->name, t->ip, p->route.port, &tls, context, t->avoid, false);
 }
 
-static void on_end(void *arg)
+static void probe_on_end(void *arg)
 {
-    finish(arg);
+    probe_finish(arg);
 }
 
 static void target_done(struct target *t)
@@ -220,12 +220,12 @@ static void target_done(struct target *t)
     t->connection = NULL;
     if (--p->open == 0) {
         timer_free(p->timer);
-        p->timer = timer_new(child_loop(p->out->child), on_end, p);
+        p->timer = timer_new(child_loop(p->out->child), probe_on_end, p);
         timer_start(p->timer, 0);
     }
 }
 
-static void append(char *list, size_t size, const char *word)
+static void probe_append(char *list, size_t size, const char *word)
 {
     size_t n = strlen(list);
     snprintf(list + n, size - n, "%s%s", n ? " " : "", word);
@@ -255,14 +255,14 @@ static void next_step(struct target *t)
     tls_context_free(ctx);
 }
 
-static void on_offer(struct connection_user *w, struct connection *l)
+static void probe_on_offer(struct connection_user *w, struct connection *l)
 {
     struct target *t = (struct target *)w;
     t->answered = t->offered = true;
 }
 
 /* Once more, as a delivery would; it is remembered when mail goes that way (quirk.c). */
-static bool on_stumbled(struct connection_user *w, struct connection *l, enum extension e, const char *detail)
+static bool probe_on_stumbled(struct connection_user *w, struct connection *l, enum extension e, const char *detail)
 {
     struct target *t = (struct target *)w;
     if (e != EXTENSION_HYBRID_GROUPS) {
@@ -276,9 +276,9 @@ static bool on_stumbled(struct connection_user *w, struct connection *l, enum ex
 static void step_ready(struct target *t, const struct tls_facts *f)
 {
     if (f && t->step <= ARRAY_LEN(versions)) {
-        append(t->versions, sizeof t->versions, versions[t->step - 1].name);
+        probe_append(t->versions, sizeof t->versions, versions[t->step - 1].name);
     } else if (f) {
-        append(t->ciphers, sizeof t->ciphers, f->cipher);
+        probe_append(t->ciphers, sizeof t->ciphers, f->cipher);
         t->n_ciphers++;
     }
 }
@@ -295,7 +295,7 @@ static void describe_oddities(struct target *t, const struct connection *l)
     quirk_note(l, t->detail, sizeof t->detail);
 }
 
-static void on_ready(struct connection_user *w, struct connection *l)
+static void probe_on_ready(struct connection_user *w, struct connection *l)
 {
     struct target *t = (struct target *)w;
     const struct tls_facts *f = l->tls ? tls_channel_facts(l->tls) : NULL;
@@ -320,7 +320,7 @@ static void on_ready(struct connection_user *w, struct connection *l)
     }
 }
 
-static void on_failed(struct connection_user *w, struct connection *l, enum sess sess, const char *detail)
+static void probe_on_failed(struct connection_user *w, struct connection *l, enum sess sess, const char *detail)
 {
     struct target *t = (struct target *)w;
     t->connection = NULL;
@@ -354,7 +354,7 @@ static void add_targets(struct probe *p, const struct route_host *h, size_t numb
             return;
         }
         struct target *t = &p->targets[p->n++];
-        *t = (struct target){.user = {on_offer, on_ready, on_failed, on_stumbled}, .probe = p, .host = h, .sess = SESS_NOCONN, .avoid = p->avoid,
+        *t = (struct target){.user = {probe_on_offer, probe_on_ready, probe_on_failed, probe_on_stumbled}, .probe = p, .host = h, .sess = SESS_NOCONN, .avoid = p->avoid,
                              .deep = p->deep && first && number < DEEP_HOSTS_MAX};
         str_copy_cut(one, t->ip, sizeof t->ip);
         t->no_route = endpoint_parse(one, p->route.port, &to) == 0 && !endpoint_has_route(&to);
@@ -363,7 +363,7 @@ static void add_targets(struct probe *p, const struct route_host *h, size_t numb
     }
 }
 
-static void on_route(void *arg)
+static void probe_on_route(void *arg)
 {
     struct probe *p = arg;
     if (--p->asked > 0 || p->began) {
@@ -386,9 +386,9 @@ static void on_route(void *arg)
     }
 }
 
-static void on_time(void *arg)
+static void probe_on_time(void *arg)
 {
-    finish(arg);
+    probe_finish(arg);
 }
 
 void probe_start(struct smtpout *out, const struct ipc_probe *m)
@@ -405,11 +405,11 @@ void probe_start(struct smtpout *out, const struct ipc_probe *m)
     p->began_ms = clock_mono_ms();
     str_copy_cut(m->domain, p->domain, sizeof p->domain);
     out->n_probes++;
-    p->timer = timer_new(child_loop(out->child), on_time, p);
+    p->timer = timer_new(child_loop(out->child), probe_on_time, p);
     timer_start(p->timer, p->deep ? DEEP_MS : PROBE_MS);
     p->route = (struct route){.out = out, .arena = &p->arena, .port = (uint16_t)c->smtpout.port, .kind = LOOKUP_MX,
-                          .on_ready = on_route, .arg = p};
-    p->report = (struct route){.out = out, .arena = &p->arena, .kind = LOOKUP_REPORT, .on_ready = on_route, .arg = p};
+                          .on_ready = probe_on_route, .arg = p};
+    p->report = (struct route){.out = out, .arena = &p->arena, .kind = LOOKUP_REPORT, .on_ready = probe_on_route, .arg = p};
     str_copy_cut(m->domain, p->route.name, sizeof p->route.name);
     str_copy_cut(m->domain, p->report.name, sizeof p->report.name);
     p->asked = 2;

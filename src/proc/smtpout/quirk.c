@@ -21,7 +21,7 @@ struct quirk {
     int64_t until_ms[EXTENSION_END];
 };
 
-static struct str key_of(struct str host, struct str address, char key[320])
+static struct str quirk_key_of(struct str host, struct str address, char key[320])
 {
     size_t n = (size_t)snprintf(key, 320, STR_FMT " " STR_FMT, STR_ARG(host), STR_ARG(address));
     for (size_t i = 0; i < n && i < 319; i++) {
@@ -33,7 +33,7 @@ static struct str key_of(struct str host, struct str address, char key[320])
 static void keep_quirk(struct smtpout *out, struct str host, struct str address, enum extension e, int64_t until_ms)
 {
     char key[320];
-    struct str k = key_of(host, address, key);
+    struct str k = quirk_key_of(host, address, key);
     struct quirk *q = map_get(out->quirks, k);
     if (!q && until_ms == 0) {
         return;
@@ -59,7 +59,7 @@ void quirk_on_quirk(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
 extension_set quirk_known(const struct smtpout *out, const char *host, const char *ip)
 {
     char key[320];
-    const struct quirk *q = map_get(out->quirks, key_of(str_c(host), str_c(ip), key));
+    const struct quirk *q = map_get(out->quirks, quirk_key_of(str_c(host), str_c(ip), key));
     extension_set set = 0;
     int64_t now = q ? clock_wall_ms() : 0;
     for (enum extension e = 0; q && e < EXTENSION_END; e++) {

@@ -33,7 +33,7 @@ int round_begin(struct round *r, struct arena *a, const size_t *addresses, size_
     return 0;
 }
 
-static size_t count_left(const struct round *r)
+static size_t round_count_left(const struct round *r)
 {
     size_t n = 0;
     for (size_t i = r->at; i < r->n_places; i++) {
@@ -77,7 +77,7 @@ void round_put_last(struct round *r, size_t host, size_t address)
 static int64_t connect_time(const struct round *r, int64_t elapsed_ms, int64_t max_ms)
 {
     int64_t left = elapsed_ms < ROUND_CONNECT_MS ? ROUND_CONNECT_MS - elapsed_ms : 0;
-    int64_t share = left / (int64_t)count_left(r);
+    int64_t share = left / (int64_t)round_count_left(r);
     share = share < ROUND_CONNECT_LEAST_MS ? ROUND_CONNECT_LEAST_MS : share;
     return share < max_ms ? share : max_ms;
 }
@@ -166,7 +166,7 @@ void round_silent(struct round *r, const struct host_verdict *v, const char *hos
     move_last(r, at);
 }
 
-static void again(struct round *r)
+static void round_again(struct round *r)
 {
     must(r->trying);
     r->trying = false;
@@ -175,13 +175,13 @@ static void again(struct round *r)
 
 void round_again_fresh(struct round *r)
 {
-    again(r);
+    round_again(r);
     r->fresh = true;
 }
 
 void round_again_in_clear(struct round *r)
 {
-    again(r);
+    round_again(r);
     r->fresh = r->without_tls = true;
 }
 

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct str keep(struct route *w, struct str s)
+static struct str route_keep(struct route *w, struct str s)
 {
     struct str copy = STR("");
     (void)!arena_copy(w->arena, s, &copy);
@@ -62,7 +62,7 @@ void route_literal(struct route *w, struct str ip)
 {
     struct route_host *host = add_host(w);
     must(host); /* the arena is new */
-    *host = (struct route_host){.addresses = keep(w, ip)};
+    *host = (struct route_host){.addresses = route_keep(w, ip)};
     str_copy_cut(ip, host->name, sizeof host->name);
     w->outcome = MX_FOUND;
     w->mx = w->kind == LOOKUP_MX ? MX_INSECURE : MX_SECURE;
@@ -75,15 +75,15 @@ static void on_resolved_host(void *owner, struct ipc_channel *ch, const struct i
     struct route *w = map_get(out->routes, map_id(&h->token));
     struct route_host *host = w ? add_host(w) : NULL;
     if (host) {
-        *host = (struct route_host){.preference = h->preference, .partial = h->partial != 0, .addresses = keep(w, h->addresses),
-                                  .tlsa = (enum host_tlsa)h->tlsa, .records = keep(w, h->records)};
+        *host = (struct route_host){.preference = h->preference, .partial = h->partial != 0, .addresses = route_keep(w, h->addresses),
+                                  .tlsa = (enum host_tlsa)h->tlsa, .records = route_keep(w, h->records)};
         str_copy_cut(h->name, host->name, sizeof host->name);
         str_copy_cut(h->base, host->base, sizeof host->base);
         str_copy_cut(h->detail, host->detail, sizeof host->detail);
     }
 }
 
-static enum mx mx_of(const struct route *w, uint8_t outcome, uint8_t mx)
+static enum mx route_mx_of(const struct route *w, uint8_t outcome, uint8_t mx)
 {
     if (outcome == MX_NULL_MX) {
         return MX_NULL;
@@ -103,7 +103,7 @@ static void on_resolved(void *owner, struct ipc_channel *ch, const struct ipc_ms
     if (!w) {
         return;
     }
-    w->sts_text = keep(w, r->sts_text);
+    w->sts_text = route_keep(w, r->sts_text);
     if (w->sts_text.n > 0 && sts_policy_parse(w->sts_text, &w->policy, problem, sizeof problem) < 0) {
         ipc_refuse(ch, m->type, "a policy that is none"); /* the way is asked again of the next lookup */
         return;
@@ -111,11 +111,11 @@ static void on_resolved(void *owner, struct ipc_channel *ch, const struct ipc_ms
     (void)map_take(out->routes, map_id(&r->token));
     w->token = 0;
     w->outcome = (enum mx_outcome)r->outcome;
-    w->mx = mx_of(w, r->outcome, r->mx);
+    w->mx = route_mx_of(w, r->outcome, r->mx);
     w->cut |= r->cut != 0;
     w->sts = (enum sts_state)r->sts;
     w->sts_problem = (enum sts_problem)r->sts_problem;
-    w->rua = keep(w, r->rua);
+    w->rua = route_keep(w, r->rua);
     str_copy_cut(r->canon, w->canon, sizeof w->canon);
     str_copy_cut(r->detail, w->detail, sizeof w->detail);
     str_copy_cut(r->sts_id, w->sts_id, sizeof w->sts_id);
@@ -235,7 +235,7 @@ void route_tls(const struct route *w, const struct route_host *h, const struct f
 }
 
 /* True when the hex digits are the same, whatever stands between them. */
-static bool same_hex(struct str pin, const char *hex)
+static bool route_same_hex(struct str pin, const char *hex)
 {
     size_t at = 0, n = strlen(hex);
     for (size_t i = 0; i < pin.n; i++) {
@@ -251,7 +251,7 @@ static bool pin_matches(const struct tls_facts *f, struct str pins)
     struct str pin;
     while (pins.n > 0 && str_split(&pins, ' ', &pin)) {
         bool is_cert = str_starts_nocase(pin, STR("cert:"));
-        if (same_hex(str_slice(pin, is_cert ? 5 : 4, pin.n), is_cert ? f->fingerprint : f->key_fingerprint)) {
+        if (route_same_hex(str_slice(pin, is_cert ? 5 : 4, pin.n), is_cert ? f->fingerprint : f->key_fingerprint)) {
             return true;
         }
     }

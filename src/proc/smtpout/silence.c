@@ -12,7 +12,7 @@
 enum { SILENT_MS = 10 * 60 * 1000 };
 
 /* Its place; SILENT_HOSTS: none. */
-static size_t find(const struct smtpout *out, const char *host, const char *ip)
+static size_t silence_find(const struct smtpout *out, const char *host, const char *ip)
 {
     size_t n = out->n_silent < SILENT_HOSTS ? out->n_silent : SILENT_HOSTS;
     for (size_t i = 0; i < n; i++) {
@@ -25,12 +25,12 @@ static size_t find(const struct smtpout *out, const char *host, const char *ip)
 
 bool silence_known(const struct smtpout *out, const char *host, const char *ip)
 {
-    return find(out, host, ip) < SILENT_HOSTS;
+    return silence_find(out, host, ip) < SILENT_HOSTS;
 }
 
 void silence_note(struct smtpout *out, const char *host, const char *ip)
 {
-    size_t at = find(out, host, ip);
+    size_t at = silence_find(out, host, ip);
     if (at == SILENT_HOSTS) {
         at = out->n_silent++ % SILENT_HOSTS;
         log_notice("host-silent", KV("host", host), KV("address", ip), KV("what", "asked behind the others for ten minutes"));
@@ -42,7 +42,7 @@ void silence_note(struct smtpout *out, const char *host, const char *ip)
 
 void silence_end(struct smtpout *out, const char *host, const char *ip)
 {
-    size_t at = find(out, host, ip);
+    size_t at = silence_find(out, host, ip);
     if (at < SILENT_HOSTS) {
         out->silent[at].until_ms = 0;
     }

@@ -113,7 +113,7 @@ static bool helo_counts(const struct delivery *d)
     return d->helo_from_ms && clock_wall_ms() >= d->helo_from_ms && route_asked(&d->route) == d->look_asked;
 }
 
-static void finish(struct survey *k)
+static void survey_finish(struct survey *k)
 {
     struct delivery *d = k->d;
     char unasked[600];
@@ -134,11 +134,11 @@ static void finish(struct survey *k)
 }
 
 /* What one look could not do the next one may: nothing is learned of the domain. */
-static void end(struct survey *k)
+static void survey_end(struct survey *k)
 {
     struct delivery *d = k->d;
     if (!k->lacks || k->offered) {
-        finish(k);
+        survey_finish(k);
         return;
     }
     d->survey = NULL;
@@ -147,14 +147,14 @@ static void end(struct survey *k)
     delivery_give_up(d, REASON_OUR_FAULT, "no descriptor was left to ask all servers of the domain");
 }
 
-static void on_time(void *arg)
+static void survey_on_time(void *arg)
 {
-    end(arg);
+    survey_end(arg);
 }
 
-static void on_end(void *arg)
+static void survey_on_end(void *arg)
 {
-    end(arg);
+    survey_end(arg);
 }
 
 /* The end comes in a turn of its own: a link must not be freed inside its own events. */
@@ -166,18 +166,18 @@ static void part_done(struct target *t, const char *problem, bool offered)
     k->offered |= offered;
     if (--k->open == 0 || k->offered) {
         timer_free(k->timer);
-        k->timer = timer_new(child_loop(k->d->out->child), on_end, k);
+        k->timer = timer_new(child_loop(k->d->out->child), survey_on_end, k);
         timer_start(k->timer, 0);
     }
 }
 
-static void on_offer(struct connection_user *w, struct connection *l)
+static void survey_on_offer(struct connection_user *w, struct connection *l)
 {
     part_done((struct target *)w, "", true);
     connection_end_look(l);
 }
 
-static void on_ready(struct connection_user *w, struct connection *l)
+static void survey_on_ready(struct connection_user *w, struct connection *l)
 {
     struct target *t = (struct target *)w;
     unsigned code = smtp_client_caps(l->engine)->ehlo_refused;
@@ -201,7 +201,7 @@ static void open_target(struct target *t, extension_set avoid)
 }
 
 /* It closed when EHLO was said: does it take HELO? */
-static bool on_stumbled(struct connection_user *w, struct connection *l, enum extension e, const char *detail)
+static bool survey_on_stumbled(struct connection_user *w, struct connection *l, enum extension e, const char *detail)
 {
     struct target *t = (struct target *)w;
     if (e != EXTENSION_EHLO) {
@@ -212,7 +212,7 @@ static bool on_stumbled(struct connection_user *w, struct connection *l, enum ex
     return true;
 }
 
-static void on_failed(struct connection_user *w, struct connection *l, enum sess sess, const char *detail)
+static void survey_on_failed(struct connection_user *w, struct connection *l, enum sess sess, const char *detail)
 {
     struct target *t = (struct target *)w;
     t->survey->lacks |= descriptors_is_lack(l->begun);
@@ -231,7 +231,7 @@ static void add_target(struct survey *k, const struct route_host *h, struct str 
         return;
     }
     struct target *t = &k->targets[k->n++];
-    *t = (struct target){.user = {on_offer, on_ready, on_failed, on_stumbled}, .survey = k, .host = h};
+    *t = (struct target){.user = {survey_on_offer, survey_on_ready, survey_on_failed, survey_on_stumbled}, .survey = k, .host = h};
     str_copy_cut(ip, t->ip, sizeof t->ip);
     str_copy_cut(STR("no answer in time"), t->problem, sizeof t->problem);
 }
@@ -243,7 +243,7 @@ void survey_first(struct delivery *d)
     k->d = d;
     d->survey = k;
     k->targets = err_calloc(SURVEY_TARGETS_MAX, sizeof *k->targets);
-    k->timer = timer_new(child_loop(d->out->child), on_time, k);
+    k->timer = timer_new(child_loop(d->out->child), survey_on_time, k);
     for (size_t i = 0; i < d->route.n_hosts; i++) {
         struct str rest = d->route.hosts[i].addresses, ip;
         while (rest.n > 0 && str_split(&rest, ' ', &ip)) {

@@ -24,7 +24,7 @@ uint64_t own_id(struct smtpout *out)
     return id_make(clock_wall_ms(), ID_MAKERS_SMTPOUT + child_index(out->child), out->id_count++);
 }
 
-static int seal(struct smtpout *out, struct str text, unsigned char wrapped[REST_WRAPPED], struct buf *sealed)
+static int system_mail_seal(struct smtpout *out, struct str text, unsigned char wrapped[REST_WRAPPED], struct buf *sealed)
 {
     unsigned char key[REST_KEY];
     if (!out->wrapper || rest_wrap(out->wrapper, clock_mono_ms(), key, wrapped) < 0) {
@@ -45,7 +45,7 @@ int own_submit(struct smtpout *out, const struct own *o)
     struct marks marks = {0};
     marks_look(&marks, o->text);
     marks_end(&marks);
-    int r = seal(out, o->text, wrapped, &sealed);
+    int r = system_mail_seal(out, o->text, wrapped, &sealed);
     if (r < 0) {
         return r;
     }

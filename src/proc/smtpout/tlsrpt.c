@@ -75,7 +75,7 @@ static void tlsa_strings(const struct route_host *h, char *dst, size_t size)
     buf_free(&text);
 }
 
-static void count(const struct delivery *d, const struct connection *l, const char *host, const char *ip, enum rpt_type type,
+static void tlsrpt_count(const struct delivery *d, const struct connection *l, const char *host, const char *ip, enum rpt_type type,
                   struct str policy, struct str mx, const char *result, const char *reason)
 {
     char sender[46] = "";
@@ -106,19 +106,19 @@ void tlsrpt_session(const struct delivery *d, const struct connection *l, enum s
     if (has_tlsa && (session || d->facts.tlsa == TLSA_ERROR)) {
         tlsa_strings(h, strings, sizeof strings);
         const char *result = tlsa_result(d, sess, f);
-        count(d, l, host, ip, RPT_TLSA, str_c(strings), str_c(h->base), result, result ? (f ? f->dane_text : detail) : "");
+        tlsrpt_count(d, l, host, ip, RPT_TLSA, str_c(strings), str_c(h->base), result, result ? (f ? f->dane_text : detail) : "");
     }
     if (has_sts && (session || d->facts.sts == STS_NOMATCH)) {
         const char *result = sts_result(d, host, sess, f);
         bool mismatch = result && !sts_policy_covers(str_c(d->route.policy.mx), domain_from(str_c(host)));
-        count(d, l, host, ip, RPT_STS, d->route.sts_text, str_c(d->route.policy.mx), result,
+        tlsrpt_count(d, l, host, ip, RPT_STS, d->route.sts_text, str_c(d->route.policy.mx), result,
               mismatch ? "mx-not-in-policy" : result ? (f ? f->check_text : detail) : "");
     }
     if (d->route.sts_problem != STS_PROBLEM_NONE && !d->asked_again) {
-        count(d, l, host, ip, RPT_STS, d->route.sts_text, str_c(d->route.policy.mx), sts_problem_result(d->route.sts_problem), d->route.sts_detail);
+        tlsrpt_count(d, l, host, ip, RPT_STS, d->route.sts_text, str_c(d->route.policy.mx), sts_problem_result(d->route.sts_problem), d->route.sts_detail);
     } else if (!has_tlsa && !has_sts && session) {
         const char *result = no_tls_result(sess);
-        count(d, l, host, ip, RPT_NO_POLICY, STR(""), STR(""), result, result ? detail : "");
+        tlsrpt_count(d, l, host, ip, RPT_NO_POLICY, STR(""), STR(""), result, result ? detail : "");
     }
 }
 
@@ -141,7 +141,7 @@ struct writing {
     enum tls_algorithm algorithm;
 };
 
-static struct str keep(struct writing *w, struct str s)
+static struct str tlsrpt_keep(struct writing *w, struct str s)
 {
     struct str copy = STR("");
     (void)!arena_copy(&w->arena, s, &copy);
@@ -149,7 +149,7 @@ static struct str keep(struct writing *w, struct str s)
 }
 
 /* The report that the queue speaks of, a new one where there is none; NULL: it may not speak of it (any more). */
-static struct writing *find(struct smtpout *out, uint64_t token, struct ipc_channel *ch, enum ipc_type type)
+static struct writing *tlsrpt_find(struct smtpout *out, uint64_t token, struct ipc_channel *ch, enum ipc_type type)
 {
     struct writing *w = map_get(out->writings, map_id(&token));
     if (w ? w->route.out != NULL : map_len(out->writings) >= WRITINGS_MAX) {
@@ -168,7 +168,7 @@ static struct writing *find(struct smtpout *out, uint64_t token, struct ipc_chan
     return w;
 }
 
-static void finish(struct writing *w, enum rpt_state state)
+static void tlsrpt_finish(struct writing *w, enum rpt_state state)
 {
     ipc_send(w->out->queue, &(struct ipc_msg){.type = IPC_rpt_written, .rpt_written = {.token = w->token, .state = (uint8_t)state,
                                                                                        .detail = str_c(w->detail)}});
@@ -225,7 +225,7 @@ static void post(struct writing *w, struct str url)
                                                                           .body = buf_str(&w->packed)}});
 }
 
-static void submit(struct writing *w, struct str field)
+static void tlsrpt_submit(struct writing *w, struct str field)
 {
     struct smtpout *out = w->out;
     CLEANUP(buf_free) struct buf text = BUF_INIT(MAIL_MAX);
@@ -245,7 +245,7 @@ static struct dkim dkim_of(const struct writing *w)
                          .at_s = clock_wall_ms() / 1000};
 }
 
-static void ask_signature(struct writing *w)
+static void tlsrpt_ask_signature(struct writing *w)
 {
     CLEANUP(buf_free) struct buf text = BUF_INIT(16 * 1024);
     struct dkim d = dkim_of(w);
@@ -271,9 +271,9 @@ static void mail_to(struct writing *w, struct str uri)
     if (tlsrpt_mail(&r, str_c(w->contact), str_c(w->to), str_c(message_id), clock_wall_ms(), buf_str(&w->packed), &w->mail) < 0) {
         step_done(w, false, w->to, STR("it is too large"));
     } else if (c->signing.domain) {
-        ask_signature(w);
+        tlsrpt_ask_signature(w);
     } else {
-        submit(w, STR(""));
+        tlsrpt_submit(w, STR(""));
     }
 }
 
@@ -282,7 +282,7 @@ static void next_address(struct writing *w)
 {
     struct str uri;
     if (w->rest.n == 0 || !str_split(&w->rest, ' ', &uri)) {
-        finish(w, w->ok > 0 ? RPT_DONE : RPT_DUE);
+        tlsrpt_finish(w, w->ok > 0 ? RPT_DONE : RPT_DUE);
     } else if (str_starts_nocase(uri, STR("https://"))) {
         post(w, uri);
     } else {
@@ -290,19 +290,19 @@ static void next_address(struct writing *w)
     }
 }
 
-static void on_route(void *arg)
+static void tlsrpt_on_route(void *arg)
 {
     struct writing *w = arg;
     struct tlsrpt_report r = report_of(w);
     CLEANUP(buf_free) struct buf text = BUF_INIT(TLSRPT_JSON_MAX);
     if (w->route.outcome == MX_FAILED || w->route.rua.n == 0) {
         snprintf(w->detail, sizeof w->detail, "%s", w->route.outcome == MX_FAILED ? "the record could not be looked up" : "the domain asks for no reports");
-        finish(w, w->route.outcome == MX_FAILED ? RPT_DUE : RPT_NOT_WANTED);
+        tlsrpt_finish(w, w->route.outcome == MX_FAILED ? RPT_DUE : RPT_NOT_WANTED);
         return;
     }
     if (tlsrpt_json(&r, &text) < 0 || tlsrpt_gzip(buf_str(&text), &w->packed) < 0) {
         snprintf(w->detail, sizeof w->detail, "the report could not be written");
-        finish(w, RPT_GIVEN_UP);
+        tlsrpt_finish(w, RPT_GIVEN_UP);
         return;
     }
     w->rest = w->route.rua;
@@ -313,12 +313,12 @@ void tlsrpt_on_policy(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 {
     static const char *const types[] = {[RPT_TLSA] = "tlsa", [RPT_STS] = "sts", [RPT_NO_POLICY] = "no-policy-found"};
     const struct ipc_rpt_policy *p = &m->rpt_policy;
-    struct writing *w = find(owner, p->token, ch, m->type);
+    struct writing *w = tlsrpt_find(owner, p->token, ch, m->type);
     if (w && w->n_policies < POLICIES) {
         struct tlsrpt_policy *q = &w->policies[w->n_policies++];
-        *q = (struct tlsrpt_policy){.type = types[p->type], .strings = keep(w, p->policy), .ok = p->ok, .failed = p->failed};
-        q->domain = p->type == RPT_TLSA ? keep(w, p->mx) : STR(""); /* RFC 8460 1.1: the TLSA base domain */
-        q->mx = p->type == RPT_STS ? keep(w, p->mx) : STR("");
+        *q = (struct tlsrpt_policy){.type = types[p->type], .strings = tlsrpt_keep(w, p->policy), .ok = p->ok, .failed = p->failed};
+        q->domain = p->type == RPT_TLSA ? tlsrpt_keep(w, p->mx) : STR(""); /* RFC 8460 1.1: the TLSA base domain */
+        q->mx = p->type == RPT_STS ? tlsrpt_keep(w, p->mx) : STR("");
         w->n_failures = 0;
     }
 }
@@ -326,14 +326,14 @@ void tlsrpt_on_policy(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 void tlsrpt_on_failure(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     const struct ipc_rpt_failure *f = &m->rpt_failure;
-    struct writing *w = find(owner, f->token, ch, m->type);
+    struct writing *w = tlsrpt_find(owner, f->token, ch, m->type);
     struct tlsrpt_policy *p = w && w->n_policies ? &w->policies[w->n_policies - 1] : NULL;
     if (p && p->n_failures == 0) {
         p->failures = arena_alloc(&w->arena, FAILURES_MAX * sizeof *p->failures);
     }
     if (p && p->failures && p->n_failures < FAILURES_MAX) {
         struct tlsrpt_failure *to = (struct tlsrpt_failure *)&p->failures[p->n_failures++];
-        *to = (struct tlsrpt_failure){keep(w, f->result), keep(w, f->sender), keep(w, f->host), keep(w, f->receiver), keep(w, f->reason), f->n};
+        *to = (struct tlsrpt_failure){tlsrpt_keep(w, f->result), tlsrpt_keep(w, f->sender), tlsrpt_keep(w, f->host), tlsrpt_keep(w, f->receiver), tlsrpt_keep(w, f->reason), f->n};
     }
 }
 
@@ -342,7 +342,7 @@ void tlsrpt_on_write(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     struct smtpout *out = owner;
     const struct conf *c = child_conf(out->child);
     bool is_day = m->rpt_write.day < DAYS_MAX;
-    struct writing *w = is_day ? find(out, m->rpt_write.token, ch, m->type) : NULL;
+    struct writing *w = is_day ? tlsrpt_find(out, m->rpt_write.token, ch, m->type) : NULL;
     if (!is_day) {
         ipc_refuse(ch, m->type, "not a day");
     }
@@ -361,7 +361,7 @@ void tlsrpt_on_write(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     for (size_t i = 0; i < w->n_policies; i++) {
         w->policies[i].domain = w->policies[i].domain.n ? w->policies[i].domain : str_c(w->domain);
     }
-    w->route = (struct route){.out = out, .arena = &w->arena, .kind = LOOKUP_REPORT, .on_ready = on_route, .arg = w};
+    w->route = (struct route){.out = out, .arena = &w->arena, .kind = LOOKUP_REPORT, .on_ready = tlsrpt_on_route, .arg = w};
     str_copy_cut(m->rpt_write.domain, w->route.name, sizeof w->route.name);
     route_ask(&w->route, LOOKUP_CACHED);
 }
@@ -389,12 +389,12 @@ void tlsrpt_on_signature(void *owner, struct ipc_channel *ch, const struct ipc_m
         step_done(w, false, w->to, STR("it could not be signed"));
     } else if (s->algorithm != w->algorithm) { /* the key is of the other kind: once more */
         w->algorithm = out->algorithm = s->algorithm == TLS_RSA_SHA256 ? TLS_RSA_SHA256 : TLS_ED25519_SHA256;
-        ask_signature(w);
+        tlsrpt_ask_signature(w);
     } else {
         struct dkim d = dkim_of(w);
         d.at_s = out->signing_at_s;
         if (dkim_field(&d, buf_str(&w->mail), SIGNED_FIELDS, s->signature, &field) == 0) {
-            submit(w, buf_str(&field));
+            tlsrpt_submit(w, buf_str(&field));
         } else {
             step_done(w, false, w->to, STR("its signature cannot be used"));
         }
@@ -421,14 +421,14 @@ void tlsrpt_give_up(struct smtpout *out)
         if (found) {
             struct writing *w = value;
             str_copy_cut(STR("one of our own processes went away"), w->detail, sizeof w->detail);
-            finish(w, RPT_DUE);
+            tlsrpt_finish(w, RPT_DUE);
         }
     }
 }
 
 /* --- reading ----------------------------------------------------------------------------------------------- */
 
-static void on_row(void *arg, const struct tlsrpt_row *r)
+static void tlsrpt_on_row(void *arg, const struct tlsrpt_row *r)
 {
     struct delivery *d = arg;
     ipc_send(d->out->queue, &(struct ipc_msg){.type = IPC_rpt_received,
@@ -447,7 +447,7 @@ void tlsrpt_receive(struct delivery *d)
         r = delivery_read(d, &mail);
     }
     if (r == 0) {
-        r = tlsrpt_read(buf_str(&mail), on_row, d, problem, sizeof problem);
+        r = tlsrpt_read(buf_str(&mail), tlsrpt_on_row, d, problem, sizeof problem);
     } else {
         snprintf(problem, sizeof problem, r == -ENOSPC ? "it is larger than 16 MB" : "it cannot be decrypted");
     }

@@ -21,7 +21,7 @@
 
 enum { RCPTS_MAX = 100, FIELDS_OCTETS = 64 * 1024 };
 
-static const struct ipc_row_envelope *row(const struct request *r)
+static const struct ipc_row_envelope *answer_row(const struct request *r)
 {
     return &r->rows[0];
 }
@@ -29,17 +29,17 @@ static const struct ipc_row_envelope *row(const struct request *r)
 /* --- the form --------------------------------------------------------------------------------------------------------------- */
 
 /* Everybody the answer goes to; fn once for each. */
-static void each_rcpt(const struct request *r, bool all, void (*fn)(void *arg, struct str address), void *arg)
+static void answer_each_rcpt(const struct request *r, bool all, void (*fn)(void *arg, struct str address), void *arg)
 {
     struct str lists[] = {r->packed->to, r->packed->cc};
     struct mailbox next;
-    fn(arg, row(r)->sender);
+    fn(arg, answer_row(r)->sender);
     unsigned n = 1;
     for (size_t i = 0; all && i < ARRAY_LEN(lists); i++) {
         while (n < RCPTS_MAX && mailboxes_next(&lists[i], &next)) {
             struct str one = next.address;
             bool is_address = str_find(one, '@', 0) + 1 < one.n;
-            if (is_address && !address_same(one, str_c(r->address)) && !address_same(one, row(r)->sender)) {
+            if (is_address && !address_same(one, str_c(r->address)) && !address_same(one, answer_row(r)->sender)) {
                 fn(arg, one);
                 n++;
             }
@@ -47,7 +47,7 @@ static void each_rcpt(const struct request *r, bool all, void (*fn)(void *arg, s
     }
 }
 
-static void put_address(void *arg, struct str address)
+static void answer_put_address(void *arg, struct str address)
 {
     struct data *d = data_item(arg, "to");
     if (d) {
@@ -56,7 +56,7 @@ static void put_address(void *arg, struct str address)
 }
 
 /* A draft is its subject, a line end, and its words. */
-static void show_form(struct request *r, struct str draft)
+static void answer_show_form(struct request *r, struct str draft)
 {
     char id[ID_TEXT], limit[32], subject[600];
     struct data *d = &r->page;
@@ -71,7 +71,7 @@ static void show_form(struct request *r, struct str draft)
     data_put(d, "subject", has_draft ? kept : str_c(subject));
     data_put(d, "words", has_draft ? words : STR(""));
     data_flag(d, "all", all);
-    each_rcpt(r, all, put_address, d);
+    answer_each_rcpt(r, all, answer_put_address, d);
     (void)page_begin(r, "answer-title");
     page_send(r, 200, "answer");
 }
@@ -82,7 +82,7 @@ static void draft_opened(struct request *r, const unsigned char *key)
     struct buf clear = BUF_INIT(HTTP_FIELD_MAX);
     bool ok = reader && rest_read(reader, buf_str(&r->pieces), &clear) == 0 && rest_read(reader, STR(""), &clear) == 0 && rest_read_done(reader);
     rest_reader_free(reader);
-    show_form(r, ok ? buf_str(&clear) : STR(""));
+    answer_show_form(r, ok ? buf_str(&clear) : STR(""));
     buf_wipe(&clear);
 }
 
@@ -91,7 +91,7 @@ static void on_draft(struct request *r, const struct ipc_portal_answer *a, int f
     if (a->result == PORTAL_OK && !lease_is_none(&a->lease)) {
         ask_key(r, &a->lease, draft_opened);
     } else {
-        show_form(r, STR(""));
+        answer_show_form(r, STR(""));
     }
 }
 
@@ -107,7 +107,7 @@ static void ask_draft(struct request *r)
 
 static void on_form_envelope(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    if (a->result != PORTAL_OK || r->n_rows == 0 || row(r)->sender.n == 0) {
+    if (a->result != PORTAL_OK || r->n_rows == 0 || answer_row(r)->sender.n == 0) {
         page_problem(r, 404, "not-found");
     } else {
         ask_open(r, a, "view", ask_draft);
@@ -122,7 +122,7 @@ void answer_form(struct request *r)
 /* --- what comes --------------------------------------------------------------------------------------------------------------- */
 
 /* The mail can be answered, and is open: its body may come. */
-static void ready(struct request *r)
+static void answer_ready(struct request *r)
 {
     if (!read_unpack(r)) {
         return;
@@ -142,10 +142,10 @@ void answer_spool(struct request *r, uint8_t result, struct str name, int fd)
 
 static void on_begin_envelope(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    if (a->result != PORTAL_OK || r->n_rows == 0 || row(r)->sender.n == 0) {
+    if (a->result != PORTAL_OK || r->n_rows == 0 || answer_row(r)->sender.n == 0) {
         page_problem(r, 403, "session-over");
     } else {
-        ask_open(r, a, "view", ready);
+        ask_open(r, a, "view", answer_ready);
     }
 }
 
@@ -161,13 +161,13 @@ void answer_begin(struct request *r)
     ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_ENVELOPE, .envelope = r->envelope}, on_begin_envelope);
 }
 
-static void put_to(void *arg, struct str address)
+static void answer_put_to(void *arg, struct str address)
 {
     struct buf *b = arg;
     (void)!buf_printf(b, "%s<" STR_FMT ">", buf_len(b) > 0 ? ",\r\n " : "", STR_ARG(address));
 }
 
-static void write_head(struct request *r)
+static void answer_write_head(struct request *r)
 {
     const struct conf *c = child_conf(r->web->child);
     const struct packed *p = r->packed;
@@ -175,11 +175,11 @@ static void write_head(struct request *r)
     struct buf f = BUF_INIT(FIELDS_OCTETS), to = BUF_INIT(FIELDS_OCTETS / 2);
     id_text(r->outgoing->id, id);
     date_rfc5322(clock_wall_ms(), date);
-    thread_address(c, row(r)->thread, reply_to, sizeof reply_to);
-    each_rcpt(r, http_field(r->call, "all").n > 0, put_to, &to);
+    thread_address(c, answer_row(r)->thread, reply_to, sizeof reply_to);
+    answer_each_rcpt(r, http_field(r->call, "all").n > 0, answer_put_to, &to);
     bool ok = buf_printf(&f, "From: <%s>\r\nTo: " STR_FMT "\r\nReply-To: <%s>\r\nSubject: ", r->address, STR_ARG(buf_str(&to)), reply_to) == 0 &&
               encoded_write(http_field(r->call, "subject"), false, &f) == 0 &&
-              buf_printf(&f, "\r\nDate: %s\r\nMessage-ID: <portal." STR_FMT ".%s@%s>\r\nX-Postern-Reply: secure; written in the portal of %s\r\n", date, STR_ARG(row(r)->thread), id, c->hostname, c->hostname) == 0;
+              buf_printf(&f, "\r\nDate: %s\r\nMessage-ID: <portal." STR_FMT ".%s@%s>\r\nX-Postern-Reply: secure; written in the portal of %s\r\n", date, STR_ARG(answer_row(r)->thread), id, c->hostname, c->hostname) == 0;
     if (ok && p->message_id.n > 2 && p->message_id.n < 900 && p->message_id.p[0] == '<') {
         struct str refs = p->references.n + p->message_id.n < 1800 ? p->references : STR("");
         ok = buf_printf(&f, "In-Reply-To: " STR_FMT "\r\nReferences:", STR_ARG(p->message_id)) == 0;
@@ -205,7 +205,7 @@ void answer_file(struct request *r, const char *file, struct str octets, uint64_
         return;
     }
     if (!r->outgoing->head_written) {
-        write_head(r);
+        answer_write_head(r);
     }
     outgoing_file(r->outgoing, file, octets, at);
     if (r->outgoing->failed || r->outgoing->too_large) {
@@ -223,7 +223,7 @@ static void go_back(struct request *r, const char *what)
     page_redirect(r, path);
 }
 
-static void on_kept(struct request *r, const struct ipc_portal_answer *a, int fd)
+static void answer_on_kept(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
     if (a->result == PORTAL_OK) {
         go_back(r, "kept");
@@ -244,7 +244,7 @@ static void keep_draft(struct request *r)
     rest_sealer_free(sealer);
     explicit_bzero(key, sizeof key);
     if (ok && buf_len(&sealed) <= 65536) {
-        ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_DRAFT_PUT, .envelope = r->envelope, .data = buf_str(&sealed)}, on_kept);
+        ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_DRAFT_PUT, .envelope = r->envelope, .data = buf_str(&sealed)}, answer_on_kept);
     } else {
         page_problem(r, ok ? 413 : 503, ok ? "too-large" : "later");
     }
@@ -252,10 +252,10 @@ static void keep_draft(struct request *r)
     buf_free(&sealed);
 }
 
-static void submit(struct request *r)
+static void answer_submit(struct request *r)
 {
     ask_wait(r);
-    each_rcpt(r, http_field(r->call, "all").n > 0, outgoing_rcpt, r);
+    answer_each_rcpt(r, http_field(r->call, "all").n > 0, outgoing_rcpt, r);
     outgoing_submit(r, ABOUT_REPLY, r->envelope, STR(""));
 }
 
@@ -277,8 +277,8 @@ void answer_end(struct request *r)
         keep_draft(r);
     } else if (str_trim(http_field(r->call, "words")).n == 0) {
         page_problem(r, 400, "words-missing");
-    } else if (outgoing_end(r, write_head)) {
-        submit(r);
+    } else if (outgoing_end(r, answer_write_head)) {
+        answer_submit(r);
     }
 }
 

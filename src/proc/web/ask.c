@@ -11,7 +11,7 @@
 
 /* The request that waits for such an answer. NULL: it ended meanwhile; or it waits for something else, and who says
  * that is not what it should be. */
-static struct request *find(struct web *w, uint64_t token, unsigned waits, struct ipc_channel *ch, enum ipc_type type)
+static struct request *ask_find(struct web *w, uint64_t token, unsigned waits, struct ipc_channel *ch, enum ipc_type type)
 {
     struct request *r = map_get(w->requests, map_id(&token));
     if (r && r->waits != waits) {
@@ -22,7 +22,7 @@ static struct request *find(struct web *w, uint64_t token, unsigned waits, struc
 }
 
 /* Nothing is waited for any more. */
-static void settle(struct request *r)
+static void web_ask_settle(struct request *r)
 {
     if (r->token) {
         map_take(r->web->requests, map_id(&r->token));
@@ -34,9 +34,9 @@ static void settle(struct request *r)
     }
 }
 
-static void wait_for(struct request *r, unsigned waits)
+static void ask_wait_for(struct request *r, unsigned waits)
 {
-    settle(r);
+    web_ask_settle(r);
     r->token = ++r->web->next_token;
     r->waits = waits;
     must(map_put(r->web->requests, map_id(&r->token), r) == 0);
@@ -44,17 +44,17 @@ static void wait_for(struct request *r, unsigned waits)
 
 void ask_wait(struct request *r)
 {
-    wait_for(r, WAITS_FOR_STORED);
+    ask_wait_for(r, WAITS_FOR_STORED);
 }
 
 void ask_settle(struct request *r)
 {
-    settle(r);
+    web_ask_settle(r);
 }
 
 void ask_spool(struct request *r)
 {
-    wait_for(r, WAITS_FOR_SPOOL);
+    ask_wait_for(r, WAITS_FOR_SPOOL);
     ipc_send(r->web->queue, &(struct ipc_msg){.type = IPC_spool_open, .spool_open = {.token = r->token}});
 }
 
@@ -67,7 +67,7 @@ void ask_queue(struct request *r, const struct ipc_portal_ask *what, answer_fn t
         page_problem(r, 503, "later");
         return;
     }
-    wait_for(r, WAITS_FOR_ANSWER);
+    ask_wait_for(r, WAITS_FOR_ANSWER);
     a.token = r->token;
     if (r->has_pass && a.pass.n == 0) {
         request_hash(r->pass, pass);
@@ -85,15 +85,15 @@ void ask_queue(struct request *r, const struct ipc_portal_ask *what, answer_fn t
     ipc_send(w->queue, &(struct ipc_msg){.type = IPC_portal_ask, .portal_ask = a});
 }
 
-static void on_answer(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void ask_on_answer(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct web *w = owner;
-    struct request *r = find(w, m->portal_answer.token, WAITS_FOR_ANSWER, ch, m->type);
+    struct request *r = ask_find(w, m->portal_answer.token, WAITS_FOR_ANSWER, ch, m->type);
     if (!r) {
         err_close_fd(&fd);
         return;
     }
-    settle(r);
+    web_ask_settle(r);
     r->kind = m->portal_answer.kind ? m->portal_answer.kind : r->kind;
     r->level = m->portal_answer.level;
     if (m->portal_answer.address.n > 0) {
@@ -105,65 +105,65 @@ static void on_answer(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 /* The file with it got no descriptor here. */
 static void on_answer_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    struct request *r = find(owner, m->portal_answer.token, WAITS_FOR_ANSWER, ch, m->type);
+    struct request *r = ask_find(owner, m->portal_answer.token, WAITS_FOR_ANSWER, ch, m->type);
     if (r) {
-        settle(r);
+        web_ask_settle(r);
         page_problem(r, 503, "later");
     }
 }
 
-static struct str keep(struct request *r, struct str s)
+static struct str ask_keep(struct request *r, struct str s)
 {
     struct str copy = STR("");
     (void)!arena_copy(&r->arena, s, &copy);
     return copy;
 }
 
-static void on_row(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void ask_on_row(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    struct request *r = find(owner, m->row_envelope.token, WAITS_FOR_ANSWER, ch, m->type);
+    struct request *r = ask_find(owner, m->row_envelope.token, WAITS_FOR_ANSWER, ch, m->type);
     if (r && !r->rows) {
         r->rows = arena_alloc(&r->arena, ROWS_MAX * sizeof *r->rows);
     }
     if (r && r->rows && r->n_rows < ROWS_MAX) {
         struct ipc_row_envelope *e = &r->rows[r->n_rows++];
         *e = m->row_envelope;
-        e->address = keep(r, e->address);
-        e->sender = keep(r, e->sender);
-        e->sender_name = keep(r, e->sender_name);
-        e->thread = keep(r, e->thread);
-        e->subject = keep(r, e->subject);
+        e->address = ask_keep(r, e->address);
+        e->sender = ask_keep(r, e->sender);
+        e->sender_name = ask_keep(r, e->sender_name);
+        e->thread = ask_keep(r, e->thread);
+        e->subject = ask_keep(r, e->subject);
     }
 }
 
 static void on_fate(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    struct request *r = find(owner, m->row_fate.token, WAITS_FOR_ANSWER, ch, m->type);
+    struct request *r = ask_find(owner, m->row_fate.token, WAITS_FOR_ANSWER, ch, m->type);
     if (r && r->n_fates < ARRAY_LEN(r->fates)) {
         struct ipc_row_fate *f = &r->fates[r->n_fates++];
         *f = m->row_fate;
-        f->address = keep(r, f->address);
-        f->words = keep(r, f->words);
+        f->address = ask_keep(r, f->address);
+        f->words = ask_keep(r, f->words);
     }
 }
 
-static void on_event(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void ask_on_event(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    struct request *r = find(owner, m->row_envelope_event.token, WAITS_FOR_ANSWER, ch, m->type);
+    struct request *r = ask_find(owner, m->row_envelope_event.token, WAITS_FOR_ANSWER, ch, m->type);
     if (r && !r->events) {
         r->events = arena_alloc(&r->arena, EVENTS_MAX * sizeof *r->events);
     }
     if (r && r->events && r->n_events < EVENTS_MAX) {
         struct ipc_row_envelope_event *e = &r->events[r->n_events++];
         *e = m->row_envelope_event;
-        e->who = keep(r, e->who);
-        e->detail = keep(r, e->detail);
+        e->who = ask_keep(r, e->who);
+        e->detail = ask_keep(r, e->detail);
     }
 }
 
 static void on_piece(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    struct request *r = find(owner, m->portal_piece.token, WAITS_FOR_ANSWER, ch, m->type);
+    struct request *r = ask_find(owner, m->portal_piece.token, WAITS_FOR_ANSWER, ch, m->type);
     if (r) {
         (void)!buf_add(&r->pieces, m->portal_piece.octets); /* too much: it does not open */
     }
@@ -179,7 +179,7 @@ void ask_key(struct request *r, const struct lease_id *lease, key_fn then)
         then(r, NULL);
         return;
     }
-    settle(r);
+    web_ask_settle(r);
     if (map_get(w->requests, lease_key(lease))) {
         if (w->queue) {
             ipc_refuse(w->queue, IPC_portal_answer, "a lease twice");
@@ -192,11 +192,11 @@ void ask_key(struct request *r, const struct lease_id *lease, key_fn then)
     ipc_send(w->keys, &(struct ipc_msg){.type = IPC_unwrap, .unwrap = {.lease = *lease}});
 }
 
-static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void ask_on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct request *r = map_get(((struct web *)owner)->requests, lease_key(&m->unwrapped.lease));
     if (r) {
-        settle(r);
+        web_ask_settle(r);
         r->on_key(r, m->unwrapped.ok && m->unwrapped.key.n == REST_KEY ? (const unsigned char *)m->unwrapped.key.p : NULL);
     }
 }
@@ -263,7 +263,7 @@ void ask_login(struct request *r, struct str name, struct str password, login_fn
     } else {
         request_hash(r->pass, pass);
         request_hash(r->device, device);
-        wait_for(r, WAITS_FOR_LOGIN);
+        ask_wait_for(r, WAITS_FOR_LOGIN);
         ipc_send(login,
                  &(struct ipc_msg){
                      .type = IPC_login_begin,
@@ -281,29 +281,29 @@ void ask_login(struct request *r, struct str name, struct str password, login_fn
 
 static void on_login_step(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    struct request *r = find(owner, m->login_step.token, WAITS_FOR_LOGIN, ch, m->type);
+    struct request *r = ask_find(owner, m->login_step.token, WAITS_FOR_LOGIN, ch, m->type);
     if (r) {
-        settle(r);
+        web_ask_settle(r);
         r->on_login(r, (enum login_outcome)m->login_step.outcome, m->login_step.wait_s);
     }
 }
 
 /* --- the rest ------------------------------------------------------------------------------------------------------------- */
 
-static void on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void ask_on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    struct request *r = find(owner, m->submitted.token, WAITS_FOR_STORED, ch, m->type);
+    struct request *r = ask_find(owner, m->submitted.token, WAITS_FOR_STORED, ch, m->type);
     if (r) {
-        settle(r);
+        web_ask_settle(r);
         (r->composing ? compose_submitted : answer_submitted)(r, m->submitted.result);
     }
 }
 
-static void on_spool_opened(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void ask_on_spool_opened(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    struct request *r = find(owner, m->spool_opened.token, WAITS_FOR_SPOOL, ch, m->type);
+    struct request *r = ask_find(owner, m->spool_opened.token, WAITS_FOR_SPOOL, ch, m->type);
     if (r) {
-        settle(r);
+        web_ask_settle(r);
         answer_spool(r, m->spool_opened.result, m->spool_opened.name, fd);
         return;
     }
@@ -314,13 +314,13 @@ static void on_spool_opened(void *owner, struct ipc_channel *ch, const struct ip
 }
 
 /* It got no descriptor here: as if the queue could not make it. */
-static void on_spool_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void ask_on_spool_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct ipc_msg without = *m;
     ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_drop, .spool_drop = {.name = m->spool_opened.name}});
     without.spool_opened.result = STORE_RETRY;
     without.spool_opened.name = STR("");
-    on_spool_opened(owner, ch, &without, -1);
+    ask_on_spool_opened(owner, ch, &without, -1);
 }
 
 void ask_peer_gone(struct web *w)
@@ -335,13 +335,13 @@ void ask_peer_gone(struct web *w)
             open[n++] = value;
         }
         for (size_t i = 0; i < n; i++) {
-            settle(open[i]);
+            web_ask_settle(open[i]);
             page_problem(open[i], 503, "later");
         }
     } while (n > 0);
 }
 
-const struct ipc_rule web_queue_rules[] = {{IPC_portal_answer, on_answer, on_answer_without}, {IPC_row_envelope, on_row}, {IPC_row_envelope_event, on_event}, {IPC_portal_piece, on_piece}, {IPC_row_fate, on_fate},
-                                           {IPC_submitted, on_submitted}, {IPC_spool_opened, on_spool_opened, on_spool_without}, {IPC_none, NULL}};
-const struct ipc_rule web_keys_rules[] = {{IPC_unwrapped, on_unwrapped}, {IPC_none, NULL}};
+const struct ipc_rule web_queue_rules[] = {{IPC_portal_answer, ask_on_answer, on_answer_without}, {IPC_row_envelope, ask_on_row}, {IPC_row_envelope_event, ask_on_event}, {IPC_portal_piece, on_piece}, {IPC_row_fate, on_fate},
+                                           {IPC_submitted, ask_on_submitted}, {IPC_spool_opened, ask_on_spool_opened, ask_on_spool_without}, {IPC_none, NULL}};
+const struct ipc_rule web_keys_rules[] = {{IPC_unwrapped, ask_on_unwrapped}, {IPC_none, NULL}};
 const struct ipc_rule web_login_rules[] = {{IPC_login_step, on_login_step}, {IPC_none, NULL}};

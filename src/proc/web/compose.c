@@ -83,7 +83,7 @@ static void on_fates(struct request *r, const struct ipc_portal_answer *a, int f
 
 /* --- what comes ------------------------------------------------------------------------------------------------------------------ */
 
-static void ready(struct request *r, const struct ipc_portal_answer *a, int fd)
+static void compose_ready(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
     if (a->result != PORTAL_OK || a->kind != PASS_INSIDE) {
         page_problem(r, 403, "session-over");
@@ -101,11 +101,11 @@ void compose_begin(struct request *r)
     }
     http_take_form(r->call, HTTP_FIELD_MAX + HTTP_FORM_MAX);
     http_hold(r->call);
-    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_WHO}, ready);
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_WHO}, compose_ready);
 }
 
 /* fn once for each recipient; how many there were. */
-static unsigned each_rcpt(struct request *r, void (*fn)(void *arg, struct str address), void *arg)
+static unsigned compose_each_rcpt(struct request *r, void (*fn)(void *arg, struct str address), void *arg)
 {
     struct str rest = http_field(r->call, "to");
     struct mailbox next;
@@ -120,20 +120,20 @@ static unsigned each_rcpt(struct request *r, void (*fn)(void *arg, struct str ad
     return n;
 }
 
-static void put_to(void *arg, struct str address)
+static void compose_put_to(void *arg, struct str address)
 {
     struct buf *b = arg;
     (void)!buf_printf(b, "%s<" STR_FMT ">", buf_len(b) > 0 ? ",\r\n " : "", STR_ARG(address));
 }
 
-static void write_head(struct request *r)
+static void compose_write_head(struct request *r)
 {
     const struct conf *c = child_conf(r->web->child);
     char id[ID_TEXT], date[DATE_MAX];
     struct buf f = BUF_INIT(FIELDS_OCTETS), to = BUF_INIT(FIELDS_OCTETS / 2);
     id_text(r->outgoing->id, id);
     date_rfc5322(clock_wall_ms(), date);
-    (void)each_rcpt(r, put_to, &to);
+    (void)compose_each_rcpt(r, compose_put_to, &to);
     bool ok = buf_printf(&f, "From: <%s>\r\nTo: " STR_FMT "\r\nSubject: ", r->address, STR_ARG(buf_str(&to))) == 0 && encoded_write(http_field(r->call, "subject"), false, &f) == 0 &&
               buf_printf(&f, "\r\nDate: %s\r\nMessage-ID: <%s@%s>\r\n", date, id, c->hostname) == 0;
     r->outgoing->failed |= !ok;
@@ -148,7 +148,7 @@ void compose_file(struct request *r, const char *file, struct str octets, uint64
         return;
     }
     if (!r->outgoing->head_written) {
-        write_head(r);
+        compose_write_head(r);
     }
     outgoing_file(r->outgoing, file, octets, at);
     if (r->outgoing->failed || r->outgoing->too_large) {
@@ -158,10 +158,10 @@ void compose_file(struct request *r, const char *file, struct str octets, uint64
 
 /* --- sent --------------------------------------------------------------------------------------------------------------------------- */
 
-static void submit(struct request *r)
+static void compose_submit(struct request *r)
 {
     ask_wait(r);
-    if (each_rcpt(r, outgoing_rcpt, r) == 0) {
+    if (compose_each_rcpt(r, outgoing_rcpt, r) == 0) {
         ask_settle(r);
         page_problem(r, 400, "words-missing");
         return;
@@ -188,7 +188,7 @@ void compose_end(struct request *r)
         ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_EXPLAIN, .text = str_slice(to, 0, to.n < 2000 ? to.n : 2000), .number = by_portal(r)}, on_fates);
     } else if (str_trim(http_field(r->call, "words")).n == 0 || str_trim(to).n == 0) {
         page_problem(r, 400, "words-missing");
-    } else if (outgoing_end(r, write_head)) {
-        submit(r);
+    } else if (outgoing_end(r, compose_write_head)) {
+        compose_submit(r);
     }
 }

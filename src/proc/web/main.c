@@ -24,7 +24,7 @@ enum { ACCEPTS_PER_TURN = 32, REQUESTS_MAX = 100000, LEAVE_MS = 5000, LOOK_MS = 
 
 /* --- people come in -------------------------------------------------------------------------------------------------------- */
 
-static void take(struct entrance *e, int fd, const struct endpoint *peer)
+static void web_take(struct entrance *e, int fd, const struct endpoint *peer)
 {
     struct web *w = e->web;
     char ip[46];
@@ -43,7 +43,7 @@ static void take(struct entrance *e, int fd, const struct endpoint *peer)
     }
 }
 
-static void on_connection(void *arg, int events)
+static void web_on_connection(void *arg, int events)
 {
     struct listener *l = arg;
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
@@ -56,20 +56,20 @@ static void on_connection(void *arg, int events)
             }
             return;
         }
-        take(l->entrance, fd, &peer);
+        web_take(l->entrance, fd, &peer);
     }
 }
 
-static void on_listener(void *owner, struct child *c, struct str name, unsigned kind, int fd)
+static void web_on_listener(void *owner, struct child *c, struct str name, unsigned kind, int fd)
 {
     struct web *w = owner;
     must(w->n_listeners < LISTENERS_MAX && kind < ARRAY_LEN(w->entrances));
     struct listener *l = &w->listeners[w->n_listeners++];
     *l = (struct listener){.entrance = &w->entrances[kind], .fd = fd};
-    l->watch = watch_new(child_loop(c), fd, on_connection, l);
+    l->watch = watch_new(child_loop(c), fd, web_on_connection, l);
 }
 
-static void watch_listeners(struct web *w, bool on)
+static void web_watch_listeners(struct web *w, bool on)
 {
     for (size_t i = 0; i < w->n_listeners; i++) {
         watch_set(w->listeners[i].watch, on ? WATCH_READ : 0);
@@ -78,21 +78,21 @@ static void watch_listeners(struct web *w, bool on)
 
 /* --- the other processes --------------------------------------------------------------------------------------------------- */
 
-static void on_queue_gone(void *owner, struct ipc_channel *ch)
+static void web_on_queue_gone(void *owner, struct ipc_channel *ch)
 {
     struct web *w = owner;
     w->queue = NULL;
     ask_peer_gone(w);
 }
 
-static void on_keys_gone(void *owner, struct ipc_channel *ch)
+static void web_on_keys_gone(void *owner, struct ipc_channel *ch)
 {
     struct web *w = owner;
     w->keys = NULL;
     ask_peer_gone(w);
 }
 
-static void on_login_gone(void *owner, struct ipc_channel *ch)
+static void web_on_login_gone(void *owner, struct ipc_channel *ch)
 {
     struct web *w = owner;
     for (size_t i = 0; i < WEB_LOGINS_MAX; i++) {
@@ -101,31 +101,31 @@ static void on_login_gone(void *owner, struct ipc_channel *ch)
     ask_peer_gone(w);
 }
 
-static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
+static void web_on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
 {
     struct web *w = owner; /* a successor may be quicker than the news of the end */
     if (role == ROLE_QUEUE) {
         ipc_channel_end(w->queue);
-        w->queue = ipc_channel_new(child_loop(c), fd, "queue", web_queue_rules, on_queue_gone, w);
+        w->queue = ipc_channel_new(child_loop(c), fd, "queue", web_queue_rules, web_on_queue_gone, w);
     } else if (role == ROLE_KEYS) {
         ipc_channel_end(w->keys);
-        w->keys = ipc_channel_new(child_loop(c), fd, "keys", web_keys_rules, on_keys_gone, w);
+        w->keys = ipc_channel_new(child_loop(c), fd, "keys", web_keys_rules, web_on_keys_gone, w);
     } else if (role == ROLE_LOGIN && index < WEB_LOGINS_MAX) {
         ipc_channel_end(w->logins[index]);
-        w->logins[index] = ipc_channel_new(child_loop(c), fd, "login", web_login_rules, on_login_gone, w);
+        w->logins[index] = ipc_channel_new(child_loop(c), fd, "login", web_login_rules, web_on_login_gone, w);
     } else {
         close(fd);
     }
 }
 
-static void on_signing(void *owner, struct child *c, enum role role, int fd)
+static void web_on_signing(void *owner, struct child *c, enum role role, int fd)
 {
     signing_join(&((struct web *)owner)->signing, fd);
 }
 
 /* --- life ------------------------------------------------------------------------------------------------------------------- */
 
-static int set_tls(struct web *w, char *problem, size_t size)
+static int web_set_tls(struct web *w, char *problem, size_t size)
 {
     const struct conf *conf = child_conf(w->child);
     struct tls_own own[CONF_CERTIFICATES_MAX];
@@ -137,7 +137,7 @@ static int set_tls(struct web *w, char *problem, size_t size)
     return conf->portal.addresses.n == 0 ? 0 : tls_context_server(own, conf->n_own, (enum tls_profile)conf->portal.profile, STR(""), problem, size, &w->tls);
 }
 
-static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
+static int web_on_prepare(void *owner, struct child *c, char *problem, size_t size)
 {
     struct web *w = owner;
     CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
@@ -150,7 +150,7 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
         str_copy_cut(buf_str(&problems), problem, size);
         return r;
     }
-    r = set_tls(w, problem, size);
+    r = web_set_tls(w, problem, size);
     for (unsigned i = 0; r == 0 && i < ARRAY_LEN(w->entrances); i++) {
         bool proxy = i == PORTAL_PROXY;
         const struct http_limits limits = {.connections = CONNECTIONS, .connections_per_address = proxy ? PROXY_CONNECTIONS : CONNECTIONS_OF_ADDRESS, .idle_s = IDLE_S};
@@ -163,7 +163,7 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
     return r;
 }
 
-static void sandbox(void *owner, struct child *c, struct sandbox *ret)
+static void web_sandbox(void *owner, struct child *c, struct sandbox *ret)
 {
     *ret = (struct sandbox){.calls = SANDBOX_ACCEPT | SANDBOX_SYNC | SANDBOX_PAIRS};
 }
@@ -173,10 +173,10 @@ static int self_test(void *arg, char *problem, size_t size)
     return tls_self_test(((struct web *)arg)->tls, problem, size);
 }
 
-static void on_start(void *owner, struct child *c)
+static void web_on_start(void *owner, struct child *c)
 {
     struct web *w = owner;
-    watch_listeners(w, true);
+    web_watch_listeners(w, true);
     if (w->tls) {
         w->own_tls = (struct own_tls){.child = c, .signing = &w->signing, .queue = &w->queue, .alarm = ALARM_PORTAL_TLS, .test = self_test, .arg = w};
         own_tls_start(&w->own_tls);
@@ -199,29 +199,29 @@ static void look_if_idle(void *arg)
     }
 }
 
-static void leave(struct web *w)
+static void web_leave(struct web *w)
 {
     if (!w->leave_timer) {
         w->leave_by_ms = clock_mono_ms() + LEAVE_MS;
         w->leave_timer = timer_new(child_loop(w->child), look_if_idle, w);
-        watch_listeners(w, false);
+        web_watch_listeners(w, false);
         own_tls_stop(&w->own_tls);
         timer_start(w->leave_timer, 1);
     }
 }
 
-static int on_reload(void *owner, struct child *c, char *problem, size_t size)
+static int web_on_reload(void *owner, struct child *c, char *problem, size_t size)
 {
-    leave(owner);
+    web_leave(owner);
     return 0;
 }
 
-static void on_stop(void *owner, struct child *c)
+static void web_on_stop(void *owner, struct child *c)
 {
-    leave(owner);
+    web_leave(owner);
 }
 
-static void on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void web_on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct web *w = child_owner(owner);
     must(m->ctl_public_key.key.n == REST_PUBLIC);
@@ -238,7 +238,7 @@ static size_t connections(const struct web *w)
     return n;
 }
 
-static void on_status(void *owner, char *text, size_t size)
+static void web_on_status(void *owner, char *text, size_t size)
 {
     const struct web *w = owner;
     snprintf(text, size, "connections=%zu waiting=%zu pages=%llu refused=%llu handshakes=%llu handshakes-failed=%llu tls-self-test=%s", connections(w), map_len(w->requests),
@@ -246,7 +246,7 @@ static void on_status(void *owner, char *text, size_t size)
              w->tls ? own_tls_word(&w->own_tls) : "none");
 }
 
-static void on_metrics(void *owner, struct buf *out)
+static void web_on_metrics(void *owner, struct buf *out)
 {
     const struct web *w = owner;
     metric_put(out, "portal_connections", "", connections(w));
@@ -262,9 +262,9 @@ static void on_metrics(void *owner, struct buf *out)
 int main(int argc, char **argv)
 {
     static struct web web;
-    static const struct ipc_rule rules[] = {{IPC_ctl_public_key, on_public_key}, {IPC_none, NULL}};
-    static const struct child_events events = {.on_prepare = on_prepare, .sandbox = sandbox, .on_start = on_start, .on_peer = on_peer, .on_signing = on_signing,
-                                               .on_listener = on_listener, .on_reload = on_reload, .on_status = on_status, .on_metrics = on_metrics, .on_stop = on_stop,
+    static const struct ipc_rule rules[] = {{IPC_ctl_public_key, web_on_public_key}, {IPC_none, NULL}};
+    static const struct child_events events = {.on_prepare = web_on_prepare, .sandbox = web_sandbox, .on_start = web_on_start, .on_peer = web_on_peer, .on_signing = web_on_signing,
+                                               .on_listener = web_on_listener, .on_reload = web_on_reload, .on_status = web_on_status, .on_metrics = web_on_metrics, .on_stop = web_on_stop,
                                                .rules = rules};
     for (unsigned i = 0; i < ARRAY_LEN(web.entrances); i++) {
         web.entrances[i] = (struct entrance){.web = &web, .kind = (enum portal_listen)i};

@@ -84,7 +84,7 @@ static void on_code_sent(struct request *r, const struct ipc_portal_answer *a, i
 }
 
 /* The hash of what the request is about is in r->clear, or an address is: kept between two questions. */
-static void send_code(struct request *r)
+static void open_send_code(struct request *r)
 {
     char browser[COOKIE_TEXT];
     unsigned char hash[32];
@@ -112,7 +112,7 @@ static void on_known(struct request *r, const struct ipc_portal_answer *a, int f
         request_cookie(r, "pass", r->pass, -1);
         go_to_mail(r, a->envelope);
     } else {
-        send_code(r);
+        open_send_code(r);
     }
 }
 
@@ -165,7 +165,7 @@ static void ask_address(struct request *r)
     r->link[0] = '\0';
     buf_reset(&r->clear);
     must(buf_add(&r->clear, address) == 0);
-    send_code(r);
+    open_send_code(r);
 }
 
 void open_start_post(struct request *r)
@@ -286,7 +286,7 @@ void open_leave(struct request *r)
     ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_LEAVE, .number = http_field(r->call, "everywhere").n > 0}, on_left);
 }
 
-static void on_list(struct request *r, const struct ipc_portal_answer *a, int fd)
+static void open_on_list(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
     char id[ID_TEXT], date[16];
     if (a->result != PORTAL_OK) {
@@ -326,5 +326,5 @@ static void on_list(struct request *r, const struct ipc_portal_answer *a, int fd
 
 void open_list(struct request *r)
 {
-    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_LIST}, on_list);
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_LIST}, open_on_list);
 }

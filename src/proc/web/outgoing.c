@@ -62,7 +62,7 @@ void outgoing_spool(struct outgoing *o, uint8_t result, struct str name, int fd)
     str_copy_cut(name, o->spool_name, sizeof o->spool_name);
 }
 
-static void put(struct outgoing *o, struct str text)
+static void outgoing_put(struct outgoing *o, struct str text)
 {
     int r = o->failed ? -EIO : rest_seal(o->sealer, text, &o->sealed);
     o->octets += text.n;
@@ -74,19 +74,19 @@ static void put(struct outgoing *o, struct str text)
     o->failed |= r < 0;
 }
 
-static void put_base64(struct outgoing *o, struct str octets)
+static void outgoing_put_base64(struct outgoing *o, struct str octets)
 {
     struct buf text = BUF_INIT(4 * LINES);
     o->failed |= base64_write(octets, 76, &text) < 0;
-    put(o, buf_str(&text));
+    outgoing_put(o, buf_str(&text));
     buf_wipe(&text);
 }
 
 /* What is left of the file before. */
-static void end_file(struct outgoing *o)
+static void outgoing_end_file(struct outgoing *o)
 {
     if (o->in_file) {
-        put_base64(o, buf_str(&o->line));
+        outgoing_put_base64(o, buf_str(&o->line));
         buf_reset(&o->line);
         o->in_file = false;
     }
@@ -96,20 +96,20 @@ static void put_boundary(struct outgoing *o, bool last)
 {
     char text[80];
     snprintf(text, sizeof text, "\r\n--%s%s\r\n", o->boundary, last ? "--" : "");
-    put(o, str_c(text));
+    outgoing_put(o, str_c(text));
 }
 
 void outgoing_head(struct outgoing *o, struct str fields, struct str words)
 {
     char type[200];
     o->head_written = true;
-    put(o, fields);
+    outgoing_put(o, fields);
     snprintf(type, sizeof type, "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"%s\"\r\n", o->boundary);
-    put(o, str_c(type));
+    outgoing_put(o, str_c(type));
     put_boundary(o, false);
-    put(o, STR("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"));
+    outgoing_put(o, STR("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"));
     for (size_t at = 0; at < words.n; at += LINES) {
-        put_base64(o, str_slice(words, at, at + LINES < words.n ? at + LINES : words.n));
+        outgoing_put_base64(o, str_slice(words, at, at + LINES < words.n ? at + LINES : words.n));
     }
 }
 
@@ -117,13 +117,13 @@ void outgoing_file(struct outgoing *o, const char *name, struct str octets, uint
 {
     if (at == 0) {
         struct buf head = BUF_INIT(8192);
-        end_file(o);
+        outgoing_end_file(o);
         put_boundary(o, false);
         o->in_file = true;
         bool ok = buf_add(&head, STR("Content-Type: application/octet-stream")) == 0 && encoded_parameter("name", str_slice(str_c(name), 0, strnlen(name, 200)), &head) == 0 &&
                   buf_add(&head, STR("\r\nContent-Disposition: attachment")) == 0 && encoded_parameter("filename", str_slice(str_c(name), 0, strnlen(name, 200)), &head) == 0 &&
                   buf_add(&head, STR("\r\nContent-Transfer-Encoding: base64\r\n\r\n")) == 0;
-        put(o, buf_str(&head));
+        outgoing_put(o, buf_str(&head));
         o->failed |= !ok;
         buf_free(&head);
     }
@@ -133,15 +133,15 @@ void outgoing_file(struct outgoing *o, const char *name, struct str octets, uint
         o->failed |= buf_append(&o->line, octets.p, n) < 0;
         octets = str_slice(octets, n, octets.n);
         if (buf_len(&o->line) == LINES) {
-            put_base64(o, buf_str(&o->line));
+            outgoing_put_base64(o, buf_str(&o->line));
             buf_reset(&o->line);
         }
     }
 }
 
-static bool end(struct outgoing *o)
+static bool web_outgoing_end(struct outgoing *o)
 {
-    end_file(o);
+    outgoing_end_file(o);
     put_boundary(o, true);
     if (!o->failed) {
         o->failed = rest_seal_end(o->sealer, &o->sealed) < 0;
@@ -174,7 +174,7 @@ bool outgoing_end(struct request *r, void (*write_head)(struct request *r))
     if (!o->head_written) {
         write_head(r);
     }
-    bool ok = end(o);
+    bool ok = web_outgoing_end(o);
     if (!ok) {
         page_problem(r, o->too_large ? 413 : 503, o->too_large ? "too-large" : "later");
     }

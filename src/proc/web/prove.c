@@ -67,7 +67,7 @@ static void on_proved(struct request *r, const struct ipc_portal_answer *a, int 
     }
 }
 
-static void ask(struct request *r, enum proof_kind kind, struct str data)
+static void prove_ask(struct request *r, enum proof_kind kind, struct str data)
 {
     char browser[COOKIE_TEXT];
     unsigned char hash[32], pass[32];
@@ -80,7 +80,7 @@ static void ask(struct request *r, enum proof_kind kind, struct str data)
 }
 
 /* Fields of the form, a line each; none of them has a line end, or all is refused. */
-static bool join(struct request *r, const char *const *names, size_t n, struct buf *out)
+static bool prove_join(struct request *r, const char *const *names, size_t n, struct buf *out)
 {
     for (size_t i = 0; i < n; i++) {
         struct str field = http_field(r->call, names[i]);
@@ -97,9 +97,9 @@ void prove_post(struct request *r)
     struct buf sent = BUF_INIT(SENT_MAX);
     struct str phrase = http_field(r->call, "agreed");
     if (phrase.n > 0) {
-        ask(r, PROOF_PHRASE, str_slice(phrase, 0, phrase.n < 500 ? phrase.n : 500));
-    } else if (join(r, fields, ARRAY_LEN(fields), &sent)) {
-        ask(r, PROOF_PASSKEY, buf_str(&sent));
+        prove_ask(r, PROOF_PHRASE, str_slice(phrase, 0, phrase.n < 500 ? phrase.n : 500));
+    } else if (prove_join(r, fields, ARRAY_LEN(fields), &sent)) {
+        prove_ask(r, PROOF_PASSKEY, buf_str(&sent));
     } else {
         page_problem(r, 400, "bad-request");
     }
@@ -125,8 +125,8 @@ void prove_back_post(struct request *r)
 {
     static const char *const fields[] = {"state", "code"};
     struct buf sent = BUF_INIT(SENT_MAX);
-    if (join(r, fields, ARRAY_LEN(fields), &sent)) {
-        ask(r, PROOF_LOGIN, buf_str(&sent));
+    if (prove_join(r, fields, ARRAY_LEN(fields), &sent)) {
+        prove_ask(r, PROOF_LOGIN, buf_str(&sent));
     } else {
         page_problem(r, 400, "bad-request");
     }
@@ -217,7 +217,7 @@ void prove_keep_passkey(struct request *r)
     struct str drop = http_field(r->call, "drop");
     if (drop.n > 0) {
         ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_PASSKEY_DROP, .text = str_slice(drop, 0, drop.n < 400 ? drop.n : 400)}, on_passkey);
-    } else if (join(r, fields, ARRAY_LEN(fields), &sent)) {
+    } else if (prove_join(r, fields, ARRAY_LEN(fields), &sent)) {
         ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_PASSKEY_NEW, .data = buf_str(&sent)}, on_passkey);
     } else {
         page_problem(r, 400, "bad-request");

@@ -35,7 +35,7 @@ bool read_unpack(struct request *r)
     return true;
 }
 
-static void put_name(struct request *r, char id[ID_TEXT])
+static void read_put_name(struct request *r, char id[ID_TEXT])
 {
     id_text(r->envelope, id);
     data_c(&r->page, "id", id);
@@ -46,7 +46,7 @@ static bool is_refused(struct request *r, const struct ipc_portal_answer *a)
 {
     char id[ID_TEXT];
     if (a->result == PORTAL_OVER) {
-        put_name(r, id);
+        read_put_name(r, id);
         (void)page_begin(r, "over-title");
         page_send(r, 410, "over");
         return true;
@@ -60,7 +60,7 @@ static bool is_refused(struct request *r, const struct ipc_portal_answer *a)
 
 /* --- the page ------------------------------------------------------------------------------------------------------------- */
 
-static void show(struct request *r)
+static void read_show(struct request *r)
 {
     const struct ipc_row_envelope *e = &r->rows[0];
     char id[ID_TEXT], until[16];
@@ -69,7 +69,7 @@ static void show(struct request *r)
     }
     const struct packed *p = r->packed;
     struct data *d = &r->page;
-    put_name(r, id);
+    read_put_name(r, id);
     page_text(r, "proof", r->level >= 2 ? "proof-phrase" : r->level == 1 ? "proof-code" : "proof-link");
     d = page_begin(r, "message-text");
     if (p->subject.n > 0) {
@@ -93,7 +93,7 @@ static void show(struct request *r)
 static void on_envelope(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
     if (!is_refused(r, a)) {
-        ask_open(r, a, "view", show);
+        ask_open(r, a, "view", read_show);
     }
 }
 
@@ -313,7 +313,7 @@ static int fill_original(void *arg, size_t max, struct buf *out)
     return r;
 }
 
-static const char *name_of(const struct download *d, size_t n)
+static const char *read_name_of(const struct download *d, size_t n)
 {
     const char *p = buf_str(&d->names).p;
     while (n-- > 0) {
@@ -331,7 +331,7 @@ static int fill_zip(void *arg, size_t max, struct buf *out)
     }
     if (!d->zip_open) {
         d->zip_open = true;
-        return zip_begin(d->zip, name_of(d, d->part), d->parts[d->part].size, out);
+        return zip_begin(d->zip, read_name_of(d, d->part), d->parts[d->part].size, out);
     }
     buf_reset(&d->decoded);
     int r = read_part_octets(d, &d->decoded);
@@ -455,7 +455,7 @@ static void stream(struct request *r, const unsigned char *key)
     http_answer_stream(r->call, 200, -1, fill_zip, download_free, d);
 }
 
-static void on_message(struct request *r, const struct ipc_portal_answer *a, int fd)
+static void read_on_message(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
     unsigned char key[REST_KEY];
     r->body = fd;
@@ -490,7 +490,7 @@ static void ask_message(struct request *r)
         snprintf(what, sizeof what, STR_FMT, STR_ARG(r->packed->parts[n - 1].name));
         str_copy_cut(str_c(what), what, sizeof what);
     }
-    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_BODY, .envelope = r->envelope, .number = r->for_files, .text = str_c(what)}, on_message);
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_BODY, .envelope = r->envelope, .number = r->for_files, .text = str_c(what)}, read_on_message);
 }
 
 static void on_download(struct request *r, const struct ipc_portal_answer *a, int fd)

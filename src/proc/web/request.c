@@ -286,7 +286,7 @@ static void go_https(struct request *r)
     http_answer(r->call, 308, STR(""));
 }
 
-static void on_begin(void *owner, struct http_call *call)
+static void request_on_begin(void *owner, struct http_call *call)
 {
     struct entrance *e = owner;
     struct request *r = err_calloc(1, sizeof *r);
@@ -340,7 +340,7 @@ static void on_begin(void *owner, struct http_call *call)
     }
 }
 
-static void on_file(void *owner, struct http_call *call, const char *name, const char *file, struct str octets, uint64_t at)
+static void request_on_file(void *owner, struct http_call *call, const char *name, const char *file, struct str octets, uint64_t at)
 {
     struct request *r = http_data(call);
     if (r->outgoing && strcmp(name, "files") == 0) {
@@ -348,7 +348,7 @@ static void on_file(void *owner, struct http_call *call, const char *name, const
     }
 }
 
-static void on_end(void *owner, struct http_call *call)
+static void request_on_end(void *owner, struct http_call *call)
 {
     if (strcmp(http_method(call), "POST") == 0) {
         route(http_data(call), true);
@@ -373,4 +373,4 @@ static void on_free(void *owner, struct http_call *call)
     free(r);
 }
 
-const struct http_events request_events = {.on_begin = on_begin, .on_file = on_file, .on_end = on_end, .on_free = on_free};
+const struct http_events request_events = {.on_begin = request_on_begin, .on_file = request_on_file, .on_end = request_on_end, .on_free = on_free};

@@ -75,7 +75,7 @@ static void put_row(struct request *r, struct data *d, const struct ipc_row_enve
     buf_free(&words);
 }
 
-static void on_list(struct request *r, const struct ipc_portal_answer *a, int fd)
+static void sender_on_list(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
     if (a->result != PORTAL_OK) {
         page_redirect(r, "/login");
@@ -95,12 +95,12 @@ static void on_list(struct request *r, const struct ipc_portal_answer *a, int fd
 
 void sender_list(struct request *r)
 {
-    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_SENT}, on_list);
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_SENT}, sender_on_list);
 }
 
 /* --- one -------------------------------------------------------------------------------------------------------------------- */
 
-static void put_events(struct request *r, struct data *d)
+static void sender_put_events(struct request *r, struct data *d)
 {
     for (size_t i = 0; i < r->n_events; i++) {
         const struct ipc_row_envelope_event *e = &r->events[i];
@@ -159,7 +159,7 @@ static void on_events(struct request *r, const struct ipc_portal_answer *a, int 
     data_flag(d, "is-sealed", e->sealed != 0);
     data_flag(d, "must-stay", e->legal_hold != 0);
     put_levels(r, d, e);
-    put_events(r, d);
+    sender_put_events(r, d);
     if (http_query(r->call, "done").n > 0) {
         page_done(r, "changed");
     }

@@ -34,7 +34,7 @@ struct visitor {
     bool leaves;            /* the engine has said all, and is gone: what is pending goes out, then it ends */
 };
 
-static void on_keys_again(void *arg);
+static void visitor_on_keys_again(void *arg);
 
 static void visitor_free(struct visitor *v)
 {
@@ -53,7 +53,7 @@ static void visitor_free(struct visitor *v)
     free(v);
 }
 
-static void end(struct visitor *v)
+static void visitor_end(struct visitor *v)
 {
     conn_finish(v->conn);
     v->conn = NULL;
@@ -61,14 +61,14 @@ static void end(struct visitor *v)
 }
 
 /* The engine has said all. A browser that reads slowly has time for what is pending: conn_finish() would wait for seconds alone. */
-static void finish(struct visitor *v)
+static void visitor_finish(struct visitor *v)
 {
     struct buf cipher = BUF_INIT(64 * 1024);
     tls_channel_finish(v->tls, &cipher);
     (void)!conn_send(v->conn, buf_str(&cipher));
     buf_free(&cipher);
     if (conn_pending(v->conn) == 0) {
-        end(v);
+        visitor_end(v);
         return;
     }
     v->leaves = true;
@@ -79,7 +79,7 @@ static void finish(struct visitor *v)
     timer_start(v->timer, REST_MS);
 }
 
-static void on_timer(void *arg)
+static void visitor_on_timer(void *arg)
 {
     visitor_free(arg); /* no handshake in time, or what was pending not read in time */
 }
@@ -101,7 +101,7 @@ static bool push(struct visitor *v)
             break;
         }
         if (n <= 0) {
-            finish(v);
+            visitor_finish(v);
             return false;
         }
         buf_consume(&v->to_engine, (size_t)n);
@@ -127,7 +127,7 @@ static void pull(struct visitor *v)
         r = r < 0 ? r : conn_send(v->conn, buf_str(&cipher));
         buf_free(&cipher);
         if (r < 0) {
-            finish(v);
+            visitor_finish(v);
             return;
         }
     }
@@ -161,14 +161,14 @@ static bool open_pair(struct visitor *v)
 }
 
 /* Something of a handshake came: as at smtpin, a slow browser has time for the next piece. */
-static void keep_shaking(struct visitor *v)
+static void visitor_keep_shaking(struct visitor *v)
 {
     int64_t pause = child_conf(v->web->child)->limits.handshake_time;
     int64_t left = v->since_ms + 10 * pause - clock_mono_ms();
     timer_start(v->timer, left < pause ? left : pause);
 }
 
-static void take_cipher(struct visitor *v, struct str bytes)
+static void visitor_take_cipher(struct visitor *v, struct str bytes)
 {
     struct buf cipher = BUF_INIT(OUT_MAX);
     int r = tls_channel_feed(v->tls, bytes, &v->to_engine, &cipher);
@@ -187,7 +187,7 @@ static void take_cipher(struct visitor *v, struct str bytes)
         return;
     }
     if (state == TLS_HANDSHAKING) {
-        keep_shaking(v);
+        visitor_keep_shaking(v);
         return;
     }
     v->ended |= state == TLS_CLOSED;
@@ -199,7 +199,7 @@ static void take_cipher(struct visitor *v, struct str bytes)
 }
 
 /* keys are slow or away: this handshake waits for them, not the whole process, as long as a handshake may last. */
-static void wait_for_keys(struct visitor *v, struct str bytes)
+static void visitor_wait_for_keys(struct visitor *v, struct str bytes)
 {
     struct web *w = v->web;
     if (buf_add(&v->shaking, bytes) < 0) {
@@ -208,24 +208,24 @@ static void wait_for_keys(struct visitor *v, struct str bytes)
     }
     v->waits_keys = true;
     conn_pause(v->conn, true);
-    w->keys_again = w->keys_again ? w->keys_again : timer_new(child_loop(w->child), on_keys_again, w);
+    w->keys_again = w->keys_again ? w->keys_again : timer_new(child_loop(w->child), visitor_on_keys_again, w);
     if (!timer_is_running(w->keys_again)) {
         timer_start(w->keys_again, KEYS_AGAIN_MS);
     }
 }
 
-static void on_read(void *arg, struct str bytes)
+static void visitor_on_read(void *arg, struct str bytes)
 {
     struct visitor *v = arg;
     if (v->inner < 0 && !signing_is_ready(&v->web->signing)) {
-        wait_for_keys(v, bytes);
+        visitor_wait_for_keys(v, bytes);
     } else {
-        take_cipher(v, bytes);
+        visitor_take_cipher(v, bytes);
     }
 }
 
 /* Handshakes that waited for keys go on, unless one of them finds that keys have gone again. */
-static void on_keys_again(void *arg)
+static void visitor_on_keys_again(void *arg)
 {
     struct web *w = arg;
     bool some_wait = false;
@@ -237,7 +237,7 @@ static void on_keys_again(void *arg)
             v->shaking = BUF_INIT(SHAKING_OCTETS);
             v->waits_keys = false;
             conn_pause(v->conn, false);
-            take_cipher(v, buf_str(&bytes));
+            visitor_take_cipher(v, buf_str(&bytes));
         } else {
             some_wait |= v->waits_keys;
         }
@@ -247,18 +247,18 @@ static void on_keys_again(void *arg)
     }
 }
 
-static void on_drain(void *arg)
+static void visitor_on_drain(void *arg)
 {
     struct visitor *v = arg;
     if (v->leaves) {
-        end(v);
+        visitor_end(v);
     } else if (v->inner >= 0) {
         set_watch(v);
     }
 }
 
 /* The browser closed its half: the engine hears of it behind the last request, and its answer still goes out. */
-static void on_end(void *arg)
+static void visitor_on_end(void *arg)
 {
     struct visitor *v = arg;
     if (v->inner < 0) {
@@ -269,12 +269,12 @@ static void on_end(void *arg)
     (void)push(v);
 }
 
-static void on_close(void *arg, int error)
+static void visitor_on_close(void *arg, int error)
 {
     visitor_free(arg);
 }
 
-static const struct conn_events events = {.on_read = on_read, .on_drain = on_drain, .on_end = on_end, .on_close = on_close};
+static const struct conn_events events = {.on_read = visitor_on_read, .on_drain = visitor_on_drain, .on_end = visitor_on_end, .on_close = visitor_on_close};
 
 void visitor_new(struct web *w, struct entrance *e, int fd, const struct endpoint *peer)
 {
@@ -286,7 +286,7 @@ void visitor_new(struct web *w, struct entrance *e, int fd, const struct endpoin
     struct visitor *v = err_calloc(1, sizeof *v);
     *v = (struct visitor){.web = w, .http = e->http, .tls = tls, .peer = *peer, .inner = -1, .since_ms = clock_mono_ms(),
                           .to_engine = BUF_INIT(OUT_MAX), .shaking = BUF_INIT(SHAKING_OCTETS)};
-    v->timer = timer_new(child_loop(w->child), on_timer, v);
+    v->timer = timer_new(child_loop(w->child), visitor_on_timer, v);
     timer_start(v->timer, child_conf(w->child)->limits.handshake_time);
     list_append(&w->visitors, &v->link);
     w->n_visitors++;

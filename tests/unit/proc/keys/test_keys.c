@@ -54,7 +54,7 @@ static struct requester *join(enum role role, unsigned index)
     int fds[2];
     assert_int_equal(ipc_pair(fds), 0);
     a->loop = the_loop;
-    on_peer(&keys, NULL, role, index, fds[0]);
+    keys_on_peer(&keys, NULL, role, index, fds[0]);
     a->channel = ipc_channel_new(the_loop, fds[1], "keys", asker_rules, on_asker_closed, a);
     return a;
 }
