@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * decision.c: what the TLS decision and its cached lookups cost a message: CPU time of each step for a
- * domain with two servers, two TLSA records each and an enforced MTA-STS policy. Run by bench/decision.
+ * decision.c: what the TLS decision and its cached lookups cost a message: CPU time of each step
+ * for a domain with two servers, two TLSA records each and an enforced MTA-STS policy. Run by
+ * bench/decision.
  */
 #include "base/map.h"
 #include "mtasts/cache.h"
@@ -12,7 +13,9 @@
 #include <time.h>
 
 enum { ROUNDS = 200000 };
-#define POLICY "version: STSv1\r\nmode: enforce\r\nmx: mx1.example.com\r\nmx: *.example.com\r\nmx: backup.example.net\r\nmax_age: 604800\r\n"
+#define POLICY \
+    "version: STSv1\r\nmode: enforce\r\nmx: mx1.example.com\r\nmx: *.example.com\r\nmx: " \
+    "backup.example.net\r\nmax_age: 604800\r\n"
 
 static volatile unsigned sink;
 
@@ -25,7 +28,15 @@ static double cpu_us(void)
 
 static void decide(void)
 {
-    struct facts f = {.force = FORCE_CERT, .counts = COUNTS_CERT, .mx = MX_SECURE, .tlsa = TLSA_USABLE, .sts = STS_MATCH, .seen = true, .sess = SESS_DANE_OK};
+    struct facts f = {
+        .force = FORCE_CERT,
+        .counts = COUNTS_CERT,
+        .mx = MX_SECURE,
+        .tlsa = TLSA_USABLE,
+        .sts = STS_MATCH,
+        .seen = true,
+        .sess = SESS_DANE_OK,
+    };
     struct host_verdict v[2] = {policy_host(&f), policy_host(&f)};
     sink += policy_recipient(&f, v, 2).grade;
 }
@@ -45,7 +56,8 @@ static void policy(void)
 {
     struct sts_policy p;
     char problem[100];
-    sink += sts_policy_parse(STR(POLICY), &p, problem, sizeof problem) == 0 && sts_policy_covers(str_c(p.mx), domain_from(STR("mx2.example.com")));
+    sink += sts_policy_parse(STR(POLICY), &p, problem, sizeof problem) == 0 &&
+            sts_policy_covers(str_c(p.mx), domain_from(STR("mx2.example.com")));
     sts_policy_clear(&p);
 }
 
@@ -56,12 +68,37 @@ static void messages(void)
     struct buf b = BUF_INIT(IPC_FRAME_MAX);
     struct ipc_msg m;
     unsigned flags;
-    int r = ipc_encode(&(struct ipc_msg){.type = IPC_resolve, .resolve = {.token = 1, .port = 25, .name = STR("example.com")}}, &b);
+    int r = ipc_encode(&(struct ipc_msg){.type = IPC_resolve,
+                                         .resolve =
+                                             {
+                                                 .token = 1,
+                                                 .port = 25,
+                                                 .name = STR("example.com"),
+                                             }},
+                       &b);
     for (int i = 0; i < 2; i++) {
-        r |= ipc_encode(&(struct ipc_msg){.type = IPC_resolved_host, .resolved_host = {.token = 1, .preference = 10, .name = STR("mx1.example.com"), .addresses = STR("192.0.2.1 2001:db8::1"),
-                                                                                       .tlsa = 1, .base = STR("mx1.example.com"), .records = str_from(octets, sizeof octets)}}, &b);
+        r |= ipc_encode(&(struct ipc_msg){.type = IPC_resolved_host,
+                                          .resolved_host =
+                                              {
+                                                  .token = 1,
+                                                  .preference = 10,
+                                                  .name = STR("mx1.example.com"),
+                                                  .addresses = STR("192.0.2.1 2001:db8::1"),
+                                                  .tlsa = 1,
+                                                  .base = STR("mx1.example.com"),
+                                                  .records = str_from(octets, sizeof octets),
+                                              }},
+                        &b);
     }
-    r |= ipc_encode(&(struct ipc_msg){.type = IPC_resolved, .resolved = {.token = 1, .sts = 2, .sts_id = STR("20260101"), .sts_text = STR(POLICY)}}, &b);
+    r |= ipc_encode(&(struct ipc_msg){.type = IPC_resolved,
+                                      .resolved =
+                                          {
+                                              .token = 1,
+                                              .sts = 2,
+                                              .sts_id = STR("20260101"),
+                                              .sts_text = STR(POLICY),
+                                          }},
+                    &b);
     struct str all = buf_str(&b);
     while (r == 0 && all.n > 0) {
         r = ipc_decode(&all, &m, &flags);

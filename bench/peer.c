@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  * peer.c: both ends of the benchmark: a counting sink and a load, on our own engines.
  *
- *   peer sink ADDRESS PORT N [CHAIN KEY]          ends after N messages, prints "sink MS" (monotonic) and "pace N N ...", the
+ *   peer sink ADDRESS PORT N [CHAIN KEY]          ends after N messages, prints "sink MS"
+ *                                                 (monotonic) and "pace N N ...", the
  *                                                 messages of each half second
- *   peer load ADDRESS PORT N SIZE SESSIONS PER [CERTIFICATE]   prints "load FIRST_MS", "load LAST_250_MS" and
- *                                                "latency MEDIAN P99 MOST" in microseconds
+ *   peer load ADDRESS PORT N SIZE SESSIONS PER [CERTIFICATE]
+ *                                                 prints "load FIRST_MS", "load LAST_250_MS"
+ *                                                 and "latency MEDIAN P99 MOST" in microseconds
  *
- * With CHAIN or CERTIFICATE a side insists on STARTTLS; the load wants the relay to show and prove just that certificate.
- * PEER_RESUMES=1: it resumes its sessions where the relay gives tickets, as a partner's server does. PEER_DELAY_MS: a slow sink.
+ * With CHAIN or CERTIFICATE a side insists on STARTTLS; the load wants the relay to show and
+ * prove just that certificate. PEER_RESUMES=1: it resumes its sessions where the relay gives
+ * tickets, as a partner's server does. PEER_DELAY_MS: a slow sink.
  *
- * Both ends stand on the processors of what is measured, so they are to take as little as they can: TLS is BoringSSL's, whose
- * handshake takes a client about half of what OpenSSL 3.0's does (docs/performance.md). Not part of the product.
+ * Both ends stand on the processors of what is measured, so they are to take as little as they
+ * can: TLS is BoringSSL's, whose handshake takes a client about half of what OpenSSL 3.0's does
+ * (docs/performance.md). Not part of the product.
  */
 #include "base/clock.h"
 #include "base/list.h"
@@ -49,11 +53,15 @@ static char *body;
 static size_t body_n;
 static unsigned per_session;
 static const struct smtp_mail_rcpt rcpt = {.path = {"sink@bench.test", 15}};
-static struct smtp_mail mail = {.reverse_path = {"load@bench.test", 15}, .rcpts = &rcpt, .n_rcpts = 1};
+static struct smtp_mail mail = {
+    .reverse_path = {"load@bench.test", 15},
+    .rcpts = &rcpt,
+    .n_rcpts = 1,
+};
 
 static void end_session(struct session *s);
 
-/* --- TLS --------------------------------------------------------------------------------------------- */
+/* --- TLS ---------------------------------------------------------------- */
 
 static CRYPTO_BUFFER *expected; /* the relay's certificate */
 static SSL_SESSION *ticket;     /* the newest */
@@ -70,7 +78,8 @@ static enum ssl_verify_result_t on_certificate(SSL *ssl, uint8_t *alert)
     const STACK_OF(CRYPTO_BUFFER) *chain = SSL_get0_peer_certificates(ssl);
     const CRYPTO_BUFFER *leaf = sk_CRYPTO_BUFFER_value(chain, 0);
     bool same = CRYPTO_BUFFER_len(leaf) == CRYPTO_BUFFER_len(expected) &&
-                memcmp(CRYPTO_BUFFER_data(leaf), CRYPTO_BUFFER_data(expected), CRYPTO_BUFFER_len(leaf)) == 0;
+                memcmp(CRYPTO_BUFFER_data(leaf), CRYPTO_BUFFER_data(expected),
+                       CRYPTO_BUFFER_len(leaf)) == 0;
     return same ? ssl_verify_ok : ssl_verify_invalid;
 }
 
@@ -105,10 +114,12 @@ static void make_load_ctx(const char *certificate, bool resumes)
 static void make_sink_ctx(const char *chain, const char *key)
 {
     tls_ctx = SSL_CTX_new(TLS_server_method());
-    must(tls_ctx && SSL_CTX_use_certificate_chain_file(tls_ctx, chain) == 1 && SSL_CTX_use_PrivateKey_file(tls_ctx, key, SSL_FILETYPE_PEM) == 1);
+    must(tls_ctx && SSL_CTX_use_certificate_chain_file(tls_ctx, chain) == 1 &&
+         SSL_CTX_use_PrivateKey_file(tls_ctx, key, SSL_FILETYPE_PEM) == 1);
 }
 
-/* BIO_meth_new(3): what arrived is read where it lies (BoringSSL's memory BIO moves the rest to its front at each read). */
+/* BIO_meth_new(3): what arrived is read where it lies (BoringSSL's memory BIO moves the rest to
+ * its front at each read). */
 static int read_arrived(BIO *bio, char *to, int size)
 {
     struct session *s = BIO_get_data(bio);
@@ -142,7 +153,9 @@ static BIO *session_bio(struct session *s)
     static BIO_METHOD *method;
     if (!method) {
         method = BIO_meth_new(0, "session");
-        must(method && BIO_meth_set_read(method, read_arrived) == 1 && BIO_meth_set_write(method, write_leaving) == 1 && BIO_meth_set_ctrl(method, control) == 1);
+        must(method && BIO_meth_set_read(method, read_arrived) == 1 &&
+             BIO_meth_set_write(method, write_leaving) == 1 &&
+             BIO_meth_set_ctrl(method, control) == 1);
     }
     BIO *bio = BIO_new(method);
     must(bio != NULL);
@@ -246,7 +259,8 @@ static int by_size(const void *a, const void *b)
 static void print_latencies(void)
 {
     qsort(latencies, wanted, sizeof *latencies, by_size);
-    printf("latency %u %u %u\n", latencies[wanted / 2], latencies[wanted * 99 / 100], latencies[wanted - 1]);
+    printf("latency %u %u %u\n", latencies[wanted / 2], latencies[wanted * 99 / 100],
+           latencies[wanted - 1]);
 }
 
 static void run_server(struct session *s)
@@ -299,7 +313,8 @@ static void run_client(struct session *s);
 
 static void next_mail(struct session *s)
 {
-    const struct permit permit = {.granted = true, .transport = s->ssl ? PERMIT_TLS : PERMIT_PLAINTEXT};
+    const struct permit permit = {.granted = true,
+                                  .transport = s->ssl ? PERMIT_TLS : PERMIT_PLAINTEXT};
     if (s->left == 0 || started >= wanted) {
         smtp_client_quit(s->client);
         flush(s);
@@ -362,7 +377,8 @@ static void run_client(struct session *s)
         case SMTP_CL_REFUSED:
         case SMTP_CL_REJECTED:
         case SMTP_CL_BROKEN:
-            fprintf(stderr, "session: %s %d\n", ev.note ? ev.note : "", ev.answer ? ev.answer->code : 0);
+            fprintf(stderr, "session: %s %d\n", ev.note ? ev.note : "",
+                    ev.answer ? ev.answer->code : 0);
             exit(1);
         }
     }
@@ -392,7 +408,8 @@ static void open_cipher(struct session *s, struct str bytes, struct buf *plain)
             started_tls(s);
         }
     }
-    while (!SSL_in_init(s->ssl) && buf_reserve(plain, SSL3_RT_MAX_PLAIN_LENGTH, &room) == 0 && (n = SSL_read(s->ssl, room, SSL3_RT_MAX_PLAIN_LENGTH)) > 0) {
+    while (!SSL_in_init(s->ssl) && buf_reserve(plain, SSL3_RT_MAX_PLAIN_LENGTH, &room) == 0 &&
+           (n = SSL_read(s->ssl, room, SSL3_RT_MAX_PLAIN_LENGTH)) > 0) {
         buf_commit(plain, (size_t)n);
     }
     send_cipher(s);
@@ -435,7 +452,12 @@ static void on_drain(void *arg)
     note_sent(arg);
 }
 
-static const struct conn_events events = {.on_drain = on_drain, .on_connect = on_connect, .on_read = on_read, .on_close = on_close};
+static const struct conn_events events = {
+    .on_drain = on_drain,
+    .on_connect = on_connect,
+    .on_read = on_read,
+    .on_close = on_close,
+};
 
 static void end_session(struct session *s)
 {
@@ -460,9 +482,19 @@ static int listener;
 
 static void on_accept(void *arg, int ev)
 {
-    static struct smtp_server_config config = {.hostname = "sink.bench.test", .greeting = "sink", .command_line_max = 2048, .size_max = 100 << 20,
-                                               .header_octets_max = 1 << 20, .header_lines_max = 10000, .header_field_max = 1 << 20, .hops_max = 100,
-                                               .recipients_max = 100, .errors_max = 100, .transactions_max = 1000000};
+    static struct smtp_server_config config = {
+        .hostname = "sink.bench.test",
+        .greeting = "sink",
+        .command_line_max = 2048,
+        .size_max = 100 << 20,
+        .header_octets_max = 1 << 20,
+        .header_lines_max = 10000,
+        .header_field_max = 1 << 20,
+        .hops_max = 100,
+        .recipients_max = 100,
+        .errors_max = 100,
+        .transactions_max = 1000000,
+    };
     struct endpoint peer;
     int fd;
     config.can_starttls = tls_ctx != NULL;
@@ -477,7 +509,9 @@ static void on_accept(void *arg, int ev)
 
 static void make_body(size_t size)
 {
-    static const char head[] = "From: <load@bench.test>\r\nTo: <sink@bench.test>\r\nSubject: bench\r\nDate: Sat, 21 Nov 2026 00:00:00 +0000\r\nMessage-ID: <1@bench.test>\r\n\r\n";
+    static const char head[] =
+        "From: <load@bench.test>\r\nTo: <sink@bench.test>\r\nSubject: bench\r\nDate: Sat, 21 Nov "
+        "2026 00:00:00 +0000\r\nMessage-ID: <1@bench.test>\r\n\r\n";
     body = err_calloc(size + 80, 1);
     body_n = sizeof head - 1;
     memcpy(body, head, body_n);
@@ -492,7 +526,8 @@ static void make_body(size_t size)
 int main(int argc, char **argv)
 {
     uint64_t port = 0, n = 0;
-    must(argc >= 5 && str_to_u64(str_c(argv[3]), 65535, &port) == 0 && str_to_u64(str_c(argv[4]), 100000000, &wanted) == 0);
+    must(argc >= 5 && str_to_u64(str_c(argv[3]), 65535, &port) == 0 &&
+         str_to_u64(str_c(argv[4]), 100000000, &wanted) == 0);
     signal(SIGPIPE, SIG_IGN);
     loop = loop_new();
     must(endpoint_parse(str_c(argv[2]), (uint16_t)port, &target) == 0);
@@ -506,7 +541,8 @@ int main(int argc, char **argv)
         watch_set(w, WATCH_READ);
     } else {
         uint64_t sessions, per;
-        must(argc >= 8 && str_to_u64(str_c(argv[5]), 100 << 20, &n) == 0 && str_to_u64(str_c(argv[6]), 10000, &sessions) == 0 &&
+        must(argc >= 8 && str_to_u64(str_c(argv[5]), 100 << 20, &n) == 0 &&
+             str_to_u64(str_c(argv[6]), 10000, &sessions) == 0 &&
              str_to_u64(str_c(argv[7]), 100000, &per) == 0);
         if (argc == 9) {
             make_load_ctx(argv[8], getenv("PEER_RESUMES") != NULL);

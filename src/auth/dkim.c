@@ -89,9 +89,11 @@ static int put_body_hash(struct str message, struct buf *out)
 /* The value of the field up to and with "b=". */
 static int put_value(const struct dkim *d, struct str message, const char *names, struct buf *out)
 {
-    int r = buf_printf(out, " v=1; a=%s; c=relaxed/relaxed;\r\n\td=" STR_FMT "; s=" STR_FMT "; t=%lld;\r\n\th=%s;\r\n\tbh=",
-                       d->algorithm == TLS_RSA_SHA256 ? "rsa-sha256" : "ed25519-sha256", STR_ARG(d->domain),
-                       STR_ARG(d->selector), (long long)d->at_s, names);
+    int r = buf_printf(out,
+                       " v=1; a=%s; c=relaxed/relaxed;\r\n\td=" STR_FMT "; s=" STR_FMT
+                       "; t=%lld;\r\n\th=%s;\r\n\tbh=",
+                       d->algorithm == TLS_RSA_SHA256 ? "rsa-sha256" : "ed25519-sha256",
+                       STR_ARG(d->domain), STR_ARG(d->selector), (long long)d->at_s, names);
     r = r < 0 ? r : put_body_hash(message, out);
     return r < 0 ? r : buf_add(out, STR(";\r\n\tb="));
 }
@@ -118,7 +120,8 @@ int dkim_text(const struct dkim *d, struct str message, const char *names, struc
     return r;
 }
 
-int dkim_field(const struct dkim *d, struct str message, const char *names, struct str signature, struct buf *out)
+int dkim_field(const struct dkim *d, struct str message, const char *names, struct str signature,
+               struct buf *out)
 {
     CLEANUP(buf_free) struct buf text = BUF_INIT(FIELD_MAX);
     int r = buf_add(out, STR("DKIM-Signature:"));

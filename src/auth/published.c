@@ -7,7 +7,7 @@
 #include "wire/address.h"
 #include "wire/base64.h"
 
-/* --- SPF --------------------------------------------------------------------------------- */
+/* --- SPF ---------------------------------------------------------------- */
 
 enum { KEY_MAX = 4096 };
 
@@ -97,7 +97,7 @@ enum spf_says spf_reads(struct str record, struct str ip, bool is_of_name)
     return leads_on ? SPF_LEADS_ON : SPF_FORBIDS;
 }
 
-/* --- DKIM -------------------------------------------------------------------------------- */
+/* --- DKIM --------------------------------------------------------------- */
 
 /* The value of a tag (RFC 6376 3.2); p NULL: it is not there. */
 static struct str published_tag_of(struct str record, char tag)
@@ -118,7 +118,8 @@ enum dkim_key_says dkim_key_reads(struct str record, enum tls_algorithm algorith
                                   struct str public_key)
 {
     CLEANUP(buf_free) struct buf octets = BUF_INIT(KEY_MAX);
-    struct str version = published_tag_of(record, 'v'), kind = published_tag_of(record, 'k'), key = published_tag_of(record, 'p');
+    struct str version = published_tag_of(record, 'v'), kind = published_tag_of(record, 'k'),
+               key = published_tag_of(record, 'p');
     if (!key.p || (version.p && !str_eq(version, STR("DKIM1")))) {
         return DKIM_KEY_OTHER_RECORD;
     }

@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MUST_USE __attribute__((warn_unused_result))
-#define CLEANUP(fn) __attribute__((cleanup(fn)))
+#define MUST_USE     __attribute__((warn_unused_result))
+#define CLEANUP(fn)  __attribute__((cleanup(fn)))
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Ends the process: says where and which contract was broken. Never returns. */

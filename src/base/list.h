@@ -8,8 +8,8 @@ struct link {
     struct link *prev, *next;
 };
 
-#define LIST_OF(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
-#define LIST_EACH(it, head) for (struct link *it = (head)->next; it != (head); it = it->next)
+#define LIST_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+#define LIST_EACH(it, head)        for (struct link *it = (head)->next; it != (head); it = it->next)
 
 static inline void list_init(struct link *head)
 {

@@ -38,7 +38,7 @@ static struct {
     size_t begin, end;
 } waiting;
 
-/* --- what waits ------------------------------------------------------------------------- */
+/* --- what waits --------------------------------------------------------- */
 
 /* Gives away what is taken; true: nothing is left. */
 static bool log_give(void)
@@ -81,7 +81,7 @@ static void lose_waiting(void)
     waiting.begin = waiting.end = 0;
 }
 
-/* --- lines ------------------------------------------------------------------------------ */
+/* --- lines -------------------------------------------------------------- */
 
 struct origin {
     const char *process;
@@ -125,15 +125,15 @@ static void log_tell_lost(void)
     const struct origin self = {sink.name, 0};
     const struct log_field f = KVN("lines", sink.lost);
     if (sink.lost > 0 && has_room(AGAIN_ROOM)) {
-        log_keep(line, make_line(line, &self, clock_wall_ms(), LOG_LEVEL_ERROR, "log-lines-lost", &f,
-                             1));
+        log_keep(line,
+                 make_line(line, &self, clock_wall_ms(), LOG_LEVEL_ERROR, "log-lines-lost", &f, 1));
         sink.lost = 0;
     }
 }
 
 /* The octets of the line. */
 static size_t log_write_line(const struct origin *o, int64_t wall_ms, enum log_level level,
-                         const char *event, const struct log_field *fields, size_t n)
+                             const char *event, const struct log_field *fields, size_t n)
 {
     char line[LOG_LINE_MAX + 1];
     size_t len = make_line(line, o, wall_ms, level, event, fields, n);
@@ -163,7 +163,7 @@ void log_end(int ms)
     }
 }
 
-/* --- where they go ---------------------------------------------------------------------- */
+/* --- where they go ------------------------------------------------------ */
 
 static void turn_to(bool to_syslog)
 {
@@ -221,7 +221,8 @@ bool log_take(const char *process, long pid, struct str line, size_t *ret_octets
     }
     if (h.level <= sink.level) {
         bool is_of_now = h.wall_ms <= now && now - h.wall_ms < SAME_HOUR_MS;
-        *ret_octets = log_write_line(&o, is_of_now ? h.wall_ms : now, h.level, h.event, h.fields, h.n);
+        *ret_octets =
+            log_write_line(&o, is_of_now ? h.wall_ms : now, h.level, h.event, h.fields, h.n);
     }
     return true;
 }

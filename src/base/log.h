@@ -10,8 +10,18 @@
 #pragma once
 #include "base/str.h"
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
-enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON, LOG_FORMAT_HANDED /* to posternd: log_handed.c */ };
+enum log_level {
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_WARN,
+    LOG_LEVEL_NOTICE,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_DEBUG
+};
+enum log_format {
+    LOG_FORMAT_TEXT,
+    LOG_FORMAT_JSON,
+    LOG_FORMAT_HANDED /* to posternd: log_handed.c */
+};
 
 enum { LOG_LINE_MAX = 8192, LOG_LINE_LEAST = 320, LOG_FIELDS_MAX = 40, LOG_WORD_MAX = 64 };
 
@@ -23,7 +33,7 @@ struct log_field {
     bool is_number;
 };
 
-#define KV(k, c) ((struct log_field){.key = (k), .text = str_c(c)})
+#define KV(k, c)  ((struct log_field){.key = (k), .text = str_c(c)})
 #define KVS(k, s) ((struct log_field){.key = (k), .text = (s)})
 #define KVN(k, n) ((struct log_field){.key = (k), .number = (int64_t)(n), .is_number = true})
 
@@ -44,14 +54,14 @@ bool log_flush(void);
 void log_end(int ms);
 void log_fields(enum log_level level, const char *event, const struct log_field *fields, size_t n);
 
-#define LOG(level, event, ...)                                                                     \
-    log_fields((level), (event), (const struct log_field[]){__VA_ARGS__},                          \
+#define LOG(level, event, ...) \
+    log_fields((level), (event), (const struct log_field[]){__VA_ARGS__}, \
                sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
-#define log_error(event, ...) LOG(LOG_LEVEL_ERROR, event, __VA_ARGS__)
-#define log_warn(event, ...) LOG(LOG_LEVEL_WARN, event, __VA_ARGS__)
+#define log_error(event, ...)  LOG(LOG_LEVEL_ERROR, event, __VA_ARGS__)
+#define log_warn(event, ...)   LOG(LOG_LEVEL_WARN, event, __VA_ARGS__)
 #define log_notice(event, ...) LOG(LOG_LEVEL_NOTICE, event, __VA_ARGS__)
-#define log_info(event, ...) LOG(LOG_LEVEL_INFO, event, __VA_ARGS__)
-#define log_debug(event, ...) LOG(LOG_LEVEL_DEBUG, event, __VA_ARGS__)
+#define log_info(event, ...)   LOG(LOG_LEVEL_INFO, event, __VA_ARGS__)
+#define log_debug(event, ...)  LOG(LOG_LEVEL_DEBUG, event, __VA_ARGS__)
 
 /* A line of another process as it was handed over. */
 struct log_handed {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * log_handed.c: the form in which a process hands its lines to the one that writes them (log.h): level, time and event, then
- * fields, a number as it is, a text always in quotes. Nobody who wrote one is believed to have kept to it.
+ * log_handed.c: the form in which a process hands its lines to the one that writes them (log.h):
+ * level, time and event, then fields, a number as it is, a text always in quotes. Nobody who
+ * wrote one is believed to have kept to it.
  *
  * What can go wrong: a line that is cut, too long or none of ours: it is told as a text.
  */
@@ -9,7 +10,8 @@
 static bool log_handed_is_word(struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
-        if (!(s.p[i] >= 'a' && s.p[i] <= 'z') && !(s.p[i] >= '0' && s.p[i] <= '9') && s.p[i] != '-') {
+        if (!(s.p[i] >= 'a' && s.p[i] <= 'z') && !(s.p[i] >= '0' && s.p[i] <= '9') &&
+            s.p[i] != '-') {
             return false;
         }
     }
@@ -41,7 +43,8 @@ static bool log_handed_take_escape(struct str *rest, char *ret)
         *rest = str_slice(*rest, 1, rest->n);
         return true;
     }
-    if (rest->n < 3 || rest->p[0] != 'x' || log_handed_hex_digit(rest->p[1]) < 0 || log_handed_hex_digit(rest->p[2]) < 0) {
+    if (rest->n < 3 || rest->p[0] != 'x' || log_handed_hex_digit(rest->p[1]) < 0 ||
+        log_handed_hex_digit(rest->p[2]) < 0) {
         return false;
     }
     *ret = (char)(log_handed_hex_digit(rest->p[1]) * 16 + log_handed_hex_digit(rest->p[2]));
@@ -144,7 +147,8 @@ int log_handed_read(struct str line, struct log_handed *ret)
     uint64_t n, ms;
     ret->n = ret->used = 0;
     bool has_head = take_until(&line, ' ', &level) && take_until(&line, ' ', &time);
-    if (!has_head || str_to_u64(level, LOG_LEVEL_DEBUG, &n) < 0 || str_to_u64(time, INT64_MAX, &ms) < 0) {
+    if (!has_head || str_to_u64(level, LOG_LEVEL_DEBUG, &n) < 0 ||
+        str_to_u64(time, INT64_MAX, &ms) < 0) {
         return -EBADMSG;
     }
     size_t end = str_find(line, ' ', 0);

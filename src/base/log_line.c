@@ -112,7 +112,7 @@ static void log_line_put_field(struct writer *w, const struct log_field *f, enum
 }
 
 static void log_line_put_head(struct writer *w, enum log_format format, int64_t wall_ms,
-                     enum log_level level, const char *process, const char *event)
+                              enum log_level level, const char *process, const char *event)
 {
     char head[256];
     time_t seconds = (time_t)(wall_ms / 1000);
@@ -122,9 +122,10 @@ static void log_line_put_head(struct writer *w, enum log_format format, int64_t 
         snprintf(head, sizeof head, "%u %lld %s", (unsigned)level, (long long)wall_ms, event);
     } else {
         snprintf(head, sizeof head,
-                 format == LOG_FORMAT_JSON ? "{\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%03dZ\",\"level\":\"%s\","
-                                             "\"process\":\"%s\",\"event\":\"%s\""
-                                           : "time=%04d-%02d-%02dT%02d:%02d:%02d.%03dZ level=%s process=%s event=%s",
+                 format == LOG_FORMAT_JSON
+                     ? "{\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%03dZ\",\"level\":\"%s\","
+                       "\"process\":\"%s\",\"event\":\"%s\""
+                     : "time=%04d-%02d-%02dT%02d:%02d:%02d.%03dZ level=%s process=%s event=%s",
                  tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
                  (int)(wall_ms % 1000), level_names[level], process, event);
     }

@@ -37,7 +37,7 @@ static void log_out_leave(void)
     out.fd = STDERR_FILENO;
 }
 
-/* --- standard error --------------------------------------------------------------------- */
+/* --- standard error ----------------------------------------------------- */
 
 void log_out_stderr(void)
 {
@@ -66,7 +66,7 @@ static ssize_t write_if_room(const char *p, size_t n)
     return write(out.fd, p, n < PIPE_BUF ? n : PIPE_BUF);
 }
 
-/* --- syslog ----------------------------------------------------------------------------- */
+/* --- syslog ------------------------------------------------------------- */
 
 void log_out_syslog(const char *path)
 {
@@ -108,7 +108,7 @@ static ssize_t put_to_syslog(const char *line, size_t n)
     return sent < 0 || out.stream ? sent : (ssize_t)n;
 }
 
-/* --- both ------------------------------------------------------------------------------- */
+/* --- both --------------------------------------------------------------- */
 
 static ssize_t base_log_out_put(const char *line, size_t n)
 {

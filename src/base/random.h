@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * random.h: random bytes from the kernel. Engines take randomness as an argument; processes call this.
+ * random.h: random bytes from the kernel. Engines take randomness as an argument; processes call
+ * this.
  */
 #pragma once
 #include "base/err.h"

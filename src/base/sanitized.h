@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sanitized.h: whether this is a build with the address sanitizer, which needs terabytes of address space and several
- * times the processor's time. Included by what sets limits of either.
+ * sanitized.h: whether this is a build with the address sanitizer, which needs terabytes of
+ * address space and several times the processor's time. Included by what sets limits of either.
  */
 #pragma once
 

@@ -12,9 +12,9 @@ struct str {
 };
 
 #define STR(literal) ((struct str){"" literal, sizeof(literal) - 1})
-#define STR_NONE ((struct str){NULL, 0})
-#define STR_FMT "%.*s"
-#define STR_ARG(s) (int)(s).n, (s).p ? (s).p : ""
+#define STR_NONE     ((struct str){NULL, 0})
+#define STR_FMT      "%.*s"
+#define STR_ARG(s)   (int)(s).n, (s).p ? (s).p : ""
 
 static inline struct str str_from(const char *p, size_t n)
 {
@@ -45,8 +45,8 @@ struct str str_slice(struct str s, size_t from, size_t to);
 struct str str_trim(struct str s);
 /* The same with line ends and form feeds: text that may go over several lines. */
 struct str str_trim_lines(struct str s);
-/* Nothing in it can be seen: blanks of ASCII and Unicode (UTF-8), line ends, control characters, the sign in place of a picture
- * (U+FFFC). */
+/* Nothing in it can be seen: blanks of ASCII and Unicode (UTF-8), line ends, control characters,
+ * the sign in place of a picture (U+FFFC). */
 bool str_is_blank(struct str s);
 /* Takes the part before the first `sep` off *rest; false when *rest is exhausted. */
 bool str_split(struct str *rest, char sep, struct str *ret_part);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * unseen.h: characters of which nobody sees anything, in one place for all who look for words, numbers and names.
- * Unicode 15.1, DerivedCoreProperties.txt (Default_Ignorable_Code_Point) and PropList.txt (White_Space). Pure.
- * Called by detect/normalise.c, policy/flags.c, mime/names.c and str.c.
+ * unseen.h: characters of which nobody sees anything, in one place for all who look for words,
+ * numbers and names. Unicode 15.1, DerivedCoreProperties.txt (Default_Ignorable_Code_Point) and
+ * PropList.txt (White_Space). Pure. Called by detect/normalise.c, policy/flags.c, mime/names.c
+ * and str.c.
  */
 #pragma once
 #include "base/str.h"

@@ -20,7 +20,7 @@ struct target {
     bool *seen;
 };
 
-/* --- blocks ----------------------------------------------------------------------------------- */
+/* --- blocks ------------------------------------------------------------- */
 
 static const struct conf_key *conf_find_key(const char *block, const char *name)
 {
@@ -35,15 +35,18 @@ static const struct conf_key *conf_find_key(const char *block, const char *name)
 /* Habits from other programs' files, by what such a word begins with or holds. */
 static const char *word_hint(const char *word)
 {
-    return strncmp(word, "//", 2) == 0 || strncmp(word, "/*", 2) == 0 || strncmp(word, "--", 2) == 0 || strcmp(word, "!") == 0
+    return strncmp(word, "//", 2) == 0 || strncmp(word, "/*", 2) == 0 ||
+                   strncmp(word, "--", 2) == 0 || strcmp(word, "!") == 0
                ? "Comments begin with #"
-           : word[0] == '['                          ? "There are no sections: a block is written NAME { ... }"
-           : strchr(word, '=')                       ? "A setting is written NAME VALUE; without ="
-           : *word && word[strlen(word) - 1] == ':'  ? "A setting is written NAME VALUE; without a colon"
-                                                     : NULL;
+           : word[0] == '['    ? "There are no sections: a block is written NAME { ... }"
+           : strchr(word, '=') ? "A setting is written NAME VALUE; without ="
+           : *word && word[strlen(word) - 1] == ':'
+               ? "A setting is written NAME VALUE; without a colon"
+               : NULL;
 }
 
-/* The setting of another block that has this name, so that somebody who put it in the wrong place is told; NULL: none or several. */
+/* The setting of another block that has this name, so that somebody who put it in the wrong place
+ * is told; NULL: none or several. */
 static const char *other_block(const char *block, const char *name)
 {
     const char *found = NULL;
@@ -73,19 +76,24 @@ static int unknown_key(struct binder *b, const char *block, const struct conf_wo
     if (comment) {
         return conf_bad(b, word->at, "unknown setting \"%s\". %s", word->text, comment);
     }
-    if (r == 0 && !other_block(block, word->text) && conf_nearest(names.p, str_c(word->text), near, sizeof near)) {
-        return conf_bad(b, word->at, "unknown setting \"%s\". Did you mean \"%s\"?", word->text, near);
+    if (r == 0 && !other_block(block, word->text) &&
+        conf_nearest(names.p, str_c(word->text), near, sizeof near)) {
+        return conf_bad(b, word->at, "unknown setting \"%s\". Did you mean \"%s\"?", word->text,
+                        near);
     }
     const char *other = other_block(block, word->text);
     if (other) {
-        return conf_bad(b, word->at, "unknown setting \"%s\"%s%s. It belongs %s%s", word->text, *block ? " in " : "", block,
+        return conf_bad(b, word->at, "unknown setting \"%s\"%s%s. It belongs %s%s", word->text,
+                        *block ? " in " : "", block,
                         *other ? "into the block " : "outside of all blocks", other);
     }
-    return conf_bad(b, word->at, "unknown setting \"%s\"%s%s", word->text, *block ? " in " : "", block);
+    return conf_bad(b, word->at, "unknown setting \"%s\"%s%s", word->text, *block ? " in " : "",
+                    block);
 }
 
 /* The words of a list's default; they live with the conf. */
-static size_t split_standard(struct conf *c, const char *standard, struct conf_word *words, size_t max)
+static size_t split_standard(struct conf *c, const char *standard, struct conf_word *words,
+                             size_t max)
 {
     char separator = strchr(standard, '|') ? '|' : ' ';
     struct str rest = str_c(standard), one;
@@ -121,7 +129,8 @@ static void apply_defaults(struct binder *b, const char *block, void *base)
 
 static void bind_children(struct binder *b, const struct conf_node *parent, const struct target *t);
 
-static struct conf_rule *conf_open_rule(struct binder *b, const struct conf_node *n, const char *kind)
+static struct conf_rule *conf_open_rule(struct binder *b, const struct conf_node *n,
+                                        const char *kind)
 {
     struct conf *c = b->conf;
     if (c->n_rules >= CONF_BLOCKS_MAX) {
@@ -136,8 +145,10 @@ static struct conf_rule *conf_open_rule(struct binder *b, const struct conf_node
     return r;
 }
 
-/* One more of an array of blocks, whose structs all begin with `const char *name; int64_t line; const struct conf_node *node;`. */
-static void *open_one(struct binder *b, const struct conf_node *n, const char *block, void *array, size_t *count, size_t size)
+/* One more of an array of blocks, whose structs all begin with `const char *name; int64_t line;
+ * const struct conf_node *node;`. */
+static void *open_one(struct binder *b, const struct conf_node *n, const char *block, void *array,
+                      size_t *count, size_t size)
 {
     struct named {
         const char *name;
@@ -177,7 +188,11 @@ static struct conf_listen *open_listen(struct binder *b, const struct conf_node 
         }
         return NULL;
     }
-    c->listens[c->n_listens] = (struct conf_listen){.label = n->words[1].text, .kind = (enum conf_listen_kind)kind, .node = n};
+    c->listens[c->n_listens] = (struct conf_listen){
+        .label = n->words[1].text,
+        .kind = (enum conf_listen_kind)kind,
+        .node = n,
+    };
     apply_defaults(b, "listen", &c->listens[c->n_listens]);
     return &c->listens[c->n_listens++];
 }
@@ -201,23 +216,36 @@ static struct conf_client_certificate *open_certificate(struct binder *b, const 
         return NULL;
     }
     if (strlen(n->words[1].text) > CONF_LABEL_MAX) {
-        conf_bad(b, n->words[1].at, "the name of a client-certificate is longer than %d octets", CONF_LABEL_MAX);
+        conf_bad(b, n->words[1].at, "the name of a client-certificate is longer than %d octets",
+                 CONF_LABEL_MAX);
         return NULL;
     }
-    c->certificates[c->n_certificates] = (struct conf_client_certificate){.name = n->words[1].text, .node = n};
+    c->certificates[c->n_certificates] =
+        (struct conf_client_certificate){.name = n->words[1].text, .node = n};
     return &c->certificates[c->n_certificates++];
 }
 
 /* A block's own struct: repeated blocks have one each, the others are part of struct conf. */
 static void *open_block(struct binder *b, const struct conf_node *n, const struct conf_key *key)
 {
-    return strcmp(key->name, "partner") == 0 || strcmp(key->name, "rule") == 0 ? (void *)conf_open_rule(b, n, key->name)
-           : strcmp(key->name, "group") == 0              ? open_one(b, n, "group", &b->conf->groups, &b->conf->n_groups, sizeof *b->conf->groups)
-           : strcmp(key->name, "content") == 0            ? open_one(b, n, "content", &b->conf->contents, &b->conf->n_contents, sizeof *b->conf->contents)
-           : strcmp(key->name, "account") == 0            ? open_one(b, n, "account", &b->conf->accounts_of, &b->conf->n_accounts_of, sizeof *b->conf->accounts_of)
-           : strcmp(key->name, "forward") == 0            ? open_one(b, n, "forward", &b->conf->forwards, &b->conf->n_forwards, sizeof *b->conf->forwards)
-           : strcmp(key->name, "oidc") == 0               ? open_one(b, n, "oidc", &b->conf->oidc, &b->conf->n_oidc, sizeof *b->conf->oidc)
-           : strcmp(key->name, "ladder") == 0             ? open_one(b, n, "ladder", &b->conf->ladders, &b->conf->n_ladders, sizeof *b->conf->ladders)
+    return strcmp(key->name, "partner") == 0 || strcmp(key->name, "rule") == 0
+               ? (void *)conf_open_rule(b, n, key->name)
+           : strcmp(key->name, "group") == 0 ? open_one(b, n, "group", &b->conf->groups,
+                                                        &b->conf->n_groups, sizeof *b->conf->groups)
+           : strcmp(key->name, "content") == 0
+               ? open_one(b, n, "content", &b->conf->contents, &b->conf->n_contents,
+                          sizeof *b->conf->contents)
+           : strcmp(key->name, "account") == 0
+               ? open_one(b, n, "account", &b->conf->accounts_of, &b->conf->n_accounts_of,
+                          sizeof *b->conf->accounts_of)
+           : strcmp(key->name, "forward") == 0
+               ? open_one(b, n, "forward", &b->conf->forwards, &b->conf->n_forwards,
+                          sizeof *b->conf->forwards)
+           : strcmp(key->name, "oidc") == 0
+               ? open_one(b, n, "oidc", &b->conf->oidc, &b->conf->n_oidc, sizeof *b->conf->oidc)
+           : strcmp(key->name, "ladder") == 0
+               ? open_one(b, n, "ladder", &b->conf->ladders, &b->conf->n_ladders,
+                          sizeof *b->conf->ladders)
            : strcmp(key->name, "listen") == 0             ? (void *)open_listen(b, n)
            : strcmp(key->name, "certificate") == 0        ? (void *)conf_open_own(b, n)
            : strcmp(key->name, "client-certificate") == 0 ? (void *)open_certificate(b, n)
@@ -250,10 +278,13 @@ static bool lacks_semicolon(struct binder *b, const struct conf_node *n, const c
         const struct conf_word *last = &n->words[i - 1];
         if (n->words[i].at.line > last->at.line && conf_find_key(block, n->words[i].text)) {
             if (n->hash.line > 0) {
-                conf_bad(b, n->hash, "%s: this # begins a comment. Write the colour in quotes: \"#0b5394\"", n->words[0].text);
+                conf_bad(b, n->hash,
+                         "%s: this # begins a comment. Write the colour in quotes: \"#0b5394\"",
+                         n->words[0].text);
                 return true;
             }
-            conf_bad(b, (struct conf_place){last->at.file, last->at.line, last->end}, "a ; is missing behind \"%s\"", last->text);
+            conf_bad(b, (struct conf_place){last->at.file, last->at.line, last->end},
+                     "a ; is missing behind \"%s\"", last->text);
             return true;
         }
     }
@@ -264,12 +295,14 @@ static void bind_block_statement(struct binder *b, const struct conf_node *n,
                                  const struct conf_key *key)
 {
     if (!n->has_block || n->n_words != (key->label ? 2u : 1u)) {
-        conf_bad(b, n->at, "%s is a block: write %s%s%s { ... }%s", key->name, key->name, key->label ? " " : "", key->label ? key->label : "",
+        conf_bad(b, n->at, "%s is a block: write %s%s%s { ... }%s", key->name, key->name,
+                 key->label ? " " : "", key->label ? key->label : "",
                  key->label && n->n_words > 2 ? ". A label with blanks stands in quotes" : "");
         return;
     }
     if (key->label && str_trim(str_c(n->words[1].text)).n == 0) {
-        conf_bad(b, n->words[1].at, "%s \"\" has no label, by which reports and other blocks name it. Write %s",
+        conf_bad(b, n->words[1].at,
+                 "%s \"\" has no label, by which reports and other blocks name it. Write %s",
                  key->name, key->label);
         return;
     }
@@ -290,7 +323,8 @@ static void bind_setting(struct binder *b, const struct conf_node *n, const stru
     if ((strcmp(key->name, "outbound") == 0 || strcmp(key->name, "inbound") == 0) && n_words > 0) {
         if (strcmp(words[0].text, "require") != 0 || n_words != 2) {
             char all[512];
-            conf_bad(b, words[0].at, "write: %s require GRADE; the grade is one of %s", key->name, conf_listed(key->choices, all));
+            conf_bad(b, words[0].at, "write: %s require GRADE; the grade is one of %s", key->name,
+                     conf_listed(key->choices, all));
             return;
         }
         words++;
@@ -301,7 +335,9 @@ static void bind_setting(struct binder *b, const struct conf_node *n, const stru
         return;
     }
     if (words[0].text[0] == '=' || (words[0].text[0] == ':' && !words[0].text[1])) {
-        conf_bad(b, words[0].at, "%s: \"%s\" is not a value. A setting is written NAME VALUE; without = or :", key->name, words[0].text);
+        conf_bad(b, words[0].at,
+                 "%s: \"%s\" is not a value. A setting is written NAME VALUE; without = or :",
+                 key->name, words[0].text);
         return;
     }
     if (n->has_block && key->type != CONF_TARGET) {
@@ -330,7 +366,8 @@ static void bind_children(struct binder *b, const struct conf_node *parent, cons
         }
         bool *seen = &t->seen[key - conf_schema];
         if (*seen && !key->repeated) {
-            conf_bad(b, n->at, "\"%s\" is set twice%s", key->name, key->type == CONF_BLOCK ? ". Write one block with all its settings" : "");
+            conf_bad(b, n->at, "\"%s\" is set twice%s", key->name,
+                     key->type == CONF_BLOCK ? ". Write one block with all its settings" : "");
             continue;
         }
         *seen = true;
@@ -355,8 +392,8 @@ static bool conf_is_repeated(const char *block)
     return false;
 }
 
-static int conf_conf_parse(struct str text, const char *file, conf_read_fn read, struct buf *problems,
-                 struct conf **ret)
+static int conf_conf_parse(struct str text, const char *file, conf_read_fn read,
+                           struct buf *problems, struct conf **ret)
 {
     struct conf *c = err_calloc(1, sizeof *c);
     struct binder b = {.conf = c, .problems = problems};
@@ -394,7 +431,8 @@ int conf_load(const char *path, struct buf *problems, struct conf **ret)
     CLEANUP(buf_free) struct buf text = BUF_INIT(CONF_TEXT_MAX);
     int r = file_read(path, &text);
     if (r < 0) {
-        r = buf_printf(problems, "%s:0:0: cannot be read: %s\n", path, strerror(-r)) < 0 ? -ENOSPC : r;
+        r = buf_printf(problems, "%s:0:0: cannot be read: %s\n", path, strerror(-r)) < 0 ? -ENOSPC
+                                                                                         : r;
         return r;
     }
     return conf_conf_parse(buf_str(&text), path, file_read, problems, ret);
@@ -441,7 +479,8 @@ void conf_free(struct conf *c)
     free(c->inside_devices.v);
     free(c->monitor.domains.v);
     free(c->metrics.addresses.v);
-    struct conf_words *portal[] = {&c->portal.addresses, &c->portal.redirects, &c->portal.proxied, &c->portal.proxies, &c->portal.languages};
+    struct conf_words *portal[] = {&c->portal.addresses, &c->portal.redirects, &c->portal.proxied,
+                                   &c->portal.proxies, &c->portal.languages};
     for (size_t i = 0; i < ARRAY_LEN(portal); i++) {
         free(portal[i]->v);
     }

@@ -96,8 +96,8 @@ static void judge_remember(struct judge *j)
     if (c->portal.url && c->portal.remember > 0 && !asked &&
         conf_node_find(block, "remember", NULL)) {
         conf_warning(j->problems, conf_place_of(block, "remember"),
-                     "portal: remember spares people the code of level 1, and at level 0 no code is "
-                     "asked for. Write level 1 in portal or pickup-level 1 in a rule, unless "
+                     "portal: remember spares people the code of level 1, and at level 0 no code "
+                     "is asked for. Write level 1 in portal or pickup-level 1 in a rule, unless "
                      "senders raise it by hand");
     }
 }

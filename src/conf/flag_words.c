@@ -14,15 +14,24 @@ static void judge_flag_words(struct judge *j)
     const struct conf *c = j->conf;
     const struct conf_node *flags = conf_node_find(c->root, "flags", NULL);
     if (flags && c->flags.words.n > CONF_FLAGS_MAX) {
-        judge_bad(j, conf_place_of(flags, "words"), "flags: %zu words are more than the %d that are looked for. Name fewer", c->flags.words.n, CONF_FLAGS_MAX);
+        judge_bad(j, conf_place_of(flags, "words"),
+                  "flags: %zu words are more than the %d that are looked for. Name fewer",
+                  c->flags.words.n, CONF_FLAGS_MAX);
     }
     for (size_t i = 0; flags && i <= c->flags.words.n; i++) {
         bool test = i == c->flags.words.n;
         struct str word = str_trim(str_c(test ? c->flags.test : c->flags.words.v[i]));
         if (word.n < 3) {
-            judge_bad(j, conf_place_of(flags, test ? "test" : "words"), "flags: \"" STR_FMT "\" is no word that people can write. Name one of at least three letters, such as [secure]", STR_ARG(word));
+            judge_bad(j, conf_place_of(flags, test ? "test" : "words"),
+                      "flags: \"" STR_FMT "\" is no word that people can write. Name one of at "
+                      "least three letters, such as [secure]",
+                      STR_ARG(word));
         } else if (!test && str_eq_nocase(word, str_trim(str_c(c->flags.test)))) {
-            judge_bad(j, conf_place_of(flags, "words"), "flags: \"" STR_FMT "\" is the flag for a test, too, and would count as that. Give test another word", STR_ARG(word));
+            judge_bad(
+                j, conf_place_of(flags, "words"),
+                "flags: \"" STR_FMT
+                "\" is the flag for a test, too, and would count as that. Give test another word",
+                STR_ARG(word));
         }
     }
 }
@@ -43,7 +52,8 @@ static bool same_flag(struct str a, struct str b)
     }
 }
 
-/* The word that people know from elsewhere: mail with it went protected as long as there was no list. */
+/* The word that people know from elsewhere: mail with it went protected as long as there was no
+ * list. */
 static void judge_replaced_words(struct judge *j)
 {
     const struct conf *c = j->conf;
@@ -56,10 +66,10 @@ static void judge_replaced_words(struct judge *j)
             return;
         }
     }
-    conf_warning(j->problems, conf_place_of(flags, "words"),
-                 "flags: words takes the place of those that are built in: [secure] is no flag any "
-                 "more, and mail with it goes as if it were not there. Name it, too, unless that is "
-                 "meant");
+    conf_warning(
+        j->problems, conf_place_of(flags, "words"),
+        "flags: words takes the place of those that are built in: [secure] is no flag any more, "
+        "and mail with it goes as if it were not there. Name it, too, unless that is meant");
 }
 
 static void judge_flag_places(struct judge *j)
@@ -81,8 +91,10 @@ static void judge_flags_for_nothing(struct judge *j)
         heard = heard || c->rules[i].flag;
     }
     if (flags && c->flags.protect == CONF_PROTECT_NONE && !heard) {
-        conf_warning(j->problems, conf_place_of(flags, "protect"), "flags: with protect none a word such as [secure] asks for nothing, and no rule has flag yes: whoever writes it is "
-                     "mistaken. Write protect secure, or in none");
+        conf_warning(
+            j->problems, conf_place_of(flags, "protect"),
+            "flags: with protect none a word such as [secure] asks for nothing, and no rule has "
+            "flag yes: whoever writes it is mistaken. Write protect secure, or in none");
     }
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * judge.c: what a configuration file as a whole gets wrong although each setting in it is right: ports in each other's way,
- * mail that would come back to us, groups that contain themselves; and warnings about what is open. Called by
- * proc/preflight.c for check-config, the start and a reload; never by children, whose text has every default written out.
+ * judge.c: what a configuration file as a whole gets wrong although each setting in it is right:
+ * ports in each other's way, mail that would come back to us, groups that contain themselves;
+ * and warnings about what is open. Called by proc/preflight.c for check-config, the start and a
+ * reload; never by children, whose text has every default written out.
  *
  * What can go wrong: errors are sure, the rest is a warning.
  */
@@ -41,7 +42,7 @@ static struct conf_place judge_at_key(const struct judge *j, const char *block, 
     return conf_place_of(n ? n : j->conf->root, key);
 }
 
-/* --- ports ----------------------------------------------------------------------------------------------- */
+/* --- ports -------------------------------------------------------------- */
 
 struct listener {
     const char *text, *what;
@@ -54,7 +55,8 @@ struct listeners {
     size_t n;
 };
 
-static void add_listeners(struct listeners *l, const struct conf_words *addresses, const char *what, struct conf_place at)
+static void add_listeners(struct listeners *l, const struct conf_words *addresses, const char *what,
+                          struct conf_place at)
 {
     for (size_t i = 0; i < addresses->n && l->n < LISTENERS_MAX; i++) {
         struct str text = str_c(addresses->v[i]);
@@ -62,7 +64,8 @@ static void add_listeners(struct listeners *l, const struct conf_words *addresse
         uint64_t port = 0;
         struct listener *x = &l->v[l->n];
         *x = (struct listener){addresses->v[i], what, at, {.len = 0}};
-        if (str_to_u64(str_slice(text, colon + 1, text.n), 65535, &port) == 0 && endpoint_parse(str_slice(text, 0, colon), (uint16_t)port, &x->e) == 0) {
+        if (str_to_u64(str_slice(text, colon + 1, text.n), 65535, &port) == 0 &&
+            endpoint_parse(str_slice(text, 0, colon), (uint16_t)port, &x->e) == 0) {
             l->n++;
         }
     }
@@ -72,12 +75,15 @@ static void collect_listeners(const struct judge *j, struct listeners *l)
 {
     const struct conf *c = j->conf;
     for (size_t i = 0; i < c->n_listens; i++) {
-        add_listeners(l, &c->listens[i].addresses, c->listens[i].label, conf_place_of(c->listens[i].node, "address"));
+        add_listeners(l, &c->listens[i].addresses, c->listens[i].label,
+                      conf_place_of(c->listens[i].node, "address"));
     }
     if (c->portal.url) {
         add_listeners(l, &c->portal.addresses, "the portal", judge_at_key(j, "portal", "address"));
-        add_listeners(l, &c->portal.redirects, "the portal's redirect-address", judge_at_key(j, "portal", "redirect-address"));
-        add_listeners(l, &c->portal.proxied, "the portal's proxy-address", judge_at_key(j, "portal", "proxy-address"));
+        add_listeners(l, &c->portal.redirects, "the portal's redirect-address",
+                      judge_at_key(j, "portal", "redirect-address"));
+        add_listeners(l, &c->portal.proxied, "the portal's proxy-address",
+                      judge_at_key(j, "portal", "proxy-address"));
     }
     add_listeners(l, &c->metrics.addresses, "metrics", judge_at_key(j, "metrics", "address"));
 }
@@ -90,7 +96,8 @@ static bool overlap(const struct endpoint *a, const struct endpoint *b)
     endpoint_ip(b, y, sizeof y);
     bool both4 = strchr(x, '.') && strchr(y, '.');
     return endpoint_port(a) == endpoint_port(b) &&
-           (strcmp(x, y) == 0 || strcmp(x, "::") == 0 || strcmp(y, "::") == 0 || (both4 && (strcmp(x, "0.0.0.0") == 0 || strcmp(y, "0.0.0.0") == 0)));
+           (strcmp(x, y) == 0 || strcmp(x, "::") == 0 || strcmp(y, "::") == 0 ||
+            (both4 && (strcmp(x, "0.0.0.0") == 0 || strcmp(y, "0.0.0.0") == 0)));
 }
 
 static void judge_ports(struct judge *j, const struct listeners *l)
@@ -98,8 +105,14 @@ static void judge_ports(struct judge *j, const struct listeners *l)
     for (size_t i = 0; i < l->n; i++) {
         for (size_t k = 0; k < i; k++) {
             if (overlap(&l->v[i].e, &l->v[k].e)) {
-                judge_bad(j, l->v[i].at, "%s (%s) and %s (%s, line %u) are the same port: only one of them can listen. %s", l->v[i].text, l->v[i].what, l->v[k].text, l->v[k].what,
-                          l->v[k].at.line, strcmp(l->v[i].text, l->v[k].text) == 0 ? "Leave one out" : "[::] takes every address, IPv4 as well, and 0.0.0.0 every IPv4 address");
+                judge_bad(
+                    j, l->v[i].at,
+                    "%s (%s) and %s (%s, line %u) are the same port: only one of them can listen. "
+                    "%s",
+                    l->v[i].text, l->v[i].what, l->v[k].text, l->v[k].what, l->v[k].at.line,
+                    strcmp(l->v[i].text, l->v[k].text) == 0
+                        ? "Leave one out"
+                        : "[::] takes every address, IPv4 as well, and 0.0.0.0 every IPv4 address");
                 break;
             }
         }
@@ -113,13 +126,18 @@ static void judge_port_numbers(struct judge *j)
         const char *end;
         enum conf_listen_kind meant;
         const char *label;
-    } known[] = {{":25", CONF_LISTEN_SMTP, "smtp"}, {":587", CONF_LISTEN_SUBMISSION, "submission"}, {":465", CONF_LISTEN_SUBMISSIONS, "submissions"}};
+    } known[] = {{":25", CONF_LISTEN_SMTP, "smtp"},
+                 {":587", CONF_LISTEN_SUBMISSION, "submission"},
+                 {":465", CONF_LISTEN_SUBMISSIONS, "submissions"}};
     const struct conf *c = j->conf;
     for (size_t i = 0; i < c->n_listens; i++) {
         for (size_t k = 0; k < c->listens[i].addresses.n; k++) {
             for (size_t p = 0; p < ARRAY_LEN(known); p++) {
-                if (c->listens[i].kind != known[p].meant && str_ends_nocase(str_c(c->listens[i].addresses.v[k]), str_c(known[p].end))) {
-                    conf_warning(j->problems, conf_place_of(c->listens[i].node, "address"), "listen %s on port %s: programs expect listen %s there. Change the label or the port",
+                if (c->listens[i].kind != known[p].meant &&
+                    str_ends_nocase(str_c(c->listens[i].addresses.v[k]), str_c(known[p].end))) {
+                    conf_warning(j->problems, conf_place_of(c->listens[i].node, "address"),
+                                 "listen %s on port %s: programs expect listen %s there. Change "
+                                 "the label or the port",
                                  c->listens[i].label, known[p].end + 1, known[p].label);
                 }
             }
@@ -127,7 +145,7 @@ static void judge_port_numbers(struct judge *j)
     }
 }
 
-/* --- where mail goes ----------------------------------------------------------------------------------------- */
+/* --- where mail goes ---------------------------------------------------- */
 
 /* host, host:port or [address]:port in its two parts. */
 static void judge_split(struct str target, struct str *ret_host, unsigned *ret_port)
@@ -136,7 +154,8 @@ static void judge_split(struct str target, struct str *ret_host, unsigned *ret_p
     bool bracketed = target.n > 0 && target.p[0] == '[';
     uint64_t port = 25;
     *ret_host = target;
-    if (colon < target.n && (bracketed ? colon > str_find(target, ']', 0) : str_find(target, ':', 0) == colon) &&
+    if (colon < target.n &&
+        (bracketed ? colon > str_find(target, ']', 0) : str_find(target, ':', 0) == colon) &&
         str_to_u64(str_slice(target, colon + 1, target.n), 65535, &port) == 0) {
         *ret_host = str_slice(target, 0, colon);
     }
@@ -148,7 +167,8 @@ static void judge_split(struct str target, struct str *ret_host, unsigned *ret_p
 
 static bool judge_is_loopback(struct str host)
 {
-    return str_starts_nocase(host, STR("127.")) || str_eq(host, STR("::1")) || str_eq_nocase(host, STR("localhost"));
+    return str_starts_nocase(host, STR("127.")) || str_eq(host, STR("::1")) ||
+           str_eq_nocase(host, STR("localhost"));
 }
 
 /* One of our own listeners gets what is sent to host and port. */
@@ -167,25 +187,33 @@ static bool is_ourselves(const struct conf *c, struct str host, unsigned port)
         if (endpoint_port(&l.v[i].e) != port) {
             continue;
         }
-        bool local = str_eq_nocase(host, STR("localhost")) && (strcmp(ip, "127.0.0.1") == 0 || strcmp(ip, "::1") == 0);
-        if (str_eq_nocase(host, str_c(c->hostname)) || (is_address && str_eq(host, str_c(ip))) || local || (judge_is_loopback(host) && everywhere)) {
+        bool local = str_eq_nocase(host, STR("localhost")) &&
+                     (strcmp(ip, "127.0.0.1") == 0 || strcmp(ip, "::1") == 0);
+        if (str_eq_nocase(host, str_c(c->hostname)) || (is_address && str_eq(host, str_c(ip))) ||
+            local || (judge_is_loopback(host) && everywhere)) {
             return true;
         }
     }
     return false;
 }
 
-static void judge_hop(struct judge *j, const char *what, const char *target, int tls, struct conf_place at)
+static void judge_hop(struct judge *j, const char *what, const char *target, int tls,
+                      struct conf_place at)
 {
     struct str host;
     unsigned port;
     judge_split(str_c(target), &host, &port);
-    host = str_starts_nocase(host, STR("::ffff:")) ? str_slice(host, 7, host.n) : host; /* an IPv4 address in IPv6's clothes */
+    /* an IPv4 address in IPv6's clothes */
+    host = str_starts_nocase(host, STR("::ffff:")) ? str_slice(host, 7, host.n) : host;
     host.n -= host.n > 1 && host.p[host.n - 1] == '.';
     if (str_eq(host, STR("0.0.0.0")) || str_eq(host, STR("::"))) {
-        judge_bad(j, at, "%s %s is no host: it means every address of a machine. Name the server", what, target);
+        judge_bad(j, at, "%s %s is no host: it means every address of a machine. Name the server",
+                  what, target);
     } else if (is_ourselves(j->conf, host, port)) {
-        judge_bad(j, at, "%s %s is this gateway itself: mail would go in a circle. Name the mail server behind it, or another port", what, target);
+        judge_bad(j, at,
+                  "%s %s is this gateway itself: mail would go in a circle. Name the mail server "
+                  "behind it, or another port",
+                  what, target);
     } else if (tls == 0 && !conf_target_is_loopback(target)) {
         conf_warning(
             j->problems, at,
@@ -212,17 +240,22 @@ static void judge_hop_port(struct judge *j, const char *what, unsigned port, boo
     }
 }
 
-/* The server inside sends the organisation's mail to us, most often: then its address is in networks. A name may have other
- * addresses tomorrow, a server that logs in or speaks LMTP needs none. */
+/* The server inside sends the organisation's mail to us, most often: then its address is in
+ * networks. A name may have other addresses tomorrow, a server that logs in or speaks LMTP needs
+ * none. */
 static void judge_inside_server(struct judge *j)
 {
     const struct conf *c = j->conf;
     struct str host = conf_target_host(c->deliver_to);
     unsigned char octets[16];
-    bool must_be_listed = !judge_has_submission(c) && !c->deliver_to_lmtp && !conf_target_is_loopback(c->deliver_to);
-    if (must_be_listed && address_ip_octets(host, octets) > 0 && !conf_net_listed(&c->inside_networks, host)) {
+    bool must_be_listed =
+        !judge_has_submission(c) && !c->deliver_to_lmtp && !conf_target_is_loopback(c->deliver_to);
+    if (must_be_listed && address_ip_octets(host, octets) > 0 &&
+        !conf_net_listed(&c->inside_networks, host)) {
         conf_warning(j->problems, judge_at_key(j, "inside", "deliver-to"),
-                     "deliver-to " STR_FMT " is not in networks: it may not send through us, and what it sends to others gets 550. Add it to networks, unless its mail goes out another way",
+                     "deliver-to " STR_FMT
+                     " is not in networks: it may not send through us, and what it sends to others "
+                     "gets 550. Add it to networks, unless its mail goes out another way",
                      STR_ARG(host));
     }
 }
@@ -240,8 +273,8 @@ static void judge_hops(struct judge *j)
                        judge_at_key(j, "inside", "deliver-to"));
         if (c->deliver_to_lmtp && conf_target_port(c->deliver_to) == 25) {
             conf_warning(j->problems, judge_at_key(j, "inside", "deliver-to"),
-                         "deliver-to %s: port 25 is that of SMTP, and LMTP must not be spoken on it "
-                         "(RFC 2033 5). Name the port of LMTP, most often 24",
+                         "deliver-to %s: port 25 is that of SMTP, and LMTP must not be spoken on "
+                         "it (RFC 2033 5). Name the port of LMTP, most often 24",
                          c->deliver_to);
         }
         judge_hop(j, "deliver-to", c->deliver_to, conf_deliver_force(c),
@@ -258,19 +291,24 @@ static void judge_hops(struct judge *j)
                        conf_place_of(c->root, "relay"));
         judge_hop(j, "relay", c->relay_host, c->relay_tls, conf_place_of(c->root, "relay"));
     }
-    if (c->directory.url && str_starts_nocase(str_c(c->directory.url), STR("ldap://")) && !c->directory.starttls) {
+    if (c->directory.url && str_starts_nocase(str_c(c->directory.url), STR("ldap://")) &&
+        !c->directory.starttls) {
         struct str rest = str_slice(str_c(c->directory.url), 7, strlen(c->directory.url)), host;
         unsigned port;
         judge_split(str_slice(rest, 0, str_find(rest, '/', 0)), &host, &port);
         if (!judge_is_loopback(host)) {
-            conf_warning(j->problems, judge_at_key(j, "directory", "starttls"), "directory: passwords go to %s in clear. Leave out starttls no, or use ldaps://", c->directory.url);
+            conf_warning(
+                j->problems, judge_at_key(j, "directory", "starttls"),
+                "directory: passwords go to %s in clear. Leave out starttls no, or use ldaps://",
+                c->directory.url);
         }
     }
 }
 
 bool judge_domain_covers(struct str list, struct str domain)
 {
-    return list.n > 0 && list.p[0] == '.' ? str_ends_nocase(domain, list) : str_eq_nocase(list, domain);
+    return list.n > 0 && list.p[0] == '.' ? str_ends_nocase(domain, list)
+                                          : str_eq_nocase(list, domain);
 }
 
 static bool overlaps(const char *a, const char *b)
@@ -285,7 +323,10 @@ static void judge_partners(struct judge *j)
         for (size_t d = 0; d < c->rules[i].domains.n; d++) {
             for (size_t k = 0; k < c->inside_domains.n; k++) {
                 if (overlaps(c->rules[i].domains.v[d], c->inside_domains.v[k])) {
-                    judge_bad(j, conf_place_of(c->rules[i].node, "domains"), "partner \"%s\": %s and %s, which is an inside domain, have domains in common: mail for these goes to deliver-to. Leave them out of one of the two",
+                    judge_bad(j, conf_place_of(c->rules[i].node, "domains"),
+                              "partner \"%s\": %s and %s, which is an inside domain, have domains "
+                              "in common: mail for these goes to deliver-to. Leave them out of one "
+                              "of the two",
                               c->rules[i].name, c->rules[i].domains.v[d], c->inside_domains.v[k]);
                 }
             }
@@ -293,7 +334,7 @@ static void judge_partners(struct judge *j)
     }
 }
 
-/* --- groups --------------------------------------------------------------------------------------------------- */
+/* --- groups ------------------------------------------------------------- */
 
 const struct conf_group *judge_group_named(const struct conf *c, const char *word)
 {
@@ -310,7 +351,8 @@ const struct conf_group *judge_group_named(const struct conf *c, const char *wor
     return NULL;
 }
 
-static bool reaches(const struct conf *c, const struct conf_group *from, const struct conf_group *to, unsigned depth)
+static bool reaches(const struct conf *c, const struct conf_group *from,
+                    const struct conf_group *to, unsigned depth)
 {
     for (size_t i = 0; i < from->members.n; i++) {
         const struct conf_group *g = judge_group_named(c, from->members.v[i]);
@@ -326,14 +368,18 @@ static void judge_groups(struct judge *j)
     const struct conf *c = j->conf;
     for (size_t i = 0; i < c->n_groups; i++) {
         if (reaches(c, &c->groups[i], &c->groups[i], 0)) {
-            judge_bad(j, conf_place_of(c->groups[i].node, "members"), "group \"%s\" contains itself, or groups nest deeper than %d. Leave out the member group: that leads back", c->groups[i].name, DEPTH_MAX);
+            judge_bad(j, conf_place_of(c->groups[i].node, "members"),
+                      "group \"%s\" contains itself, or groups nest deeper than %d. Leave out the "
+                      "member group: that leads back",
+                      c->groups[i].name, DEPTH_MAX);
         }
     }
 }
 
-/* --- networks -------------------------------------------------------------------------------------------------- */
+/* --- networks ----------------------------------------------------------- */
 
-static void judge_networks(struct judge *j, const struct conf_words *networks, struct conf_place at, const char *what, const char *danger)
+static void judge_networks(struct judge *j, const struct conf_words *networks, struct conf_place at,
+                           const char *what, const char *danger)
 {
     bool whole = false;
     for (size_t i = 0; i < networks->n; i++) {
@@ -342,15 +388,23 @@ static void judge_networks(struct judge *j, const struct conf_words *networks, s
             continue;
         }
         whole |= net.prefix == 0;
-        bool private = address_is_private(str_slice(str_c(networks->v[i]), 0, str_find(str_c(networks->v[i]), '/', 0))) && net.prefix >= (net.is_v6 ? 7u : 8u);
+        bool private = address_is_private(str_slice(str_c(networks->v[i]), 0,
+                                                    str_find(str_c(networks->v[i]), '/', 0))) &&
+                       net.prefix >= (net.is_v6 ? 7u : 8u);
         if (net.prefix == 0) {
-            conf_warning(j->problems, at, "%s %s is the whole internet: %s. Name your own networks", what, networks->v[i], danger);
-        } else if (!private && net.prefix < (net.is_v6 ? 29u : 12u)) { /* larger than what a provider has */
-            conf_warning(j->problems, at, "%s %s is very large: %s. Name your own networks", what, networks->v[i], danger);
+            conf_warning(j->problems, at, "%s %s is the whole internet: %s. Name your own networks",
+                         what, networks->v[i], danger);
+        } else if (!private && net.prefix < (net.is_v6 ? 29u : 12u)) {
+            /* larger than what a provider has */
+            conf_warning(j->problems, at, "%s %s is very large: %s. Name your own networks", what,
+                         networks->v[i], danger);
         }
     }
     if (!whole && conf_networks_are_everybody(networks)) {
-        conf_warning(j->problems, at, "%s: two halves (0.0.0.0/1 and 128.0.0.0/1, or ::/1 and 8000::/1) together are the whole internet: %s. Name your own networks", what, danger);
+        conf_warning(j->problems, at,
+                     "%s: two halves (0.0.0.0/1 and 128.0.0.0/1, or ::/1 and 8000::/1) together "
+                     "are the whole internet: %s. Name your own networks",
+                     what, danger);
     }
 }
 
@@ -360,8 +414,12 @@ static void judge_devices(struct judge *j)
     const struct conf_words *devices = &j->conf->inside_devices;
     for (size_t i = 0; i < devices->n; i++) {
         struct address_net net;
-        if (address_net_parse(str_c(devices->v[i]), &net) == 0 && net.prefix < (net.is_v6 ? 64u : 24u)) {
-            conf_warning(j->problems, judge_at_key(j, "inside", "devices"), "devices %s is wide: whatever is there may send wrong line ends and addresses. Name the old machines", devices->v[i]);
+        if (address_net_parse(str_c(devices->v[i]), &net) == 0 &&
+            net.prefix < (net.is_v6 ? 64u : 24u)) {
+            conf_warning(j->problems, judge_at_key(j, "inside", "devices"),
+                         "devices %s is wide: whatever is there may send wrong line ends and "
+                         "addresses. Name the old machines",
+                         devices->v[i]);
         }
     }
 }
@@ -370,17 +428,22 @@ static void judge_all_networks(struct judge *j)
 {
     const struct conf *c = j->conf;
     judge_devices(j);
-    judge_networks(j, &c->inside_networks, judge_at_key(j, "inside", "networks"), "networks", "anybody there may send mail to anywhere in your name (open relay)");
-    judge_networks(j, &c->portal.proxies, judge_at_key(j, "portal", "proxies"), "proxies", "anybody there may say that they are another client");
+    judge_networks(j, &c->inside_networks, judge_at_key(j, "inside", "networks"), "networks",
+                   "anybody there may send mail to anywhere in your name (open relay)");
+    judge_networks(j, &c->portal.proxies, judge_at_key(j, "portal", "proxies"), "proxies",
+                   "anybody there may say that they are another client");
     for (size_t i = 0; i < c->n_listens; i++) {
-        judge_networks(j, &c->listens[i].balancers, conf_place_of(c->listens[i].node, "balancers"), "balancers", "anybody there may say that they are another client");
+        judge_networks(j, &c->listens[i].balancers, conf_place_of(c->listens[i].node, "balancers"),
+                       "balancers", "anybody there may say that they are another client");
     }
     for (size_t i = 0; i < c->n_rules; i++) {
-        judge_networks(j, &c->rules[i].inbound_networks, conf_place_of(c->rules[i].node, "inbound-networks"), "inbound-networks", "everybody there must fulfil this rule");
+        judge_networks(j, &c->rules[i].inbound_networks,
+                       conf_place_of(c->rules[i].node, "inbound-networks"), "inbound-networks",
+                       "everybody there must fulfil this rule");
     }
 }
 
-/* --- single values that another part of the file contradicts ---------------------------------------------------------- */
+/* --- single values that another part of the file contradicts ------------ */
 
 /* What comes to receive goes to no mailbox: it is read as a report (rules_route()). */
 static void judge_receive(struct judge *j)
@@ -393,14 +456,18 @@ static void judge_receive(struct judge *j)
     } others[] = {{c->portal.from, "from of the portal"}, {c->admin, "administrator"}};
     for (size_t i = 0; i < ARRAY_LEN(others) && receive.n > 0; i++) {
         if (others[i].address && address_same(receive, str_c(others[i].address))) {
-            judge_bad(j, at, "tls-reports: receive %s is %s, too: what comes there is read as a report, and people's mail to it would reach nobody. Name an address of its own", c->tlsrpt.receive,
-                      others[i].what);
+            judge_bad(j, at,
+                      "tls-reports: receive %s is %s, too: what comes there is read as a report, "
+                      "and people's mail to it would reach nobody. Name an address of its own",
+                      c->tlsrpt.receive, others[i].what);
             return;
         }
     }
     if (receive.n > 0 && conf_forward_of(c, receive)) {
-        judge_bad(j, at, "tls-reports: receive %s is a forward (line %lld), too: its reports would go away instead of being read. Name an address of its own", c->tlsrpt.receive,
-                  (long long)conf_forward_of(c, receive)->line);
+        judge_bad(j, at,
+                  "tls-reports: receive %s is a forward (line %lld), too: its reports would go "
+                  "away instead of being read. Name an address of its own",
+                  c->tlsrpt.receive, (long long)conf_forward_of(c, receive)->line);
     }
 }
 
@@ -410,22 +477,40 @@ static void judge_names(struct judge *j)
     struct conf_place at = conf_place_of(c->root, "hostname");
     unsigned char octets[16];
     if (address_ip_octets(str_c(c->hostname), octets) > 0) {
-        judge_bad(j, at, "hostname %s is an address. Write the name that the address resolves back to", c->hostname);
-    } else if (str_eq_nocase(str_c(c->hostname), STR("localhost")) || str_starts_nocase(str_c(c->hostname), STR("localhost."))) {
-        judge_bad(j, at, "hostname %s means every machine: other servers refuse it. Write the name that your address resolves back to", c->hostname);
+        judge_bad(j, at,
+                  "hostname %s is an address. Write the name that the address resolves back to",
+                  c->hostname);
+    } else if (str_eq_nocase(str_c(c->hostname), STR("localhost")) ||
+               str_starts_nocase(str_c(c->hostname), STR("localhost."))) {
+        judge_bad(j, at,
+                  "hostname %s means every machine: other servers refuse it. Write the name that "
+                  "your address resolves back to",
+                  c->hostname);
     } else if (!strchr(c->hostname, '.')) {
-        conf_warning(j->problems, at, "hostname %s has no domain: other servers refuse such names in EHLO. Write its full name", c->hostname);
+        conf_warning(j->problems, at,
+                     "hostname %s has no domain: other servers refuse such names in EHLO. Write "
+                     "its full name",
+                     c->hostname);
     }
     for (size_t i = 0; i < c->n_oidc; i++) {
         if (!address_domain_ok(str_c(c->oidc[i].name), false)) {
-            judge_bad(j, conf_place_of(c->oidc[i].node, NULL), "oidc \"%s\": the label is not a domain. Write the domain of the people who log in there", c->oidc[i].name);
+            judge_bad(j, conf_place_of(c->oidc[i].node, NULL),
+                      "oidc \"%s\": the label is not a domain. Write the domain of the people who "
+                      "log in there",
+                      c->oidc[i].name);
         } else if (conf_is_inside(c, domain_kept(str_c(c->oidc[i].name)))) {
-            judge_bad(j, conf_place_of(c->oidc[i].node, NULL), "oidc \"%s\" is an inside domain: the portal is for people outside. Name theirs", c->oidc[i].name);
+            judge_bad(
+                j, conf_place_of(c->oidc[i].node, NULL),
+                "oidc \"%s\" is an inside domain: the portal is for people outside. Name theirs",
+                c->oidc[i].name);
         }
     }
     judge_receive(j);
     if (c->tlsrpt.receive && !conf_is_inside(c, domain_of(str_c(c->tlsrpt.receive)))) {
-        judge_bad(j, judge_at_key(j, "tls-reports", "receive"), "tls-reports: receive %s is not in an inside domain, so no report comes to it. Name an address in one", c->tlsrpt.receive);
+        judge_bad(j, judge_at_key(j, "tls-reports", "receive"),
+                  "tls-reports: receive %s is not in an inside domain, so no report comes to it. "
+                  "Name an address in one",
+                  c->tlsrpt.receive);
     }
 }
 
@@ -437,13 +522,24 @@ static void judge_addresses(struct judge *j)
     size_t at = str_find(forward, '@', 0);
     uint64_t port = 53;
     if (*c->smtpout.source && endpoint_parse(str_c(c->smtpout.source), 1, &e) < 0) {
-        judge_bad(j, judge_at_key(j, "delivery", "source-address"), "delivery: source-address \"%s\" is not an address such as 192.0.2.1", c->smtpout.source);
+        judge_bad(j, judge_at_key(j, "delivery", "source-address"),
+                  "delivery: source-address \"%s\" is not an address such as 192.0.2.1",
+                  c->smtpout.source);
     }
-    if (forward.n > 0 && (endpoint_parse(str_slice(forward, 0, at), 53, &e) < 0 || (at < forward.n && (str_to_u64(str_slice(forward, at + 1, forward.n), 65535, &port) < 0 || port == 0)))) {
-        judge_bad(j, judge_at_key(j, "resolver", "forward"), "resolver: forward \"%s\" is not ADDRESS or ADDRESS@PORT. Write for instance 127.0.0.53 or 10.0.0.1@5353", c->resolver.forward);
+    if (forward.n > 0 &&
+        (endpoint_parse(str_slice(forward, 0, at), 53, &e) < 0 ||
+         (at < forward.n &&
+          (str_to_u64(str_slice(forward, at + 1, forward.n), 65535, &port) < 0 || port == 0)))) {
+        judge_bad(j, judge_at_key(j, "resolver", "forward"),
+                  "resolver: forward \"%s\" is not ADDRESS or ADDRESS@PORT. Write for instance "
+                  "127.0.0.53 or 10.0.0.1@5353",
+                  c->resolver.forward);
     }
     if (c->directory.url && !strstr(c->directory.filter, "%u")) {
-        judge_bad(j, judge_at_key(j, "directory", "filter"), "directory: filter \"%s\" has no %%u, so everybody would be the same person. Write for instance (uid=%%u)", c->directory.filter);
+        judge_bad(j, judge_at_key(j, "directory", "filter"),
+                  "directory: filter \"%s\" has no %%u, so everybody would be the same person. "
+                  "Write for instance (uid=%%u)",
+                  c->directory.filter);
     }
     if (c->directory.url && !*c->directory.base) {
         conf_warning(j->problems, judge_at_key(j, "directory", "url"),
@@ -452,17 +548,23 @@ static void judge_addresses(struct judge *j)
     }
     if (str_starts_nocase(str_c(c->at_rest_key), str_c(c->store_path)) &&
         c->at_rest_key[strlen(c->store_path)] == '/') {
-        judge_bad(j, conf_place_of(c->root, "at-rest-key"), "at-rest-key %s lies in the store's directory: then a stolen store opens itself. Put it elsewhere", c->at_rest_key);
+        judge_bad(j, conf_place_of(c->root, "at-rest-key"),
+                  "at-rest-key %s lies in the store's directory: then a stolen store opens itself. "
+                  "Put it elsewhere",
+                  c->at_rest_key);
     }
 }
 
 static void judge_workers(struct judge *j)
 {
     const struct conf *c = j->conf;
-    int64_t n = c->workers.smtpin + c->workers.smtpout + c->workers.inspect + c->workers.web + c->workers.login;
+    int64_t n = c->workers.smtpin + c->workers.smtpout + c->workers.inspect + c->workers.web +
+                c->workers.login;
     if (n > CONF_PROCESSES_MAX) {
-        judge_bad(j, conf_place_of(c->root, "workers"),
-                  "workers: %lld processes in all, and the most is %d. Make some of the numbers smaller", (long long)n, CONF_PROCESSES_MAX);
+        judge_bad(
+            j, conf_place_of(c->root, "workers"),
+            "workers: %lld processes in all, and the most is %d. Make some of the numbers smaller",
+            (long long)n, CONF_PROCESSES_MAX);
     }
 }
 
@@ -482,7 +584,9 @@ static void judge_long_waits(struct judge *j)
     for (size_t i = 0; i < ARRAY_LEN(waits); i++) {
         const struct conf_node *n = conf_node_find(c->root, waits[i].block, NULL);
         if (n && conf_node_find(n, waits[i].key, NULL) && waits[i].time >= c->queue.lifetime) {
-            conf_warning(j->problems, conf_place_of(n, waits[i].key), "%s: %s is as long as the lifetime of mail, which is sent back before that. Make it shorter, or lifetime of queue longer",
+            conf_warning(j->problems, conf_place_of(n, waits[i].key),
+                         "%s: %s is as long as the lifetime of mail, which is sent back before "
+                         "that. Make it shorter, or lifetime of queue longer",
                          waits[i].block, waits[i].key);
         }
     }
@@ -494,21 +598,31 @@ static void judge_directories(struct judge *j)
     const struct conf *c = j->conf;
     const struct {
         const char *key, *path;
-    } all[] = {{"store", c->store_path}, {"run-directory", c->run_path}, {"drop-directory", c->drop_directory}};
+    } all[] = {{"store", c->store_path},
+               {"run-directory", c->run_path},
+               {"drop-directory", c->drop_directory}};
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         for (size_t k = 0; k < i; k++) {
-            if (all[i].path && all[k].path && *all[i].path && strcmp(all[i].path, all[k].path) == 0) {
-                judge_bad(j, conf_place_of(c->root, all[i].key), "%s and %s are the same directory, %s. Give each one of its own", all[k].key, all[i].key, all[i].path);
+            if (all[i].path && all[k].path && *all[i].path &&
+                strcmp(all[i].path, all[k].path) == 0) {
+                judge_bad(j, conf_place_of(c->root, all[i].key),
+                          "%s and %s are the same directory, %s. Give each one of its own",
+                          all[k].key, all[i].key, all[i].path);
             }
         }
     }
     if (c->run_path && strlen(c->run_path) > RUN_DIR_MAX) {
-        judge_bad(j, conf_place_of(c->root, "run-directory"), "run-directory %s is too long: the socket in it may have 107 octets with its path. Choose one of at most %d", c->run_path, RUN_DIR_MAX);
+        judge_bad(j, conf_place_of(c->root, "run-directory"),
+                  "run-directory %s is too long: the socket in it may have 107 octets with its "
+                  "path. Choose one of at most %d",
+                  c->run_path, RUN_DIR_MAX);
     }
 }
 
-/* @insde.example where inside.example is ours: a mandatory group or rule that never counts, and nobody would see it. */
-static void judge_nearly_inside(struct judge *j, const char *block, const char *name, const struct conf_words *list, struct conf_place at)
+/* @insde.example where inside.example is ours: a mandatory group or rule that never counts, and
+ * nobody would see it. */
+static void judge_nearly_inside(struct judge *j, const char *block, const char *name,
+                                const struct conf_words *list, struct conf_place at)
 {
     const struct conf *c = j->conf;
     for (size_t i = 0; i < list->n; i++) {
@@ -521,7 +635,10 @@ static void judge_nearly_inside(struct judge *j, const char *block, const char *
         for (size_t k = 0; k < c->inside_domains.n; k++) {
             struct str ours = str_c(c->inside_domains.v[k]);
             if (ours.n > 5 && str_distance(domain, ours) <= 2) {
-                conf_warning(j->problems, at, "%s \"%s\": " STR_FMT " is no inside domain, and nearly " STR_FMT ", which is one. Is that meant?", block, name, STR_ARG(domain), STR_ARG(ours));
+                conf_warning(j->problems, at,
+                             "%s \"%s\": " STR_FMT " is no inside domain, and nearly " STR_FMT
+                             ", which is one. Is that meant?",
+                             block, name, STR_ARG(domain), STR_ARG(ours));
                 break;
             }
         }
@@ -532,14 +649,17 @@ static void judge_all_nearly_inside(struct judge *j)
 {
     const struct conf *c = j->conf;
     for (size_t i = 0; i < c->n_groups; i++) {
-        judge_nearly_inside(j, "group", c->groups[i].name, &c->groups[i].members, conf_place_of(c->groups[i].node, "members"));
+        judge_nearly_inside(j, "group", c->groups[i].name, &c->groups[i].members,
+                            conf_place_of(c->groups[i].node, "members"));
     }
     for (size_t i = 0; i < c->n_rules; i++) {
-        judge_nearly_inside(j, c->rules[i].kind, c->rules[i].name, &c->rules[i].from, conf_place_of(c->rules[i].node, "from"));
+        judge_nearly_inside(j, c->rules[i].kind, c->rules[i].name, &c->rules[i].from,
+                            conf_place_of(c->rules[i].node, "from"));
     }
     for (size_t i = 0; i < c->n_accounts_of; i++) {
         const struct conf_words one = {.v = &c->accounts_of[i].name, .n = 1};
-        judge_nearly_inside(j, "account", c->accounts_of[i].name, &one, conf_place_of(c->accounts_of[i].node, NULL));
+        judge_nearly_inside(j, "account", c->accounts_of[i].name, &one,
+                            conf_place_of(c->accounts_of[i].node, NULL));
     }
 }
 
@@ -549,8 +669,10 @@ static void judge_forwards(struct judge *j)
     for (size_t i = 0; i < c->n_forwards; i++) {
         for (size_t k = 0; k < i; k++) {
             if (str_eq_nocase(str_c(c->forwards[i].name), str_c(c->forwards[k].name))) {
-                judge_bad(j, conf_place_of(c->forwards[i].node, NULL), "forward \"%s\" is there twice (line %lld): the first counts. Write all addresses in one", c->forwards[i].name,
-                          (long long)c->forwards[k].line);
+                judge_bad(j, conf_place_of(c->forwards[i].node, NULL),
+                          "forward \"%s\" is there twice (line %lld): the first counts. Write all "
+                          "addresses in one",
+                          c->forwards[i].name, (long long)c->forwards[k].line);
                 break;
             }
         }
@@ -560,7 +682,8 @@ static void judge_forwards(struct judge *j)
 /* Names of groups differ by their letters, those of people do not. */
 static bool same_account(const char *a, const char *b)
 {
-    return strncmp(a, "group:", 6) != 0 && strcmp(a, "default") != 0 && str_eq_nocase(str_c(a), str_c(b));
+    return strncmp(a, "group:", 6) != 0 && strcmp(a, "default") != 0 &&
+           str_eq_nocase(str_c(a), str_c(b));
 }
 
 static void judge_same_accounts(struct judge *j)
@@ -569,8 +692,11 @@ static void judge_same_accounts(struct judge *j)
     for (size_t i = 0; i < c->n_accounts_of; i++) {
         for (size_t k = 0; k < i; k++) {
             if (same_account(c->accounts_of[i].name, c->accounts_of[k].name)) {
-                judge_bad(j, conf_place_of(c->accounts_of[i].node, NULL), "account \"%s\" is the same as \"%s\" (line %lld): case does not matter. Write all settings in one",
-                          c->accounts_of[i].name, c->accounts_of[k].name, (long long)c->accounts_of[k].line);
+                judge_bad(j, conf_place_of(c->accounts_of[i].node, NULL),
+                          "account \"%s\" is the same as \"%s\" (line %lld): case does not matter. "
+                          "Write all settings in one",
+                          c->accounts_of[i].name, c->accounts_of[k].name,
+                          (long long)c->accounts_of[k].line);
                 break;
             }
         }
@@ -581,10 +707,13 @@ static void judge_times(struct judge *j)
 {
     const struct conf *c = j->conf;
     if (c->queue.first_retry > c->queue.retry_max) {
-        judge_bad(j, judge_at_key(j, "queue", "first-retry"), "queue: first-retry is longer than longest-retry. Make it shorter");
+        judge_bad(j, judge_at_key(j, "queue", "first-retry"),
+                  "queue: first-retry is longer than longest-retry. Make it shorter");
     }
     if (c->queue.first_retry >= c->queue.lifetime) {
-        judge_bad(j, judge_at_key(j, "queue", "first-retry"), "queue: mail is sent back (lifetime) before it is tried again (first-retry). Make lifetime longer");
+        judge_bad(j, judge_at_key(j, "queue", "first-retry"),
+                  "queue: mail is sent back (lifetime) before it is tried again (first-retry). "
+                  "Make lifetime longer");
     }
 }
 
@@ -595,18 +724,26 @@ static void judge_rules(struct judge *j)
     for (size_t i = 0; i < c->n_rules; i++) {
         const struct conf_rule *r = &c->rules[i];
         if (!anchored && r->dane) {
-            judge_bad(j, conf_place_of(r->node, "dane"), "%s \"%s\": dane require without a trust-anchor of the resolver: nothing is secured by DNSSEC, and this mail would never go. Add resolver { trust-anchor /usr/share/dns/root.ds; }",
+            judge_bad(j, conf_place_of(r->node, "dane"),
+                      "%s \"%s\": dane require without a trust-anchor of the resolver: nothing is "
+                      "secured by DNSSEC, and this mail would never go. Add resolver { "
+                      "trust-anchor /usr/share/dns/root.ds; }",
                       r->kind, r->name);
         }
         for (size_t k = 0; k < i; k++) {
             if (strcmp(c->rules[k].kind, r->kind) == 0 && strcmp(c->rules[k].name, r->name) == 0) {
-                judge_bad(j, conf_place_of(r->node, NULL), "there are two blocks %s \"%s\": reports name rules by their label. Give one another name", r->kind, r->name);
+                judge_bad(j, conf_place_of(r->node, NULL),
+                          "there are two blocks %s \"%s\": reports name rules by their label. Give "
+                          "one another name",
+                          r->kind, r->name);
                 break;
             }
         }
     }
     if (!anchored) {
-        conf_warning(j->problems, judge_at_key(j, "resolver", "trust-anchor"), "resolver: without a trust-anchor nothing is secured by DNSSEC, and DANE does not work. Add resolver { trust-anchor /usr/share/dns/root.ds; }");
+        conf_warning(j->problems, judge_at_key(j, "resolver", "trust-anchor"),
+                     "resolver: without a trust-anchor nothing is secured by DNSSEC, and DANE does "
+                     "not work. Add resolver { trust-anchor /usr/share/dns/root.ds; }");
     }
 }
 
@@ -616,12 +753,16 @@ static void judge_certificates(struct judge *j)
     for (size_t i = 0; i < c->n_own; i++) {
         for (size_t k = 0; k < i; k++) {
             if (str_eq(str_c(c->own[i].chain), str_c(c->own[k].chain))) {
-                judge_bad(j, conf_place_of(c->own[i].node, NULL), "two certificate blocks have the chain %s. Leave one out", c->own[i].chain);
+                judge_bad(j, conf_place_of(c->own[i].node, NULL),
+                          "two certificate blocks have the chain %s. Leave one out",
+                          c->own[i].chain);
             }
         }
     }
     if (c->n_own == 0) {
-        conf_warning(j->problems, c->root->at, "there is no certificate block: STARTTLS is not offered, and all mail comes in clear. Add certificate { chain FILE; key FILE; }");
+        conf_warning(j->problems, c->root->at,
+                     "there is no certificate block: STARTTLS is not offered, and all mail comes "
+                     "in clear. Add certificate { chain FILE; key FILE; }");
     }
 }
 
@@ -630,7 +771,8 @@ static bool demands_something(const struct conf *c)
 {
     bool demands = false;
     for (size_t i = 0; i < c->n_rules; i++) {
-        demands = demands || c->rules[i].outbound || c->rules[i].inbound || c->rules[i].dane || c->rules[i].protect;
+        demands = demands || c->rules[i].outbound || c->rules[i].inbound || c->rules[i].dane ||
+                  c->rules[i].protect;
     }
     for (size_t i = 0; i < c->n_groups; i++) {
         demands = demands || c->groups[i].protect;
@@ -641,8 +783,10 @@ static bool demands_something(const struct conf *c)
     for (size_t i = 0; i < c->n_accounts_of; i++) {
         demands = demands || c->accounts_of[i].protect > 1;
     }
-    /* flags count without a block; one that is written says that they are meant to be what asks for it */
-    bool flags = conf_node_find(c->root, "flags", NULL) && c->flags.protect && c->flags.in.n > 0 && strcmp(c->flags.in.v[0], "none") != 0;
+    /* flags count without a block; one that is written says that they are meant to be what asks
+     * for it */
+    bool flags = conf_node_find(c->root, "flags", NULL) && c->flags.protect && c->flags.in.n > 0 &&
+                 strcmp(c->flags.in.v[0], "none") != 0;
     return demands || flags || (c->relay_host && c->relay_tls > 0);
 }
 
@@ -677,8 +821,11 @@ int conf_judge(const struct conf *c, struct buf *problems)
     conf_judge_twins(&j);
     conf_judge_ways(&j);
     if (!demands_something(c)) {
-        conf_warning(problems, c->root->at, "TLS is required nowhere but for mail with a flag such as [secure]: the rest goes in clear to every server that offers none. Add partner, "
-                     "rule, content or group blocks for what must not, or a flags block where that is meant (docs/protection.md)");
+        conf_warning(
+            problems, c->root->at,
+            "TLS is required nowhere but for mail with a flag such as [secure]: the rest goes in "
+            "clear to every server that offers none. Add partner, rule, content or group blocks "
+            "for what must not, or a flags block where that is meant (docs/protection.md)");
     }
     return j.result;
 }

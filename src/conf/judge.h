@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * judge.h: what judge.c (the whole), idle.c (what would do nothing), reach.c (rules that match
- * nothing), ways.c (what protected mail must go by), doors.c (who can come in), flag_words.c (words
- * of flags), lists.c (words of lists), twins.c (rules that say the same) and names.c (by which others
- * know us) share.
+ * nothing), ways.c (what protected mail must go by), doors.c (who can come in), flag_words.c
+ * (words of flags), lists.c (words of lists), twins.c (rules that say the same) and names.c (by
+ * which others know us) share.
  */
 #pragma once
 #include "conf/conf.h"
@@ -16,7 +16,8 @@ struct judge {
     int result; /* 0 or -EINVAL */
 };
 
-void judge_bad(struct judge *j, struct conf_place at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void judge_bad(struct judge *j, struct conf_place at, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 void conf_judge_idle(struct judge *j);
 /* Rules that say the same as one before them. */
 void conf_judge_twins(struct judge *j);
@@ -35,7 +36,8 @@ void conf_judge_direction(struct judge *j, const struct conf_rule *r);
 bool conf_judge_may_be_inside(const struct conf *c, const struct conf_words *list);
 /* A rule block about messages that a final one before it leaves no mail. */
 void conf_judge_order(struct judge *j, size_t index);
-/* True when all that `domain` means `list` means, too; each a domain or ".suffix" (all below), canonical. */
+/* True when all that `domain` means `list` means, too; each a domain or ".suffix" (all below),
+ * canonical. */
 bool judge_domain_covers(struct str list, struct str domain);
 /* The group of a word "group:NAME", with or without its end; NULL: none. */
 const struct conf_group *judge_group_named(const struct conf *c, const char *word);

@@ -32,7 +32,8 @@ static bool lists_is_date(struct str day)
     strftime(again, sizeof again, "%Y-%m-%d", &tm);
     tm.tm_hour = 12;
     struct tm same = tm;
-    return end && !*end && timegm(&same) != -1 && same.tm_mday == tm.tm_mday && str_eq(str_c(again), day);
+    return end && !*end && timegm(&same) != -1 && same.tm_mday == tm.tm_mday &&
+           str_eq(str_c(again), day);
 }
 
 /* "... until DAY" of a member. */
@@ -48,9 +49,12 @@ static void judge_until(struct judge *j, const struct conf_word *w)
     gmtime_r(&now, &tm);
     strftime(today, sizeof today, "%Y-%m-%d", &tm);
     if (!lists_is_date(str_c(until + 7))) {
-        judge_bad(j, w->at, "\"%s\": \"%s\" is not a day. Write it as YYYY-MM-DD", w->text, until + 7);
+        judge_bad(j, w->at, "\"%s\": \"%s\" is not a day. Write it as YYYY-MM-DD", w->text,
+                  until + 7);
     } else if (strcmp(until + 7, today) < 0) {
-        conf_warning(j->problems, w->at, "\"%s\": that day is over, this member does not count any more. Leave it out", w->text);
+        conf_warning(j->problems, w->at,
+                     "\"%s\": that day is over, this member does not count any more. Leave it out",
+                     w->text);
     }
 }
 
@@ -60,33 +64,42 @@ static bool same_word(const struct conf_key *key, const char *a, const char *b)
     int (*canonical)(struct str, char *, size_t) = conf_kinds[key->type].canonical;
     char x[CONF_VALUE_MAX], y[CONF_VALUE_MAX];
     return str_eq_nocase(str_c(a), str_c(b)) ||
-           (canonical && canonical(str_c(a), x, sizeof x) == 0 && canonical(str_c(b), y, sizeof y) == 0 && str_eq_nocase(str_c(x), str_c(y)));
+           (canonical && canonical(str_c(a), x, sizeof x) == 0 &&
+            canonical(str_c(b), y, sizeof y) == 0 && str_eq_nocase(str_c(x), str_c(y)));
 }
 
-static void judge_twice(struct judge *j, const struct conf_node *n, const struct conf_key *key, size_t at)
+static void judge_twice(struct judge *j, const struct conf_node *n, const struct conf_key *key,
+                        size_t at)
 {
     const char *word = n->words[at].text;
     for (size_t k = 1; k < at; k++) {
         const char *other = n->words[k].text;
         if (str_eq_nocase(str_c(word), str_c(other))) {
-            judge_bad(j, n->words[at].at, "%s: \"%s\" stands twice. Leave one out", key->name, word);
+            judge_bad(j, n->words[at].at, "%s: \"%s\" stands twice. Leave one out", key->name,
+                      word);
             return;
         }
         if (same_word(key, word, other)) {
-            judge_bad(j, n->words[at].at, "%s: \"%s\" and \"%s\" are the same. Leave one out", key->name, other, word);
+            judge_bad(j, n->words[at].at, "%s: \"%s\" and \"%s\" are the same. Leave one out",
+                      key->name, other, word);
             return;
         }
     }
 }
 
 /* A list of domains with a word that is none of what it is compared with. */
-static void judge_domain_word(struct judge *j, const struct conf_word *w, const struct conf_key *key)
+static void judge_domain_word(struct judge *j, const struct conf_word *w,
+                              const struct conf_key *key)
 {
     unsigned char octets[16];
     if (address_ip_octets(str_c(w->text), octets) > 0 && strcmp(key->name, "inbound-helo") != 0) {
-        judge_bad(j, w->at, "%s: %s is an address, and names of domains are compared. Write a name", key->name, w->text);
+        judge_bad(j, w->at, "%s: %s is an address, and names of domains are compared. Write a name",
+                  key->name, w->text);
     } else if (strcmp(key->block, "monitor") == 0 && w->text[0] == '.') {
-        judge_bad(j, w->at, "%s: %s means all domains below it, and none of them can be asked by that. Name each domain", key->name, w->text);
+        judge_bad(j, w->at,
+                  "%s: %s means all domains below it, and none of them can be asked by that. Name "
+                  "each domain",
+                  key->name, w->text);
     }
 }
 
@@ -104,7 +117,8 @@ static void judge_words(struct judge *j, const struct conf_node *n, const struct
 }
 
 /* Every list of every block. */
-static void judge_lists(struct judge *j, const struct conf_node *block, const char *name, unsigned depth)
+static void judge_lists(struct judge *j, const struct conf_node *block, const char *name,
+                        unsigned depth)
 {
     for (const struct conf_node *n = NULL; depth < 3 && (n = conf_node_find(block, NULL, n));) {
         const struct conf_key *key = lists_key_of(name, n->words[0].text);
@@ -113,7 +127,8 @@ static void judge_lists(struct judge *j, const struct conf_node *block, const ch
         }
         if (n->has_block) {
             char inner[64];
-            snprintf(inner, sizeof inner, "%s%s%s", key && key->type == CONF_BLOCK ? "" : name, *name && key && key->type != CONF_BLOCK ? "/" : "", n->words[0].text);
+            snprintf(inner, sizeof inner, "%s%s%s", key && key->type == CONF_BLOCK ? "" : name,
+                     *name && key && key->type != CONF_BLOCK ? "/" : "", n->words[0].text);
             judge_lists(j, n, inner, depth + 1);
         }
     }

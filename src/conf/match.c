@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * match.c: questions about a configuration: which rules and partners are about whom, what is ours. Called
- * by queue, smtpin and postern explain; pure but for the clock, which ends memberships.
+ * match.c: questions about a configuration: which rules and partners are about whom, what is
+ * ours. Called by queue, smtpin and postern explain; pure but for the clock, which ends
+ * memberships.
  */
 #include "base/clock.h"
 #include "conf/conf.h"
@@ -14,7 +15,10 @@ static size_t covers(struct str listed, const struct domain_name *d)
 {
     struct str domain = domain_str(d);
     if (listed.n > 0 && listed.p[0] == '.') {
-        return domain_is_name(*d) && domain.n > listed.n && memcmp(domain.p + domain.n - listed.n, listed.p, listed.n) == 0 ? listed.n : 0;
+        return domain_is_name(*d) && domain.n > listed.n &&
+                       memcmp(domain.p + domain.n - listed.n, listed.p, listed.n) == 0
+                   ? listed.n
+                   : 0;
     }
     return domain.n > 0 && str_eq(listed, domain) ? SIZE_MAX : 0;
 }
@@ -51,7 +55,8 @@ static bool is_still(struct str *word)
     struct str until = str_slice(*word, word->n - 10, word->n);
     *word = str_slice(*word, 0, word->n - tail);
     for (size_t i = 0; i < until.n; i++) {
-        if ((format[i] == '-') != (until.p[i] == '-') || (until.p[i] != '-' && (until.p[i] < '0' || until.p[i] > '9'))) {
+        if ((format[i] == '-') != (until.p[i] == '-') ||
+            (until.p[i] != '-' && (until.p[i] < '0' || until.p[i] > '9'))) {
             return false;
         }
     }
@@ -79,7 +84,8 @@ struct who {
 static bool match_name_same(struct str a, struct str b)
 {
     struct domain_name x, y;
-    bool domains = str_find(a, '@', 0) == a.n && domain_parse(a, &x) == 0 && domain_parse(b, &y) == 0;
+    bool domains =
+        str_find(a, '@', 0) == a.n && domain_parse(a, &x) == 0 && domain_parse(b, &y) == 0;
     return domains ? domain_eq(x, y) : address_same(a, b);
 }
 
@@ -89,7 +95,8 @@ static bool match_is_address(struct str word, const struct who *who)
     return str_eq_nocase(word, str_c(who->key.text));
 }
 
-static bool list_has(const struct conf *c, const struct conf_words *list, const struct who *who, unsigned depth)
+static bool list_has(const struct conf *c, const struct conf_words *list, const struct who *who,
+                     unsigned depth)
 {
     for (size_t i = 0; i < list->n; i++) {
         struct str word = str_c(list->v[i]);
@@ -98,12 +105,14 @@ static bool list_has(const struct conf *c, const struct conf_words *list, const 
         }
         if (str_starts_nocase(word, STR("group:"))) {
             for (size_t k = 0; depth < 8 && k < c->n_groups; k++) {
-                if (str_eq(str_c(c->groups[k].name), str_slice(word, 6, word.n)) && list_has(c, &c->groups[k].members, who, depth + 1)) {
+                if (str_eq(str_c(c->groups[k].name), str_slice(word, 6, word.n)) &&
+                    list_has(c, &c->groups[k].members, who, depth + 1)) {
                     return true;
                 }
             }
         } else if (str_starts_nocase(word, STR("ldap:"))) {
-            if (!directory.fn || directory.fn(directory.arg, str_slice(word, 5, word.n), who->path)) {
+            if (!directory.fn ||
+                directory.fn(directory.arg, str_slice(word, 5, word.n), who->path)) {
                 return true;
             }
         } else if (str_starts_nocase(word, STR("cert:"))) {
@@ -117,7 +126,8 @@ static bool list_has(const struct conf *c, const struct conf_words *list, const 
             if (who->login.n > 0 && match_name_same(str_slice(word, 6, word.n), who->login)) {
                 return true;
             }
-        } else if (word.p[0] == '@' ? covers(str_slice(word, 1, word.n), &who->domain) > 0 : match_is_address(word, who)) {
+        } else if (word.p[0] == '@' ? covers(str_slice(word, 1, word.n), &who->domain) > 0
+                                    : match_is_address(word, who)) {
             return true;
         }
     }
@@ -157,15 +167,18 @@ bool conf_flags_are_off(const struct conf *c)
     return c->flags.labels.n == 0 && c->flags.in.n > 0 && strcmp(c->flags.in.v[0], "none") == 0;
 }
 
-static bool match_asks_directory(const struct conf *c, const struct conf_words *list, unsigned depth)
+static bool match_asks_directory(const struct conf *c, const struct conf_words *list,
+                                 unsigned depth)
 {
     for (size_t i = 0; i < list->n; i++) {
         struct str word = str_c(list->v[i]);
         if (str_starts_nocase(word, STR("ldap:"))) {
             return true;
         }
-        for (size_t k = 0; depth < 8 && str_starts_nocase(word, STR("group:")) && k < c->n_groups; k++) {
-            if (str_eq(str_c(c->groups[k].name), str_slice(word, 6, word.n)) && match_asks_directory(c, &c->groups[k].members, depth + 1)) {
+        for (size_t k = 0; depth < 8 && str_starts_nocase(word, STR("group:")) && k < c->n_groups;
+             k++) {
+            if (str_eq(str_c(c->groups[k].name), str_slice(word, 6, word.n)) &&
+                match_asks_directory(c, &c->groups[k].members, depth + 1)) {
                 return true;
             }
         }
@@ -178,13 +191,16 @@ bool conf_list_asks_directory(const struct conf *c, const struct conf_words *lis
     return match_asks_directory(c, list, 0);
 }
 
-bool conf_list_has(const struct conf *c, const struct conf_words *list, struct str address, struct str login, struct str certificate)
+bool conf_list_has(const struct conf *c, const struct conf_words *list, struct str address,
+                   struct str login, struct str certificate)
 {
-    const struct who who = {.path = address,
-                            .login = login,
-                            .certificate = certificate,
-                            .domain = domain_of(address),
-                            .key = address_key(address)};
+    const struct who who = {
+        .path = address,
+        .login = login,
+        .certificate = certificate,
+        .domain = domain_of(address),
+        .key = address_key(address),
+    };
     return list_has(c, list, &who, 0);
 }
 
@@ -204,15 +220,18 @@ bool conf_rule_from(const struct conf *c, const struct conf_rule *r, struct str 
                                         : conf_domain_listed(&r->domains, domain_of(reverse_path));
 }
 
-bool conf_rule_matches(const struct conf *c, const struct conf_rule *r, struct str reverse_path, struct str forward_path)
+bool conf_rule_matches(const struct conf *c, const struct conf_rule *r, struct str reverse_path,
+                       struct str forward_path)
 {
-    return strcmp(r->kind, "rule") == 0 && (r->from.n == 0 || conf_list_has(c, &r->from, reverse_path, STR(""), STR(""))) &&
+    return strcmp(r->kind, "rule") == 0 &&
+           (r->from.n == 0 || conf_list_has(c, &r->from, reverse_path, STR(""), STR(""))) &&
            (r->to.n == 0 || conf_list_has(c, &r->to, forward_path, STR(""), STR("")));
 }
 
 bool conf_rule_is_conditional(const struct conf_rule *r)
 {
-    return r->direction || r->flag || r->content.n || r->unread.n || r->attachments.n || r->header || r->clients.n || r->logins.n || r->size_over > 0 ||
+    return r->direction || r->flag || r->content.n || r->unread.n || r->attachments.n ||
+           r->header || r->clients.n || r->logins.n || r->size_over > 0 ||
            r->mode == CONF_REPORT_ONLY;
 }
 
@@ -226,7 +245,9 @@ static bool is_loopback_host(struct str host)
     char text[INET_ADDRSTRLEN];
     struct in_addr v4;
     str_copy_cut(host, text, sizeof text);
-    bool is_v4 = host.n < sizeof text && str_starts_nocase(host, STR("127.")) && inet_pton(AF_INET, text, &v4) == 1; /* 127.example.org is a name */
+    /* 127.example.org is a name */
+    bool is_v4 = host.n < sizeof text && str_starts_nocase(host, STR("127.")) &&
+                 inet_pton(AF_INET, text, &v4) == 1;
     return is_v4 || str_eq(host, STR("::1")) || str_eq_nocase(host, STR("localhost"));
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * names.c: names by which others know us, and which they compare: the hostname in EHLO, the inside
- * domains, the domain and selector of signatures, the address of the administrator. Called by judge.c.
+ * names.c: names by which others know us, and which they compare: the hostname in EHLO, the
+ * inside domains, the domain and selector of signatures, the address of the administrator.
+ * Called by judge.c.
  *
  * What can go wrong: what is no name at all is an error, what is only known inside a house a
  * warning.
@@ -132,16 +133,17 @@ static void judge_inside_domains(struct judge *j)
         const char *word = c->inside_domains.v[i];
         snprintf(dotted, sizeof dotted, "%s%s", word[0] == '.' ? "" : ".", word);
         if (!strchr(dotted + 1, '.') && !is_reserved(str_c(dotted))) {
-            conf_warning(j->problems, conf_place_of(conf_node_find(c->root, "inside", NULL), "domains"),
-                         "inside: domains %s is a top-level domain: %s is taken for yours, accepted from "
-                         "anywhere and given to deliver-to. Name your own domains",
+            conf_warning(j->problems,
+                         conf_place_of(conf_node_find(c->root, "inside", NULL), "domains"),
+                         "inside: domains %s is a top-level domain: %s is taken for yours, "
+                         "accepted from anywhere and given to deliver-to. Name your own domains",
                          word, word[0] == '.' ? "mail to everybody below it" : "mail to it");
         }
     }
 }
 
-/* The host's own name is no mail domain by itself: its MX leads here, and the mail back (5.4.6). What a
- * relay does with it is not known. */
+/* The host's own name is no mail domain by itself: its MX leads here, and the mail back (5.4.6).
+ * What a relay does with it is not known. */
 static void judge_ours(struct judge *j, const char *what, const char *address, struct conf_place at)
 {
     const struct conf *c = j->conf;
@@ -151,15 +153,17 @@ static void judge_ours(struct judge *j, const char *what, const char *address, s
         return;
     }
     if (c->relay_host) {
-        conf_warning(j->problems, at,
-                     "%s %s is at the name of this gateway, which is no inside domain: no mail is taken "
-                     "there when the relay sends it on to us. Name an address in one of your domains",
-                     what, address);
+        conf_warning(
+            j->problems, at,
+            "%s %s is at the name of this gateway, which is no inside domain: no mail is taken "
+            "there when the relay sends it on to us. Name an address in one of your domains",
+            what, address);
     } else {
-        judge_bad(j, at,
-                  "%s %s is at the name of this gateway, which is no inside domain: no mail is taken "
-                  "there, and each would come back (5.4.6). Name an address in one of your domains",
-                  what, address);
+        judge_bad(
+            j, at,
+            "%s %s is at the name of this gateway, which is no inside domain: no mail is taken "
+            "there, and each would come back (5.4.6). Name an address in one of your domains",
+            what, address);
     }
 }
 
@@ -173,7 +177,8 @@ static void judge_own_addresses(struct judge *j)
     }
     for (size_t i = 0; i < c->n_forwards; i++) {
         for (size_t k = 0; k < c->forwards[i].to.n; k++) {
-            judge_ours(j, "forward: to", c->forwards[i].to.v[k], conf_place_of(c->forwards[i].node, "to"));
+            judge_ours(j, "forward: to", c->forwards[i].to.v[k],
+                       conf_place_of(c->forwards[i].node, "to"));
         }
     }
     for (size_t i = 0; i < c->n_rules; i++) {
@@ -195,8 +200,8 @@ static void judge_reports(struct judge *j)
         !conf_is_inside(c, domain_kept(str_c(c->hostname)))) {
         conf_warning(j->problems,
                      conf_place_of(conf_node_find(c->root, "tls-reports", NULL), "send"),
-                     "tls-reports: reports come from postmaster@%s, where no mail is taken: who has "
-                     "a question gets no answer. Add contact",
+                     "tls-reports: reports come from postmaster@%s, where no mail is taken: who "
+                     "has a question gets no answer. Add contact",
                      c->hostname);
     }
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * reach.c: rules that match no mail, and rules that a final one before them never lets through. Called by idle.c for each rule
- * block; the direction of a mail is that of policy/protect.c, members of lists are compared by match.c.
+ * reach.c: rules that match no mail, and rules that a final one before them never lets through.
+ * Called by idle.c for each rule block; the direction of a mail is that of policy/protect.c,
+ * members of lists are compared by match.c.
  *
- * What can go wrong: a rule is refused only when that is sure. Groups of the directory may have any member, and members with
- * an end ("until") count as wide for nobody.
+ * What can go wrong: a rule is refused only when that is sure. Groups of the directory may have
+ * any member, and members with an end ("until") count as wide for nobody.
  */
 #include "conf/judge.h"
 #include "wire/address.h"
@@ -21,7 +22,7 @@ static bool reach_begins(struct str word, const char *with)
     return str_starts_nocase(word, str_c(with));
 }
 
-/* --- which way mail goes --------------------------------------------------------------------------------------- */
+/* --- which way mail goes ------------------------------------------------ */
 
 /* The domain of an address, @domain or @.suffix. */
 static bool domain_may_be(const struct conf *c, struct str word, bool inside)
@@ -43,10 +44,12 @@ static bool may_be(const struct conf *c, const struct conf_words *list, bool ins
     for (size_t i = 0; i < list->n; i++) {
         struct str word = without_end(list->v[i]);
         const struct conf_group *g = judge_group_named(c, list->v[i]);
-        if (reach_begins(word, "ldap:") || depth >= DEPTH_MAX || (g && may_be(c, &g->members, inside, depth + 1))) {
+        if (reach_begins(word, "ldap:") || depth >= DEPTH_MAX ||
+            (g && may_be(c, &g->members, inside, depth + 1))) {
             return true;
         }
-        if (!g && !reach_begins(word, "login:") && !reach_begins(word, "cert:") && domain_may_be(c, word, inside)) {
+        if (!g && !reach_begins(word, "login:") && !reach_begins(word, "cert:") &&
+            domain_may_be(c, word, inside)) {
             return true;
         }
     }
@@ -75,7 +78,8 @@ static bool is_of_logins(const struct conf *c, const struct conf_words *list, un
 {
     for (size_t i = 0; i < list->n; i++) {
         const struct conf_group *g = judge_group_named(c, list->v[i]);
-        bool of_logins = g ? depth < DEPTH_MAX && is_of_logins(c, &g->members, depth + 1) : reach_begins(str_c(list->v[i]), "login:");
+        bool of_logins = g ? depth < DEPTH_MAX && is_of_logins(c, &g->members, depth + 1)
+                           : reach_begins(str_c(list->v[i]), "login:");
         if (!of_logins) {
             return false;
         }
@@ -100,7 +104,8 @@ static bool none_inside(const struct conf *c, const struct conf_words *clients)
     struct address_net net, ours;
     for (size_t i = 0; i < c->inside_networks.n; i++) {
         for (size_t k = 0; k < clients->n; k++) {
-            if (address_net_parse(str_c(c->inside_networks.v[i]), &ours) < 0 || address_net_parse(str_c(clients->v[k]), &net) < 0 ||
+            if (address_net_parse(str_c(c->inside_networks.v[i]), &ours) < 0 ||
+                address_net_parse(str_c(clients->v[k]), &net) < 0 ||
                 address_net_covers(&ours, &net) || address_net_covers(&net, &ours)) {
                 return false;
             }
@@ -117,35 +122,51 @@ void conf_judge_direction(struct judge *j, const struct conf_rule *r)
     const struct conf *c = j->conf;
     bool from_inside = r->direction == CONF_OUTBOUND || r->direction == CONF_INTERNAL;
     if (r->direction == CONF_OUTBOUND && r->to.n > 0 && !may_be(c, &r->to, false, 0)) {
-        judge_bad(j, conf_place_of(r->node, "to"), "rule \"%s\" never matches: what goes to inside domains is internal, not outbound. Write direction internal", r->name);
+        judge_bad(j, conf_place_of(r->node, "to"),
+                  "rule \"%s\" never matches: what goes to inside domains is internal, not "
+                  "outbound. Write direction internal",
+                  r->name);
     }
     if (r->direction == CONF_INTERNAL && r->to.n > 0 && !may_be(c, &r->to, true, 0)) {
-        judge_bad(j, conf_place_of(r->node, "to"), "rule \"%s\" never matches: what goes to other domains is outbound, not internal. Write direction outbound", r->name);
+        judge_bad(j, conf_place_of(r->node, "to"),
+                  "rule \"%s\" never matches: what goes to other domains is outbound, not "
+                  "internal. Write direction outbound",
+                  r->name);
     }
     if (r->direction == CONF_INBOUND && all_inside(c, &r->clients)) {
         judge_bad(j, conf_place_of(r->node, "clients"),
-                  "rule \"%s\" never matches: these clients lie in the inside networks, and what they send is outbound or internal. Write one of these", r->name);
+                  "rule \"%s\" never matches: these clients lie in the inside networks, and what "
+                  "they send is outbound or internal. Write one of these",
+                  r->name);
     }
     if (r->direction == CONF_INBOUND && (r->logins.n > 0 || is_of_logins(c, &r->from, 0))) {
         judge_bad(j, conf_place_of(r->node, r->logins.n > 0 ? "logins" : "from"),
-                  "rule \"%s\" never matches: what people send who log in is outbound or internal, never inbound. Write one of these", r->name);
+                  "rule \"%s\" never matches: what people send who log in is outbound or internal, "
+                  "never inbound. Write one of these",
+                  r->name);
     }
     if (from_inside && judge_nobody_logs_in(c) && none_inside(c, &r->clients)) {
         judge_bad(j, conf_place_of(r->node, r->clients.n > 0 ? "clients" : "direction"),
-                  "rule \"%s\" never matches: nobody logs in, and %s. Name the networks of your own servers there (inside, networks)", r->name,
-                  r->clients.n > 0 ? "these clients are not in the inside networks" : "there are no inside networks");
+                  "rule \"%s\" never matches: nobody logs in, and %s. Name the networks of your "
+                  "own servers there (inside, networks)",
+                  r->name,
+                  r->clients.n > 0 ? "these clients are not in the inside networks"
+                                   : "there are no inside networks");
     }
 }
 
-/* --- a rule behind a final one ---------------------------------------------------------------------------------- */
+/* --- a rule behind a final one ------------------------------------------ */
 
-/* Whether a member without end that is neither a group nor of the directory matches all that another one does. */
+/* Whether a member without end that is neither a group nor of the directory matches all that
+ * another one does. */
 static bool leaf_covers(const struct conf *c, const char *wide, struct str narrow)
 {
     const struct conf_words one = {&wide, 1};
     char somebody[512];
-    bool by_login = reach_begins(narrow, "login:"), by_cert = reach_begins(narrow, "cert:"), suffix = reach_begins(narrow, "@.");
-    if (strstr(wide, " until ") || reach_begins(str_c(wide), "ldap:") || reach_begins(narrow, "ldap:") || (suffix && !reach_begins(str_c(wide), "@."))) {
+    bool by_login = reach_begins(narrow, "login:"), by_cert = reach_begins(narrow, "cert:"),
+         suffix = reach_begins(narrow, "@.");
+    if (strstr(wide, " until ") || reach_begins(str_c(wide), "ldap:") ||
+        reach_begins(narrow, "ldap:") || (suffix && !reach_begins(str_c(wide), "@."))) {
         return false;
     }
     if (by_login || by_cert) {
@@ -153,25 +174,30 @@ static bool leaf_covers(const struct conf *c, const char *wide, struct str narro
         return conf_list_has(c, &one, STR(""), by_login ? name : STR(""), by_cert ? name : STR(""));
     }
     if (narrow.n > 0 && narrow.p[0] == '@') {
-        int n = snprintf(somebody, sizeof somebody, "x@%s" STR_FMT, suffix ? "a" : "", STR_ARG(str_slice(narrow, 1, narrow.n)));
-        return wide[0] == '@' && n > 0 && (size_t)n < sizeof somebody && conf_list_has(c, &one, str_c(somebody), STR(""), STR(""));
+        int n = snprintf(somebody, sizeof somebody, "x@%s" STR_FMT, suffix ? "a" : "",
+                         STR_ARG(str_slice(narrow, 1, narrow.n)));
+        return wide[0] == '@' && n > 0 && (size_t)n < sizeof somebody &&
+               conf_list_has(c, &one, str_c(somebody), STR(""), STR(""));
     }
     return conf_list_has(c, &one, narrow, STR(""), STR(""));
 }
 
-static bool any_covers(const struct conf *c, const struct conf_words *wide, struct str narrow, unsigned depth)
+static bool any_covers(const struct conf *c, const struct conf_words *wide, struct str narrow,
+                       unsigned depth)
 {
     for (size_t i = 0; i < wide->n && depth < DEPTH_MAX; i++) {
         const struct conf_group *g = judge_group_named(c, wide->v[i]);
         bool lasts = !strstr(wide->v[i], " until ");
-        if (g ? lasts && any_covers(c, &g->members, narrow, depth + 1) : leaf_covers(c, wide->v[i], narrow)) {
+        if (g ? lasts && any_covers(c, &g->members, narrow, depth + 1)
+              : leaf_covers(c, wide->v[i], narrow)) {
             return true;
         }
     }
     return false;
 }
 
-static bool has_member(const struct conf *c, const struct conf_words *wide, const char *word, unsigned depth)
+static bool has_member(const struct conf *c, const struct conf_words *wide, const char *word,
+                       unsigned depth)
 {
     const struct conf_group *g = judge_group_named(c, word);
     if (judge_has_word(wide, word) || any_covers(c, wide, without_end(word), 0)) {
@@ -204,7 +230,8 @@ static bool covers_attachment(const struct conf *c, const struct conf_words *wid
 {
     for (size_t i = 0; i < wide->n; i++) {
         struct str w = str_c(wide->v[i]);
-        if (word[0] == '*' && w.n > 1 && w.p[0] == '*' && str_ends_nocase(str_c(word), str_slice(w, 1, w.n))) {
+        if (word[0] == '*' && w.n > 1 && w.p[0] == '*' &&
+            str_ends_nocase(str_c(word), str_slice(w, 1, w.n))) {
             return true;
         }
     }
@@ -215,7 +242,8 @@ static bool covers_network(const struct conf *c, const struct conf_words *wide, 
 {
     struct address_net part, whole;
     for (size_t i = 0; address_net_parse(str_c(word), &part) == 0 && i < wide->n; i++) {
-        if (address_net_parse(str_c(wide->v[i]), &whole) == 0 && address_net_covers(&whole, &part)) {
+        if (address_net_parse(str_c(wide->v[i]), &whole) == 0 &&
+            address_net_covers(&whole, &part)) {
             return true;
         }
     }
@@ -234,8 +262,10 @@ static bool covers_login(const struct conf *c, const struct conf_words *wide, co
 
 typedef bool (*covers_fn)(const struct conf *c, const struct conf_words *wide, const char *word);
 
-/* Everything that narrow lets through wide lets through, too; an empty list lets everything through. */
-static bool is_wider(const struct conf *c, const struct conf_words *wide, const struct conf_words *narrow, covers_fn covers)
+/* Everything that narrow lets through wide lets through, too; an empty list lets everything
+ * through. */
+static bool is_wider(const struct conf *c, const struct conf_words *wide,
+                     const struct conf_words *narrow, covers_fn covers)
 {
     for (size_t i = 0; i < narrow->n && wide->n > 0; i++) {
         if (!covers(c, wide, narrow->v[i])) {
@@ -245,13 +275,19 @@ static bool is_wider(const struct conf *c, const struct conf_words *wide, const 
     return wide->n == 0 || narrow->n > 0;
 }
 
-static bool matches_all_of(const struct conf *c, const struct conf_rule *wide, const struct conf_rule *narrow)
+static bool matches_all_of(const struct conf *c, const struct conf_rule *wide,
+                           const struct conf_rule *narrow)
 {
-    return is_wider(c, &wide->from, &narrow->from, covers_member) && is_wider(c, &wide->to, &narrow->to, covers_member) &&
-           is_wider(c, &wide->content, &narrow->content, covers_word) && is_wider(c, &wide->unread, &narrow->unread, covers_problem) &&
-           is_wider(c, &wide->attachments, &narrow->attachments, covers_attachment) && is_wider(c, &wide->clients, &narrow->clients, covers_network) &&
-           is_wider(c, &wide->logins, &narrow->logins, covers_login) && (!wide->direction || wide->direction == narrow->direction) &&
-           (!wide->flag || narrow->flag) && (!wide->header || (narrow->header && strcmp(wide->header, narrow->header) == 0)) &&
+    return is_wider(c, &wide->from, &narrow->from, covers_member) &&
+           is_wider(c, &wide->to, &narrow->to, covers_member) &&
+           is_wider(c, &wide->content, &narrow->content, covers_word) &&
+           is_wider(c, &wide->unread, &narrow->unread, covers_problem) &&
+           is_wider(c, &wide->attachments, &narrow->attachments, covers_attachment) &&
+           is_wider(c, &wide->clients, &narrow->clients, covers_network) &&
+           is_wider(c, &wide->logins, &narrow->logins, covers_login) &&
+           (!wide->direction || wide->direction == narrow->direction) &&
+           (!wide->flag || narrow->flag) &&
+           (!wide->header || (narrow->header && strcmp(wide->header, narrow->header) == 0)) &&
            wide->size_over <= narrow->size_over;
 }
 
@@ -261,8 +297,12 @@ void conf_judge_order(struct judge *j, size_t index)
     const struct conf_rule *r = &c->rules[index];
     for (size_t i = 0; i < index; i++) {
         const struct conf_rule *before = &c->rules[i];
-        if (strcmp(before->kind, "rule") == 0 && before->final && before->mode == CONF_ENFORCE && matches_all_of(c, before, r)) {
-            judge_bad(j, conf_place_of(r->node, NULL), "rule \"%s\" is never reached: rule \"%s\" before it is final and matches all its mail. Put it before that one", r->name, before->name);
+        if (strcmp(before->kind, "rule") == 0 && before->final && before->mode == CONF_ENFORCE &&
+            matches_all_of(c, before, r)) {
+            judge_bad(j, conf_place_of(r->node, NULL),
+                      "rule \"%s\" is never reached: rule \"%s\" before it is final and matches "
+                      "all its mail. Put it before that one",
+                      r->name, before->name);
             return;
         }
     }

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * reload.c: what differs between two configurations, setting by setting as the schema table has them, and what it takes to put
- * that in force. Called by posternd for a reload.
+ * reload.c: what differs between two configurations, setting by setting as the schema table has
+ * them, and what it takes to put that in force. Called by posternd for a reload.
  *
- * What is not in `by_start` here is in force once every process has confirmed the new configuration. A setting that a process
- * reads at its start alone gets a row here.
+ * What is not in `by_start` here is in force once every process has confirmed the new
+ * configuration. A setting that a process reads at its start alone gets a row here.
  */
 #include "conf/schema.h"
 
 #include <stdlib.h>
 
-/* Of several rows that fit, each counts.
- * key NULL: each setting of the block. on_off: only whether it is set counts; another value is in force at once.
- * process: who is started anew to take it; NULL: the whole house, which an administrator does; "": nobody, a new plan of which
+/* Of several rows that fit, each counts. key NULL: each setting of the block. on_off: only
+ * whether it is set counts; another value is in force at once. process: who is started anew to
+ * take it; NULL: the whole house, which an administrator does; "": nobody, a new plan of which
  * processes there are is enough. */
 static const struct by_start {
     const char *block, *key;
@@ -83,7 +83,8 @@ static bool differs(const struct conf_key *key, const void *a, const void *b)
     int r = conf_write_value(&x, key, (const char *)a + key->offset);
     r = r < 0 ? r : conf_write_value(&y, key, (const char *)b + key->offset);
     must(r == 0);
-    return is_switch(key) ? (buf_len(&x) == 0) != (buf_len(&y) == 0) : !str_eq(buf_str(&x), buf_str(&y));
+    return is_switch(key) ? (buf_len(&x) == 0) != (buf_len(&y) == 0)
+                          : !str_eq(buf_str(&x), buf_str(&y));
 }
 
 static bool is_listen(const struct conf_key *key)
@@ -105,16 +106,19 @@ static bool listens_differ(const struct conf_key *key, const struct conf *a, con
 {
     bool differ = a->n_listens != b->n_listens;
     for (size_t i = 0; !differ && i < a->n_listens; i++) {
-        differ = a->listens[i].kind != b->listens[i].kind || differs(key, &a->listens[i], &b->listens[i]);
+        differ = a->listens[i].kind != b->listens[i].kind ||
+                 differs(key, &a->listens[i], &b->listens[i]);
     }
     return differ;
 }
 
-void conf_differences(const struct conf *a, const struct conf *b, void *arg, void (*told)(void *arg, const struct conf_key *key))
+void conf_differences(const struct conf *a, const struct conf *b, void *arg,
+                      void (*told)(void *arg, const struct conf_key *key))
 {
     for (size_t i = 0; i < conf_schema_len; i++) {
         const struct conf_key *key = &conf_schema[i];
-        if (key->type == CONF_STORE ? !str_eq(str_c(a->store_path), str_c(b->store_path)) || !str_eq(str_c(a->store_kind), str_c(b->store_kind))
+        if (key->type == CONF_STORE ? !str_eq(str_c(a->store_path), str_c(b->store_path)) ||
+                                          !str_eq(str_c(a->store_kind), str_c(b->store_kind))
             : key->type == CONF_BLOCK ? false
             : is_listen(key)          ? listens_differ(key, a, b)
                                       : !reload_is_repeated(key->block) && differs(key, a, b)) {

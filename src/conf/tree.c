@@ -21,10 +21,11 @@ struct parser {
     struct buf *problems;
     unsigned depth;
     const struct parser *outer; /* of the file that includes this one, at the line where it does */
-    struct conf_place hash; /* as in struct conf_node, of the statement that is read */
+    struct conf_place hash;     /* as in struct conf_node, of the statement that is read */
 };
 
-static void tree_tell(struct buf *problems, struct conf_place at, const char *severity, const char *fmt, va_list ap)
+static void tree_tell(struct buf *problems, struct conf_place at, const char *severity,
+                      const char *fmt, va_list ap)
 {
     int r = buf_printf(problems, "%s:%u:%u: %s", at.file, at.line, at.column, severity);
     r = r < 0 ? r : buf_vprintf(problems, fmt, ap);
@@ -54,7 +55,8 @@ static bool tree_take_number(struct str *rest, unsigned *ret)
 {
     size_t end = rest->n > 0 && rest->p[0] == ':' ? str_find(*rest, ':', 1) : 0;
     uint64_t number;
-    if (end < 2 || end >= rest->n || str_to_u64(str_slice(*rest, 1, end), UINT32_MAX, &number) < 0) {
+    if (end < 2 || end >= rest->n ||
+        str_to_u64(str_slice(*rest, 1, end), UINT32_MAX, &number) < 0) {
         return false;
     }
     *ret = (unsigned)number;
@@ -68,7 +70,8 @@ static size_t sentence(struct str text)
     bool quoted = false;
     for (size_t i = 0; i + 2 < text.n; i++) {
         quoted ^= text.p[i] == '"';
-        if (!quoted && text.p[i] == '.' && text.p[i + 1] == ' ' && text.p[i + 2] >= 'A' && text.p[i + 2] <= 'Z') {
+        if (!quoted && text.p[i] == '.' && text.p[i + 1] == ' ' && text.p[i + 2] >= 'A' &&
+            text.p[i + 2] <= 'Z') {
             return i;
         }
     }
@@ -82,7 +85,8 @@ bool conf_finding_next(struct str *rest, struct conf_finding *ret)
         return false;
     }
     *ret = (struct conf_finding){0};
-    for (size_t colon = str_find(line, ':', 0); colon < line.n; colon = str_find(line, ':', colon + 1)) {
+    for (size_t colon = str_find(line, ':', 0); colon < line.n;
+         colon = str_find(line, ':', colon + 1)) {
         struct str tail = str_slice(line, colon, line.n);
         if (tree_take_number(&tail, &ret->line) && tail.n > 1) {
             (void)tree_take_number(&tail, &ret->column); /* packs and templates have lines alone */
@@ -141,7 +145,8 @@ void conf_findings_sort(struct buf *problems)
     free(all);
 }
 
-const struct conf_node *conf_node_find(const struct conf_node *block, const char *key, const struct conf_node *after)
+const struct conf_node *conf_node_find(const struct conf_node *block, const char *key,
+                                       const struct conf_node *after)
 {
     bool past = after == NULL;
     const struct conf_node *outer[DEPTH_MAX + 1];
@@ -152,7 +157,8 @@ const struct conf_node *conf_node_find(const struct conf_node *block, const char
             n = outer[--depth]->next;
             continue;
         }
-        if (!n->words[0].at.file && depth < ARRAY_LEN(outer)) { /* the statements of an included file */
+        /* the statements of an included file */
+        if (!n->words[0].at.file && depth < ARRAY_LEN(outer)) {
             outer[depth++] = n;
             n = n->children;
             continue;
@@ -190,7 +196,8 @@ static bool at_end(const struct parser *p)
 static bool tree_is_colour(const struct parser *p)
 {
     size_t n = 0;
-    while (p->at + 1 + n < p->text.n && memchr("0123456789abcdefABCDEF", p->text.p[p->at + 1 + n], 22)) {
+    while (p->at + 1 + n < p->text.n &&
+           memchr("0123456789abcdefABCDEF", p->text.p[p->at + 1 + n], 22)) {
         n++;
     }
     return n == 6;
@@ -244,7 +251,8 @@ void conf_tree_free(struct conf_node *n)
     }
 }
 
-/* Marks that word processors and web pages put in the place of plain ones; what they are, or NULL. */
+/* Marks that word processors and web pages put in the place of plain ones; what they are, or
+ * NULL. */
 static const char *typographic(struct str text)
 {
     static const struct {
@@ -273,7 +281,8 @@ static const char *typographic(struct str text)
     return NULL;
 }
 
-static int tree_add_word(struct parser *p, struct conf_node *n, struct conf_place at, struct str text)
+static int tree_add_word(struct parser *p, struct conf_node *n, struct conf_place at,
+                         struct str text)
 {
     if (n->n_words >= WORDS_MAX) {
         return conf_problem(p->problems, at, "more than %d words in one statement", WORDS_MAX);
@@ -295,7 +304,8 @@ static int quoted_word(struct parser *p, struct conf_node *n)
     tree_step(p);
     for (;;) {
         if (at_end(p) || p->text.p[p->at] == '\n') {
-            return conf_problem(p->problems, at, "this quote is not closed on its line. Add the missing \"");
+            return conf_problem(p->problems, at,
+                                "this quote is not closed on its line. Add the missing \"");
         }
         char c = p->text.p[p->at];
         tree_step(p);
@@ -330,10 +340,13 @@ static int bare_word(struct parser *p, struct conf_node *n)
     struct str word = str_slice(p->text, from, p->at);
     const char *mark = typographic(word);
     if (mark) {
-        return conf_problem(p->problems, at, "in \"" STR_FMT "\" there is %s", STR_ARG(str_slice(word, 0, word.n < 60 ? word.n : 60)), mark);
+        return conf_problem(p->problems, at, "in \"" STR_FMT "\" there is %s",
+                            STR_ARG(str_slice(word, 0, word.n < 60 ? word.n : 60)), mark);
     }
     if (word.p[0] == '\'') {
-        return conf_problem(p->problems, at, "this value begins with a single quote. Values with blanks stand in double quotes: \"...\"");
+        return conf_problem(p->problems, at,
+                            "this value begins with a single quote. Values with blanks stand in "
+                            "double quotes: \"...\"");
     }
     return tree_add_word(p, n, at, str_slice(p->text, from, p->at));
 }
@@ -344,14 +357,16 @@ static int statements(struct parser *p, struct conf_node *parent);
 static int tree_begin(struct parser *p)
 {
     static const unsigned char utf8[] = {0xef, 0xbb, 0xbf};
-    if (p->text.n >= 2 && (memcmp(p->text.p, "\xff\xfe", 2) == 0 || memcmp(p->text.p, "\xfe\xff", 2) == 0)) {
+    if (p->text.n >= 2 &&
+        (memcmp(p->text.p, "\xff\xfe", 2) == 0 || memcmp(p->text.p, "\xfe\xff", 2) == 0)) {
         return conf_problem(p->problems, p->place, "this file is UTF-16. Save it as UTF-8");
     }
     p->at = p->text.n >= sizeof utf8 && memcmp(p->text.p, utf8, sizeof utf8) == 0 ? sizeof utf8 : 0;
     return 0;
 }
 
-/* "a.conf (line 2), b.conf (line 1)": who includes whom, from `first` (NULL: the outermost file) to p. */
+/* "a.conf (line 2), b.conf (line 1)": who includes whom, from `first` (NULL: the outermost file)
+ * to p. */
 static void chain(const struct parser *p, const struct parser *first, struct buf *out)
 {
     if (p != first && p->outer) {
@@ -368,8 +383,10 @@ static int too_deep(const struct parser *p, struct conf_place at)
         return conf_problem(p->problems, at, "blocks nest deeper than %d", DEPTH_MAX);
     }
     chain(p, NULL, &files);
-    return conf_problem(p->problems, at, "blocks and includes nest deeper than %d: " STR_FMT
-                        ". Put some of them in one file", DEPTH_MAX, STR_ARG(buf_str(&files)));
+    return conf_problem(p->problems, at,
+                        "blocks and includes nest deeper than %d: " STR_FMT
+                        ". Put some of them in one file",
+                        DEPTH_MAX, STR_ARG(buf_str(&files)));
 }
 
 /* Without an end: the file is already being read. */
@@ -384,8 +401,9 @@ static int includes_itself(const struct parser *p, struct conf_place at, const c
         return 0;
     }
     chain(p, same, &files);
-    return conf_problem(p->problems, at, "%s includes itself: " STR_FMT
-                        ", and again %s. Leave out this include", path, STR_ARG(buf_str(&files)), path);
+    return conf_problem(p->problems, at,
+                        "%s includes itself: " STR_FMT ", and again %s. Leave out this include",
+                        path, STR_ARG(buf_str(&files)), path);
 }
 
 /* A relative name is looked up beside the file that includes it. */
@@ -419,14 +437,17 @@ static int include(struct parser *p, const struct conf_node *n, struct conf_node
     }
     r = r < 0 ? r : p->read(path.p, &text);
     if (r < 0) {
-        return conf_problem(p->problems, n->words[1].at, "cannot read %s: %s", n->words[1].text, strerror(-r));
+        return conf_problem(p->problems, n->words[1].at, "cannot read %s: %s", n->words[1].text,
+                            strerror(-r));
     }
-    struct parser inner = {.text = buf_str(&text),
-                           .place = {str_dup(str_c(path.p)), 1, 1},
-                           .read = p->read,
-                           .problems = p->problems,
-                           .depth = p->depth + 1,
-                           .outer = p};
+    struct parser inner = {
+        .text = buf_str(&text),
+        .place = {str_dup(str_c(path.p)), 1, 1},
+        .read = p->read,
+        .problems = p->problems,
+        .depth = p->depth + 1,
+        .outer = p,
+    };
     struct conf_node *keeper = node_new(inner.place); /* keeps the file's name alive */
     tree_add_word(p, keeper, inner.place, STR("include"));
     keeper->words[0].at.file = NULL;
@@ -442,7 +463,8 @@ static int include(struct parser *p, const struct conf_node *n, struct conf_node
     return r;
 }
 
-/* Behind the last word of the line a statement begins on: there its ; is missing, when what follows is another one. */
+/* Behind the last word of the line a statement begins on: there its ; is missing, when what
+ * follows is another one. */
 static struct conf_place line_end(const struct conf_node *n)
 {
     size_t i = 0;
@@ -452,17 +474,21 @@ static struct conf_place line_end(const struct conf_node *n)
     return (struct conf_place){n->words[i].at.file, n->words[i].at.line, n->words[i].end};
 }
 
-static int tree_statement(struct parser *p, struct conf_node *n, struct conf_node *parent, bool *ret_keep)
+static int tree_statement(struct parser *p, struct conf_node *n, struct conf_node *parent,
+                          bool *ret_keep)
 {
     p->hash.line = 0;
     for (;;) {
         tree_skip_blanks(p);
         n->hash = p->hash;
         if (n->hash.line > 0 && (at_end(p) || p->text.p[p->at] == '}')) {
-            return conf_problem(p->problems, n->hash, "this # begins a comment, and so hides the end of the statement. Write the colour in quotes: \"#0b5394\"");
+            return conf_problem(p->problems, n->hash,
+                                "this # begins a comment, and so hides the end of the statement. "
+                                "Write the colour in quotes: \"#0b5394\"");
         }
         if (at_end(p)) {
-            return conf_problem(p->problems, line_end(n), "this statement is not ended with ; or { }");
+            return conf_problem(p->problems, line_end(n),
+                                "this statement is not ended with ; or { }");
         }
         char c = p->text.p[p->at];
         if (n->n_words == 0 && (c == ';' || c == '{')) {
@@ -531,10 +557,12 @@ static int statements(struct parser *p, struct conf_node *parent)
 int conf_tree_parse(struct str text, const char *file, conf_read_fn read, struct buf *problems,
                     struct conf_node **ret)
 {
-    struct parser p = {.text = text,
-                       .place = {str_dup(str_c(file)), 1, 1},
-                       .read = read,
-                       .problems = problems};
+    struct parser p = {
+        .text = text,
+        .place = {str_dup(str_c(file)), 1, 1},
+        .read = read,
+        .problems = problems,
+    };
     struct conf_node *root = node_new(p.place);
     tree_add_word(&p, root, p.place, STR(""));
     free((char *)root->words[0].text);

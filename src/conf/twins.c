@@ -9,11 +9,13 @@
 
 enum { SETTING_MAX = 1024 * 1024 };
 
-static bool same_setting(const struct conf_key *key, const struct conf_rule *a, const struct conf_rule *b)
+static bool same_setting(const struct conf_key *key, const struct conf_rule *a,
+                         const struct conf_rule *b)
 {
     CLEANUP(buf_free) struct buf x = BUF_INIT(SETTING_MAX), y = BUF_INIT(SETTING_MAX);
     return conf_write_value(&x, key, (const char *)a + key->offset) == 0 &&
-           conf_write_value(&y, key, (const char *)b + key->offset) == 0 && str_eq(buf_str(&x), buf_str(&y));
+           conf_write_value(&y, key, (const char *)b + key->offset) == 0 &&
+           str_eq(buf_str(&x), buf_str(&y));
 }
 
 static bool same_rule(const struct conf_rule *a, const struct conf_rule *b)
@@ -41,11 +43,12 @@ void conf_judge_twins(struct judge *j)
 {
     const struct conf *c = j->conf;
     for (size_t i = 0; i < c->n_rules; i++) {
-        for (size_t k = 0; k < i && !c->rules[i].final; k++) { /* behind a final one: said by reach.c */
+        /* behind a final one: said by reach.c */
+        for (size_t k = 0; k < i && !c->rules[i].final; k++) {
             if (may_be_same(&c->rules[i], &c->rules[k]) && same_rule(&c->rules[i], &c->rules[k])) {
                 conf_warning(j->problems, conf_place_of(c->rules[i].node, NULL),
-                             "rule \"%s\" says the same as rule \"%s\" (line %lld) and adds nothing. "
-                             "Leave out one of them, or change what was meant to differ",
+                             "rule \"%s\" says the same as rule \"%s\" (line %lld) and adds "
+                             "nothing. Leave out one of them, or change what was meant to differ",
                              c->rules[i].name, c->rules[k].name, (long long)c->rules[k].line);
                 break;
             }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * values.c: the values of settings: numbers with units, words of a choice, addresses, names. Called by conf.c.
+ * values.c: the values of settings: numbers with units, words of a choice, addresses, names.
+ * Called by conf.c.
  *
- * What can go wrong: a value that is none, or out of range: a line with its place, and "did you mean".
+ * What can go wrong: a value that is none, or out of range: a line with its place, and "did you
+ * mean".
  */
 #include "conf/bind.h"
 #include "sys/conn.h"
@@ -114,7 +116,8 @@ static void number_hint(const struct conf_key *key, struct str text, char *dst, 
 {
     static const struct {
         const char *word, *unit;
-    } words[] = {{"ms", "ms"}, {"sec", "s"}, {"min", "m"}, {"h", "h"}, {"day", "d"}, {"k", "K"}, {"m", "M"}, {"g", "G"}};
+    } words[] = {{"ms", "ms"}, {"sec", "s"}, {"min", "m"}, {"h", "h"},
+                 {"day", "d"}, {"k", "K"},   {"m", "M"},   {"g", "G"}};
     size_t digits = 0;
     while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9') {
         digits++;
@@ -126,13 +129,16 @@ static void number_hint(const struct conf_key *key, struct str text, char *dst, 
         return;
     }
     if (is_time && unit.n == 0) {
-        snprintf(dst, size, ". A time needs a unit: " STR_FMT "s, " STR_FMT "m, " STR_FMT "h or " STR_FMT "d", STR_ARG(text), STR_ARG(text), STR_ARG(text), STR_ARG(text));
+        snprintf(dst, size,
+                 ". A time needs a unit: " STR_FMT "s, " STR_FMT "m, " STR_FMT "h or " STR_FMT "d",
+                 STR_ARG(text), STR_ARG(text), STR_ARG(text), STR_ARG(text));
     } else if (is_time && str_starts_nocase(unit, STR("w"))) {
         snprintf(dst, size, ". There is no unit for weeks: write days, such as 14d");
     }
     for (size_t i = is_time ? 0 : 5; !*dst && i < (is_time ? 5 : ARRAY_LEN(words)); i++) {
         if (str_starts_nocase(unit, str_c(words[i].word))) {
-            snprintf(dst, size, ". Write " STR_FMT "%s", STR_ARG(str_slice(text, 0, digits)), words[i].unit);
+            snprintf(dst, size, ". Write " STR_FMT "%s", STR_ARG(str_slice(text, 0, digits)),
+                     words[i].unit);
         }
     }
 }
@@ -149,7 +155,8 @@ static int set_number(struct binder *b, const struct conf_key *key, const struct
     if (r < 0) {
         char hint[128];
         number_hint(key, str_c(word->text), hint, sizeof hint);
-        return conf_bad(b, word->at, "%s: \"%s\" is not %s%s", key->name, word->text, conf_kinds[key->type].wanted, hint);
+        return conf_bad(b, word->at, "%s: \"%s\" is not %s%s", key->name, word->text,
+                        conf_kinds[key->type].wanted, hint);
     }
     if (value < key->min || value > key->max) {
         char least[32], most[32];
@@ -157,7 +164,8 @@ static int set_number(struct binder *b, const struct conf_key *key, const struct
         snprintf(least, sizeof least, "%lld", (long long)key->min);
         snprintf(most, sizeof most, "%lld", (long long)key->max);
         return conf_bad(b, word->at, "%s: %s is out of range (%s to %s)", key->name, word->text,
-                        plain ? least : in_units(key->min, is_time, least), plain ? most : in_units(key->max, is_time, most));
+                        plain ? least : in_units(key->min, is_time, least),
+                        plain ? most : in_units(key->max, is_time, most));
     }
     *ret = value;
     return 0;
@@ -174,11 +182,14 @@ static int set_choice(struct binder *b, const struct conf_key *key, const struct
     return conf_not_one_of(b, word->at, key->name, word->text, key->choices);
 }
 
-int conf_not_one_of(struct binder *b, struct conf_place at, const char *what, const char *word, const char *choices)
+int conf_not_one_of(struct binder *b, struct conf_place at, const char *what, const char *word,
+                    const char *choices)
 {
     char near[64] = "", all[512];
     bool known = conf_nearest(choices, str_c(word), near, sizeof near);
-    return conf_bad(b, at, "%s: \"%s\" is not one of %s%s%s%s", what, word, conf_listed(choices, all), known ? ". Did you mean \"" : "", near, known ? "\"?" : "");
+    return conf_bad(b, at, "%s: \"%s\" is not one of %s%s%s%s", what, word,
+                    conf_listed(choices, all), known ? ". Did you mean \"" : "", near,
+                    known ? "\"?" : "");
 }
 
 /* A name in its canonical form. */
@@ -189,7 +200,8 @@ static int canonical_host(struct str word, char *dst, size_t size)
     return r < 0 || !domain_is_name(d) ? -EINVAL : str_copy(domain_str(&d), dst, size);
 }
 
-static int values_put(char *dst, size_t size, struct str before, const char *middle, struct str after)
+static int values_put(char *dst, size_t size, struct str before, const char *middle,
+                      struct str after)
 {
     int n = snprintf(dst, size, STR_FMT "%s" STR_FMT, STR_ARG(before), middle, STR_ARG(after));
     return n < 0 || (size_t)n >= size ? -EINVAL : 0;
@@ -225,7 +237,8 @@ static int canonical_target(struct str text, bool address_only, char *dst, size_
     return r < 0 ? r : values_put(dst, size, str_c(name), "", str_slice(text, host.n, text.n));
 }
 
-/* SCHEME://NAME and whatever follows. What has no name stays as it is: others look at URLs more closely. */
+/* SCHEME://NAME and whatever follows. What has no name stays as it is: others look at URLs more
+ * closely. */
 static int canonical_url(struct str word, char *dst, size_t size)
 {
     size_t colon = str_find(word, ':', 0), from = colon + 3, to = from;
@@ -237,7 +250,9 @@ static int canonical_url(struct str word, char *dst, size_t size)
     }
     struct domain_name name = domain_from(str_slice(word, from, to));
     bool has_name = domain_is_name(name) && (to == word.n || word.p[to] != '@');
-    return has_name ? values_put(dst, size, str_slice(word, 0, from), name.canonical, str_slice(word, to, word.n)) : str_copy(word, dst, size);
+    return has_name ? values_put(dst, size, str_slice(word, 0, from), name.canonical,
+                                 str_slice(word, to, word.n))
+                    : str_copy(word, dst, size);
 }
 
 static int canonical_mailbox(struct str word, char *dst, size_t size)
@@ -252,14 +267,18 @@ static int canonical_domain(struct str word, char *dst, size_t size)
 {
     struct domain_pattern p;
     int r = domain_pattern_parse(word, &p);
-    return r < 0 || !domain_is_name(p.name) ? -EINVAL : values_put(dst, size, STR(""), p.below ? "." : "", domain_str(&p.name));
+    return r < 0 || !domain_is_name(p.name)
+               ? -EINVAL
+               : values_put(dst, size, STR(""), p.below ? "." : "", domain_str(&p.name));
 }
 
-/* address, @domain, @.suffix, group:NAME; each perhaps with " until YYYY-MM-DD", which is looked at where it counts: a date
- * that is none is over. */
+/* address, @domain, @.suffix, group:NAME; each perhaps with " until YYYY-MM-DD", which is looked
+ * at where it counts: a date that is none is over. */
 static int canonical_match(struct str word, char *dst, size_t size)
 {
-    size_t until = word.n > 17 && str_eq(str_slice(word, word.n - 17, word.n - 10), STR(" until ")) ? word.n - 17 : word.n;
+    size_t until = word.n > 17 && str_eq(str_slice(word, word.n - 17, word.n - 10), STR(" until "))
+                       ? word.n - 17
+                       : word.n;
     struct str who = str_slice(word, 0, until), date = str_slice(word, until, word.n);
     char name[CONF_VALUE_MAX];
     if (str_starts_nocase(who, STR("group:")) || str_starts_nocase(who, STR("login:"))) {
@@ -272,7 +291,8 @@ static int canonical_match(struct str word, char *dst, size_t size)
         return -EINVAL; /* a pattern would match nobody */
     }
     bool is_domain = who.n > 1 && who.p[0] == '@';
-    int r = is_domain ? canonical_domain(str_slice(who, 1, who.n), name, sizeof name) : canonical_mailbox(who, name, sizeof name);
+    int r = is_domain ? canonical_domain(str_slice(who, 1, who.n), name, sizeof name)
+                      : canonical_mailbox(who, name, sizeof name);
     return r < 0 ? r : values_put(dst, size, is_domain ? STR("@") : STR(""), name, date);
 }
 
@@ -326,7 +346,8 @@ static bool extension_ok(struct str word)
 /* A word of the field X-Postern-Tag, in which commas stand between tags. */
 static bool tag_ok(struct str word)
 {
-    return word.n > 0 && word.n <= TAG_MAX && str_find(word, ' ', 0) == word.n && str_find(word, ',', 0) == word.n;
+    return word.n > 0 && word.n <= TAG_MAX && str_find(word, ' ', 0) == word.n &&
+           str_find(word, ',', 0) == word.n;
 }
 
 static bool channel_ok(struct str word)
@@ -336,23 +357,31 @@ static bool channel_ok(struct str word)
     return conf_channel_parse(word, &name, &patience);
 }
 
-#define TEXT CONF_FIELD_TEXT
-#define WORDS CONF_FIELD_WORDS
+#define TEXT   CONF_FIELD_TEXT
+#define WORDS  CONF_FIELD_WORDS
 #define NUMBER CONF_FIELD_NUMBER
 const struct conf_kind conf_kinds[] = {
     [CONF_TEXT] = {TEXT, "text", NULL, "a text"},
     [CONF_HOST] = {TEXT, "host name", NULL, "a host name", canonical_host},
     [CONF_URL] = {TEXT, "text", NULL, "a URL", canonical_url},
     [CONF_PATH] = {TEXT, "file", path_ok, "an absolute file name"},
-    [CONF_TARGET] = {TEXT, "host[:port] [{ ... }]", NULL, "a host, host:port or [address]:port", canonical_next_hop},
+    [CONF_TARGET] = {TEXT, "host[:port] [{ ... }]", NULL, "a host, host:port or [address]:port",
+                     canonical_next_hop},
     [CONF_MAILBOX] = {TEXT, "address", NULL, "a mail address", canonical_mailbox},
     [CONF_DOMAINS] = {WORDS, "domain ...", NULL, "a domain", canonical_domain},
-    [CONF_NETS] = {WORDS, "network ...", net_ok, "a network such as 10.0.0.0/8 (no bits beyond the prefix)"},
-    [CONF_ADDRS] = {WORDS, "address:port ...", listener_ok, "an address with port such as 192.0.2.1:25 or [::]:25"},
-    [CONF_MATCHES] = {WORDS, "address|@domain|group:name ...", NULL, "an address, @domain, @.suffix, group:NAME, login:NAME, cert:NAME or ldap:DN, with or without until YYYY-MM-DD", canonical_match},
-    [CONF_PINS] = {WORDS, "cert:HEX|key:HEX ...", pin_ok, "cert: or key: and the 64 hex digits of a SHA-256"},
+    [CONF_NETS] = {WORDS, "network ...", net_ok,
+                   "a network such as 10.0.0.0/8 (no bits beyond the prefix)"},
+    [CONF_ADDRS] = {WORDS, "address:port ...", listener_ok,
+                    "an address with port such as 192.0.2.1:25 or [::]:25"},
+    [CONF_MATCHES] = {WORDS, "address|@domain|group:name ...", NULL,
+                      "an address, @domain, @.suffix, group:NAME, login:NAME, cert:NAME or "
+                      "ldap:DN, with or without until YYYY-MM-DD",
+                      canonical_match},
+    [CONF_PINS] = {WORDS, "cert:HEX|key:HEX ...", pin_ok,
+                   "cert: or key: and the 64 hex digits of a SHA-256"},
     [CONF_WORDS] = {WORDS, "word ...", NULL, "a text"},
-    [CONF_EXTENSIONS] = {WORDS, "pipelining|chunking|dsn|size|8bitmime|smtputf8|hybrid-groups ...", extension_ok,
+    [CONF_EXTENSIONS] = {WORDS, "pipelining|chunking|dsn|size|8bitmime|smtputf8|hybrid-groups ...",
+                         extension_ok,
                          "pipelining, chunking, dsn, size, 8bitmime, smtputf8 or hybrid-groups"},
     [CONF_TAG] = {TEXT, "word", tag_ok, "a word without blanks and commas, of at most 60 octets"},
     [CONF_CHANNELS] = {WORDS, "tls[:time]|portal|hold|drop ...", channel_ok,
@@ -383,7 +412,8 @@ const char *conf_label(struct conf *c, const char *block, const char *label)
     } kinds[] = {{"account", CONF_MATCHES}, {"forward", CONF_MAILBOX}, {"oidc", CONF_HOST}};
     char text[CONF_VALUE_MAX];
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        if (strcmp(kinds[i].block, block) == 0 && conf_kinds[kinds[i].type].canonical(str_c(label), text, sizeof text) == 0) {
+        if (strcmp(kinds[i].block, block) == 0 &&
+            conf_kinds[kinds[i].type].canonical(str_c(label), text, sizeof text) == 0) {
             return strcmp(text, label) == 0 ? label : conf_own_text(c, text);
         }
     }
@@ -450,16 +480,19 @@ static void suggest_listener(struct str w, char *dst, size_t size)
     }
 }
 
-/* A right value that is near a wrong one, of the kinds of mistakes people make; "" when there is none. */
+/* A right value that is near a wrong one, of the kinds of mistakes people make; "" when there is
+ * none. */
 static void suggest(enum conf_type type, struct str w, char *dst, size_t size)
 {
     size_t at = str_find_last(w, '@'), slash = str_find_last(w, '/'), colon = str_find_last(w, ':');
-    struct str inner = w.n > 2 && w.p[0] == '<' && w.p[w.n - 1] == '>' ? str_slice(w, 1, w.n - 1) : w;
+    struct str inner =
+        w.n > 2 && w.p[0] == '<' && w.p[w.n - 1] == '>' ? str_slice(w, 1, w.n - 1) : w;
     *dst = '\0';
     if (type == CONF_DOMAINS && str_starts_nocase(w, STR("*."))) {
         snprintf(dst, size, STR_FMT, STR_ARG(str_slice(w, 1, w.n)));
     } else if (type == CONF_MATCHES && str_starts_nocase(w, STR("*@"))) {
-        snprintf(dst, size, "@" STR_FMT, STR_ARG(str_slice(w, str_starts_nocase(w, STR("*@*.")) ? 3 : 2, w.n)));
+        snprintf(dst, size, "@" STR_FMT,
+                 STR_ARG(str_slice(w, str_starts_nocase(w, STR("*@*.")) ? 3 : 2, w.n)));
     } else if (type == CONF_MATCHES && str_starts_nocase(w, STR("@*."))) {
         snprintf(dst, size, "@" STR_FMT, STR_ARG(str_slice(w, 2, w.n)));
     } else if (type == CONF_MATCHES && at == w.n && is_domain_word(w)) {
@@ -468,7 +501,8 @@ static void suggest(enum conf_type type, struct str w, char *dst, size_t size)
         snprintf(dst, size, STR_FMT, STR_ARG(str_slice(w, at + 1, w.n)));
     } else if ((type == CONF_MAILBOX || type == CONF_MATCHES) && inner.n < w.n) {
         snprintf(dst, size, STR_FMT, STR_ARG(inner));
-    } else if ((type == CONF_DOMAINS || type == CONF_HOST || type == CONF_TARGET) && w.n > 1 && w.p[w.n - 1] == '.') {
+    } else if ((type == CONF_DOMAINS || type == CONF_HOST || type == CONF_TARGET) && w.n > 1 &&
+               w.p[w.n - 1] == '.') {
         snprintf(dst, size, STR_FMT, STR_ARG(str_slice(w, 0, w.n - 1)));
     } else if (type == CONF_HOST && colon < w.n && is_domain_word(str_slice(w, 0, colon))) {
         snprintf(dst, size, STR_FMT, STR_ARG(str_slice(w, 0, colon)));
@@ -483,24 +517,32 @@ static void suggest(enum conf_type type, struct str w, char *dst, size_t size)
 
 int conf_check_utf8(struct binder *b, struct conf_place at, const char *key, const char *text)
 {
-    return marks_is_utf8(str_c(text)) ? 0 : conf_bad(b, at, "%s: this text is not UTF-8, and mails and "
-                                                     "pages would show it damaged. Save the file as UTF-8", key);
+    return marks_is_utf8(str_c(text)) ? 0
+                                      : conf_bad(b, at,
+                                                 "%s: this text is not UTF-8, and mails and pages "
+                                                 "would show it damaged. Save the file as UTF-8",
+                                                 key);
 }
 
 /* One word of the value of a key, in the form that is kept. 0 or -EINVAL, noted. */
-static int values_take_word(struct binder *b, const struct conf_key *key, const struct conf_word *word, const char **ret)
+static int values_take_word(struct binder *b, const struct conf_key *key,
+                            const struct conf_word *word, const char **ret)
 {
     const struct conf_kind *kind = &conf_kinds[key->type];
     char text[CONF_VALUE_MAX];
-    bool is_file = key->type == CONF_PATH || key->type == CONF_STORE; /* named as its system names it */
+    /* named as its system names it */
+    bool is_file = key->type == CONF_PATH || key->type == CONF_STORE;
     *ret = word->text;
     if (!is_file && conf_check_utf8(b, word->at, key->name, word->text) < 0) {
         return -EINVAL;
     }
-    if ((kind->ok && !kind->ok(str_c(word->text))) || (kind->canonical && kind->canonical(str_c(word->text), text, sizeof text) < 0)) {
+    if ((kind->ok && !kind->ok(str_c(word->text))) ||
+        (kind->canonical && kind->canonical(str_c(word->text), text, sizeof text) < 0)) {
         char meant[300];
         suggest(key->type, str_c(word->text), meant, sizeof meant);
-        return conf_bad(b, word->at, "%s: \"%s\" is not %s%s%s%s", key->name, word->text, kind->wanted, *meant ? ". Did you mean \"" : "", meant, *meant ? "\"?" : "");
+        return conf_bad(b, word->at, "%s: \"%s\" is not %s%s%s%s", key->name, word->text,
+                        kind->wanted, *meant ? ". Did you mean \"" : "", meant,
+                        *meant ? "\"?" : "");
     }
     if (kind->canonical && strcmp(text, word->text) != 0) {
         *ret = conf_own_text(b->conf, text);
@@ -512,7 +554,9 @@ static int set_words(struct binder *b, const struct conf_key *key, const struct 
                      size_t n, struct conf_words *ret)
 {
     const char **v = err_calloc(n, sizeof *v);
-    int r = n <= CONF_NAMES_MAX ? 0 : conf_bad(b, words[0].at, "%s: more than %d words", key->name, CONF_NAMES_MAX);
+    int r = n <= CONF_NAMES_MAX
+                ? 0
+                : conf_bad(b, words[0].at, "%s: more than %d words", key->name, CONF_NAMES_MAX);
     for (size_t i = 0; i < n; i++) {
         int bad = values_take_word(b, key, &words[i], &v[i]);
         r = bad < 0 ? bad : r;
@@ -538,21 +582,24 @@ static int set_store(struct binder *b, const struct conf_key *key, const struct 
 }
 
 /* Why there may be several words: "10 minutes", a text without quotes, two values. */
-static int not_one_value(struct binder *b, const struct conf_key *key, const struct conf_word *words, size_t n)
+static int not_one_value(struct binder *b, const struct conf_key *key,
+                         const struct conf_word *words, size_t n)
 {
     char hint[400] = "", joined[200];
     if ((key->type == CONF_TIME || key->type == CONF_SIZE) && n == 2) {
         snprintf(joined, sizeof joined, "%s %s", words[0].text, words[1].text);
         number_hint(key, str_c(joined), hint, sizeof hint);
     } else if (key->type == CONF_TEXT) {
-        snprintf(hint, sizeof hint, ". A text with blanks stands in quotes: %s \"%.100s %.100s%s\";", key->name, words[0].text, words[1].text, n > 2 ? " ..." : "");
+        snprintf(hint, sizeof hint,
+                 ". A text with blanks stands in quotes: %s \"%.100s %.100s%s\";", key->name,
+                 words[0].text, words[1].text, n > 2 ? " ..." : "");
     }
     return conf_bad(b, words[0].at, "%s takes one value%s", key->name, hint);
 }
 
 /* Stores the words of a setting. words[0..n) are the values, without the key. */
 int conf_set(struct binder *b, const struct conf_key *key, void *base,
-                     const struct conf_word *words, size_t n)
+             const struct conf_word *words, size_t n)
 {
     void *at = (char *)base + key->offset;
     enum conf_field field = conf_kinds[key->type].field;

@@ -113,7 +113,10 @@ static void judge_contents(struct judge *j)
     for (size_t i = 0; i < j->conf->n_contents; i++) {
         const struct conf_content *k = &j->conf->contents[i];
         if (k->protect != CONF_PROTECT_NONE && !conf_node_find(k->node, "mode", NULL)) {
-            conf_warning(j->problems, conf_place_of(k->node, "mode"), "content \"%s\" only reports what it finds: nothing is protected by it. Write mode enforce; to protect it, or mode report-only; if that is meant", k->name);
+            conf_warning(j->problems, conf_place_of(k->node, "mode"),
+                         "content \"%s\" only reports what it finds: nothing is protected by it. "
+                         "Write mode enforce; to protect it, or mode report-only; if that is meant",
+                         k->name);
         }
     }
 }

@@ -44,7 +44,8 @@ int conf_write_value(struct buf *out, const struct conf_key *key, const void *at
     case CONF_FIELD_WORDS:
         return write_words(out, at);
     case CONF_FIELD_NUMBER:
-        return buf_printf(out, "%lld%s", (long long)*(const int64_t *)at, key->type == CONF_TIME ? "ms" : "");
+        return buf_printf(out, "%lld%s", (long long)*(const int64_t *)at,
+                          key->type == CONF_TIME ? "ms" : "");
     case CONF_FIELD_CHOICE:
         return write_choice(out, key, *(const int *)at);
     case CONF_FIELD_NONE:
@@ -71,7 +72,9 @@ static int write_setting(const struct conf_key *key, const void *base, const cha
         return 0;
     }
     int r = buf_printf(out, "%s%s%s ", indent, key->name,
-                       strcmp(key->name, "outbound") == 0 || strcmp(key->name, "inbound") == 0 ? " require" : "");
+                       strcmp(key->name, "outbound") == 0 || strcmp(key->name, "inbound") == 0
+                           ? " require"
+                           : "");
     r = r < 0 ? r : conf_write_value(out, key, at);
     if (r == 0 && key->type == CONF_TARGET) {
         char block[64];
@@ -156,7 +159,7 @@ int conf_write(const struct conf *c, struct buf *out)
     return r;
 }
 
-/* --- the manual page --------------------------------------------------------------------------- */
+/* --- the manual page ---------------------------------------------------- */
 
 static const char *type_words(const struct conf_key *key)
 {
@@ -166,13 +169,15 @@ static const char *type_words(const struct conf_key *key)
 
 static int manual_key(const struct conf_key *key, struct buf *out)
 {
-    int r = buf_printf(out, ".TP\n\\fB%s\\fR \\fI%s%s%s\\fR\n%s", key->name,
-                       key->label ? key->label : "", key->label ? " " : "", type_words(key), key->doc);
+    int r =
+        buf_printf(out, ".TP\n\\fB%s\\fR \\fI%s%s%s\\fR\n%s", key->name,
+                   key->label ? key->label : "", key->label ? " " : "", type_words(key), key->doc);
     if (r == 0 && key->required) {
         r = buf_add(out, STR(" Required."));
     }
     if (r == 0 && key->standard && *key->standard) {
-        r = buf_printf(out, " Default: %s.", key->standard); /* a list's words are parted by '|' where they hold blanks */
+        /* a list's words are parted by '|' where they hold blanks */
+        r = buf_printf(out, " Default: %s.", key->standard);
     }
     return r < 0 ? r : buf_append(out, "\n", 1);
 }
@@ -192,8 +197,9 @@ int conf_manual(struct buf *out)
     for (size_t i = 0; r == 0 && i < conf_schema_len; i++) {
         if (!block || strcmp(block, conf_schema[i].block) != 0) {
             block = conf_schema[i].block;
-            r = *block ? buf_printf(out, ".SH \"IN %s\"\n", block)
-                       : i == 0 ? buf_add(out, STR(".SH SETTINGS\n")) : buf_add(out, STR(".SH SETTINGS (CONTINUED)\n"));
+            r = *block   ? buf_printf(out, ".SH \"IN %s\"\n", block)
+                : i == 0 ? buf_add(out, STR(".SH SETTINGS\n"))
+                         : buf_add(out, STR(".SH SETTINGS (CONTINUED)\n"));
         }
         r = r < 0 ? r : manual_key(&conf_schema[i], out);
     }

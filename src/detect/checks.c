@@ -2,8 +2,8 @@
  * checks.c: check digits, ranges and dates of identifiers. Pure. Called through their names in pack
  * files; sources are named in checks.h and with each table.
  *
- * What can go wrong: a random number passes (one in 10 for a single check digit): packs say what else
- * is needed. Numbers of one repeated digit pass several checks and are never real.
+ * What can go wrong: a random number passes (one in 10 for a single check digit): packs say what
+ * else is needed. Numbers of one repeated digit pass several checks and are never real.
  */
 #include "detect/checks.h"
 #include "wire/base64.h"
@@ -16,7 +16,8 @@ static size_t checks_plain(struct str text, char dst[PLAIN_MAX + 1])
     size_t n = 0;
     for (size_t i = 0; i < text.n; i++) {
         char c = text.p[i];
-        if (c && strchr(" -./_\t\r\n>|", c)) { /* what parts groups, also at the end of a line (groups.c) */
+        /* what parts groups, also at the end of a line (groups.c) */
+        if (c && strchr(" -./_\t\r\n>|", c)) {
             continue;
         }
         if (n == PLAIN_MAX) {
@@ -88,12 +89,24 @@ static const struct {
     {222100, 272099, 16, 16}, /* Mastercard, since 2017 */
     {220000, 220499, 16, 19}, /* Mir */
     {606282, 606282, 16, 16}, /* Hipercard */
-    {340000, 349999, 15, 15}, {370000, 379999, 15, 15}, /* American Express */
-    {300000, 305999, 14, 19}, {309500, 309599, 14, 19}, {360000, 369999, 14, 19}, {380000, 399999, 14, 19}, /* Diners Club */
-    {601100, 601199, 16, 19}, {622126, 622925, 16, 19}, {644000, 659999, 16, 19}, /* Discover */
+    {340000, 349999, 15, 15},
+    {370000, 379999, 15, 15}, /* American Express */
+    /* Diners Club */
+    {300000, 305999, 14, 19},
+    {309500, 309599, 14, 19},
+    {360000, 369999, 14, 19},
+    {380000, 399999, 14, 19},
+    {601100, 601199, 16, 19},
+    {622126, 622925, 16, 19},
+    {644000, 659999, 16, 19}, /* Discover */
     {352800, 358999, 16, 19}, /* JCB */
-    {620000, 629999, 16, 19}, {810000, 817199, 16, 19}, /* UnionPay */
-    {500000, 509999, 12, 19}, {560000, 589999, 12, 19}, {630000, 639999, 12, 19}, {670000, 679999, 12, 19}, /* Maestro */
+    {620000, 629999, 16, 19},
+    {810000, 817199, 16, 19}, /* UnionPay */
+    /* Maestro */
+    {500000, 509999, 12, 19},
+    {560000, 589999, 12, 19},
+    {630000, 639999, 12, 19},
+    {670000, 679999, 12, 19},
 };
 
 bool check_card(struct str text)
@@ -105,7 +118,8 @@ bool check_card(struct str text)
     }
     unsigned issuer = checks_number(p, 6);
     for (size_t i = 0; i < ARRAY_LEN(issuers); i++) {
-        if (issuer >= issuers[i].from && issuer <= issuers[i].to && n >= issuers[i].shortest && n <= issuers[i].longest) {
+        if (issuer >= issuers[i].from && issuer <= issuers[i].to && n >= issuers[i].shortest &&
+            n <= issuers[i].longest) {
             return issuer / 100000 != 4 || n == 13 || n == 16 || n == 19;
         }
     }
@@ -114,17 +128,19 @@ bool check_card(struct str text)
 
 /* Registry of ISO 13616: country and length of the whole. */
 static const char ibans[][5] = {
-    "AD24", "AE23", "AL28", "AT20", "AZ28", "BA20", "BE16", "BG22", "BH22", "BI27", "BR29", "BY28", "CH21", "CR22",
-    "CY28", "CZ24", "DE22", "DJ27", "DK18", "DO28", "EE20", "EG29", "ES24", "FI18", "FK18", "FO18", "FR27", "GB22",
-    "GE22", "GI23", "GL18", "GR27", "GT28", "HN28", "HR21", "HU28", "IE22", "IL23", "IQ23", "IS26", "IT27", "JO30",
-    "KW30", "KZ20", "LB28", "LC32", "LI21", "LT20", "LU20", "LV21", "LY25", "MC27", "MD24", "ME22", "MK19", "MN20",
-    "MR27", "MT31", "MU30", "NI28", "NL18", "NO15", "OM23", "PK24", "PL28", "PS29", "PT25", "QA29", "RO24", "RS22",
-    "RU33", "SA24", "SC31", "SD18", "SE24", "SI19", "SK24", "SM27", "SO23", "ST25", "SV28", "TL23", "TN24", "TR26",
+    "AD24", "AE23", "AL28", "AT20", "AZ28", "BA20", "BE16", "BG22", "BH22", "BI27", "BR29", "BY28",
+    "CH21", "CR22", "CY28", "CZ24", "DE22", "DJ27", "DK18", "DO28", "EE20", "EG29", "ES24", "FI18",
+    "FK18", "FO18", "FR27", "GB22", "GE22", "GI23", "GL18", "GR27", "GT28", "HN28", "HR21", "HU28",
+    "IE22", "IL23", "IQ23", "IS26", "IT27", "JO30", "KW30", "KZ20", "LB28", "LC32", "LI21", "LT20",
+    "LU20", "LV21", "LY25", "MC27", "MD24", "ME22", "MK19", "MN20", "MR27", "MT31", "MU30", "NI28",
+    "NL18", "NO15", "OM23", "PK24", "PL28", "PS29", "PT25", "QA29", "RO24", "RS22", "RU33", "SA24",
+    "SC31", "SD18", "SE24", "SI19", "SK24", "SM27", "SO23", "ST25", "SV28", "TL23", "TN24", "TR26",
     "UA29", "VA22", "VG24", "XK20", "YE30",
 };
 
 /* Where the registry knows digits only behind the country. */
-static const char digit_ibans[] = "AE AT BA BE BI CR CZ DE DJ DK EE EG ES FI FO GL HR HU IL IS LT LY ME MN MR NO PL PT RS SD SE SI SK SO ST TL TN VA XK";
+static const char digit_ibans[] = "AE AT BA BE BI CR CZ DE DJ DK EE EG ES FI FO GL HR HU IL IS LT "
+                                  "LY ME MN MR NO PL PT RS SD SE SI SK SO ST TL TN VA XK";
 
 /* No country's is mostly letters; words behind two letters and a number are. */
 static bool has_digits_enough(const char *p, size_t n)
@@ -133,7 +149,8 @@ static bool has_digits_enough(const char *p, size_t n)
     for (size_t i = 2; i < n; i++) {
         digits += checks_is_digit(p[i]);
     }
-    return digits == n - 2 || (digits >= n / 3 && !memmem(digit_ibans, sizeof digit_ibans - 1, p, 2));
+    return digits == n - 2 ||
+           (digits >= n / 3 && !memmem(digit_ibans, sizeof digit_ibans - 1, p, 2));
 }
 
 bool check_iban(struct str text)
@@ -148,10 +165,12 @@ bool check_iban(struct str text)
     for (size_t i = 0; i < ARRAY_LEN(ibans); i++) {
         known |= p[0] == ibans[i][0] && p[1] == ibans[i][1] && n == checks_number(ibans[i] + 2, 2);
     }
-    for (size_t i = 0; known && i < n; i++) { /* ISO 7064 mod 97-10, the first four moved to the end */
+    /* ISO 7064 mod 97-10, the first four moved to the end */
+    for (size_t i = 0; known && i < n; i++) {
         char c = p[(i + 4) % n];
         known = checks_is_digit(c) || is_capital(c);
-        rest = checks_is_digit(c) ? (rest * 10 + (unsigned)(c - '0')) % 97 : (rest * 100 + (unsigned)(c - 'A') + 10) % 97;
+        rest = checks_is_digit(c) ? (rest * 10 + (unsigned)(c - '0')) % 97
+                                  : (rest * 100 + (unsigned)(c - 'A') + 10) % 97;
     }
     return known && rest == 1;
 }
@@ -163,7 +182,8 @@ bool check_us_ssn(struct str text)
         return false;
     }
     unsigned area = checks_number(p, 3);
-    return area != 0 && area != 666 && area < 900 && checks_number(p + 3, 2) != 0 && checks_number(p + 5, 4) != 0;
+    return area != 0 && area != 666 && area < 900 && checks_number(p + 3, 2) != 0 &&
+           checks_number(p + 5, 4) != 0;
 }
 
 bool check_us_itin(struct str text)
@@ -173,7 +193,8 @@ bool check_us_itin(struct str text)
         return false;
     }
     unsigned group = checks_number(p + 3, 2);
-    return (group >= 50 && group <= 65) || (group >= 70 && group <= 88) || (group >= 90 && group <= 92) || group >= 94;
+    return (group >= 50 && group <= 65) || (group >= 70 && group <= 88) ||
+           (group >= 90 && group <= 92) || group >= 94;
 }
 
 bool check_us_mbi(struct str text)
@@ -185,8 +206,10 @@ bool check_us_mbi(struct str text)
     }
     for (size_t i = 0; i < 11; i++) {
         bool letter = is_capital(p[i]) && !strchr("SLOIBZ", p[i]);
-        bool fits = shape[i] == 'C' ? checks_is_digit(p[i]) && p[i] != '0' : shape[i] == 'N' ? checks_is_digit(p[i])
-                                  : shape[i] == 'A' ? letter : letter || checks_is_digit(p[i]);
+        bool fits = shape[i] == 'C'   ? checks_is_digit(p[i]) && p[i] != '0'
+                    : shape[i] == 'N' ? checks_is_digit(p[i])
+                    : shape[i] == 'A' ? letter
+                                      : letter || checks_is_digit(p[i]);
         if (!fits) {
             return false;
         }
@@ -197,17 +220,21 @@ bool check_us_mbi(struct str text)
 bool check_us_npi(struct str text)
 {
     char p[PLAIN_MAX + 1];
-    return checks_plain(text, p) == 10 && all_digits(p, 10) && (p[0] == '1' || p[0] == '2') && !is_repeat(p, 10) && luhn(p, 10, 24); /* 80840 adds 24 */
+    /* 80840 adds 24 */
+    return checks_plain(text, p) == 10 && all_digits(p, 10) && (p[0] == '1' || p[0] == '2') &&
+           !is_repeat(p, 10) && luhn(p, 10, 24);
 }
 
 bool check_us_dea(struct str text)
 {
     char p[PLAIN_MAX + 1];
-    if (checks_plain(text, p) != 9 || !strchr("ABCDEFGHJKLMPRSTUX", p[0]) || !(is_capital(p[1]) || p[1] == '9') || !all_digits(p + 2, 7) || is_repeat(p + 2, 7)) {
+    if (checks_plain(text, p) != 9 || !strchr("ABCDEFGHJKLMPRSTUX", p[0]) ||
+        !(is_capital(p[1]) || p[1] == '9') || !all_digits(p + 2, 7) || is_repeat(p + 2, 7)) {
         return false;
     }
     const char *d = p + 2;
-    unsigned sum = (unsigned)(d[0] - '0' + d[2] - '0' + d[4] - '0') + 2 * (unsigned)(d[1] - '0' + d[3] - '0' + d[5] - '0');
+    unsigned sum = (unsigned)(d[0] - '0' + d[2] - '0' + d[4] - '0') +
+                   2 * (unsigned)(d[1] - '0' + d[3] - '0' + d[5] - '0');
     return sum % 10 == (unsigned)(d[6] - '0');
 }
 
@@ -221,7 +248,8 @@ bool check_us_aba(struct str text)
     for (size_t i = 0; i < 9; i++) {
         sum += (unsigned)(p[i] - '0') * (i % 3 == 0 ? 3 : i % 3 == 1 ? 7 : 1);
     }
-    bool reserve = (prefix >= 1 && prefix <= 12) || (prefix >= 21 && prefix <= 32) || (prefix >= 61 && prefix <= 72) || prefix == 80;
+    bool reserve = (prefix >= 1 && prefix <= 12) || (prefix >= 21 && prefix <= 32) ||
+                   (prefix >= 61 && prefix <= 72) || prefix == 80;
     return sum % 10 == 0 && reserve;
 }
 
@@ -260,7 +288,8 @@ bool check_uk_nino(struct str text)
     static const char never[][3] = {"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"};
     char p[PLAIN_MAX + 1];
     size_t n = checks_plain(text, p);
-    if (n != 9 || !is_capital(p[0]) || !is_capital(p[1]) || !all_digits(p + 2, 6) || p[8] < 'A' || p[8] > 'D') {
+    if (n != 9 || !is_capital(p[0]) || !is_capital(p[1]) || !all_digits(p + 2, 6) || p[8] < 'A' ||
+        p[8] > 'D') {
         return false;
     }
     for (size_t i = 0; i < ARRAY_LEN(never); i++) {
@@ -275,10 +304,12 @@ static bool checks_is_date(unsigned year, unsigned month, unsigned day)
 {
     static const unsigned char days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    return month >= 1 && month <= 12 && day >= 1 && day <= days[month - 1] + (unsigned)(month == 2 && leap);
+    return month >= 1 && month <= 12 && day >= 1 &&
+           day <= days[month - 1] + (unsigned)(month == 2 && leap);
 }
 
-/* DVLA: five letters of the name (padded with 9), decade, month (+5: female), day, year, initials, 9. */
+/* DVLA: five letters of the name (padded with 9), decade, month (+5: female), day, year,
+ * initials, 9. */
 bool check_uk_driver(struct str text)
 {
     char p[PLAIN_MAX + 1];
@@ -292,17 +323,21 @@ bool check_uk_driver(struct str text)
             return false;
         }
     }
-    unsigned month = checks_number(p + 6, 2), year = 1900 + checks_number(p + 5, 1) * 10 + checks_number(p + 10, 1);
+    unsigned month = checks_number(p + 6, 2),
+             year = 1900 + checks_number(p + 5, 1) * 10 + checks_number(p + 10, 1);
     month = month > 50 ? month - 50 : month;
-    bool leap_either = checks_is_date(year, month, checks_number(p + 8, 2)) || checks_is_date(year + 100, month, checks_number(p + 8, 2));
-    return is_capital(p[0]) && leap_either && (is_capital(p[11]) && (is_capital(p[12]) || p[12] == '9'));
+    bool leap_either = checks_is_date(year, month, checks_number(p + 8, 2)) ||
+                       checks_is_date(year + 100, month, checks_number(p + 8, 2));
+    return is_capital(p[0]) && leap_either &&
+           (is_capital(p[11]) && (is_capital(p[12]) || p[12] == '9'));
 }
 
 /* Chapters of ICD-10-CM (CDC/NCHS, public domain): first and last category. */
 static const char chapters[][2][4] = {
-    {"A00", "B99"}, {"C00", "D49"}, {"D50", "D89"}, {"E00", "E89"}, {"F01", "F99"}, {"G00", "G99"}, {"H00", "H59"}, {"H60", "H95"},
-    {"I00", "I99"}, {"J00", "J99"}, {"K00", "K95"}, {"L00", "L99"}, {"M00", "M99"}, {"N00", "N99"}, {"O00", "O9A"}, {"P00", "P96"},
-    {"Q00", "Q99"}, {"R00", "R99"}, {"S00", "T88"}, {"U07", "U09"}, {"V00", "Y99"}, {"Z00", "Z99"},
+    {"A00", "B99"}, {"C00", "D49"}, {"D50", "D89"}, {"E00", "E89"}, {"F01", "F99"}, {"G00", "G99"},
+    {"H00", "H59"}, {"H60", "H95"}, {"I00", "I99"}, {"J00", "J99"}, {"K00", "K95"}, {"L00", "L99"},
+    {"M00", "M99"}, {"N00", "N99"}, {"O00", "O9A"}, {"P00", "P96"}, {"Q00", "Q99"}, {"R00", "R99"},
+    {"S00", "T88"}, {"U07", "U09"}, {"V00", "Y99"}, {"Z00", "Z99"},
 };
 
 bool check_icd10cm(struct str text)
@@ -323,7 +358,8 @@ bool check_icd10cm(struct str text)
 bool check_hcpcs(struct str text)
 {
     char p[PLAIN_MAX + 1];
-    return checks_plain(text, p) == 5 && strchr("ABCDEGHJKLMPQRSTUV", p[0]) && all_digits(p + 1, 4) && !is_repeat(p + 1, 4);
+    return checks_plain(text, p) == 5 && strchr("ABCDEGHJKLMPQRSTUV", p[0]) &&
+           all_digits(p + 1, 4) && !is_repeat(p + 1, 4);
 }
 
 /* YYYY-MM-DD, or day and month in either order before or after the year. */
@@ -363,7 +399,8 @@ bool check_token(struct str text)
         char a = str_lower(text.p[i - 1]), b = str_lower(text.p[i]);
         same = a == b ? same + 1 : 1;
         rising = b == a + 1 ? rising + 1 : 1;
-        if (same >= RUN || rising >= RISING || str_starts_nocase(str_slice(text, i, text.n), STR("example"))) {
+        if (same >= RUN || rising >= RISING ||
+            str_starts_nocase(str_slice(text, i, text.n), STR("example"))) {
             return false;
         }
     }
@@ -394,10 +431,12 @@ detect_check detect_check_find(struct str name)
         const char *name;
         detect_check check;
     } checks[] = {
-        {"card", check_card}, {"iban", check_iban}, {"us-ssn", check_us_ssn}, {"us-itin", check_us_itin}, {"us-mbi", check_us_mbi},
-        {"us-npi", check_us_npi}, {"us-dea", check_us_dea}, {"us-aba", check_us_aba}, {"us-ndc", check_us_ndc}, {"uk-nhs", check_uk_nhs},
-        {"uk-nino", check_uk_nino}, {"uk-driver", check_uk_driver}, {"icd-10-cm", check_icd10cm}, {"hcpcs", check_hcpcs}, {"date", check_date},
-        {"token", check_token}, {"basic", check_basic},
+        {"card", check_card},         {"iban", check_iban},       {"us-ssn", check_us_ssn},
+        {"us-itin", check_us_itin},   {"us-mbi", check_us_mbi},   {"us-npi", check_us_npi},
+        {"us-dea", check_us_dea},     {"us-aba", check_us_aba},   {"us-ndc", check_us_ndc},
+        {"uk-nhs", check_uk_nhs},     {"uk-nino", check_uk_nino}, {"uk-driver", check_uk_driver},
+        {"icd-10-cm", check_icd10cm}, {"hcpcs", check_hcpcs},     {"date", check_date},
+        {"token", check_token},       {"basic", check_basic},
     };
     for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
         if (str_eq(name, str_c(checks[i].name))) {

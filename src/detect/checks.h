@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * checks.h: is this number one that its issuer could have given out? Check digits, ranges, dates.
  *
- * Pure. Called by detect/pack.c (by name) and the unit tests. Each check gets the matched text; what parts
- * groups (blanks, dots, slashes, dashes, ends of lines) is skipped, letters count without case.
+ * Pure. Called by detect/pack.c (by name) and the unit tests. Each check gets the matched text;
+ * what parts groups (blanks, dots, slashes, dashes, ends of lines) is skipped, letters count
+ * without case.
  */
 #pragma once
 #include "base/str.h"

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
- * groups.c: numbers in groups, as people write them and as mail programs wrap them (RFC 3676 4.2: a line of flowed text
- * ends in a blank; other programs end it where a blank stood, and put marks of quotation before the next one).
+ * groups.c: numbers in groups, as people write them and as mail programs wrap them (RFC 3676
+ * 4.2: a line of flowed text ends in a blank; other programs end it where a blank stood, and put
+ * marks of quotation before the next one).
  *
- * A line may end inside a number once, and only a line that is long enough to have been wrapped: a column of numbers
- * is no number. Where groups stand behind others they may be a part of what those begin (groups_place).
- * What can go wrong: nothing.
+ * A line may end inside a number once, and only a line that is long enough to have been wrapped:
+ * a column of numbers is no number. Where groups stand behind others they may be a part of what
+ * those begin (groups_place). What can go wrong: nothing.
  */
 #include "detect/groups.h"
 #include "detect/checks.h"
 
 enum { WRAPPED = 30, LOOK_BACK = 1000 /* octets of a line */ };
 
-/* Also where a program wrote its own end of the line before that of mail: CR CR LF, LF CR LF, LF CR CR LF (mikel/mail#493). */
-#define WRAP "[ \\t]{0,4}(?:\\r{0,2}\\n|\\n\\r{1,2}\\n)[ \\t>|]{0,40}"
+/* Also where a program wrote its own end of the line before that of mail: CR CR LF, LF CR LF, LF
+ * CR CR LF (mikel/mail#493). */
+#define WRAP        "[ \\t]{0,4}(?:\\r{0,2}\\n|\\n\\r{1,2}\\n)[ \\t>|]{0,40}"
 #define SIGNED_WRAP "[ \\t]?[-./_]?" WRAP "(?:[-./_] ?)?"
-#define SEPARATOR "(?:[-./_]| [-./_] )"
-#define WIDE "[ \\t]{1,4}"
+#define SEPARATOR   "(?:[-./_]| [-./_] )"
+#define WIDE        "[ \\t]{1,4}"
 
 static const struct {
     const char *name, *expression;
@@ -52,7 +54,8 @@ static bool groups_in_group(char c)
     return (c >= '0' && c <= '9') || (str_lower(c) >= 'a' && str_lower(c) <= 'z');
 }
 
-/* What kind of gap: its sign, else 't' for a tab, 'w' for several blanks, ' ' for one; 0: a line's end without a sign. */
+/* What kind of gap: its sign, else 't' for a tab, 'w' for several blanks, ' ' for one; 0: a
+ * line's end without a sign. */
 static char groups_kind_of(struct str gap)
 {
     bool tab = false, line = false;
@@ -92,7 +95,8 @@ bool groups_fit(enum groups kind, struct str text, size_t at, size_t n)
     char before = 0;
     for (size_t i = at, gap = at; kind != GROUPS_NONE && i < at + n; i++) {
         if (!groups_in_group(text.p[i])) {
-            if (text.p[i] == '\n' && !is_same_end(text, at, i) && (++breaks > 1 || !was_wrapped(text, i))) {
+            if (text.p[i] == '\n' && !is_same_end(text, at, i) &&
+                (++breaks > 1 || !was_wrapped(text, i))) {
                 return false;
             }
             continue;
@@ -114,8 +118,9 @@ bool groups_fit(enum groups kind, struct str text, size_t at, size_t n)
 /* Groups of digits before a number, parted by blanks. */
 struct before {
     size_t from;
-    unsigned groups, alike, digits; /* alike: as long as the first group of the number, without a gap in the row */
-    bool sums;                      /* all but the first are groups of three */
+    /* alike: as long as the first group of the number, without a gap in the row */
+    unsigned groups, alike, digits;
+    bool sums; /* all but the first are groups of three */
 };
 
 static bool groups_is_digit(char c)
@@ -129,7 +134,8 @@ static size_t digits_before(struct str text, size_t floor, size_t end)
     while (end - n > floor && groups_is_digit(text.p[end - 1 - n])) {
         n++;
     }
-    return end - n > floor && groups_in_group(text.p[end - n - 1]) ? 0 : n; /* "DE89" is no group of digits */
+    /* "DE89" is no group of digits */
+    return end - n > floor && groups_in_group(text.p[end - n - 1]) ? 0 : n;
 }
 
 static struct before read_before(struct str text, size_t floor, size_t at, size_t first)
@@ -138,7 +144,8 @@ static struct before read_before(struct str text, size_t floor, size_t at, size_
     struct before b = {.from = at, .sums = true};
     for (size_t n = 0; b.groups < GROUPS_MOST; b.groups++) {
         size_t end = b.from;
-        while (end > floor && b.from - end < BLANKS && (text.p[end - 1] == ' ' || text.p[end - 1] == '\t')) {
+        while (end > floor && b.from - end < BLANKS &&
+               (text.p[end - 1] == ' ' || text.p[end - 1] == '\t')) {
             end--;
         }
         size_t last = n;
@@ -158,8 +165,10 @@ static struct before read_before(struct str text, size_t floor, size_t at, size_
 static bool is_of_iban(struct str text, size_t from, size_t end)
 {
     enum { HEAD = 5, MOST = 42 };
-    size_t head = from >= HEAD ? from - HEAD : 0, to = end, most = head + MOST < text.n ? head + MOST : text.n;
-    if (from < HEAD || !str_eq(str_slice(text, from - 1, from), STR(" ")) || (head > 0 && groups_in_group(text.p[head - 1]))) {
+    size_t head = from >= HEAD ? from - HEAD : 0, to = end,
+           most = head + MOST < text.n ? head + MOST : text.n;
+    if (from < HEAD || !str_eq(str_slice(text, from - 1, from), STR(" ")) ||
+        (head > 0 && groups_in_group(text.p[head - 1]))) {
         return false;
     }
     for (;;) {
@@ -211,7 +220,8 @@ enum groups_place groups_place(struct str text, size_t floor, size_t at, size_t 
     }
     struct before b = read_before(text, floor, at, first);
     bool plus = b.from > floor && text.p[b.from - 1] == '+';
-    bool telephone = b.groups > 0 && (plus || text.p[b.from] == '0') && b.digits + digits <= TELEPHONE;
+    bool telephone =
+        b.groups > 0 && (plus || text.p[b.from] == '0') && b.digits + digits <= TELEPHONE;
     if (telephone || is_sum(text, &b, at, n) || is_of_iban(text, b.from, at + n)) {
         return GROUPS_PART;
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * groups.h: numbers in groups: what parts them, where a line may end inside, how many groups belong to a number.
+ * groups.h: numbers in groups: what parts them, where a line may end inside, how many groups
+ * belong to a number.
  *
  * Called by pack.c (names of gaps in patterns) and scan.c. Pure.
  */
@@ -13,14 +14,16 @@ enum groups {
     GROUPS_MIXED,   /* any gaps, one line end: the check digits are strong enough */
 };
 
-/* Puts the expressions for {gap}, {sep}, {wide}, {wrap} and {any} in. -ENOSPC when it gets too long. */
+/* Puts the expressions for {gap}, {sep}, {wide}, {wrap} and {any} in. -ENOSPC when it gets too
+ * long. */
 int groups_expand(struct str expression, struct buf *out, enum groups *ret) MUST_USE;
 /* True when the n octets at `at` can be one number by what parts them. */
 bool groups_fit(enum groups kind, struct str text, size_t at, size_t n);
-/* Where the n octets at `at`, which may be a number, stand in their line. Only blanks count as what parts them from what is
- * before, and nothing before `floor`. */
+/* Where the n octets at `at`, which may be a number, stand in their line. Only blanks count as
+ * what parts them from what is before, and nothing before `floor`. */
 enum groups_place {
-    GROUPS_ALONE,  /* no digits before them, or those of another kind: "PIN 1234 4539 5787 6362 1486" */
+    /* no digits before them, or those of another kind: "PIN 1234 4539 5787 6362 1486" */
+    GROUPS_ALONE,
     GROUPS_IN_ROW, /* behind two or more groups as long as theirs: perhaps a row of a table */
     GROUPS_PART,   /* they are part of a telephone number, of a sum or of an IBAN */
 };

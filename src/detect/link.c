@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * link.c: how surely a sentence tells somebody's health, or whatever a pack links. The best rule that fits counts;
- * each list of which a word stands in the sentence then adds its score once.
+ * link.c: how surely a sentence tells somebody's health, or whatever a pack links. The best rule
+ * that fits counts; each list of which a word stands in the sentence then adds its score once.
  */
 #include "detect/link.h"
 #include "detect/pack.h"
 
 _Static_assert((int)LINK_TYPES_MAX == (int)TYPES_MAX, "a link may be about every type");
 
-static bool type_near(const struct link_rule *r, const struct detect_finding *findings, size_t n, size_t which)
+static bool type_near(const struct link_rule *r, const struct detect_finding *findings, size_t n,
+                      size_t which)
 {
     size_t at = findings[which].at, least = at > DETECT_WINDOW ? at - DETECT_WINDOW : 0;
     for (size_t i = which; i-- > 0 && findings[i].at >= least;) {
@@ -28,26 +29,29 @@ enum { UNKNOWN_REACH = 4 };
 
 struct sentence {
     struct list_facts facts;
-    uint64_t next; /* lists of the words just before the finding */
+    uint64_t next;     /* lists of the words just before the finding */
     bool named_before; /* "she": the sentence before has the name */
     size_t from, to;
 };
 
-/* Wilson's disease is no Mr Wilson: names has the octets of the text from `from` to `to`. about: of which types, by index;
- * NULL: of all. */
-static void cross_out(char *names, size_t from, size_t to, const struct detect_finding *findings, size_t n, const bool *about)
+/* Wilson's disease is no Mr Wilson: names has the octets of the text from `from` to `to`. about:
+ * of which types, by index; NULL: of all. */
+static void cross_out(char *names, size_t from, size_t to, const struct detect_finding *findings,
+                      size_t n, const bool *about)
 {
     for (size_t i = 0; i < n && findings[i].at < to; i++) {
         bool counts = !about || about[findings[i].type->index];
-        for (size_t k = findings[i].at; counts && k < findings[i].at + findings[i].n && k < to; k++) {
+        for (size_t k = findings[i].at; counts && k < findings[i].at + findings[i].n && k < to;
+             k++) {
             names[k - from] = '#';
         }
     }
 }
 
 /* Names count near the finding only: long sentences are those of newspapers. */
-static struct list_facts link_read_facts(const struct lists *lists, struct str sentence, size_t from, size_t at,
-                                    const struct detect_finding *findings, size_t n)
+static struct list_facts link_read_facts(const struct lists *lists, struct str sentence,
+                                         size_t from, size_t at,
+                                         const struct detect_finding *findings, size_t n)
 {
     enum { NAME_REACH = 160 };
     char names[LISTS_SENTENCE_MAX + 2];
@@ -73,8 +77,9 @@ static uint64_t read_next(const struct lists *lists, struct str sentence, size_t
     return lists_facts(lists, before, before, before.n).lists;
 }
 
-static struct sentence read_sentence(const struct link *link, const struct lists *lists, struct str text,
-                                     const struct detect_finding *findings, size_t n, size_t which)
+static struct sentence read_sentence(const struct link *link, const struct lists *lists,
+                                     struct str text, const struct detect_finding *findings,
+                                     size_t n, size_t which)
 {
     size_t from, before, first = which;
     struct str whole = lists_sentence(lists, text, findings[which].at, &from);
@@ -115,9 +120,11 @@ static bool name_beside(const struct lists *lists, struct str text, const struct
     return lists_facts(lists, behind, behind, behind.n).name;
 }
 
-/* Somebody, findings and words of a note stand in the octets from `from` to `to`, and nothing else. */
-static bool is_note(const struct link_rule *r, const struct lists *lists, struct str text, size_t from, size_t to,
-                    const struct detect_finding *findings, size_t n, size_t which)
+/* Somebody, findings and words of a note stand in the octets from `from` to `to`, and nothing
+ * else. */
+static bool is_note(const struct link_rule *r, const struct lists *lists, struct str text,
+                    size_t from, size_t to, const struct detect_finding *findings, size_t n,
+                    size_t which)
 {
     enum { LONGEST = 120 };
     char names[LONGEST];
@@ -131,24 +138,30 @@ static bool is_note(const struct link_rule *r, const struct lists *lists, struct
     struct str line = str_slice(text, from, to);
     memcpy(names, line.p, line.n);
     cross_out(names, from, to, findings + first, n - first, r->about);
-    struct list_facts f = lists_facts(lists, line, str_from(names, line.n), findings[which].at - from);
+    struct list_facts f =
+        lists_facts(lists, line, str_from(names, line.n), findings[which].at - from);
     return f.name && f.others == 0;
 }
 
-/* A line of a list or table, or a sentence: "09:30 Mr Baker, diabetes". What it says counts whatever stands around it. */
-static bool link_is_noted(const struct link_rule *r, const struct sentence *s, const struct lists *lists, struct str text,
-                     const struct detect_finding *findings, size_t n, size_t which)
+/* A line of a list or table, or a sentence: "09:30 Mr Baker, diabetes". What it says counts
+ * whatever stands around it. */
+static bool link_is_noted(const struct link_rule *r, const struct sentence *s,
+                          const struct lists *lists, struct str text,
+                          const struct detect_finding *findings, size_t n, size_t which)
 {
-    size_t at = findings[which].at, from = at, to = str_find(str_slice(text, 0, s->to > at ? s->to : at), '\n', at);
+    size_t at = findings[which].at, from = at,
+           to = str_find(str_slice(text, 0, s->to > at ? s->to : at), '\n', at);
     while (from > s->from && text.p[from - 1] != '\n') {
         from--;
     }
-    bool line = (from == 0 || from > s->from || text.p[from - 1] == '\n') && is_note(r, lists, text, from, to, findings, n, which);
+    bool line = (from == 0 || from > s->from || text.p[from - 1] == '\n') &&
+                is_note(r, lists, text, from, to, findings, n, which);
     return line || is_note(r, lists, text, s->from, s->to, findings, n, which);
 }
 
-static bool link_who_is_there(const struct link_rule *r, const struct sentence *s, const struct lists *lists, struct str text,
-                         const struct detect_finding *findings, size_t n, size_t which)
+static bool link_who_is_there(const struct link_rule *r, const struct sentence *s,
+                              const struct lists *lists, struct str text,
+                              const struct detect_finding *findings, size_t n, size_t which)
 {
     switch (r->who) {
     case WHO_BESIDE:
@@ -186,8 +199,8 @@ static bool is_about(const struct link *link, const struct detect_type *t)
 }
 
 /* Another finding that is linked, in the same sentence. */
-static bool has_several(const struct link *link, const struct sentence *s, const struct detect_finding *findings,
-                        size_t n, size_t which)
+static bool has_several(const struct link *link, const struct sentence *s,
+                        const struct detect_finding *findings, size_t n, size_t which)
 {
     for (size_t i = which; i-- > 0 && findings[i].at >= s->from;) {
         if (findings[i].same != findings[which].same && is_about(link, findings[i].type)) {
@@ -230,14 +243,16 @@ static int added(const struct link *link, const struct sentence *s)
 }
 
 unsigned link_score(const struct link *link, const struct lists *lists, struct str text,
-                    const struct detect_finding *findings, size_t n, size_t which, bool *ret_labelled)
+                    const struct detect_finding *findings, size_t n, size_t which,
+                    bool *ret_labelled)
 {
     const struct detect_finding *f = &findings[which];
     struct sentence s = {0};
     int best = -1;
     bool read = false, noted = false;
     *ret_labelled = false;
-    if (link->institution >= 0 && word_is_capital(str_slice(text, f->at, f->at + f->n)) && lists_goes_on(lists, text, f->at + f->n, (unsigned)link->institution)) {
+    if (link->institution >= 0 && word_is_capital(str_slice(text, f->at, f->at + f->n)) &&
+        lists_goes_on(lists, text, f->at + f->n, (unsigned)link->institution)) {
         return 0;
     }
     for (size_t i = 0; i < link->n_rules; i++) {
@@ -249,7 +264,8 @@ unsigned link_score(const struct link *link, const struct lists *lists, struct s
             s = read_sentence(link, lists, text, findings, n, which);
             read = true;
         }
-        if (r->who == WHO_BESIDE && r->score + added(link, &s) < DETECT_MEDIUM) { /* looking aside would be for nothing */
+        /* looking aside would be for nothing */
+        if (r->who == WHO_BESIDE && r->score + added(link, &s) < DETECT_MEDIUM) {
             continue;
         }
         if (link_who_is_there(r, &s, lists, text, findings, n, which)) {

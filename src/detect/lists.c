@@ -7,7 +7,10 @@
 #include <stdlib.h>
 
 enum {
-    WORDS_MAX = 120000, PHRASE_MAX = 3, FORM_MAX = 120, BEGINNING_MIN = 3,
+    WORDS_MAX = 120000,
+    PHRASE_MAX = 3,
+    FORM_MAX = 120,
+    BEGINNING_MIN = 3,
     REACH = LISTS_SENTENCE_MAX / 2, /* octets of a sentence before and behind a place */
     BITS = 1 << 14,
 };
@@ -38,9 +41,11 @@ static bool lists_is_noted(const unsigned char *bits, const char *form)
     return bits[at / 8] >> at % 8 & 1;
 }
 
-static const char *const known[LISTS_KNOWN] = {"given", "given-weak", "surname", "title", "degree", "abbreviation", "place",
-                                          "patient", "relation", "role", "third", "nouns",
-                                          "greeting", "cited", "particle", "opening", "you", "own", "note"};
+static const char *const known[LISTS_KNOWN] = {"given",    "given-weak",   "surname",  "title",
+                                               "degree",   "abbreviation", "place",    "patient",
+                                               "relation", "role",         "third",    "nouns",
+                                               "greeting", "cited",        "particle", "opening",
+                                               "you",      "own",          "note"};
 
 struct lists *lists_new(void)
 {
@@ -135,18 +140,18 @@ static uint64_t word_bits(const struct lists *l, char *form, size_t n)
     return bits;
 }
 
-/* --- names ------------------------------------------------------------------------------------------------------ */
+/* --- names -------------------------------------------------------------- */
 
 struct token {
     struct word word;
     uint64_t bits, phrases; /* lists of the word, and of phrases that end with it */
-    bool capital, initial; /* one letter */
-    bool phrase; /* may begin one */
-    bool out; /* crossed out: no name */
-    bool person; /* part of a name */
+    bool capital, initial;  /* one letter */
+    bool phrase;            /* may begin one */
+    bool out;               /* crossed out: no name */
+    bool person;            /* part of a name */
 };
 
-#define IS(token, list) ((token)->bits >> (list) & 1)
+#define IS(token, list) ((token)->bits >> (list)&1)
 
 /* Only blanks, a point or one line end stand between two words: they may be parts of one name. */
 static bool joined(struct str text, struct word a, struct word b)
@@ -187,7 +192,8 @@ static bool is_shouted(const struct tokens *t, size_t i)
     return i < t->n && word_is_shouted(str_slice(t->text, t->list[i].word.at, t->list[i].word.end));
 }
 
-/* "Patient Berger": a capital, and behind it a name of the lists, or what may be one before "kommt", "has" and the like. */
+/* "Patient Berger": a capital, and behind it a name of the lists, or what may be one before
+ * "kommt", "has" and the like. */
 static bool is_known_behind(const struct tokens *t, const struct token *one)
 {
     const struct token *next = one + 1;
@@ -196,7 +202,8 @@ static bool is_known_behind(const struct tokens *t, const struct token *one)
         return false;
     }
     bool joined_on = follows(t, i + 1), more = joined_on && t->list[i + 1].capital;
-    bool unlisted = IS(next, LIST_GIVEN_WEAK) || (joined_on && IS(&t->list[i + 1], LIST_OPENING) && may_be_name(t, i));
+    bool unlisted = IS(next, LIST_GIVEN_WEAK) ||
+                    (joined_on && IS(&t->list[i + 1], LIST_OPENING) && may_be_name(t, i));
     return IS(next, LIST_GIVEN) || IS(next, LIST_SURNAME) || (unlisted && !more);
 }
 
@@ -212,7 +219,8 @@ static bool is_title(const struct tokens *t, const struct token *one)
 /* St. John's, the Mary Jones Hospital: the words from i to before `behind`. */
 static bool is_of_place(const struct tokens *t, size_t i, size_t behind)
 {
-    bool before = i > 0 && IS(&t->list[i - 1], LIST_PLACE) && joined(t->text, t->list[i - 1].word, t->list[i].word);
+    bool before = i > 0 && IS(&t->list[i - 1], LIST_PLACE) &&
+                  joined(t->text, t->list[i - 1].word, t->list[i].word);
     bool inside = IS(&t->list[i], LIST_PLACE) || IS(&t->list[behind - 1], LIST_PLACE);
     return before || inside || (follows(t, behind) && IS(&t->list[behind], LIST_PLACE));
 }
@@ -270,7 +278,8 @@ static bool is_acronym(const struct tokens *t, size_t i)
 /* Exactly these octets stand between the token before i and i. */
 static bool parted_by(const struct tokens *t, size_t i, const char *between)
 {
-    return i > 0 && i < t->n && str_eq(str_slice(t->text, t->list[i - 1].word.end, t->list[i].word.at), str_c(between));
+    return i > 0 && i < t->n &&
+           str_eq(str_slice(t->text, t->list[i - 1].word.end, t->list[i].word.at), str_c(between));
 }
 
 /* "for Hernandez, Luis" and "seen: Girardot Lucien": a surname before the given name. */
@@ -278,12 +287,15 @@ static bool is_turned(const struct tokens *t, size_t i)
 {
     const struct token *one = &t->list[i];
     size_t next = i + 1;
-    if (next >= t->n || !IS(&t->list[next], LIST_GIVEN) || !t->list[next].capital || IS(one, LIST_PLACE) || i == 0) {
-        return IS(one, LIST_SURNAME) && parted_by(t, next, ", ") && IS(&t->list[next], LIST_GIVEN) && t->list[next].capital;
+    if (next >= t->n || !IS(&t->list[next], LIST_GIVEN) || !t->list[next].capital ||
+        IS(one, LIST_PLACE) || i == 0) {
+        return IS(one, LIST_SURNAME) && parted_by(t, next, ", ") &&
+               IS(&t->list[next], LIST_GIVEN) && t->list[next].capital;
     }
     bool begins_line = t->text.p[one->word.at - 1] == '\n';
     bool inside = t->text.p[one->word.at - 1] == '(' || (follows(t, i) && !t->list[i - 1].capital);
-    return (parted_by(t, next, " ") && !begins_line) || (parted_by(t, next, ", ") && (inside || IS(one, LIST_SURNAME)));
+    return (parted_by(t, next, " ") && !begins_line) ||
+           (parted_by(t, next, ", ") && (inside || IS(one, LIST_SURNAME)));
 }
 
 /* In two cells beside each other, parted by exactly one sign: "Baker;Tom", "\"Baker\",\"Tom\"". */
@@ -294,7 +306,8 @@ static bool is_cell_behind(const struct tokens *t, size_t i)
     for (size_t k = at; k < end; k++) {
         char c = t->text.p[k];
         signs += c == ';' || c == ',' || c == '\t' || c == '|';
-        blanks += c == ' ' && !(k > at && t->text.p[k - 1] == '|') && !(k + 1 < end && t->text.p[k + 1] == '|');
+        blanks += c == ' ' && !(k > at && t->text.p[k - 1] == '|') &&
+                  !(k + 1 < end && t->text.p[k + 1] == '|');
         quotes += c == '"';
         if (!strchr(";,\t| \"", c)) {
             return false;
@@ -310,18 +323,21 @@ static bool is_in_cells(const struct tokens *t, size_t i)
     if (!is_cell_behind(t, i) || !one->capital || !next->capital || next->out) {
         return false;
     }
-    bool first = IS(one, LIST_GIVEN_WEAK) || may_be_name(t, i), second = IS(next, LIST_GIVEN_WEAK) || may_be_name(t, i + 1);
+    bool first = IS(one, LIST_GIVEN_WEAK) || may_be_name(t, i),
+         second = IS(next, LIST_GIVEN_WEAK) || may_be_name(t, i + 1);
     return (IS(next, LIST_GIVEN) && first) || (IS(one, LIST_GIVEN) && second);
 }
 
 /* Without its capital only what is no word as well. */
 static bool is_known_name(const struct token *one)
 {
-    return one->capital ? IS(one, LIST_GIVEN) || IS(one, LIST_GIVEN_WEAK) || IS(one, LIST_SURNAME)
-                        : !IS(one, LIST_GIVEN_WEAK) && (IS(one, LIST_GIVEN) || IS(one, LIST_SURNAME));
+    return one->capital
+               ? IS(one, LIST_GIVEN) || IS(one, LIST_GIVEN_WEAK) || IS(one, LIST_SURNAME)
+               : !IS(one, LIST_GIVEN_WEAK) && (IS(one, LIST_GIVEN) || IS(one, LIST_SURNAME));
 }
 
-/* "Uncle Desmond", "kollege brandner", "her son, Dmitri Volkovich": returns the token behind, or i. */
+/* "Uncle Desmond", "kollege brandner", "her son, Dmitri Volkovich": returns the token behind, or
+ * i. */
 static size_t related(const struct tokens *t, size_t i, struct list_facts *f)
 {
     const struct token *one = &t->list[i];
@@ -331,13 +347,16 @@ static size_t related(const struct tokens *t, size_t i, struct list_facts *f)
         return i;
     }
     const struct token *name = &t->list[next];
-    bool two = parted_by(t, next + 1, " ") && is_name_word(name) && is_name_word(&t->list[next + 1]);
+    bool two =
+        parted_by(t, next + 1, " ") && is_name_word(name) && is_name_word(&t->list[next + 1]);
     if (name->out || is_of_place(t, next, next + 1 + two) || (comma && !two)) {
         return i;
     }
     bool is_name = is_known_name(name) && (name->capital || blank);
-    enum { UNKNOWN_MIN = 5 }; /* "kollege brandner": in a sentence without capitals also a name that no list has */
-    bool unknown = t->hasty && blank && IS(one, LIST_RELATION) && name->bits == 0 && name->word.end - name->word.at >= UNKNOWN_MIN;
+    /* "kollege brandner": in a sentence without capitals also a name that no list has */
+    enum { UNKNOWN_MIN = 5 };
+    bool unknown = t->hasty && blank && IS(one, LIST_RELATION) && name->bits == 0 &&
+                   name->word.end - name->word.at >= UNKNOWN_MIN;
     f->name |= is_name || two;
     f->given |= is_name_word(name) || unknown;
     return is_name || is_name_word(name) || unknown ? next + 1 + two : i;
@@ -348,7 +367,8 @@ static size_t small_name(const struct tokens *t, size_t i, struct list_facts *f)
 {
     enum { SHORTEST = 4 };
     const struct token *one = &t->list[i];
-    if (one->out || one->capital || !IS(one, LIST_GIVEN) || one->word.end - one->word.at < SHORTEST) {
+    if (one->out || one->capital || !IS(one, LIST_GIVEN) ||
+        one->word.end - one->word.at < SHORTEST) {
         return i + 1;
     }
     bool more = parted_by(t, i + 1, " ") && is_known_name(&t->list[i + 1]) && !t->list[i + 1].out;
@@ -568,7 +588,8 @@ static void find_between(const struct tokens *t, size_t at, struct list_facts *f
         i++;
     }
     f->around = i < t->n ? find_around(t, i) : 0;
-    f->apart = i < t->n ? lists_walk(t, i - 1, -1, &before) : LISTS_ALONE; /* i - 1 of 0: past the end */
+    /* i - 1 of 0: past the end */
+    f->apart = i < t->n ? lists_walk(t, i - 1, -1, &before) : LISTS_ALONE;
     unsigned right = i < t->n ? lists_walk(t, i + 1, 1, &behind) : LISTS_ALONE;
     f->between = right < f->apart ? behind : before;
     f->between = f->apart == LISTS_ALONE && right == LISTS_ALONE ? 0 : f->between;
@@ -581,12 +602,13 @@ static unsigned count_others(const struct tokens *t)
     unsigned others = 0;
     for (size_t i = 0; i < t->n; i++) {
         char c = t->text.p[t->list[i].word.at];
-        others += !t->list[i].person && !t->list[i].out && !IS(&t->list[i], LIST_NOTE) && !(c >= '0' && c <= '9');
+        others += !t->list[i].person && !t->list[i].out && !IS(&t->list[i], LIST_NOTE) &&
+                  !(c >= '0' && c <= '9');
     }
     return others;
 }
 
-/* --- facts ------------------------------------------------------------------------------------------------------- */
+/* --- facts -------------------------------------------------------------- */
 
 /* Phrases of two and three words that end at the last token. */
 static uint64_t phrase_bits(const struct lists *l, const struct tokens *t)
@@ -674,7 +696,9 @@ bool lists_goes_on(const struct lists *l, struct str text, size_t end, unsigned 
     enum { WORDS = 2 };
     char form[FORM_MAX];
     struct word w = {end, end};
-    for (int i = 0; i < WORDS && word_next(text, w.end, &w) && w.at == end + 1 && (text.p[end] == ' ' || text.p[end] == '\n'); i++) {
+    for (int i = 0; i < WORDS && word_next(text, w.end, &w) && w.at == end + 1 &&
+                    (text.p[end] == ' ' || text.p[end] == '\n');
+         i++) {
         struct str one = str_slice(text, w.at, w.end);
         size_t n = word_fold(one, form, sizeof form - 1);
         if (!word_is_capital(one)) {
@@ -688,7 +712,7 @@ bool lists_goes_on(const struct lists *l, struct str text, size_t end, unsigned 
     return false;
 }
 
-/* --- sentences --------------------------------------------------------------------------------------------------- */
+/* --- sentences ---------------------------------------------------------- */
 
 /* The octets before a point that may be short for something, back to one of `stops`. */
 static struct str short_form(struct str text, size_t point, const char *stops)
@@ -711,7 +735,8 @@ static bool is_abbreviation(const struct lists *l, struct str text, size_t point
     if (n == 1 || letters || digits) {
         return true;
     }
-    n = word_fold(short_form(text, point, " \t\r\n(,;:=<>[]{}|/\\\"'*_"), form, sizeof form); /* "SUMMARY:Mr.", "<td>Mr." */
+    /* "SUMMARY:Mr.", "<td>Mr." */
+    n = word_fold(short_form(text, point, " \t\r\n(,;:=<>[]{}|/\\\"'*_"), form, sizeof form);
     uint64_t bits = n > 0 ? bits_of(l, form, n) : 0;
     return bits & (1u << LIST_TITLE | 1u << LIST_DEGREE | 1u << LIST_ABBREVIATION);
 }
@@ -719,7 +744,9 @@ static bool is_abbreviation(const struct lists *l, struct str text, size_t point
 /* Behind the marks that close what was said: "I am gone." (she said so.) */
 static size_t behind_closing(struct str text, size_t at)
 {
-    static const struct str marks[] = {{"\"", 1}, {"'", 1}, {")", 1}, {"\xe2\x80\x9d", 3}, {"\xe2\x80\x9c", 3}, {"\xe2\x80\x99", 3}, {"\xc2\xbb", 2}};
+    static const struct str marks[] =
+        {{"\"", 1},           {"'", 1},       {")", 1}, {"\xe2\x80\x9d", 3}, {"\xe2\x80\x9c", 3},
+         {"\xe2\x80\x99", 3}, {"\xc2\xbb", 2}};
     for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
         if (str_starts_nocase(str_slice(text, at, text.n), marks[i])) {
             return at + marks[i].n;

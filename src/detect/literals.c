@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
- * literals.c: reads expressions as far as it must: plain characters in a row are a piece; of a sequence the best
- * piece counts, of alternatives all. Looking: the first two octets of each place, in small letters, choose the pieces
- * to compare.
+ * literals.c: reads expressions as far as it must: plain characters in a row are a piece; of a
+ * sequence the best piece counts, of alternatives all. Looking: the first two octets of each
+ * place, in small letters, choose the pieces to compare.
  */
 #include "detect/literals.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE_MIN = 3, PIECE_MAX = 24, PIECES_MAX = 64 /* of one expression */, BUCKETS = 1 << 16 /* bucket_of */, DEPTH_MAX = 20 };
+enum {
+    PIECE_MIN = 3,
+    PIECE_MAX = 24,
+    PIECES_MAX = 64 /* of one expression */,
+    BUCKETS = 1 << 16 /* bucket_of */,
+    DEPTH_MAX = 20
+};
 
 struct piece {
     char text[PIECE_MAX];
@@ -49,7 +55,7 @@ void literals_free(struct literals *l)
     }
 }
 
-/* --- reading an expression --------------------------------------------------------------------------------------- */
+/* --- reading an expression ---------------------------------------------- */
 
 struct reader {
     struct str rest;
@@ -166,7 +172,8 @@ enum { ONCE, PERHAPS, NEVER_OR_MORE, ONCE_OR_MORE };
 /* How often the element before may stand there. */
 static int take_quantifier(struct reader *r)
 {
-    if (!literals_starts(r, "?") && !literals_starts(r, "*") && !literals_starts(r, "+") && !literals_starts(r, "{")) {
+    if (!literals_starts(r, "?") && !literals_starts(r, "*") && !literals_starts(r, "+") &&
+        !literals_starts(r, "{")) {
         return ONCE;
     }
     char c = literals_take(r);
@@ -188,7 +195,8 @@ static struct pieces read_alternatives(struct reader *r);
 /* Behind "(": what one needs of it; nothing for what looks around. */
 static struct pieces read_group(struct reader *r)
 {
-    static const char *const around[] = {"?=", "?!", "?<=", "?<!"}, *const plain[] = {"?:", "?-i:", "?i:"};
+    static const char *const around[] = {"?=", "?!", "?<=", "?<!"}, *const plain[] = {"?:", "?-i:",
+                                                                                      "?i:"};
     bool looks = false, known = !literals_starts(r, "?") && !literals_starts(r, "*");
     for (size_t i = 0; i < ARRAY_LEN(around); i++) {
         looks |= literals_starts(r, around[i]);
@@ -213,7 +221,8 @@ static struct pieces read_group(struct reader *r)
 static bool take_escaped(struct reader *r, char *ret)
 {
     *ret = literals_take(r);
-    bool letter = (*ret >= '0' && *ret <= '9') || (str_lower(*ret) >= 'a' && str_lower(*ret) <= 'z');
+    bool letter =
+        (*ret >= '0' && *ret <= '9') || (str_lower(*ret) >= 'a' && str_lower(*ret) <= 'z');
     if (letter && !strchr("dDwWsSbBAzZnrtR", *ret)) {
         r->failed = true; /* \x41, \Q, \p{L}: not understood */
     }
@@ -227,7 +236,9 @@ static struct pieces read_element(struct reader *r)
     if (plain || (!escaped && !strchr("[(.^$", c))) {
         return one_char(c);
     }
-    return c == '[' && !escaped ? literals_read_class(r) : c == '(' && !escaped ? read_group(r) : (struct pieces){.n = 0};
+    return c == '[' && !escaped   ? literals_read_class(r)
+           : c == '(' && !escaped ? read_group(r)
+                                  : (struct pieces){.n = 0};
 }
 
 static struct pieces read_sequence(struct reader *r)
@@ -281,7 +292,7 @@ static struct pieces read_alternatives(struct reader *r)
     return all;
 }
 
-/* --- adding and looking ------------------------------------------------------------------------------------------- */
+/* --- adding and looking ------------------------------------------------- */
 
 static unsigned bucket_of(unsigned char a, unsigned char b)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * load.c: packs from a directory, each after the packs it needs. The only file of detect/ that opens files.
- * Called by the `postern detect` command. What can go wrong: a pack that is not there, is too large, or
- * needs itself.
+ * load.c: packs from a directory, each after the packs it needs. The only file of detect/ that
+ * opens files. Called by the `postern detect` command. What can go wrong: a pack that is not
+ * there, is too large, or needs itself.
  */
 #include "detect/detect.h"
 #include "sys/file.h"
@@ -25,14 +25,16 @@ static void tell_of_packs(const char *directory, struct str name, struct buf *pr
     (void)!buf_printf(problems, "%s: there is no pack " STR_FMT " here", directory, STR_ARG(name));
     for (int i = 0; i < found; i++) {
         struct str one = str_c(list[i]->d_name);
-        (void)!buf_printf(problems, "%s" STR_FMT, i == 0 ? ", only " : ", ", STR_ARG(str_slice(one, 0, one.n - 5)));
+        (void)!buf_printf(problems, "%s" STR_FMT, i == 0 ? ", only " : ", ",
+                          STR_ARG(str_slice(one, 0, one.n - 5)));
         free(list[i]);
     }
     free(list);
     (void)!buf_add(problems, STR("\n"));
 }
 
-static int load_one(struct detect_packs *p, const char *directory, struct str name, unsigned depth, struct buf *problems)
+static int load_one(struct detect_packs *p, const char *directory, struct str name, unsigned depth,
+                    struct buf *problems)
 {
     CLEANUP(buf_free) struct buf text = BUF_INIT(PACK_OCTETS_MAX);
     struct str needs[NEEDS_MAX];
@@ -41,8 +43,11 @@ static int load_one(struct detect_packs *p, const char *directory, struct str na
     if (detect_packs_has(p, name)) {
         return 0;
     }
-    if (depth == DEPTH_MAX || n < 0 || (size_t)n >= sizeof path || str_find(name, '/', 0) < name.n) {
-        (void)!buf_printf(problems, "%s: packs that need one another in a circle, or a name that is none\n", path);
+    if (depth == DEPTH_MAX || n < 0 || (size_t)n >= sizeof path ||
+        str_find(name, '/', 0) < name.n) {
+        (void)!buf_printf(problems,
+                          "%s: packs that need one another in a circle, or a name that is none\n",
+                          path);
         return -EINVAL;
     }
     int r = file_read(path, &text);
@@ -64,7 +69,8 @@ static int load_one(struct detect_packs *p, const char *directory, struct str na
     return detect_packs_add(p, buf_str(&text), path, problems);
 }
 
-int detect_packs_load(struct detect_packs *p, const char *directory, const char *const *names, size_t n, struct buf *problems)
+int detect_packs_load(struct detect_packs *p, const char *directory, const char *const *names,
+                      size_t n, struct buf *problems)
 {
     struct dirent **list = NULL;
     int r = 0;
@@ -76,7 +82,8 @@ int detect_packs_load(struct detect_packs *p, const char *directory, const char 
     }
     int found = scandir(directory, &list, is_pack, alphasort);
     if (found <= 0) {
-        (void)!buf_printf(problems, "%s: there are no packs here (files that end in .pack)\n", directory);
+        (void)!buf_printf(problems, "%s: there are no packs here (files that end in .pack)\n",
+                          directory);
         r = -EINVAL;
     }
     for (int i = 0; i < found; i++) {

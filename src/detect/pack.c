@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pack.c: reads pack files. One statement a line: a keyword, a blank, the rest of the line as it stands
- * (so expressions need no quotes); '#' begins a line of comment.
+ * pack.c: reads pack files. One statement a line: a keyword, a blank, the rest of the line as it
+ * stands (so expressions need no quotes); '#' begins a line of comment.
  *
  *   pack NAME VERSION            needs NAME, NAME      packs whose types its rules use
  *   title TEXT                   of the pack, or of the type or rule it stands under
  *   words NAME WORDS, WORDS      a list for `add` and `link`; lists.h
- *   against WORDS, WORDS         words that name a number as something else, for all types of all packs
- *   type NAME                    more NAME             a type of a pack before: statements below add to it
+ *   against WORDS, WORDS         words that name a number as something else, for all types of
+ *                                all packs
+ *   type NAME                    more NAME             a type of a pack before: statements below
+ *                                add to it
  *     pattern SCORE EXPRESSION   score 0 to 100; a first group is the value
  *     token SCORE EXPRESSION     the same for what stands by itself, in these letters only
  *     kind TITLE                 one of what the type finds: patterns and vectors below are of it
- *     phrase WORDS, WORDS        a term of a dictionary, [one/other] stand for each |  phrase-score N
- *     exact WORDS, WORDS         as written, capitals too |  not WORDS, WORDS    "stroke of luck": no term there
- *     ending LETTERS, LETTERS    words that end so        |  forms a, e, o       other endings of its terms
+ *     phrase WORDS, WORDS        a term of a dictionary, [one/other] stand for each |
+ *                                phrase-score N
+ *     exact WORDS, WORDS         as written, capitals too |  not WORDS, WORDS    "stroke of
+ *                                luck": no term there
+ *     ending LETTERS, LETTERS    words that end so        |  forms a, e, o       other endings
+ *                                of its terms
  *     link SCORE WHO ~ TYPES     pack_link.c              |  add SCORE LIST
  *     weigh HUNDREDTHS KIND ...  pack_weigh.c             |  hint WORD, WORD
  *     check NAME / checked N     checks.h; the score when it passes
@@ -45,7 +50,8 @@ struct reading {
 static void problem(struct reading *r, const char *what, struct str text)
 {
     r->failed = true;
-    (void)!buf_printf(r->problems, "%s:%u: %s: %.*s\n", r->file, r->line, what, (int)(text.n < 200 ? text.n : 200), text.p ? text.p : "");
+    (void)!buf_printf(r->problems, "%s:%u: %s: %.*s\n", r->file, r->line, what,
+                      (int)(text.n < 200 ? text.n : 200), text.p ? text.p : "");
 }
 
 static struct str pack_next_word(struct str *rest)
@@ -62,7 +68,8 @@ static struct str pack_next_word(struct str *rest)
 static bool pack_is_name(struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
-        if (!((s.p[i] >= 'a' && s.p[i] <= 'z') || (s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '-')) {
+        if (!((s.p[i] >= 'a' && s.p[i] <= 'z') || (s.p[i] >= '0' && s.p[i] <= '9') ||
+              s.p[i] == '-')) {
             return false;
         }
     }
@@ -91,7 +98,7 @@ const struct detect_type *pack_type(const struct detect_packs *p, struct str nam
     return NULL;
 }
 
-/* --- a type's parts --------------------------------------------------------------------------------------- */
+/* --- a type's parts ----------------------------------------------------- */
 
 static int expand(struct str expression, bool token, struct buf *out, enum groups *ret)
 {
@@ -116,7 +123,8 @@ static void add_pattern(struct reading *r, struct str rest, bool token)
         problem(r, "an expression is too long", rest);
         return;
     }
-    if (rest.n == 0 || pattern_new(buf_str(&whole), true, why, sizeof why, &t->patterns[t->n_patterns].pattern) < 0) {
+    if (rest.n == 0 || pattern_new(buf_str(&whole), true, why, sizeof why,
+                                   &t->patterns[t->n_patterns].pattern) < 0) {
         problem(r, rest.n ? why : "an expression is missing", rest);
         return;
     }
@@ -135,7 +143,9 @@ static int add_forms(struct detect_packs *p, const struct detect_type *t, struct
     for (size_t i = 0; i < t->n_forms && r == 0 && str_find(term, ' ', 0) == term.n; i++) {
         int n = snprintf(form, sizeof form, "%.*s%s", (int)stem, term.p, t->forms[i]);
         bool same = n >= 0 && str_eq_nocase(str_c(form), term);
-        r = n < 0 || (size_t)n >= sizeof form ? -EINVAL : same ? 0 : terms_add(p->terms, str_c(form), t, TERM_PLAIN);
+        r = n < 0 || (size_t)n >= sizeof form ? -EINVAL
+            : same                            ? 0
+                                              : terms_add(p->terms, str_c(form), t, TERM_PLAIN);
     }
     return r;
 }
@@ -147,7 +157,10 @@ static void add_term(struct reading *r, struct str term, enum term_kind kind)
     e = e == 0 && kind == TERM_PLAIN ? add_forms(r->packs, t, term) : e;
     t->has_terms = true;
     if (e < 0) {
-        problem(r, e == -ENOSPC ? "too many phrases" : "a phrase has one to eight words and at most 200 octets", term);
+        problem(r,
+                e == -ENOSPC ? "too many phrases"
+                             : "a phrase has one to eight words and at most 200 octets",
+                term);
     }
 }
 
@@ -178,11 +191,13 @@ static void add_alternatives(struct reading *r, struct str phrase, enum term_kin
         add_term(r, phrase, kind);
         return;
     }
-    struct str before = str_slice(phrase, 0, open), inside = str_slice(phrase, open + 1, close), one;
+    struct str before = str_slice(phrase, 0, open), inside = str_slice(phrase, open + 1, close),
+               one;
     bool closed = close < phrase.n;
     while (!r->failed && closed && str_split(&inside, '/', &one)) {
         buf_reset(&whole);
-        closed = buf_append(&whole, before.p, before.n) == 0 && buf_append(&whole, one.p, one.n) == 0 &&
+        closed = buf_append(&whole, before.p, before.n) == 0 &&
+                 buf_append(&whole, one.p, one.n) == 0 &&
                  buf_append(&whole, phrase.p + close + 1, phrase.n - close - 1) == 0;
         if (closed) {
             add_alternatives(r, buf_str(&whole), kind);
@@ -224,18 +239,22 @@ static void add_list(struct reading *r, struct str rest)
     struct str name = pack_next_word(&rest), one;
     int list = pack_is_name(name) ? lists_number(r->packs->lists, name) : -EINVAL;
     if (list < 0) {
-        problem(r, list == -ENOSPC ? "too many lists of words" : "a list has a name of small letters", name);
+        problem(r,
+                list == -ENOSPC ? "too many lists of words" : "a list has a name of small letters",
+                name);
         return;
     }
     while (str_split(&rest, ',', &one)) {
         one = str_trim(one);
         if (one.n > 0 && lists_add(r->packs->lists, (unsigned)list, one) < 0) {
-            problem(r, "a list holds words, up to three together, or three letters and a star", one);
+            problem(r, "a list holds words, up to three together, or three letters and a star",
+                    one);
         }
     }
 }
 
-/* "date of birth, dob" becomes date of birth|dob with any gaps, also none (dateOfBirth), gathered over all its lines. */
+/* "date of birth, dob" becomes date of birth|dob with any gaps, also none (dateOfBirth),
+ * gathered over all its lines. */
 static void pack_add_words(struct reading *r, struct str rest, struct buf *to)
 {
     struct str one;
@@ -244,7 +263,8 @@ static void pack_add_words(struct reading *r, struct str rest, struct buf *to)
         one = str_trim(one);
         e |= one.n ? buf_printf(to, "%s", buf_len(to) ? "|" : "") : 0;
         for (struct str word = pack_next_word(&one); word.n > 0; word = pack_next_word(&one)) {
-            e |= buf_printf(to, "\\Q" STR_FMT "\\E%s", STR_ARG(word), one.n ? "[\\s_.:>|-]{0,6}" : "");
+            e |= buf_printf(to, "\\Q" STR_FMT "\\E%s", STR_ARG(word),
+                            one.n ? "[\\s_.:>|-]{0,6}" : "");
         }
     }
     if (e) {
@@ -256,8 +276,10 @@ static int words_pattern(struct str words, struct pattern **ret)
 {
     CLEANUP(buf_free) struct buf whole = BUF_INIT(128 * 1024);
     char why[256];
-    return buf_printf(&whole, "(?<![A-Za-z0-9@.])(?:" STR_FMT ")(?![A-Za-z0-9]|[@.][A-Za-z0-9])", STR_ARG(words)) < 0
-               ? -ENOSPC : pattern_new(buf_str(&whole), true, why, sizeof why, ret);
+    return buf_printf(&whole, "(?<![A-Za-z0-9@.])(?:" STR_FMT ")(?![A-Za-z0-9]|[@.][A-Za-z0-9])",
+                      STR_ARG(words)) < 0
+               ? -ENOSPC
+               : pattern_new(buf_str(&whole), true, why, sizeof why, ret);
 }
 
 /* The words of all packs make one pattern: it is made anew. */
@@ -309,11 +331,17 @@ static void add_vector(struct reading *r, struct str rest, bool good)
         return;
     }
     struct vector *v = &p->vectors[p->n_vectors++];
-    *v = (struct vector){.text = str_dup(rest), .type = r->type, .kind = r->kind, .good = good, .rule = r->rule ? (unsigned)(r->rule - p->rules) : 0};
+    *v = (struct vector){
+        .text = str_dup(rest),
+        .type = r->type,
+        .kind = r->kind,
+        .good = good,
+        .rule = r->rule ? (unsigned)(r->rule - p->rules) : 0,
+    };
     snprintf(v->place, sizeof v->place, "%s:%u", r->file, r->line);
 }
 
-/* --- blocks -------------------------------------------------------------------------------------------------- */
+/* --- blocks ------------------------------------------------------------- */
 
 static void open_kind(struct reading *r, struct str title)
 {
@@ -363,12 +391,17 @@ static void open_pack(struct reading *r, struct str rest)
     struct detect_packs *p = r->packs;
     struct str name = pack_next_word(&rest);
     uint64_t version = 0;
-    if (r->has_pack || !pack_is_name(name) || detect_packs_has(p, name) || str_to_u64(rest, 1000000, &version) < 0 || p->n_packs == PACKS_MAX) {
+    if (r->has_pack || !pack_is_name(name) || detect_packs_has(p, name) ||
+        str_to_u64(rest, 1000000, &version) < 0 || p->n_packs == PACKS_MAX) {
         problem(r, "a file begins with one line: pack NAME VERSION", name);
         return;
     }
     r->has_pack = true;
-    p->packs[p->n_packs++] = (struct pack){.name = str_dup(name), .title = str_dup(name), .version = (unsigned)version};
+    p->packs[p->n_packs++] = (struct pack){
+        .name = str_dup(name),
+        .title = str_dup(name),
+        .version = (unsigned)version,
+    };
 }
 
 static void open_type(struct reading *r, struct str rest)
@@ -414,7 +447,12 @@ static void pack_open_rule(struct reading *r, struct str rest)
         return;
     }
     r->rule = &p->rules[p->n_rules++];
-    *r->rule = (struct rule){.name = str_dup(name), .title = str_dup(name), .pack = (unsigned)p->n_packs - 1, .when = when};
+    *r->rule = (struct rule){
+        .name = str_dup(name),
+        .title = str_dup(name),
+        .pack = (unsigned)p->n_packs - 1,
+        .when = when,
+    };
     p->packs[p->n_packs - 1].rules++;
 }
 
@@ -453,7 +491,9 @@ static void check_needs(struct reading *r, struct str rest)
 
 static void set_title(struct reading *r, struct str rest)
 {
-    char **title = r->type ? &r->type->title : r->rule ? &r->rule->title : &r->packs->packs[r->packs->n_packs - 1].title;
+    char **title = r->type   ? &r->type->title
+                   : r->rule ? &r->rule->title
+                             : &r->packs->packs[r->packs->n_packs - 1].title;
     free(*title);
     *title = str_dup(rest);
 }
@@ -478,7 +518,8 @@ static void add_link(struct reading *r, struct str rest, bool rule)
 static void add_weigh(struct reading *r, struct str rest, bool weight)
 {
     char why[256];
-    if (!(weight ? pack_read_weigh(r->packs, r->type, rest, why, sizeof why) : pack_read_hints(r->type, rest, why, sizeof why))) {
+    if (!(weight ? pack_read_weigh(r->packs, r->type, rest, why, sizeof why)
+                 : pack_read_hints(r->type, rest, why, sizeof why))) {
         problem(r, why, rest);
     }
 }
@@ -531,7 +572,8 @@ static void in_type(struct reading *r, struct str key, struct str rest)
 static void pack_statement(struct reading *r, struct str line)
 {
     struct str rest = line, key = pack_next_word(&rest);
-    bool more = str_eq(key, STR("more")), opens = more || str_eq(key, STR("type")) || str_eq(key, STR("rule"));
+    bool more = str_eq(key, STR("more")),
+         opens = more || str_eq(key, STR("type")) || str_eq(key, STR("rule"));
     if (str_eq(key, STR("pack"))) {
         open_pack(r, rest);
     } else if (!r->has_pack) {
@@ -562,9 +604,15 @@ static void pack_statement(struct reading *r, struct str line)
     }
 }
 
-int detect_packs_add(struct detect_packs *p, struct str text, const char *file, struct buf *problems)
+int detect_packs_add(struct detect_packs *p, struct str text, const char *file,
+                     struct buf *problems)
 {
-    struct reading r = {.packs = p, .file = file, .problems = problems, .words = BUF_INIT(64 * 1024)};
+    struct reading r = {
+        .packs = p,
+        .file = file,
+        .problems = problems,
+        .words = BUF_INIT(64 * 1024),
+    };
     struct str line;
     while (!r.failed && str_split(&text, '\n', &line)) {
         r.line++;
@@ -584,7 +632,7 @@ int detect_packs_add(struct detect_packs *p, struct str text, const char *file, 
     return r.failed ? -EINVAL : 0;
 }
 
-/* --- life ----------------------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------- */
 
 struct detect_packs *detect_packs_new(void)
 {
@@ -650,7 +698,8 @@ void detect_packs_free(struct detect_packs *p)
 void detect_each_pack(const struct detect_packs *p, detect_pack_fn fn, void *arg)
 {
     for (size_t i = 0; i < p->n_packs; i++) {
-        fn(arg, p->packs[i].name, p->packs[i].version, p->packs[i].title, p->packs[i].types, p->packs[i].rules);
+        fn(arg, p->packs[i].name, p->packs[i].version, p->packs[i].title, p->packs[i].types,
+           p->packs[i].rules);
     }
 }
 

@@ -12,7 +12,16 @@
 #include "detect/terms.h"
 #include "detect/weigh.h"
 
-enum { PATTERNS_MAX = 64, FORMS_MAX = 6, SAMPLES_MAX = 64, TYPES_MAX = 200, RULES_MAX = 100, PACKS_MAX = 50, VECTORS_MAX = 4000, KINDS_MAX = 500 };
+enum {
+    PATTERNS_MAX = 64,
+    FORMS_MAX = 6,
+    SAMPLES_MAX = 64,
+    TYPES_MAX = 200,
+    RULES_MAX = 100,
+    PACKS_MAX = 50,
+    VECTORS_MAX = 4000,
+    KINDS_MAX = 500
+};
 
 struct detect_type {
     char *name, *title;
@@ -21,16 +30,17 @@ struct detect_type {
         struct pattern *pattern;
         unsigned char score;
         enum groups groups;
-        int literals; /* literals.h; -1: always tried */
+        int literals;  /* literals.h; -1: always tried */
         unsigned kind; /* number of its kind, from 1; 0: none */
     } patterns[PATTERNS_MAX];
     size_t n_patterns;
-    bool has_terms;      /* in the dictionary */
+    bool has_terms;         /* in the dictionary */
     char *forms[FORMS_MAX]; /* endings that its terms of one word may have besides */
     size_t n_forms;
     unsigned char phrase_score;
-    struct link *link;   /* NULL: it links no others */
-    struct weights *weights; /* of a type that links: sentences are weighed as well; NULL: they are not */
+    struct link *link; /* NULL: it links no others */
+    /* of a type that links: sentences are weighed as well; NULL: they are not */
+    struct weights *weights;
     detect_check check;
     unsigned char checked_score;
     struct pattern *context; /* NULL: no words */
@@ -45,8 +55,8 @@ struct detect_type {
 struct term {
     enum { TERM_TYPE, TERM_AND, TERM_OR, TERM_NEAR } kind;
     const struct detect_type *type;
-    unsigned char least;  /* score */
-    unsigned count;       /* different values */
+    unsigned char least; /* score */
+    unsigned count;      /* different values */
     struct term *a, *b;
 };
 
@@ -59,7 +69,7 @@ struct rule {
 struct vector {
     char *text;
     const struct detect_type *type; /* NULL: of the rule */
-    unsigned rule, kind; /* kind: as of patterns */
+    unsigned rule, kind;            /* kind: as of patterns */
     bool good;
     char place[80]; /* file and line */
 };
@@ -93,7 +103,8 @@ struct detect_packs {
     size_t n_vectors;
     struct kind *kinds; /* the first is number 1 */
     size_t n_kinds;
-    /* Of those who learn weights: each sentence as a type that links it would be weighed. NULL: nobody asks. */
+    /* Of those who learn weights: each sentence as a type that links it would be weighed. NULL:
+     * nobody asks. */
     void (*on_sentence)(void *arg, const struct detect_type *type, const struct weighed *sentence);
     void *on_sentence_arg;
 };
@@ -103,9 +114,12 @@ const struct detect_type *pack_type(const struct detect_packs *p, struct str nam
 struct term *rule_parse(const struct detect_packs *p, struct str text, char *problem, size_t size);
 void rule_free(struct term *t);
 /* pack_link.c: the rest of a line "link" or "add" of a type. False with a sentence in problem. */
-bool pack_read_link(struct detect_packs *p, struct detect_type *t, struct str rest, char *problem, size_t size);
-bool pack_read_add(struct detect_packs *p, struct detect_type *t, struct str rest, char *problem, size_t size);
+bool pack_read_link(struct detect_packs *p, struct detect_type *t, struct str rest, char *problem,
+                    size_t size);
+bool pack_read_add(struct detect_packs *p, struct detect_type *t, struct str rest, char *problem,
+                   size_t size);
 /* pack_weigh.c: the rest of a line "weigh" or "hint". */
 bool pack_read_hints(struct detect_type *t, struct str rest, char *problem, size_t size);
-bool pack_read_weigh(const struct detect_packs *p, struct detect_type *t, struct str rest, char *problem, size_t size);
+bool pack_read_weigh(const struct detect_packs *p, struct detect_type *t, struct str rest,
+                     char *problem, size_t size);
 bool rule_holds(const struct term *t, const struct detect_result *r);

@@ -2,11 +2,12 @@
  * pack_link.c: reads the lines of a pack that link types:
  *
  *   link SCORE WHO ~ TYPE, TYPE   what is said of whom. WHO: name, given (a given name by itself),
- *                                 unknown (what looks like a name), doctor (a degree with a name),
- *                                 beside (the sentence before or behind has a name), noted (the line
- *                                 has a name, findings and words of the list "note", and no others), [LIST],
- *                                 next [LIST] (in the words just before), greeted [LIST] (in a
- *                                 letter to somebody by name), or a type with its level
+ *                                 unknown (what looks like a name), doctor (a degree with a
+ *                                 name), beside (the sentence before or behind has a name),
+ *                                 noted (the line has a name, findings and words of the list
+ *                                 "note", and no others), [LIST], next [LIST] (in the words just
+ *                                 before), greeted [LIST] (in a letter to somebody by name), or
+ *                                 a type with its level
  *   add SCORE LIST                -100 to 100: added when a word of the list stands in the sentence
  *   add SCORE between LIST        ... between the finding and the person next to it
  *   add SCORE around LIST         ... among the few words before and behind the finding
@@ -39,7 +40,10 @@ static bool read_level(struct str level, unsigned char *ret)
     static const struct {
         const char *name;
         unsigned char least;
-    } levels[] = {{"", DETECT_MEDIUM}, {"low", 1}, {"medium", DETECT_MEDIUM}, {"high", DETECT_HIGH}};
+    } levels[] = {{"", DETECT_MEDIUM},
+                  {"low", 1},
+                  {"medium", DETECT_MEDIUM},
+                  {"high", DETECT_HIGH}};
     for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
         if (str_eq(level, str_c(levels[i].name))) {
             *ret = levels[i].least;
@@ -72,7 +76,7 @@ static bool read_who(const struct detect_packs *p, struct str who, struct link_r
     static const struct {
         const char *word;
         enum link_who who;
-    } words[] = {{"name", WHO_NAME}, {"given", WHO_GIVEN}, {"unknown", WHO_UNKNOWN},
+    } words[] = {{"name", WHO_NAME},     {"given", WHO_GIVEN},   {"unknown", WHO_UNKNOWN},
                  {"doctor", WHO_DOCTOR}, {"beside", WHO_BESIDE}, {"noted", WHO_NOTED}};
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         if (str_eq(who, str_c(words[i].word))) {
@@ -92,7 +96,8 @@ static bool read_who(const struct detect_packs *p, struct str who, struct link_r
     return r->type && read_level(str_slice(who, colon + (colon < who.n), who.n), &r->least);
 }
 
-bool pack_read_link(struct detect_packs *p, struct detect_type *t, struct str rest, char *problem, size_t size)
+bool pack_read_link(struct detect_packs *p, struct detect_type *t, struct str rest, char *problem,
+                    size_t size)
 {
     struct link *link = link_of(p, t);
     struct link_rule *r = &link->rules[link->n_rules];
@@ -101,7 +106,8 @@ bool pack_read_link(struct detect_packs *p, struct detect_type *t, struct str re
     if (link->n_rules == LINK_RULES_MAX) {
         return pack_link_fail(problem, size, "too many links in one type before", rest);
     }
-    if (!str_split(&rest, '~', &left) || !str_split(&left, ' ', &one) || str_to_u64(one, 100, &score) < 0) {
+    if (!str_split(&rest, '~', &left) || !str_split(&left, ' ', &one) ||
+        str_to_u64(one, 100, &score) < 0) {
         return pack_link_fail(problem, size, "a link is SCORE WHO ~ TYPE, TYPE, not", one);
     }
     if (!read_who(p, str_trim(left), r)) {
@@ -125,7 +131,9 @@ static enum add_where add_where(struct str *rest)
     static const struct {
         struct str word;
         enum add_where where;
-    } kinds[] = {{{"between ", 8}, ADD_BETWEEN}, {{"around ", 7}, ADD_AROUND}, {{"next ", 5}, ADD_NEXT}};
+    } kinds[] = {{{"between ", 8}, ADD_BETWEEN},
+                 {{"around ", 7}, ADD_AROUND},
+                 {{"next ", 5}, ADD_NEXT}};
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         if (str_starts_nocase(*rest, kinds[i].word)) {
             *rest = str_trim(str_slice(*rest, kinds[i].word.n, rest->n));
@@ -135,7 +143,8 @@ static enum add_where add_where(struct str *rest)
     return ADD_SENTENCE;
 }
 
-bool pack_read_add(struct detect_packs *p, struct detect_type *t, struct str rest, char *problem, size_t size)
+bool pack_read_add(struct detect_packs *p, struct detect_type *t, struct str rest, char *problem,
+                   size_t size)
 {
     struct link *link = link_of(p, t);
     struct str number;
@@ -157,8 +166,10 @@ bool pack_read_add(struct detect_packs *p, struct detect_type *t, struct str res
         link->several = (int)score;
         return true;
     }
-    if (link->n_adds == LINK_RULES_MAX || str_to_u64(str_slice(number, less, number.n), 100, &score) < 0 || list < 0) {
-        return pack_link_fail(problem, size, "a score from -100 to 100 and a list are wanted, not", number);
+    if (link->n_adds == LINK_RULES_MAX ||
+        str_to_u64(str_slice(number, less, number.n), 100, &score) < 0 || list < 0) {
+        return pack_link_fail(problem, size, "a score from -100 to 100 and a list are wanted, not",
+                              number);
     }
     add.list = (unsigned)list;
     add.score = less ? -(int)score : (int)score;

@@ -2,18 +2,21 @@
  * pack_weigh.c: reads the lines of a pack that weigh sentences, in hundredths, -5000 to 5000:
  *
  *   weigh HUNDREDTHS always               of every sentence
- *   weigh HUNDREDTHS name                 ... that names somebody; the same with given, unknown, doctor, and before
+ *   weigh HUNDREDTHS name                 ... that names somebody; the same with given, unknown,
+ *                                         doctor, and before
  *                                         (the sentence before names somebody)
  *   weigh HUNDREDTHS score 10             ... whose links reach that score (whole tens)
  *   weigh HUNDREDTHS length 20            ... of so many words or more (whole tens)
- *   weigh HUNDREDTHS who named            ... in which somebody is named; the same with you, own ("my son"), third ("she")
+ *   weigh HUNDREDTHS who named            ... in which somebody is named; the same with you, own
+ *                                         ("my son"), third ("she")
  *                                         and nobody: the first of these that is there
  *   weigh HUNDREDTHS meets named TYPE, you TYPE   ... with somebody and a finding
  *   weigh HUNDREDTHS list LIST, LIST      ... with a word of that list
  *   weigh HUNDREDTHS type TYPE, TYPE      ... in which that is found
  *   weigh HUNDREDTHS word WORD, WORD      ... with a word that begins so (seven letters count)
  *   weigh HUNDREDTHS pair WORD WORD, WORD WORD   ... with one behind the other, names left out
- *   hint WORD, WORD                       a sentence with it is weighed though nothing of that is found in it
+ *   hint WORD, WORD                       a sentence with it is weighed though nothing of that
+ *                                         is found in it
  *
  * Called by pack.c. What can go wrong: a type or list that nobody defined.
  */
@@ -94,14 +97,18 @@ bool pack_read_hints(struct detect_type *t, struct str rest, char *problem, size
     return true;
 }
 
-bool pack_read_weigh(const struct detect_packs *p, struct detect_type *t, struct str rest, char *problem, size_t size)
+bool pack_read_weigh(const struct detect_packs *p, struct detect_type *t, struct str rest,
+                     char *problem, size_t size)
 {
     struct str number = STR(""), name = STR(""), item = STR("");
     enum weigh_kind kind = WEIGH_ALWAYS;
     int hundredths = 0;
-    bool right = str_split(&rest, ' ', &number) && read_hundredths(number, &hundredths) && str_split(&rest, ' ', &name);
+    bool right = str_split(&rest, ' ', &number) && read_hundredths(number, &hundredths) &&
+                 str_split(&rest, ' ', &name);
     if (!right || !pack_weigh_read_kind(name, &kind)) {
-        snprintf(problem, size, "a weight is NUMBER and what it is of (always, name, score, length, who, list, type, meets, word, pair), not");
+        snprintf(problem, size,
+                 "a weight is NUMBER and what it is of (always, name, score, length, who, list, "
+                 "type, meets, word, pair), not");
         return false;
     }
     t->weights = t->weights ? t->weights : weights_new();
@@ -112,7 +119,8 @@ bool pack_read_weigh(const struct detect_packs *p, struct detect_type *t, struct
         item = str_trim(item);
         int at = pack_weigh_number_of(p, kind, item);
         if (at < 0 || weights_add(t->weights, kind, (unsigned)at, item, hundredths) < 0) {
-            snprintf(problem, size, "nothing of this kind can weigh: \"" STR_FMT "\"", STR_ARG(item));
+            snprintf(problem, size, "nothing of this kind can weigh: \"" STR_FMT "\"",
+                     STR_ARG(item));
             return false;
         }
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pattern.c: regular expressions by PCRE2, matched octet by octet (texts are normalised before).
- * Called by pack.c and scan.c. What can go wrong: an expression that tries too long: it is stopped, and
- * the caller must not take that for "not there".
+ * Called by pack.c and scan.c. What can go wrong: an expression that tries too long: it is
+ * stopped, and the caller must not take that for "not there".
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "detect/pattern.h"
@@ -19,12 +19,14 @@ struct pattern {
     pcre2_jit_stack *stack;
 };
 
-int pattern_new(struct str expression, bool caseless, char *problem, size_t size, struct pattern **ret)
+int pattern_new(struct str expression, bool caseless, char *problem, size_t size,
+                struct pattern **ret)
 {
     int error = 0;
     size_t at = 0;
     uint32_t flags = PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C | (caseless ? PCRE2_CASELESS : 0);
-    pcre2_code *code = pcre2_compile((PCRE2_SPTR)expression.p, expression.n, flags, &error, &at, NULL);
+    pcre2_code *code =
+        pcre2_compile((PCRE2_SPTR)expression.p, expression.n, flags, &error, &at, NULL);
     if (!code) {
         char words[200];
         pcre2_get_error_message(error, (PCRE2_UCHAR *)words, sizeof words);
@@ -56,9 +58,11 @@ void pattern_free(struct pattern *p)
     }
 }
 
-int pattern_find(const struct pattern *p, struct str text, size_t from, size_t *ret_at, size_t *ret_n)
+int pattern_find(const struct pattern *p, struct str text, size_t from, size_t *ret_at,
+                 size_t *ret_n)
 {
-    int r = pcre2_match(p->code, (PCRE2_SPTR)(text.p ? text.p : ""), text.n, from, 0, p->match, p->context);
+    int r = pcre2_match(p->code, (PCRE2_SPTR)(text.p ? text.p : ""), text.n, from, 0, p->match,
+                        p->context);
     if (r == PCRE2_ERROR_NOMATCH) {
         return 0;
     }

@@ -4,7 +4,7 @@
  *   or   = and *( "|" and )
  *   and  = unit *( "&" unit )
  *   unit = "(" or ")" / thing [ "~" thing ]          ~: within DETECT_WINDOW octets of one another
- *   thing = type [ ":" ( "low" / "medium" / "high" ) ] [ ">=" number ]     number: of different values
+ *   thing = type [ ":" ( "low" / "medium" / "high" ) ] [ ">=" number ]  number: of different values
  *
  * Called by pack.c and scan.c. What can go wrong: a type nobody defined, a parenthesis left open.
  */
@@ -39,7 +39,10 @@ static struct str rule_take_name(struct reader *r)
 {
     size_t n = 0;
     r->rest = str_trim(r->rest);
-    while (n < r->rest.n && (str_lower(r->rest.p[n]) >= 'a' ? str_lower(r->rest.p[n]) <= 'z' : (r->rest.p[n] >= '0' && r->rest.p[n] <= '9') || r->rest.p[n] == '-')) {
+    while (n < r->rest.n &&
+           (str_lower(r->rest.p[n]) >= 'a'
+                ? str_lower(r->rest.p[n]) <= 'z'
+                : (r->rest.p[n] >= '0' && r->rest.p[n] <= '9') || r->rest.p[n] == '-')) {
         n++;
     }
     struct str name = str_slice(r->rest, 0, n);
@@ -76,7 +79,12 @@ static struct term *rule_fail(struct reader *r, const char *what, struct str nam
 static struct term *read_thing(struct reader *r)
 {
     struct str name = rule_take_name(r);
-    struct term t = {.kind = TERM_TYPE, .type = pack_type(r->packs, name), .least = DETECT_MEDIUM, .count = 1};
+    struct term t = {
+        .kind = TERM_TYPE,
+        .type = pack_type(r->packs, name),
+        .least = DETECT_MEDIUM,
+        .count = 1,
+    };
     uint64_t count = 1;
     if (!t.type) {
         return rule_fail(r, "there is no type", name.n ? name : r->rest);
@@ -129,7 +137,8 @@ static struct term *read_unit(struct reader *r)
     return a;
 }
 
-static struct term *read_row(struct reader *r, int kind, struct str sign, struct term *(*part)(struct reader *))
+static struct term *read_row(struct reader *r, int kind, struct str sign,
+                             struct term *(*part)(struct reader *))
 {
     struct term *t = part(r);
     while (t && rule_take(r, sign)) {
@@ -165,7 +174,7 @@ struct term *rule_parse(const struct detect_packs *p, struct str text, char *pro
     return t;
 }
 
-/* --- asking ------------------------------------------------------------------------------------------- */
+/* --- asking ------------------------------------------------------------- */
 
 static bool counts(const struct term *t, const struct detect_finding *f)
 {
@@ -235,7 +244,8 @@ struct detect_expression {
     struct term *term;
 };
 
-struct detect_expression *detect_expression_new(const struct detect_packs *p, struct str text, char *problem, size_t size)
+struct detect_expression *detect_expression_new(const struct detect_packs *p, struct str text,
+                                                char *problem, size_t size)
 {
     struct term *term = rule_parse(p, text, problem, size);
     struct detect_expression *e = term ? err_calloc(1, sizeof *e) : NULL;

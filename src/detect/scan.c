@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * scan.c: looks for everything the packs know in the texts of one message.
  *
- * For each text: normalise, find candidates (patterns, dictionary), judge each (check, context, sample),
- * then let the strongest and longest of overlapping ones stand. Called through detect_scan() by the
- * `postern detect` command.
+ * For each text: normalise, find candidates (patterns, dictionary), judge each (check, context,
+ * sample), then let the strongest and longest of overlapping ones stand. Called through
+ * detect_scan() by the `postern detect` command.
  *
  * What can go wrong: limits. They end the search of one type or text and set `incomplete`.
  */
@@ -20,7 +20,8 @@ enum {
     LINE_MAX = 8192,          /* a longer line is no line of a table */
     CELL_MAX = 200,
     HEADING_LINES_MAX = 20000,
-    JUDGED = 500,             /* octets that are looked at in the time that a candidate takes, and a link */
+    /* octets that are looked at in the time that a candidate takes, and a link */
+    JUDGED = 500,
     LINKED = 5000,
 };
 
@@ -68,7 +69,7 @@ static bool is_over(struct scan *s, size_t work)
     return w->over;
 }
 
-/* --- context ---------------------------------------------------------------------------------------------- */
+/* --- context ------------------------------------------------------------ */
 
 static void find_context(struct scan *s, const struct detect_type *t)
 {
@@ -112,7 +113,8 @@ static bool is_near(const struct places *p, size_t window, size_t at, size_t end
     return place != SIZE_MAX && place <= end + window;
 }
 
-/* Empty when it is longer than LINE_MAX: looking for its ends again and again would take too long. */
+/* Empty when it is longer than LINE_MAX: looking for its ends again and again would take too
+ * long. */
 static struct str line_around(struct str text, size_t at, size_t *ret_from)
 {
     size_t least = at > LINE_MAX ? at - LINE_MAX : 0;
@@ -146,7 +148,8 @@ static char separator_of(struct str line)
     return 0;
 }
 
-/* The table around a place: the lines above that are parted in the same way; the first has the headings. */
+/* The table around a place: the lines above that are parted in the same way; the first has the
+ * headings. */
 static bool find_table(struct scan *s, size_t at)
 {
     size_t from;
@@ -204,7 +207,8 @@ static bool scan_is_headed(struct scan *s, const struct detect_type *t, size_t a
         return false;
     }
     struct str heading = line_around(s->text, s->table.heading, &heading_at);
-    struct str one = cell(heading, s->table.separator, scan_count_of(str_slice(s->text, from, at), s->table.separator));
+    struct str one = cell(heading, s->table.separator,
+                          scan_count_of(str_slice(s->text, from, at), s->table.separator));
     return one.n > 0 && pattern_find(t->context, one, 0, &found, &n) == 1;
 }
 
@@ -220,7 +224,8 @@ static size_t last_before(struct scan *s, const struct pattern *pattern, size_t 
     return last;
 }
 
-/* "reference 123456789": named as something else, with no word of its own kind as near, before or after. */
+/* "reference 123456789": named as something else, with no word of its own kind as near, before
+ * or after. */
 static bool is_named_otherwise(struct scan *s, const struct detect_type *t, size_t at, size_t end)
 {
     size_t other = s->packs->against ? last_before(s, s->packs->against, at) : 0;
@@ -241,14 +246,16 @@ static bool is_spoken_of(struct scan *s, const struct detect_type *t, size_t at,
     return is_near(&s->context[t->index], t->window, at, at + n) || scan_is_headed(s, t, at);
 }
 
-/* --- judging -------------------------------------------------------------------------------------------------- */
+/* --- judging ------------------------------------------------------------ */
 
 static bool scan_is_alnum(char c)
 {
-    return (c >= '0' && c <= '9') || (str_lower(c) >= 'a' && str_lower(c) <= 'z') || (unsigned char)c >= 0x80;
+    return (c >= '0' && c <= '9') || (str_lower(c) >= 'a' && str_lower(c) <= 'z') ||
+           (unsigned char)c >= 0x80;
 }
 
-/* Stars for all but the last four letters and digits (of short values the last two, of words the first two). */
+/* Stars for all but the last four letters and digits (of short values the last two, of words the
+ * first two). */
 static void mask(struct str value, bool is_word, char dst[DETECT_MASKED])
 {
     size_t total = 0, seen = 0, n = 0;
@@ -309,7 +316,8 @@ struct candidate {
     bool is_word;
 };
 
-/* Its check fits: perhaps without its last groups, words or numbers behind it that were taken for groups of it. */
+/* Its check fits: perhaps without its last groups, words or numbers behind it that were taken
+ * for groups of it. */
 static bool passes(struct scan *s, const struct detect_type *t, struct candidate *c)
 {
     enum { SHORTEST = 8 };
@@ -318,7 +326,8 @@ static bool passes(struct scan *s, const struct detect_type *t, struct candidate
         if (groups_fit(c->groups, s->text, c->at, c->n) && t->check(value)) {
             return true;
         }
-        size_t shorter = c->groups == GROUPS_NONE ? str_find_last(value, ' ') : groups_without_last(value);
+        size_t shorter =
+            c->groups == GROUPS_NONE ? str_find_last(value, ' ') : groups_without_last(value);
         if (shorter >= c->n || shorter <= SHORTEST) {
             return false;
         }
@@ -339,7 +348,8 @@ static size_t scan_end_before(const struct scan *s, const struct detect_type *t,
 }
 
 /* False: it is no number of the type. *ret_n: what need not be looked at again. */
-static bool scan_judge(struct scan *s, const struct detect_type *t, struct candidate c, size_t *ret_n)
+static bool scan_judge(struct scan *s, const struct detect_type *t, struct candidate c,
+                       size_t *ret_n)
 {
     enum { SAMPLE_SCORE = 20, ROW_SCORE = 45 };
     char plain[128];
@@ -393,15 +403,19 @@ static void try_patterns(struct scan *s, const struct detect_type *t)
                 break;
             }
             if (n > 0) {
-                enum groups groups = t->patterns[i].groups; /* columns of numbers look like groups: they cost little */
-                matches += scan_judge(s, t, (struct candidate){at, n, t->patterns[i].score, groups, false}, &n) || groups == GROUPS_NONE;
+                /* columns of numbers look like groups: they cost little */
+                enum groups groups = t->patterns[i].groups;
+                matches +=
+                    scan_judge(s, t, (struct candidate){at, n, t->patterns[i].score, groups, false},
+                               &n) ||
+                    groups == GROUPS_NONE;
             }
             from = at + (n ? n : 1);
         }
     }
 }
 
-/* --- dictionary --------------------------------------------------------------------------------------------------- */
+/* --- dictionary --------------------------------------------------------- */
 
 /* In a line of capitals "AIDS" may be "aids": the words beside it tell. */
 static bool is_shouted_around(struct str text, size_t at, size_t end)
@@ -412,8 +426,10 @@ static bool is_shouted_around(struct str text, size_t at, size_t end)
     while (word_next(left, w.end, &w)) {
         before = w;
     }
-    bool after = word_next(str_slice(text, 0, end + BESIDE < text.n ? end + BESIDE : text.n), end, &w);
-    return word_is_shouted(str_slice(left, before.at, before.end)) || (after && word_is_shouted(str_slice(text, w.at, w.end)));
+    bool after =
+        word_next(str_slice(text, 0, end + BESIDE < text.n ? end + BESIDE : text.n), end, &w);
+    return word_is_shouted(str_slice(left, before.at, before.end)) ||
+           (after && word_is_shouted(str_slice(text, w.at, w.end)));
 }
 
 /* Words of addresses ("http://host/allergy", "anna@std.example") are no terms. */
@@ -438,11 +454,13 @@ static bool is_given_name(const struct lists *l, struct str text, size_t at, siz
 {
     struct str word = str_slice(text, at, end);
     struct word next;
-    return word_is_capital(word) && word_next(text, end, &next) && next.at == end + 1 && text.p[end] == ' ' &&
-           word_is_capital(str_slice(text, next.at, next.end)) && lists_has(l, LIST_GIVEN, word);
+    return word_is_capital(word) && word_next(text, end, &next) && next.at == end + 1 &&
+           text.p[end] == ' ' && word_is_capital(str_slice(text, next.at, next.end)) &&
+           lists_has(l, LIST_GIVEN, word);
 }
 
-static bool is_meant(const struct lists *l, struct str text, const struct term_use *use, size_t at, size_t end)
+static bool is_meant(const struct lists *l, struct str text, const struct term_use *use, size_t at,
+                     size_t end)
 {
     if (use->kind == TERM_NOT || is_in_address(text, at) || is_given_name(l, text, at, end)) {
         return false;
@@ -450,7 +468,8 @@ static bool is_meant(const struct lists *l, struct str text, const struct term_u
     if (use->kind == TERM_PLAIN) {
         return true;
     }
-    return use->kind == TERM_EXACT && str_eq(str_slice(text, at, end), str_c(use->written)) && !is_shouted_around(text, at, end);
+    return use->kind == TERM_EXACT && str_eq(str_slice(text, at, end), str_c(use->written)) &&
+           !is_shouted_around(text, at, end);
 }
 
 static void try_terms(struct scan *s)
@@ -458,20 +477,25 @@ static void try_terms(struct scan *s)
     struct word w = {0, 0};
     while (word_next(s->text, w.end, &w) && !is_over(s, w.end - w.at)) {
         size_t end;
-        for (const struct term_use *use = terms_find(s->packs->terms, s->text, w, &end); use && !is_over(s, JUDGED); use = use->next) {
+        for (const struct term_use *use = terms_find(s->packs->terms, s->text, w, &end);
+             use && !is_over(s, JUDGED); use = use->next) {
             size_t n = end - w.at;
             if (is_meant(s->packs->lists, s->text, use, w.at, end)) {
-                (void)scan_judge(s, use->type, (struct candidate){w.at, n, use->type->phrase_score, GROUPS_NONE, true}, &n);
+                (void)scan_judge(s, use->type,
+                                 (struct candidate){w.at, n, use->type->phrase_score, GROUPS_NONE,
+                                                    true},
+                                 &n);
             }
         }
         w.end = end > w.end ? end : w.end;
     }
 }
 
-/* --- links ---------------------------------------------------------------------------------------------------------- */
+/* --- links -------------------------------------------------------------- */
 
 /* Says of a finding what the link makes of it. */
-static void keep_linked(struct scan *s, const struct detect_type *t, const struct detect_finding *about, int score)
+static void keep_linked(struct scan *s, const struct detect_type *t,
+                        const struct detect_finding *about, int score)
 {
     struct detect_finding f = *about;
     f.type = t;
@@ -480,15 +504,16 @@ static void keep_linked(struct scan *s, const struct detect_type *t, const struc
     scan_keep(s, &f);
 }
 
-/* What the link says of each of the n findings, by place; scores: room for n. It is kept where it is sure: of records, and of all
- * sentences where they are not weighed. */
-static void read_link(struct scan *s, const struct detect_type *t, const struct detect_finding *findings, size_t n,
-                      unsigned char *scores)
+/* What the link says of each of the n findings, by place; scores: room for n. It is kept where
+ * it is sure: of records, and of all sentences where they are not weighed. */
+static void read_link(struct scan *s, const struct detect_type *t,
+                      const struct detect_finding *findings, size_t n, unsigned char *scores)
 {
     for (size_t i = 0; i < n && !is_over(s, LINKED); i++) {
         bool labelled = false;
         if (findings[i].score >= DETECT_MEDIUM) {
-            scores[i] = (unsigned char)link_score(t->link, s->packs->lists, s->text, findings, n, i, &labelled);
+            scores[i] = (unsigned char)link_score(t->link, s->packs->lists, s->text, findings, n, i,
+                                                  &labelled);
         }
         if (scores[i] >= DETECT_MEDIUM && (labelled || !t->weights)) {
             keep_linked(s, t, &findings[i], scores[i]);
@@ -497,23 +522,36 @@ static void read_link(struct scan *s, const struct detect_type *t, const struct 
 }
 
 /* What stands for a sentence: the finding in it with the highest score, or all of it. */
-static void keep_sentence(struct scan *s, const struct detect_type *t, const struct sentences *all, struct str text, int score)
+static void keep_sentence(struct scan *s, const struct detect_type *t, const struct sentences *all,
+                          struct str text, int score)
 {
     if (all->strongest < all->finding) {
         keep_linked(s, t, &all->findings[all->strongest], score);
         return;
     }
-    struct detect_finding f = {.text = s->index, .at = all->now.from, .n = text.n, .same = map_hash(text)};
+    struct detect_finding f = {
+        .text = s->index,
+        .at = all->now.from,
+        .n = text.n,
+        .same = map_hash(text),
+    };
     f.quoted = detect_is_quoted(&s->quotations, f.at);
     mask(text, true, f.masked);
     keep_linked(s, t, &f, score);
 }
 
 /* Each sentence with something in it that weighs: the whole of it decides. */
-static void try_weights(struct scan *s, const struct detect_type *t, const struct detect_finding *findings, size_t n,
+static void try_weights(struct scan *s, const struct detect_type *t,
+                        const struct detect_finding *findings, size_t n,
                         const unsigned char *scores)
 {
-    struct sentences all = {.lists = s->packs->lists, .text = s->text, .findings = findings, .scores = scores, .n = n};
+    struct sentences all = {
+        .lists = s->packs->lists,
+        .text = s->text,
+        .findings = findings,
+        .scores = scores,
+        .n = n,
+    };
     struct weighed one;
     while (sentences_next(&all, &one) && !is_over(s, one.text.n)) {
         bool asked = s->packs->on_sentence, matters = !asked && weights_matter(t->weights, &one);
@@ -532,7 +570,8 @@ static void try_weights(struct scan *s, const struct detect_type *t, const struc
     }
 }
 
-static void try_link(struct scan *s, const struct detect_type *t, const struct detect_finding *findings, size_t n)
+static void try_link(struct scan *s, const struct detect_type *t,
+                     const struct detect_finding *findings, size_t n)
 {
     CLEANUP(err_free_ptr) unsigned char *scores = err_calloc(n + 1, 1);
     read_link(s, t, findings, n, scores);
@@ -541,7 +580,7 @@ static void try_link(struct scan *s, const struct detect_type *t, const struct d
     }
 }
 
-/* --- overlaps ------------------------------------------------------------------------------------------------------- */
+/* --- overlaps ----------------------------------------------------------- */
 
 static int by_strength(const void *a, const void *b)
 {
@@ -633,12 +672,14 @@ static void scan_text(struct scan *s, bool is_new)
     free(s->found);
 }
 
-void detect_scan(const struct detect_packs *p, const struct detect_text *texts, size_t n, struct detect_result *ret)
+void detect_scan(const struct detect_packs *p, const struct detect_text *texts, size_t n,
+                 struct detect_result *ret)
 {
     detect_scan_until(p, texts, n, INT64_MAX, ret);
 }
 
-void detect_scan_until(const struct detect_packs *p, const struct detect_text *texts, size_t n, int64_t until_ms, struct detect_result *ret)
+void detect_scan_until(const struct detect_packs *p, const struct detect_text *texts, size_t n,
+                       int64_t until_ms, struct detect_result *ret)
 {
     struct watch watch = {.until_ms = until_ms};
     *ret = (struct detect_result){0};
@@ -673,7 +714,8 @@ const char *detect_level_name(unsigned score)
     return score >= DETECT_HIGH ? "high" : score >= DETECT_MEDIUM ? "medium" : "low";
 }
 
-void detect_rules(const struct detect_packs *p, const struct detect_result *r, detect_rule_fn fn, void *arg)
+void detect_rules(const struct detect_packs *p, const struct detect_result *r, detect_rule_fn fn,
+                  void *arg)
 {
     for (size_t i = 0; i < p->n_rules; i++) {
         if (rule_holds(p->rules[i].when, r)) {

@@ -53,7 +53,8 @@ static struct list_facts sentences_read_facts(const struct sentences *s, struct 
 void sentences_read_people(const struct sentences *s, struct weighed *w)
 {
     w->facts = sentences_read_facts(s, w);
-    if (s->before.to > s->before.from && s->text.p[s->before.to] != '\n') { /* only in the same paragraph */
+    /* only in the same paragraph */
+    if (s->before.to > s->before.from && s->text.p[s->before.to] != '\n') {
         struct str before = str_slice(s->text, s->before.from, s->before.to);
         struct list_facts f = lists_facts(s->lists, before, before, before.n);
         w->named_before = f.name || f.given;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sentences.h: the sentences of a text in their order, each with what was found in it, for weigh.h. Pure.
- * Called by scan.c.
+ * sentences.h: the sentences of a text in their order, each with what was found in it, for
+ * weigh.h. Pure. Called by scan.c.
  */
 #pragma once
 #include "detect/detect.h"

@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
- * terms.c: the dictionary. Most words of a text begin no term: a table of bits says so before the map is asked.
+ * terms.c: the dictionary. Most words of a text begin no term: a table of bits says so before
+ * the map is asked.
  */
 #include "detect/terms.h"
 #include "base/map.h"
 
 #include <stdlib.h>
 
-enum { TERMS_MAX = 200000, BITS = 1 << 17, LONG_BITS = 1 << 20, GAP_MAX = 3 /* octets between two words of a term */ };
+enum {
+    TERMS_MAX = 200000,
+    BITS = 1 << 17,
+    LONG_BITS = 1 << 20,
+    GAP_MAX = 3 /* octets between two words of a term */
+};
 
 struct terms {
     struct map *forms;  /* a folded term -> its first struct term_use */
     struct map *firsts; /* a folded word -> the most words of a term that begins with it */
     struct map *endings;
-    unsigned char begins[BITS / 8]; /* by hash: words that begin a term */
+    unsigned char begins[BITS / 8];      /* by hash: words that begin a term */
     unsigned char longer[LONG_BITS / 8]; /* by hash: two words and more that begin a term */
-    unsigned char ends[BITS / 8];   /* by the last three letters: endings */
+    unsigned char ends[BITS / 8];        /* by the last three letters: endings */
     size_t endings_min, endings_max;
 };
 
@@ -104,12 +110,16 @@ int terms_add(struct terms *t, struct str term, const struct detect_type *type, 
         return r;
     }
     terms_set(t->begins, terms_hash_of(first.p, first.n));
-    for (size_t end = first.n; end < n; ) {
+    for (size_t end = first.n; end < n;) {
         end = str_find(str_from(form, n), ' ', end + 1);
         terms_set(t->longer, whole_hash(form, end) % LONG_BITS);
     }
     return add_use(t->forms, str_from(form, n),
-                   &(struct term_use){.type = type, .kind = kind, .written = kind == TERM_EXACT ? str_dup(term) : NULL});
+                   &(struct term_use){
+                       .type = type,
+                       .kind = kind,
+                       .written = kind == TERM_EXACT ? str_dup(term) : NULL,
+                   });
 }
 
 int terms_add_ending(struct terms *t, struct str ending, const struct detect_type *type)
@@ -122,17 +132,20 @@ int terms_add_ending(struct terms *t, struct str ending, const struct detect_typ
     t->endings_min = n < t->endings_min ? n : t->endings_min;
     t->endings_max = n > t->endings_max ? n : t->endings_max;
     terms_set(t->ends, terms_hash_of(form + n - TERM_ENDING_MIN, TERM_ENDING_MIN));
-    return add_use(t->endings, str_from(form, n), &(struct term_use){.type = type, .kind = TERM_PLAIN});
+    return add_use(t->endings, str_from(form, n),
+                   &(struct term_use){.type = type, .kind = TERM_PLAIN});
 }
 
-/* "Nierensteinen", "polyps": the word without an ending of the plural or of a case, when the dictionary has that. */
+/* "Nierensteinen", "polyps": the word without an ending of the plural or of a case, when the
+ * dictionary has that. */
 static const struct term_use *find_inflected(const struct terms *t, const char *form, size_t n)
 {
     static const char *const endings[] = {"s", "n", "e", "es", "en", "er", "em"};
     enum { STEM_MIN = 5 };
     for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
         size_t k = strlen(endings[i]);
-        if (n >= STEM_MIN + k && memcmp(form + n - k, endings[i], k) == 0 && is_set(t->begins, terms_hash_of(form, n - k))) {
+        if (n >= STEM_MIN + k && memcmp(form + n - k, endings[i], k) == 0 &&
+            is_set(t->begins, terms_hash_of(form, n - k))) {
             const struct term_use *use = map_get(t->forms, str_from(form, n - k));
             if (use) {
                 return use;
@@ -145,7 +158,8 @@ static const struct term_use *find_inflected(const struct terms *t, const char *
 /* The longest of the endings that the folded word has. */
 static const struct term_use *find_ending(const struct terms *t, const char *form, size_t n)
 {
-    if (n <= TERM_ENDING_MIN || !is_set(t->ends, terms_hash_of(form + n - TERM_ENDING_MIN, TERM_ENDING_MIN))) {
+    if (n <= TERM_ENDING_MIN ||
+        !is_set(t->ends, terms_hash_of(form + n - TERM_ENDING_MIN, TERM_ENDING_MIN))) {
         return NULL;
     }
     for (size_t k = n - 1 < t->endings_max ? n - 1 : t->endings_max; k >= t->endings_min; k--) {
@@ -157,9 +171,10 @@ static const struct term_use *find_ending(const struct terms *t, const char *for
     return NULL;
 }
 
-/* Adds up to `most` words behind the first to the form, as long as a term begins so; where each ends in it, and in the
- * text. Returns their number. */
-static size_t gather(const struct terms *t, struct str text, struct word w, size_t most, char form[TERM_FORM_MAX], size_t *lengths, size_t *ends)
+/* Adds up to `most` words behind the first to the form, as long as a term begins so; where each
+ * ends in it, and in the text. Returns their number. */
+static size_t gather(const struct terms *t, struct str text, struct word w, size_t most,
+                     char form[TERM_FORM_MAX], size_t *lengths, size_t *ends)
 {
     size_t words = 1, n = lengths[0];
     ends[0] = w.end;
@@ -183,7 +198,8 @@ static size_t gather(const struct terms *t, struct str text, struct word w, size
     return words;
 }
 
-const struct term_use *terms_find(const struct terms *t, struct str text, struct word w, size_t *ret_end)
+const struct term_use *terms_find(const struct terms *t, struct str text, struct word w,
+                                  size_t *ret_end)
 {
     char form[TERM_FORM_MAX];
     size_t lengths[TERM_WORDS_MAX], ends[TERM_WORDS_MAX];
@@ -192,8 +208,11 @@ const struct term_use *terms_find(const struct terms *t, struct str text, struct
     if (n == 0) {
         return NULL;
     }
-    size_t most = is_set(t->begins, terms_hash_of(form, n)) ? (uintptr_t)map_get(t->firsts, str_from(form, n)) : 0;
-    for (size_t words = most > 0 ? gather(t, text, w, most, form, lengths, ends) : 0; words > 0; words--) {
+    size_t most = is_set(t->begins, terms_hash_of(form, n))
+                      ? (uintptr_t)map_get(t->firsts, str_from(form, n))
+                      : 0;
+    for (size_t words = most > 0 ? gather(t, text, w, most, form, lengths, ends) : 0; words > 0;
+         words--) {
         const struct term_use *use = map_get(t->forms, str_from(form, lengths[words - 1]));
         if (use) {
             *ret_end = ends[words - 1];

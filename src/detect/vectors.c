@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * vectors.c: runs the test vectors that stand in the packs, and tells which kinds and patterns of kinds have none.
+ * vectors.c: runs the test vectors that stand in the packs, and tells which kinds and patterns
+ * of kinds have none.
  *
- * {36 A-Za-z0-9} in a vector stands for 36 characters of that class, drawn anew for each of a few rounds and the same
- * in each run: packs hold no text that looks like a key in use.
- * Called by detect_packs_test() and, for the form of vectors, by pack.c.
+ * {36 A-Za-z0-9} in a vector stands for 36 characters of that class, drawn anew for each of a
+ * few rounds and the same in each run: packs hold no text that looks like a key in use. Called
+ * by detect_packs_test() and, for the form of vectors, by pack.c.
  */
 #include "detect/pack.h"
 
@@ -11,7 +12,7 @@
 
 enum { ROUNDS = 4, CLASS_MAX = 128, DRAWN_MAX = 4000 };
 
-/* --- what a vector says ------------------------------------------------------------------------------------------ */
+/* --- what a vector says ------------------------------------------------- */
 
 /* "A-Za-z0-9_-": its characters; 0: it is no class. */
 static size_t vectors_read_class(struct str class, char *ret)
@@ -19,7 +20,8 @@ static size_t vectors_read_class(struct str class, char *ret)
     size_t n = 0;
     for (size_t i = 0; i < class.n; i++) {
         bool range = i + 2 < class.n && class.p[i + 1] == '-';
-        unsigned char from = (unsigned char)class.p[i], to = (unsigned char)class.p[range ? i + 2 : i];
+        unsigned char from = (unsigned char)class.p[i],
+                      to = (unsigned char)class.p[range ? i + 2 : i];
         if (from <= ' ' || to >= 127 || from > to || n + to - from >= CLASS_MAX) {
             return 0;
         }
@@ -84,13 +86,14 @@ int detect_vector_text(struct str text, unsigned number, struct buf *out)
         if (end == text.n) {
             return -EINVAL;
         }
-        r = end > at ? add_drawn(str_slice(text, at + 1, end), &state, out) : buf_append(out, text.p + at, 1);
+        r = end > at ? add_drawn(str_slice(text, at + 1, end), &state, out)
+                     : buf_append(out, text.p + at, 1);
         at = end;
     }
     return r;
 }
 
-/* --- running ------------------------------------------------------------------------------------------------------- */
+/* --- running ------------------------------------------------------------ */
 
 static bool is_found(const struct detect_packs *p, const struct vector *v, struct str words)
 {
@@ -100,7 +103,8 @@ static bool is_found(const struct detect_packs *p, const struct vector *v, struc
     detect_scan(p, &text, 1, &result);
     if (v->type) {
         for (size_t i = 0; i < result.n; i++) {
-            found |= result.findings[i].type == v->type && result.findings[i].score >= DETECT_MEDIUM;
+            found |=
+                result.findings[i].type == v->type && result.findings[i].score >= DETECT_MEDIUM;
         }
     } else {
         found = rule_holds(p->rules[v->rule].when, &result);
@@ -115,7 +119,8 @@ static bool note_reached(const struct vector *v, struct str words, bool *reached
     bool any = v->kind == 0;
     for (size_t i = 0; v->kind && i < v->type->n_patterns; i++) {
         size_t at, n;
-        if (v->type->patterns[i].kind == v->kind && pattern_find(v->type->patterns[i].pattern, words, 0, &at, &n) == 1) {
+        if (v->type->patterns[i].kind == v->kind &&
+            pattern_find(v->type->patterns[i].pattern, words, 0, &at, &n) == 1) {
             reached[v->type->index * PATTERNS_MAX + i] = any = true;
         }
     }
@@ -127,16 +132,19 @@ static const char *title_of(const struct detect_packs *p, const struct vector *v
     return v->kind ? p->kinds[v->kind - 1].title : v->type ? v->type->name : p->rules[v->rule].name;
 }
 
-static int run_vector(const struct detect_packs *p, const struct vector *v, bool *reached, struct buf *problems)
+static int run_vector(const struct detect_packs *p, const struct vector *v, bool *reached,
+                      struct buf *problems)
 {
     for (unsigned round = 0; round < ROUNDS; round++) {
         CLEANUP(buf_free) struct buf words = BUF_INIT(64 * 1024);
         must(detect_vector_text(str_c(v->text), round, &words) == 0);
-        bool right = is_found(p, v, buf_str(&words)) == v->good, own = !v->good || note_reached(v, buf_str(&words), reached);
+        bool right = is_found(p, v, buf_str(&words)) == v->good,
+             own = !v->good || note_reached(v, buf_str(&words), reached);
         if (!right || !own) {
             (void)!buf_printf(problems, "%s: %s: %s: " STR_FMT "\n", v->place, title_of(p, v),
-                              right ? "no pattern of its kind finds it" : v->good ? "should be found and is not"
-                                                                                   : "should not be found and is",
+                              right     ? "no pattern of its kind finds it"
+                              : v->good ? "should be found and is not"
+                                        : "should not be found and is",
                               STR_ARG(buf_str(&words)));
             return -EINVAL;
         }
@@ -147,8 +155,10 @@ static int run_vector(const struct detect_packs *p, const struct vector *v, bool
     return 0;
 }
 
-/* Each kind has a vector that is found and one that is not; each of its patterns finds one of them. */
-static int test_kind(const struct detect_packs *p, unsigned number, const bool *reached, struct buf *problems)
+/* Each kind has a vector that is found and one that is not; each of its patterns finds one of
+ * them. */
+static int test_kind(const struct detect_packs *p, unsigned number, const bool *reached,
+                     struct buf *problems)
 {
     const struct kind *k = &p->kinds[number - 1];
     bool has[2] = {false, false};
@@ -159,14 +169,15 @@ static int test_kind(const struct detect_packs *p, unsigned number, const bool *
     for (int good = 0; good < 2; good++) {
         if (!has[good]) {
             r = -EINVAL;
-            (void)!buf_printf(problems, "%s: %s: has no vector \"%s\"\n", k->place, k->title, good ? "good" : "bad");
+            (void)!buf_printf(problems, "%s: %s: has no vector \"%s\"\n", k->place, k->title,
+                              good ? "good" : "bad");
         }
     }
     for (size_t i = 0; i < k->type->n_patterns; i++) {
         if (k->type->patterns[i].kind == number && !reached[k->type->index * PATTERNS_MAX + i]) {
             r = -EINVAL;
-            (void)!buf_printf(problems, "%s: %s: no vector \"good\" needs pattern %zu of %s\n", k->place, k->title, i + 1,
-                              k->type->name);
+            (void)!buf_printf(problems, "%s: %s: no vector \"good\" needs pattern %zu of %s\n",
+                              k->place, k->title, i + 1, k->type->name);
         }
     }
     return r;

@@ -7,8 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TENS = 10, WORDS_MAX = 60000, FOLDED_MAX = 64, WEIGHING_MAX = LISTS_SENTENCE_MAX, PAIR_MAX = 2 * WEIGH_FORM + 1,
-       NUMBERS_MAX = WEIGH_WHOS * WEIGH_TYPES_MAX };
+enum {
+    TENS = 10,
+    WORDS_MAX = 60000,
+    FOLDED_MAX = 64,
+    WEIGHING_MAX = LISTS_SENTENCE_MAX,
+    PAIR_MAX = 2 * WEIGH_FORM + 1,
+    NUMBERS_MAX = WEIGH_WHOS * WEIGH_TYPES_MAX
+};
 _Static_assert((int)PAIR_MAX < (int)WEIGH_ROOM, "a pair fits");
 
 struct weights {
@@ -19,8 +25,9 @@ struct weights {
     int fixed[WEIGH_WORD][NUMBERS_MAX]; /* of all other kinds, by the number of what weighs */
 };
 
-static const char *const names[WEIGH_KINDS] = {"always", "name", "given", "unknown", "doctor", "before",
-                                               "score", "length", "who", "list", "type", "meets", "word", "pair"};
+static const char *const names[WEIGH_KINDS] = {"always", "name",  "given",  "unknown", "doctor",
+                                               "before", "score", "length", "who",     "list",
+                                               "type",   "meets", "word",   "pair"};
 static const char *const whos[WEIGH_WHOS] = {"named", "you", "own", "third", "nobody"};
 
 const char *weigh_kind_name(enum weigh_kind kind)
@@ -57,7 +64,8 @@ void weights_free(struct weights *w)
 static size_t form_of(struct str word, char dst[FOLDED_MAX])
 {
     bool number = true;
-    size_t n = word_fold(str_slice(word, 0, word.n < FOLDED_MAX - 2 ? word.n : FOLDED_MAX - 2), dst, FOLDED_MAX);
+    size_t n = word_fold(str_slice(word, 0, word.n < FOLDED_MAX - 2 ? word.n : FOLDED_MAX - 2), dst,
+                         FOLDED_MAX);
     for (size_t i = 0; i < n; i++) {
         number &= dst[i] >= '0' && dst[i] <= '9';
     }
@@ -136,7 +144,8 @@ static const unsigned numbers[WEIGH_KINDS] = {
     [WEIGH_MEETS] = NUMBERS_MAX,
 };
 
-int weights_add(struct weights *w, enum weigh_kind kind, unsigned number, struct str word, int hundredths)
+int weights_add(struct weights *w, enum weigh_kind kind, unsigned number, struct str word,
+                int hundredths)
 {
     if (abs(hundredths) > WEIGH_MAX) {
         return -EINVAL;
@@ -158,12 +167,13 @@ int weights_add(struct weights *w, enum weigh_kind kind, unsigned number, struct
 /* The word is part of somebody's name. */
 static bool weigh_is_name(const struct lists *lists, struct str word)
 {
-    return word_is_capital(word) && (lists_has(lists, LIST_GIVEN, word) || lists_has(lists, LIST_SURNAME, word));
+    return word_is_capital(word) &&
+           (lists_has(lists, LIST_GIVEN, word) || lists_has(lists, LIST_SURNAME, word));
 }
 
 static enum weigh_who weigh_who_is_there(const struct list_facts *f)
 {
-    return f->name || f->given             ? WHO_IS_NAMED
+    return f->name || f->given          ? WHO_IS_NAMED
            : f->lists >> LIST_YOU & 1   ? WHO_IS_YOU
            : f->lists >> LIST_OWN & 1   ? WHO_IS_OWN
            : f->lists >> LIST_THIRD & 1 ? WHO_IS_THIRD
@@ -199,7 +209,8 @@ static void each_fact(const struct weighed *sentence, weigh_fn fn, void *arg)
     }
 }
 
-/* Words, the pairs of them, and tens of them; the last word but one stands at the beginning of `pair`. */
+/* Words, the pairs of them, and tens of them; the last word but one stands at the beginning of
+ * `pair`. */
 static void each_word(const struct lists *lists, struct str text, weigh_fn fn, void *arg)
 {
     char form[FOLDED_MAX], pair[WEIGH_ROOM];
@@ -227,7 +238,8 @@ static void each_word(const struct lists *lists, struct str text, weigh_fn fn, v
 }
 
 void weigh_each(const struct lists *lists, const struct weighed *sentence,
-                void (*fn)(void *arg, enum weigh_kind kind, unsigned number, struct str word), void *arg)
+                void (*fn)(void *arg, enum weigh_kind kind, unsigned number, struct str word),
+                void *arg)
 {
     each_fact(sentence, fn, arg);
     each_word(lists, sentence->text, fn, arg);

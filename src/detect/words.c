@@ -5,18 +5,18 @@
 
 /* U+00C0 to U+017F without their marks. Two letters: both stand for the one. */
 static const char *const latin[] = {
-    "a", "a", "a", "a", "a", "a", "ae", "c", "e", "e", "e", "e", "i", "i", "i", "i",
-    "d", "n", "o", "o", "o", "o", "o", NULL, "o", "u", "u", "u", "u", "y", "th", "ss",
-    "a", "a", "a", "a", "a", "a", "ae", "c", "e", "e", "e", "e", "i", "i", "i", "i",
-    "d", "n", "o", "o", "o", "o", "o", NULL, "o", "u", "u", "u", "u", "y", "th", "y",
-    "a", "a", "a", "a", "a", "a", "c", "c", "c", "c", "c", "c", "c", "c", "d", "d",
-    "d", "d", "e", "e", "e", "e", "e", "e", "e", "e", "e", "e", "g", "g", "g", "g",
-    "g", "g", "g", "g", "h", "h", "h", "h", "i", "i", "i", "i", "i", "i", "i", "i",
-    "i", "i", "ij", "ij", "j", "j", "k", "k", "k", "l", "l", "l", "l", "l", "l", "l",
-    "l", "l", "l", "n", "n", "n", "n", "n", "n", "n", "n", "n", "o", "o", "o", "o",
-    "o", "o", "oe", "oe", "r", "r", "r", "r", "r", "r", "s", "s", "s", "s", "s", "s",
-    "s", "s", "t", "t", "t", "t", "t", "t", "u", "u", "u", "u", "u", "u", "u", "u",
-    "u", "u", "u", "u", "w", "w", "y", "y", "y", "z", "z", "z", "z", "z", "z", "s",
+    "a", "a", "a",  "a",  "a", "a", "ae", "c",  "e", "e", "e", "e", "i", "i", "i",  "i",
+    "d", "n", "o",  "o",  "o", "o", "o",  NULL, "o", "u", "u", "u", "u", "y", "th", "ss",
+    "a", "a", "a",  "a",  "a", "a", "ae", "c",  "e", "e", "e", "e", "i", "i", "i",  "i",
+    "d", "n", "o",  "o",  "o", "o", "o",  NULL, "o", "u", "u", "u", "u", "y", "th", "y",
+    "a", "a", "a",  "a",  "a", "a", "c",  "c",  "c", "c", "c", "c", "c", "c", "d",  "d",
+    "d", "d", "e",  "e",  "e", "e", "e",  "e",  "e", "e", "e", "e", "g", "g", "g",  "g",
+    "g", "g", "g",  "g",  "h", "h", "h",  "h",  "i", "i", "i", "i", "i", "i", "i",  "i",
+    "i", "i", "ij", "ij", "j", "j", "k",  "k",  "k", "l", "l", "l", "l", "l", "l",  "l",
+    "l", "l", "l",  "n",  "n", "n", "n",  "n",  "n", "n", "n", "n", "o", "o", "o",  "o",
+    "o", "o", "oe", "oe", "r", "r", "r",  "r",  "r", "r", "s", "s", "s", "s", "s",  "s",
+    "s", "s", "t",  "t",  "t", "t", "t",  "t",  "u", "u", "u", "u", "u", "u", "u",  "u",
+    "u", "u", "u",  "u",  "w", "w", "y",  "y",  "y", "z", "z", "z", "z", "z", "z",  "s",
 };
 
 /* The code point of two octets at `at`; 0: there are no two that belong together. */
@@ -43,7 +43,8 @@ static size_t continuation(struct str text, size_t at)
     return n;
 }
 
-/* Octets of the letter or digit at `at`; 0: it is none (a sign of Latin-1 or of general punctuation among them). */
+/* Octets of the letter or digit at `at`; 0: it is none (a sign of Latin-1 or of general
+ * punctuation among them). */
 static size_t letter_at(struct str text, size_t at)
 {
     unsigned char c = (unsigned char)text.p[at];
@@ -108,7 +109,8 @@ size_t word_fold(struct str word, char *dst, size_t size)
             return 0;
         }
         unsigned code = (unsigned char)word.p[at] < 0x80 ? 0 : two_octets(word, at);
-        const char *plain = code >= 0xc0 && code < 0xc0 + ARRAY_LEN(latin) ? latin[code - 0xc0] : NULL;
+        const char *plain =
+            code >= 0xc0 && code < 0xc0 + ARRAY_LEN(latin) ? latin[code - 0xc0] : NULL;
         size_t mark = (unsigned char)word.p[at] < 0x80 ? 0 : apostrophe_at(word, at);
         if (plain) {
             dst[n++] = plain[0];
@@ -148,7 +150,8 @@ size_t words_fold(struct str phrase, char *dst, size_t size, size_t *ret_words)
     return n;
 }
 
-/* Two octets: Latin-1 and Latin Extended-A, where capitals and small letters take turns, Greek, Cyrillic. */
+/* Two octets: Latin-1 and Latin Extended-A, where capitals and small letters take turns, Greek,
+ * Cyrillic. */
 static bool is_capital_code(unsigned code)
 {
     if (code < 0x100) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * words.h: words of a text, and the one form in which they are looked up: lower case, without the accents of
- * Latin letters ("Müller", "MÜLLER" and "Muller" are one). Pure. Called by terms.c, link.c and scan.c.
+ * words.h: words of a text, and the one form in which they are looked up: lower case, without
+ * the accents of Latin letters ("Müller", "MÜLLER" and "Muller" are one). Pure. Called by
+ * terms.c, link.c and scan.c.
  *
- * A hyphen parts words, so "blood-test" is read as "blood test"; an apostrophe stands inside ("Crohn's"), but
- * behind one or two letters it parts them, as in French ("l'asthme").
+ * A hyphen parts words, so "blood-test" is read as "blood test"; an apostrophe stands inside
+ * ("Crohn's"), but behind one or two letters it parts them, as in French ("l'asthme").
  */
 #pragma once
 #include "base/str.h"

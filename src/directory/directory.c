@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * directory.c: one login over libldap. RFC 4511, RFC 4513, RFC 4515 (escaping).
  *
- * What can go wrong: an empty password, which LDAP servers take for an anonymous bind that succeeds
- * (RFC 4513 5.1.2): refused here; a certificate for other purposes or with a small key, which GnuTLS takes: refused here; names
- * with filter characters: escaped; two people of one name: nobody is let in.
+ * What can go wrong: an empty password, which LDAP servers take for an anonymous bind that
+ * succeeds (RFC 4513 5.1.2): refused here; a certificate for other purposes or with a small key,
+ * which GnuTLS takes: refused here; names with filter characters: escaped; two people of one
+ * name: nobody is let in.
  */
 #include "directory/directory.h"
 #include "base/clock.h"
@@ -23,19 +24,21 @@ struct directory_call {
 };
 
 enum {
-    SOON_MS = 2000,      /* a second look takes no longer, and is not done where the first took as long */
+    /* a second look takes no longer, and is not done where the first took as long */
+    SOON_MS = 2000,
     INCOMING = 64 << 20, /* octets of one entry: a group of half a million members */
 };
 
 static bool is_of_the_way(int code)
 {
-    return code == LDAP_SERVER_DOWN || code == LDAP_CONNECT_ERROR || code == LDAP_PROTOCOL_ERROR || code == LDAP_UNAVAILABLE ||
-           code == LDAP_OPERATIONS_ERROR || code == LDAP_LOCAL_ERROR;
+    return code == LDAP_SERVER_DOWN || code == LDAP_CONNECT_ERROR || code == LDAP_PROTOCOL_ERROR ||
+           code == LDAP_UNAVAILABLE || code == LDAP_OPERATIONS_ERROR || code == LDAP_LOCAL_ERROR;
 }
 
-/* A directory that cannot be asked. What is wrong with the way to it is looked at once more, as the library does not tell; the
- * library's own words stand for the rest. */
-static enum directory_result directory_away(const struct directory_call *call, LDAP *ld, const char *what, int code)
+/* A directory that cannot be asked. What is wrong with the way to it is looked at once more, as
+ * the library does not tell; the library's own words stand for the rest. */
+static enum directory_result directory_away(const struct directory_call *call, LDAP *ld,
+                                            const char *what, int code)
 {
     const struct directory_config *c = call->c;
     const struct directory_place place = {c->url, c->trust_store, c->starttls};
@@ -46,13 +49,16 @@ static enum directory_result directory_away(const struct directory_call *call, L
         return DIRECTORY_AWAY;
     }
     if (code == LDAP_TIMEOUT) {
-        snprintf(call->problem, call->size, "%s: no answer within %lld ms; postern doctor looks closer", what, (long long)c->timeout_ms);
+        snprintf(call->problem, call->size,
+                 "%s: no answer within %lld ms; postern doctor looks closer", what,
+                 (long long)c->timeout_ms);
         return DIRECTORY_AWAY;
     }
     if (ld) {
         ldap_get_option(ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &words);
     }
-    snprintf(call->problem, call->size, "%s: %s%s%s%s", what, ldap_err2string(code), words && *words ? ": " : "", words ? words : "",
+    snprintf(call->problem, call->size, "%s: %s%s%s%s", what, ldap_err2string(code),
+             words && *words ? ": " : "", words ? words : "",
              look ? "; looked at once more, the way to it is fine" : "");
     ldap_memfree(words);
     return DIRECTORY_AWAY;
@@ -69,13 +75,14 @@ static void close_directory(LDAP **ld)
 static bool directory_fits(LDAP *ld)
 {
     struct berval der = {0};
-    bool ok = ldap_get_option(ld, LDAP_OPT_X_TLS_PEERCERT, &der) == LDAP_OPT_SUCCESS && der.bv_val &&
-              tls_fits_service(str_from(der.bv_val, der.bv_len));
+    bool ok = ldap_get_option(ld, LDAP_OPT_X_TLS_PEERCERT, &der) == LDAP_OPT_SUCCESS &&
+              der.bv_val && tls_fits_service(str_from(der.bv_val, der.bv_len));
     ldap_memfree(der.bv_val);
     return ok;
 }
 
-/* Without it the library makes room for as much as an entry claims to be long, up to 2 GB, before it is there. */
+/* Without it the library makes room for as much as an entry claims to be long, up to 2 GB,
+ * before it is there. */
 static void bound_entries(LDAP *ld)
 {
     ber_len_t most = INCOMING;
@@ -102,7 +109,8 @@ static int connect_directory(const struct directory_config *c, LDAP *ld)
 
 static int open_directory(const struct directory_config *c, LDAP **ret)
 {
-    const struct timeval limit = {.tv_sec = c->timeout_ms / 1000, .tv_usec = (c->timeout_ms % 1000) * 1000};
+    const struct timeval limit = {.tv_sec = c->timeout_ms / 1000,
+                                  .tv_usec = (c->timeout_ms % 1000) * 1000};
     const int version = LDAP_VERSION3, demand = LDAP_OPT_X_TLS_DEMAND, fresh = 0;
     int r = ldap_initialize(ret, c->url);
     if (r != LDAP_SUCCESS) {
@@ -144,7 +152,8 @@ static int write_filter(const char *pattern, const char *name, struct buf *out)
     return r < 0 ? r : buf_append(out, "", 1);
 }
 
-/* One address: words apart would be several to whoever reads the list, and what follows a zero would be lost. */
+/* One address: words apart would be several to whoever reads the list, and what follows a zero
+ * would be lost. */
 static bool directory_is_address(const struct berval *value)
 {
     bool at = false;
@@ -158,28 +167,34 @@ static bool directory_is_address(const struct berval *value)
     return at;
 }
 
-static int directory_keep_addresses(LDAP *ld, LDAPMessage *entry, const char *attribute, struct buf *out)
+static int directory_keep_addresses(LDAP *ld, LDAPMessage *entry, const char *attribute,
+                                    struct buf *out)
 {
     struct berval **values = ldap_get_values_len(ld, entry, attribute);
     int r = 0;
     for (int i = 0; r == 0 && values && values[i]; i++) {
         if (directory_is_address(values[i])) {
-            r = buf_printf(out, "%s%.*s", buf_len(out) ? " " : "", (int)values[i]->bv_len, values[i]->bv_val);
+            r = buf_printf(out, "%s%.*s", buf_len(out) ? " " : "", (int)values[i]->bv_len,
+                           values[i]->bv_val);
         }
     }
     ldap_value_free_len(values);
     return r;
 }
 
-static int search(const struct directory_config *c, LDAP *ld, const char *base, int scope, const char *filter, LDAPMessage **ret)
+static int search(const struct directory_config *c, LDAP *ld, const char *base, int scope,
+                  const char *filter, LDAPMessage **ret)
 {
     char *wanted[] = {(char *)c->mail_attribute, NULL};
-    struct timeval limit = {.tv_sec = c->timeout_ms / 1000, .tv_usec = (c->timeout_ms % 1000) * 1000};
+    struct timeval limit = {.tv_sec = c->timeout_ms / 1000,
+                            .tv_usec = (c->timeout_ms % 1000) * 1000};
     return ldap_search_ext_s(ld, base, scope, filter, wanted, 0, NULL, NULL, &limit, 2, ret);
 }
 
-/* *ret_dn is the person's name in the directory (ldap_memfree), NULL when there is not exactly one. */
-static int find_person(const struct directory_config *c, LDAP *ld, const char *name, char **ret_dn, struct buf *addresses)
+/* *ret_dn is the person's name in the directory (ldap_memfree), NULL when there is not exactly
+ * one. */
+static int find_person(const struct directory_config *c, LDAP *ld, const char *name, char **ret_dn,
+                       struct buf *addresses)
 {
     CLEANUP(buf_free) struct buf filter = BUF_INIT(4096);
     LDAPMessage *found = NULL;
@@ -214,8 +229,9 @@ static int directory_in_group(const struct directory_config *c, LDAP *ld, const 
     return r == LDAP_NO_SUCH_OBJECT ? LDAP_SUCCESS : r;
 }
 
-enum directory_result directory_login(const struct directory_config *c, const char *name, const char *password,
-                                      struct buf *addresses, char *problem, size_t size)
+enum directory_result directory_login(const struct directory_config *c, const char *name,
+                                      const char *password, struct buf *addresses, char *problem,
+                                      size_t size)
 {
     const struct directory_call call = {c, clock_mono_ms(), problem, size};
     CLEANUP(close_directory) LDAP *ld = NULL;
@@ -243,14 +259,18 @@ enum directory_result directory_login(const struct directory_config *c, const ch
     return r == LDAP_SUCCESS ? DIRECTORY_OK : DIRECTORY_WRONG;
 }
 
-static int search_all(const struct directory_config *c, LDAP *ld, const char *base, int scope, const char *filter, char **wanted, LDAPMessage **ret)
+static int search_all(const struct directory_config *c, LDAP *ld, const char *base, int scope,
+                      const char *filter, char **wanted, LDAPMessage **ret)
 {
-    struct timeval limit = {.tv_sec = c->timeout_ms / 1000, .tv_usec = (c->timeout_ms % 1000) * 1000};
-    return ldap_search_ext_s(ld, base, scope, filter, wanted, 0, NULL, NULL, &limit, LDAP_NO_LIMIT, ret);
+    struct timeval limit = {.tv_sec = c->timeout_ms / 1000,
+                            .tv_usec = (c->timeout_ms % 1000) * 1000};
+    return ldap_search_ext_s(ld, base, scope, filter, wanted, 0, NULL, NULL, &limit, LDAP_NO_LIMIT,
+                             ret);
 }
 
 /* People that say themselves that they are in the group. */
-static int add_by_memberof(const struct directory_config *c, LDAP *ld, const char *group, struct buf *addresses)
+static int add_by_memberof(const struct directory_config *c, LDAP *ld, const char *group,
+                           struct buf *addresses)
 {
     CLEANUP(buf_free) struct buf filter = BUF_INIT(8192);
     char *wanted[] = {(char *)c->mail_attribute, NULL};
@@ -259,14 +279,18 @@ static int add_by_memberof(const struct directory_config *c, LDAP *ld, const cha
         return LDAP_NO_MEMORY;
     }
     int r = search_all(c, ld, c->base, LDAP_SCOPE_SUBTREE, buf_str(&filter).p, wanted, &found);
-    for (LDAPMessage *e = r == LDAP_SUCCESS ? ldap_first_entry(ld, found) : NULL; e; e = ldap_next_entry(ld, e)) {
+    for (LDAPMessage *e = r == LDAP_SUCCESS ? ldap_first_entry(ld, found) : NULL; e;
+         e = ldap_next_entry(ld, e)) {
         (void)!directory_keep_addresses(ld, e, c->mail_attribute, addresses);
     }
     ldap_msgfree(found);
-    return r == LDAP_NO_SUCH_OBJECT || r == LDAP_UNDEFINED_TYPE || r == LDAP_INAPPROPRIATE_MATCHING ? LDAP_SUCCESS : r;
+    return r == LDAP_NO_SUCH_OBJECT || r == LDAP_UNDEFINED_TYPE || r == LDAP_INAPPROPRIATE_MATCHING
+               ? LDAP_SUCCESS
+               : r;
 }
 
-static int directory_add_person(const struct directory_config *c, LDAP *ld, const char *dn, struct buf *addresses)
+static int directory_add_person(const struct directory_config *c, LDAP *ld, const char *dn,
+                                struct buf *addresses)
 {
     LDAPMessage *found = NULL;
     int r = search(c, ld, dn, LDAP_SCOPE_BASE, "(objectClass=*)", &found);
@@ -275,11 +299,13 @@ static int directory_add_person(const struct directory_config *c, LDAP *ld, cons
         r = LDAP_NO_MEMORY;
     }
     ldap_msgfree(found);
-    return r == LDAP_NO_SUCH_OBJECT || r == LDAP_INVALID_DN_SYNTAX ? LDAP_SUCCESS : r; /* a member that is gone */
+    /* a member that is gone */
+    return r == LDAP_NO_SUCH_OBJECT || r == LDAP_INVALID_DN_SYNTAX ? LDAP_SUCCESS : r;
 }
 
 /* People that the group's own entry names. */
-static int add_by_entry(const struct directory_config *c, LDAP *ld, const char *group, struct buf *addresses)
+static int add_by_entry(const struct directory_config *c, LDAP *ld, const char *group,
+                        struct buf *addresses)
 {
     static char member[] = "member", unique[] = "uniqueMember";
     char *wanted[] = {member, unique, NULL};
@@ -300,7 +326,8 @@ static int add_by_entry(const struct directory_config *c, LDAP *ld, const char *
     return r;
 }
 
-enum directory_result directory_members(const struct directory_config *c, const char *group, struct buf *addresses, char *problem, size_t size)
+enum directory_result directory_members(const struct directory_config *c, const char *group,
+                                        struct buf *addresses, char *problem, size_t size)
 {
     const struct directory_call call = {c, clock_mono_ms(), problem, size};
     CLEANUP(close_directory) LDAP *ld = NULL;
@@ -311,5 +338,6 @@ enum directory_result directory_members(const struct directory_config *c, const 
     r = *c->bind_dn ? bind_as(ld, c->bind_dn, c->bind_password) : LDAP_SUCCESS;
     r = r != LDAP_SUCCESS ? r : add_by_entry(c, ld, group, addresses);
     r = r != LDAP_SUCCESS ? r : add_by_memberof(c, ld, group, addresses);
-    return r == LDAP_SUCCESS ? DIRECTORY_OK : directory_away(&call, ld, "the group cannot be read", r);
+    return r == LDAP_SUCCESS ? DIRECTORY_OK
+                             : directory_away(&call, ld, "the group cannot be read", r);
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * directory.h: people in an LDAP directory (RFC 4511): found by a search, proved by a bind with their
- * password. The only folder that includes libldap. Everything here blocks, for at most the time limit
- * per question; called by the login process alone.
+ * directory.h: people in an LDAP directory (RFC 4511): found by a search, proved by a bind with
+ * their password. The only folder that includes libldap. Everything here blocks, for at most the
+ * time limit per question; called by the login process alone.
  */
 #pragma once
 #include "base/buf.h"
 
 struct directory_config {
-    const char *url, *base, *filter, *bind_dn, *bind_password, *group, *mail_attribute, *trust_store; /* borrowed */
+    /* borrowed */
+    const char *url, *base, *filter, *bind_dn, *bind_password, *group, *mail_attribute,
+        *trust_store;
     bool starttls;
     int64_t timeout_ms;
 };
@@ -19,8 +21,11 @@ enum directory_result {
 };
 
 /* On DIRECTORY_OK appends the person's addresses, blank separated. */
-enum directory_result directory_login(const struct directory_config *c, const char *name, const char *password,
-                                      struct buf *addresses, char *problem, size_t size);
-/* On DIRECTORY_OK appends the addresses of everyone in the group (member, uniqueMember, memberOf), blank separated. A group
- * that is not there is DIRECTORY_AWAY: it must not look empty. */
-enum directory_result directory_members(const struct directory_config *c, const char *group, struct buf *addresses, char *problem, size_t size);
+enum directory_result directory_login(const struct directory_config *c, const char *name,
+                                      const char *password, struct buf *addresses, char *problem,
+                                      size_t size);
+/* On DIRECTORY_OK appends the addresses of everyone in the group (member, uniqueMember,
+ * memberOf), blank separated. A group that is not there is DIRECTORY_AWAY: it must not look
+ * empty. */
+enum directory_result directory_members(const struct directory_config *c, const char *group,
+                                        struct buf *addresses, char *problem, size_t size);

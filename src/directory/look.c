@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * look.c: what is wrong with the way to a directory. Called by directory.c when the library failed, and by postern doctor.
+ * look.c: what is wrong with the way to a directory. Called by directory.c when the library
+ * failed, and by postern doctor.
  *
- * The certificate is judged by OpenSSL and told in the words of tls/verify.c. What can go wrong: all that the library just
- * stumbled over; each has its sentence. The peer is not trusted: no octet of a bind is ever written here.
+ * The certificate is judged by OpenSSL and told in the words of tls/verify.c. What can go wrong:
+ * all that the library just stumbled over; each has its sentence. The peer is not trusted: no
+ * octet of a bind is ever written here.
  */
 #include "directory/look.h"
 #include "base/buf.h"
@@ -22,7 +24,8 @@
 enum { TRUST_MAX = 4 << 20, ROOM = 256 * 1024, ANSWER_MAX = 4096 };
 
 /* LDAPMessage { 1, extendedReq { requestName 1.3.6.1.4.1.1466.20037 } } */
-static const char start_tls[] = "\x30\x1d\x02\x01\x01\x77\x18\x80\x16" "1.3.6.1.4.1.1466.20037";
+static const char start_tls[] = "\x30\x1d\x02\x01\x01\x77\x18\x80\x16"
+                                "1.3.6.1.4.1.1466.20037";
 
 struct look {
     const char *host;
@@ -75,7 +78,9 @@ static int connect_one(struct look *l, const struct addrinfo *a)
     }
     error = errno;
     if (error == EINPROGRESS) {
-        error = !look_ready(l, POLLOUT) ? ETIMEDOUT : getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 ? errno : error;
+        error = !look_ready(l, POLLOUT)                                     ? ETIMEDOUT
+                : getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 ? errno
+                                                                            : error;
     }
     if (error) {
         close(l->fd);
@@ -93,7 +98,8 @@ static bool connect_any(struct look *l, int port)
     snprintf(service, sizeof service, "%d", port);
     int r = getaddrinfo(l->host, service, &hints, &found);
     if (r != 0) {
-        snprintf(l->why, l->size, "the address of %s cannot be found: %s", l->host, gai_strerror(r));
+        snprintf(l->why, l->size, "the address of %s cannot be found: %s", l->host,
+                 gai_strerror(r));
         return false;
     }
     for (const struct addrinfo *a = found; a && l->fd < 0; a = a->ai_next) {
@@ -101,7 +107,8 @@ static bool connect_any(struct look *l, int port)
     }
     freeaddrinfo(found);
     if (l->fd < 0) {
-        snprintf(l->why, l->size, "no connection to %s, port %d: %s", l->host, port, strerror(error));
+        snprintf(l->why, l->size, "no connection to %s, port %d: %s", l->host, port,
+                 strerror(error));
     }
     return l->fd >= 0;
 }
@@ -125,7 +132,8 @@ static bool ask_start_tls(struct look *l)
     int result = -1;
     bool is_ldap = true;
     if (write_all(l, str_from(start_tls, sizeof start_tls - 1))) {
-        while (result < 0 && is_ldap && n < sizeof answer && (got = look_read_some(l, answer + n, sizeof answer - n)) > 0) {
+        while (result < 0 && is_ldap && n < sizeof answer &&
+               (got = look_read_some(l, answer + n, sizeof answer - n)) > 0) {
             n += (size_t)got;
             is_ldap = answer[0] == start_tls[0];
             result = look_result_of(str_from(answer, n));
@@ -148,8 +156,8 @@ static bool look_shake(struct look *l, struct tls_channel *ch)
     char octets[16 * 1024];
     struct str came = STR("");
     ssize_t n = 1;
-    while (n > 0 && tls_channel_feed(ch, came, &plain, &cipher) == 0 && write_all(l, buf_str(&cipher)) &&
-           tls_channel_state(ch) == TLS_HANDSHAKING) {
+    while (n > 0 && tls_channel_feed(ch, came, &plain, &cipher) == 0 &&
+           write_all(l, buf_str(&cipher)) && tls_channel_state(ch) == TLS_HANDSHAKING) {
         buf_reset(&cipher);
         n = look_read_some(l, octets, sizeof octets);
         came = str_from(octets, n > 0 ? (size_t)n : 0);
@@ -174,11 +182,13 @@ static bool judge_tls(struct look *l, const char *trust_store)
         snprintf(l->why, l->size, "trust-store %s cannot be read: %s", trust_store, strerror(-r));
         return false;
     }
-    if (tls_context_client(buf_str(&trust), TLS_PROFILE_WIDE, problem, sizeof problem, &client) < 0) {
+    if (tls_context_client(buf_str(&trust), TLS_PROFILE_WIDE, problem, sizeof problem, &client) <
+        0) {
         snprintf(l->why, l->size, "trust-store %s: %s", trust_store, problem);
         return false;
     }
-    struct tls_channel *ch = tls_channel_client(client, &(struct tls_peer){.name = l->host, .is_service = true});
+    struct tls_channel *ch =
+        tls_channel_client(client, &(struct tls_peer){.name = l->host, .is_service = true});
     bool ok = ch && look_shake(l, ch);
     if (ok && tls_channel_facts(ch)->check != TLS_CHECK_OK) {
         snprintf(l->why, l->size, "the server's certificate %s", tls_channel_facts(ch)->check_text);
@@ -189,7 +199,8 @@ static bool judge_tls(struct look *l, const char *trust_store)
     return ok;
 }
 
-enum directory_seen directory_look(const struct directory_place *p, int64_t limit_ms, char *why, size_t size)
+enum directory_seen directory_look(const struct directory_place *p, int64_t limit_ms, char *why,
+                                   size_t size)
 {
     LDAPURLDesc *url = NULL;
     str_copy_cut(STR(""), why, size);
@@ -198,7 +209,13 @@ enum directory_seen directory_look(const struct directory_place *p, int64_t limi
         ldap_free_urldesc(url);
         return DIRECTORY_SEEN_WRONG;
     }
-    struct look l = {.host = url->lud_host, .fd = -1, .end_ms = clock_mono_ms() + limit_ms, .why = why, .size = size};
+    struct look l = {
+        .host = url->lud_host,
+        .fd = -1,
+        .end_ms = clock_mono_ms() + limit_ms,
+        .why = why,
+        .size = size,
+    };
     bool at_once = strcmp(url->lud_scheme, "ldaps") == 0;
     bool ok = connect_any(&l, url->lud_port) && (at_once || !p->starttls || ask_start_tls(&l)) &&
               (!(at_once || p->starttls) || judge_tls(&l, p->trust_store));

@@ -13,8 +13,13 @@ struct dns_resolver;
 enum dns_outcome { DNS_SECURE, DNS_INSECURE, DNS_BOGUS, DNS_FAILED, DNS_OUTCOME_END };
 enum dns_presence { DNS_DATA, DNS_NODATA, DNS_NXDOMAIN };
 enum dns_type {
-    DNS_TYPE_A = 1, DNS_TYPE_NS = 2, DNS_TYPE_CNAME = 5, DNS_TYPE_MX = 15, DNS_TYPE_TXT = 16,
-    DNS_TYPE_AAAA = 28, DNS_TYPE_TLSA = 52,
+    DNS_TYPE_A = 1,
+    DNS_TYPE_NS = 2,
+    DNS_TYPE_CNAME = 5,
+    DNS_TYPE_MX = 15,
+    DNS_TYPE_TXT = 16,
+    DNS_TYPE_AAAA = 28,
+    DNS_TYPE_TLSA = 52,
 };
 
 struct dns_answer {
@@ -22,10 +27,11 @@ struct dns_answer {
     enum dns_presence presence; /* meaningful for SECURE and INSECURE only */
     const struct str *records;  /* wire format RDATA; valid until the callback returns */
     size_t n_records;
-    bool truncated;             /* there were more records than we look at */
-    const char *canon;          /* end of the alias chain, without a dot at its end; "" without alias */
+    bool truncated; /* there were more records than we look at */
+    /* end of the alias chain, without a dot at its end; "" without alias */
+    const char *canon;
     uint32_t ttl_s;
-    const char *why;            /* for BOGUS and FAILED, plain words */
+    const char *why; /* for BOGUS and FAILED, plain words */
 };
 
 struct dns_config {

@@ -46,7 +46,8 @@ static void host_finish(struct host_question *q)
 static void tlsa_failed(struct host_question *q, const char *why)
 {
     q->host->tlsa = HOST_TLSA_ERROR;
-    snprintf(q->host->detail, sizeof q->host->detail, "TLSA of %s: %s", q->host->base, why ? why : "");
+    snprintf(q->host->detail, sizeof q->host->detail, "TLSA of %s: %s", q->host->base,
+             why ? why : "");
     host_finish(q);
 }
 
@@ -58,7 +59,8 @@ static bool keep_records(struct dns_host *h, const struct dns_answer *a)
     struct buf all = BUF_INIT(HOST_TLSA_OCTETS_MAX);
     bool ok = !a->truncated;
     for (size_t i = 0; ok && i < a->n_records; i++) {
-        const unsigned char length[2] = {(unsigned char)(a->records[i].n >> 8), (unsigned char)a->records[i].n};
+        const unsigned char length[2] = {(unsigned char)(a->records[i].n >> 8),
+                                         (unsigned char)a->records[i].n};
         ok = buf_append(&all, length, 2) == 0 && buf_add(&all, a->records[i]) == 0;
     }
     if (!ok) {
@@ -80,7 +82,8 @@ static void on_tlsa(void *arg, const struct dns_answer *a)
         return;
     }
     bool found = a->outcome == DNS_SECURE && a->presence == DNS_DATA && a->n_records > 0;
-    if (!found && q->tried_canon) { /* RFC 7672 2.2.3: nothing at the end of the chain: at its begin */
+    /* RFC 7672 2.2.3: nothing at the end of the chain: at its begin */
+    if (!found && q->tried_canon) {
         q->tried_canon = false;
         ask_tlsa(q, h->name);
         return;
@@ -132,7 +135,8 @@ static void interleave(struct host_question *q)
     for (size_t i = 0; i < FAMILY_ADDRESSES_MAX; i++) {
         for (int f = 0; f < FAMILIES; f++) {
             if (i < q->family[f].n) {
-                memcpy(h->addresses[h->n_addresses++], q->family[f].addresses[i], sizeof h->addresses[0]);
+                memcpy(h->addresses[h->n_addresses++], q->family[f].addresses[i],
+                       sizeof h->addresses[0]);
             }
         }
     }
@@ -153,7 +157,9 @@ static void host_judge(struct host_question *q)
     str_copy_cut(str_c(h->name), h->base, sizeof h->base);
     if (!secure && !insecure) {
         h->outcome = !failed ? DNS_INSECURE
-                     : q->family[V4].outcome == DNS_BOGUS || q->family[V6].outcome == DNS_BOGUS ? DNS_BOGUS : DNS_FAILED;
+                     : q->family[V4].outcome == DNS_BOGUS || q->family[V6].outcome == DNS_BOGUS
+                         ? DNS_BOGUS
+                         : DNS_FAILED;
         h->tlsa = failed ? HOST_TLSA_ERROR : HOST_TLSA_NONE;
         host_finish(q);
         return;
@@ -183,7 +189,8 @@ static void on_address(void *arg, const struct dns_answer *a)
         for (size_t i = 0; i < a->n_records && q->family[family].n < FAMILY_ADDRESSES_MAX; i++) {
             struct str r = a->records[i];
             if (r.n == (family == V6 ? 16u : 4u) &&
-                inet_ntop(family == V6 ? AF_INET6 : AF_INET, r.p, q->family[family].addresses[q->family[family].n], 46)) {
+                inet_ntop(family == V6 ? AF_INET6 : AF_INET, r.p,
+                          q->family[family].addresses[q->family[family].n], 46)) {
                 q->family[family].n++;
                 q->family[family].has_data = true;
             }
@@ -195,8 +202,8 @@ static void on_address(void *arg, const struct dns_answer *a)
         }
     } else {
         h->partial = true;
-        snprintf(h->detail, sizeof h->detail, "%s address of %s: %s", family == V6 ? "IPv6" : "IPv4", h->name,
-                 a->why ? a->why : "");
+        snprintf(h->detail, sizeof h->detail, "%s address of %s: %s",
+                 family == V6 ? "IPv6" : "IPv4", h->name, a->why ? a->why : "");
     }
     if (--q->open == 0) {
         host_judge(q);
@@ -206,7 +213,14 @@ static void on_address(void *arg, const struct dns_answer *a)
 void host_lookup(struct dns_resolver *r, struct dns_host *h, uint16_t port, host_fn fn, void *arg)
 {
     struct host_question *q = err_calloc(1, sizeof *q);
-    *q = (struct host_question){.resolver = r, .host = h, .port = port, .fn = fn, .arg = arg, .open = FAMILIES};
+    *q = (struct host_question){
+        .resolver = r,
+        .host = h,
+        .port = port,
+        .fn = fn,
+        .arg = arg,
+        .open = FAMILIES,
+    };
     h->ttl_s = UINT32_MAX;
     for (int f = 0; f < FAMILIES; f++) {
         struct address_question *aq = err_calloc(1, sizeof *aq);

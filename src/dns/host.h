@@ -7,7 +7,11 @@
 #include "base/buf.h"
 #include "dns/dns.h"
 
-enum { FAMILY_ADDRESSES_MAX = 16, HOST_ADDRESSES_MAX = 2 * FAMILY_ADDRESSES_MAX, HOST_TLSA_OCTETS_MAX = 32 * 1024 };
+enum {
+    FAMILY_ADDRESSES_MAX = 16,
+    HOST_ADDRESSES_MAX = 2 * FAMILY_ADDRESSES_MAX,
+    HOST_TLSA_OCTETS_MAX = 32 * 1024
+};
 
 enum host_tlsa {
     HOST_TLSA_NONE,  /* none, or nothing that is secure */
@@ -17,17 +21,18 @@ enum host_tlsa {
 };
 
 struct dns_host {
-    char name[256];             /* as asked, A-labels */
-    enum dns_outcome outcome;   /* of the addresses; FAILED or BOGUS: both families failed */
+    char name[256];           /* as asked, A-labels */
+    enum dns_outcome outcome; /* of the addresses; FAILED or BOGUS: both families failed */
     char addresses[HOST_ADDRESSES_MAX][46];
-    size_t n_addresses;         /* the families in turn, IPv6 first (after RFC 8305 section 4) */
-    bool partial;               /* there may be more: a family could not be looked up, or had too many */
-    uint32_t ttl_s;             /* of all that was used */
+    size_t n_addresses; /* the families in turn, IPv6 first (after RFC 8305 section 4) */
+    /* there may be more: a family could not be looked up, or had too many */
+    bool partial;
+    uint32_t ttl_s; /* of all that was used */
     enum host_tlsa tlsa;
-    char base[256];             /* TLSA base domain: SNI and first reference name */
-    char *records;              /* FOUND: each RDATA behind its length in two octets; owned */
+    char base[256]; /* TLSA base domain: SNI and first reference name */
+    char *records;  /* FOUND: each RDATA behind its length in two octets; owned */
     size_t records_n;
-    char detail[200];           /* plain words for what failed */
+    char detail[200]; /* plain words for what failed */
 };
 
 typedef void (*host_fn)(void *arg, struct dns_host *h);

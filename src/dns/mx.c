@@ -38,8 +38,8 @@ int mx_parse(struct str rdata, uint16_t *ret_preference, char *name, size_t size
         }
         for (size_t i = 1; i <= label; i++) {
             char c = rest.p[i];
-            bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                         c == '-' || c == '_';
+            bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                         (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
             if (!plain) {
                 return -EBADMSG;
             }
@@ -169,7 +169,8 @@ static size_t sort_records(const struct dns_answer *a, struct record *records)
         records[n].rdata = a->records[i];
         n += mx_parse(a->records[i], &records[n].preference, name, sizeof name) == 0;
     }
-    for (size_t i = n; i > 1; i--) { /* equals in any order, or the cut would always take the same */
+    /* equals in any order, or the cut would always take the same */
+    for (size_t i = n; i > 1; i--) {
         size_t k = random_below((uint32_t)i);
         struct record swap = records[i - 1];
         records[i - 1] = records[k];
@@ -217,7 +218,8 @@ static void mx_on_mx(void *arg, const struct dns_answer *a)
         return;
     }
     r->ttl_s = a->ttl_s;
-    if (a->outcome == DNS_SECURE && *a->canon && !str_eq_nocase(str_c(a->canon), str_c(l->domain))) {
+    if (a->outcome == DNS_SECURE && *a->canon &&
+        !str_eq_nocase(str_c(a->canon), str_c(l->domain))) {
         str_copy_cut(str_c(a->canon), r->canon, sizeof r->canon);
     }
     if (a->presence == DNS_NXDOMAIN) {
@@ -246,7 +248,8 @@ static struct lookup *lookup_new(struct dns_resolver *r, uint16_t port, mx_fn fn
     return l;
 }
 
-void mx_lookup(struct dns_resolver *r, const char *domain, uint16_t port, const struct mx_own *own, mx_fn fn, void *arg)
+void mx_lookup(struct dns_resolver *r, const char *domain, uint16_t port, const struct mx_own *own,
+               mx_fn fn, void *arg)
 {
     struct lookup *l = lookup_new(r, port, fn, arg);
     l->own = own;
@@ -266,7 +269,8 @@ void mx_lookup_host(struct dns_resolver *r, const char *host, uint16_t port, mx_
 
 struct mx_result *mx_keep(const struct mx_result *r)
 {
-    struct mx_result *copy = err_calloc(1, offsetof(struct mx_result, hosts) + r->n_hosts * sizeof r->hosts[0] + 1);
+    struct mx_result *copy =
+        err_calloc(1, offsetof(struct mx_result, hosts) + r->n_hosts * sizeof r->hosts[0] + 1);
     memcpy(copy, r, offsetof(struct mx_result, hosts));
     for (size_t i = 0; i < r->n_hosts; i++) {
         copy->hosts[i].preference = r->hosts[i].preference;

@@ -27,12 +27,13 @@ struct mx_result {
     char canon[256];             /* where the domain's own alias chain securely ends, or "" */
     uint32_t ttl_s;
     char detail[256];
-    bool cut;                    /* there were more servers than these; the best were kept */
+    bool cut; /* there were more servers than these; the best were kept */
     size_t n_hosts;
     struct mx_host hosts[MX_HOSTS_MAX]; /* in the order to be tried */
 };
 
-/* Whether a host name, or an address in text form, is ourselves; borrowed until the look-up's end. */
+/* Whether a host name, or an address in text form, is ourselves; borrowed until the look-up's
+ * end. */
 struct mx_own {
     bool (*has)(void *arg, const char *host);
     void *arg;
@@ -43,7 +44,8 @@ typedef void (*mx_fn)(void *arg, const struct mx_result *r);
 
 /* Looks up the servers of a domain, with the TLSA records for the port. Names and addresses in own
  * are ourselves: they and all worse preferences are dropped (RFC 5321 5.1). own may be NULL. */
-void mx_lookup(struct dns_resolver *r, const char *domain, uint16_t port, const struct mx_own *own, mx_fn fn, void *arg);
+void mx_lookup(struct dns_resolver *r, const char *domain, uint16_t port, const struct mx_own *own,
+               mx_fn fn, void *arg);
 /* Only one configured host: counts as a secure MX (RFC 7672 2.2). */
 void mx_lookup_host(struct dns_resolver *r, const char *host, uint16_t port, mx_fn fn, void *arg);
 /* Sorts by preference, shuffles equals, drops ourselves and worse. Pure but for randomness. */

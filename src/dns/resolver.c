@@ -48,7 +48,9 @@ static int resolver_set_options(struct ub_ctx *ub, const struct dns_config *c)
 {
     /* order matters: options first, then trust anchor and forwarder, then the first query */
     int bad = ub_ctx_async(ub, 1);
-    bad |= ub_ctx_set_option(ub, "module-config:", *c->trust_anchor ? "validator iterator" : "iterator");
+    bad |=
+        ub_ctx_set_option(ub,
+                          "module-config:", *c->trust_anchor ? "validator iterator" : "iterator");
     bad |= ub_ctx_set_option(ub, "do-not-query-localhost:", "no");
     bad |= ub_ctx_set_option(ub, "qname-minimisation:", "yes");
     if (c->test_zones) {
@@ -73,7 +75,8 @@ int dns_resolver_new(struct loop *l, const struct dns_config *config, char *prob
         ub_ctx_delete(ub);
         return -EINVAL;
     }
-    /* finishes the set-up (reads the trust anchor) now, before the sandbox closes; answered locally */
+    /* finishes the set-up (reads the trust anchor) now, before the sandbox closes; answered
+     * locally */
     struct ub_result *local = NULL;
     bad = ub_resolve(ub, "localhost.", DNS_TYPE_A, 1, &local);
     ub_resolve_free(local);
@@ -114,10 +117,18 @@ static void on_timeout(void *arg)
 {
     struct question *q = arg;
     if (ub_cancel(q->resolver->ub, q->id) == 0) {
-        resolver_answer(q, &(struct dns_answer){.outcome = DNS_FAILED, .canon = "", .why = "no answer in time"});
+        resolver_answer(q, &(struct dns_answer){
+                               .outcome = DNS_FAILED,
+                               .canon = "",
+                               .why = "no answer in time",
+                           });
         free(q);
     } else {
-        resolver_answer(q, &(struct dns_answer){.outcome = DNS_FAILED, .canon = "", .why = "no answer in time"});
+        resolver_answer(q, &(struct dns_answer){
+                               .outcome = DNS_FAILED,
+                               .canon = "",
+                               .why = "no answer in time",
+                           });
     }
 }
 
@@ -155,7 +166,10 @@ static void resolver_on_answer(void *arg, int err, struct ub_result *u)
         a.ttl_s = u->ttl > 0 ? (uint32_t)u->ttl : 0;
     } else {
         bool lacks = !descriptors_have_room(1);
-        a.why = lacks ? "no descriptor was left to ask a name server" : u && u->why_bogus ? u->why_bogus : err ? ub_strerror(err) : "the name server failed";
+        a.why = lacks               ? "no descriptor was left to ask a name server"
+                : u && u->why_bogus ? u->why_bogus
+                : err               ? ub_strerror(err)
+                                    : "the name server failed";
         if (lacks) {
             descriptors_note_lack("resolver", "a lookup");
         }
@@ -170,7 +184,11 @@ static void resolver_on_answer(void *arg, int err, struct ub_result *u)
 static void answer_failed(void *arg)
 {
     struct question *q = arg;
-    resolver_answer(q, &(struct dns_answer){.outcome = DNS_FAILED, .canon = "", .why = "the question could not be asked"});
+    resolver_answer(q, &(struct dns_answer){
+                           .outcome = DNS_FAILED,
+                           .canon = "",
+                           .why = "the question could not be asked",
+                       });
     free(q);
 }
 
@@ -217,13 +235,17 @@ static void on_absent(void *arg, const struct dns_answer *a)
     struct dns_self_test *r = &t->result;
     r->proves_none = a->outcome == DNS_SECURE && a->presence == DNS_NXDOMAIN;
     if (!r->answers) {
-        snprintf(r->text, sizeof r->text, "the name service does not answer: no mail can be sent by MX");
+        snprintf(r->text, sizeof r->text,
+                 "the name service does not answer: no mail can be sent by MX");
     } else if (!r->validates) {
-        snprintf(r->text, sizeof r->text, "the root's records are not verified (no trust-anchor set, or the forwarder "
-                                          "drops DNSSEC records): DANE cannot be used, nothing is \"auth\" by DNSSEC");
+        snprintf(r->text, sizeof r->text,
+                 "the root's records are not verified (no trust-anchor set, or the forwarder drops "
+                 "DNSSEC records): DANE cannot be used, nothing is \"auth\" by DNSSEC");
     } else if (!r->proves_none) {
-        snprintf(r->text, sizeof r->text, "the absence of a name cannot be verified (%s): many domains will count as "
-                                          "failed lookups, and their mail waits", dns_outcome_name(a->outcome));
+        snprintf(r->text, sizeof r->text,
+                 "the absence of a name cannot be verified (%s): many domains will count as failed "
+                 "lookups, and their mail waits",
+                 dns_outcome_name(a->outcome));
     }
     t->fn(t->arg, r);
     free(t);

@@ -80,8 +80,9 @@ static enum fetch_result fetch_result_of(const struct fetch *t, CURLcode code)
     if (code == CURLE_OPERATION_TIMEDOUT) {
         return FETCH_TIMEOUT;
     }
-    bool tls = code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CONNECT_ERROR || code == CURLE_SSL_CERTPROBLEM ||
-               code == CURLE_SSL_CIPHER || code == CURLE_SSL_ISSUER_ERROR || code == CURLE_SSL_INVALIDCERTSTATUS;
+    bool tls = code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CONNECT_ERROR ||
+               code == CURLE_SSL_CERTPROBLEM || code == CURLE_SSL_CIPHER ||
+               code == CURLE_SSL_ISSUER_ERROR || code == CURLE_SSL_INVALIDCERTSTATUS;
     return tls ? FETCH_TLS : FETCH_FAILED;
 }
 
@@ -102,7 +103,10 @@ static void fetch_finish(struct fetch *t, CURLcode code)
     struct fetch_answer a = {.result = fetch_result_of(t, code), .body = buf_str(&t->body)};
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &a.status);
     take_type(t, &a);
-    a.detail = t->too_big ? "the answer is too large" : t->trouble.text[0] ? t->trouble.text : t->error[0] ? t->error : curl_easy_strerror(code);
+    a.detail = t->too_big           ? "the answer is too large"
+               : t->trouble.text[0] ? t->trouble.text
+               : t->error[0]        ? t->error
+                                    : curl_easy_strerror(code);
     curl_multi_remove_handle(t->f->multi, t->easy);
     t->f->running--;
     t->fn(t->arg, &a);
@@ -135,7 +139,8 @@ static void on_socket(void *arg, int events)
 {
     const struct fetch_socket *s = arg;
     struct fetcher *f = s->owner;
-    int running, mask = (events & WATCH_READ ? CURL_CSELECT_IN : 0) | (events & WATCH_WRITE ? CURL_CSELECT_OUT : 0);
+    int running, mask = (events & WATCH_READ ? CURL_CSELECT_IN : 0) |
+                        (events & WATCH_WRITE ? CURL_CSELECT_OUT : 0);
     curl_multi_socket_action(f->multi, s->fd, mask, &running);
     fetch_collect(f);
 }
@@ -169,7 +174,8 @@ static int on_want(CURL *easy, curl_socket_t fd, int what, void *arg, void *sock
         f->sockets[at].owner = f;
         f->sockets[at].watch = watch_new(f->loop, fd, on_socket, &f->sockets[at]);
     }
-    watch_set(f->sockets[at].watch, (what & CURL_POLL_IN ? WATCH_READ : 0) | (what & CURL_POLL_OUT ? WATCH_WRITE : 0));
+    watch_set(f->sockets[at].watch,
+              (what & CURL_POLL_IN ? WATCH_READ : 0) | (what & CURL_POLL_OUT ? WATCH_WRITE : 0));
     return 0;
 }
 
@@ -227,7 +233,8 @@ void fetcher_free(struct fetcher *f)
 static void on_refused(void *arg)
 {
     struct fetch *t = arg;
-    t->fn(t->arg, &(struct fetch_answer){.result = FETCH_FAILED, .detail = "too many fetches at once"});
+    t->fn(t->arg,
+          &(struct fetch_answer){.result = FETCH_FAILED, .detail = "too many fetches at once"});
     fetch_free(t);
 }
 
@@ -262,7 +269,8 @@ static void fetch_set_options(struct fetch *t, const struct fetch_request *r)
     curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->error);
     curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
-    /* some servers pack always, whatever is asked for: what comes packed is unpacked, and counted unpacked */
+    /* some servers pack always, whatever is asked for: what comes packed is unpacked, and
+     * counted unpacked */
     curl_easy_setopt(t->easy, CURLOPT_ACCEPT_ENCODING, "identity");
     curl_easy_setopt(t->easy, CURLOPT_USERAGENT, "Postern/" POSTERN_VERSION);
     if (r->body.n > 0) {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * archive.c: what lies in archives (zip, 7z, rar, tar, cpio, cab, ar) and packed files (gz, bz2, xz, zstd, lz4), by
- * libarchive; the documents that are zips themselves go to office.c. Called by reader.c.
+ * archive.c: what lies in archives (zip, 7z, rar, tar, cpio, cab, ar) and packed files (gz, bz2,
+ * xz, zstd, lz4), by libarchive; the documents that are zips themselves go to office.c. Called
+ * by reader.c.
  *
- * Everything comes out of memory into memory. What can go wrong: bombs (all that comes out is counted for the whole
- * message, and a thing that grows more than RATIO_MAX times ends at once), passwords, damage: a problem each.
+ * Everything comes out of memory into memory. What can go wrong: bombs (all that comes out is
+ * counted for the whole message, and a thing that grows more than RATIO_MAX times ends at once),
+ * passwords, damage: a problem each.
  */
 #include "mime/kind.h"
 #include "mime/layer.h"
@@ -11,7 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BLOCK = 64 * 1024, RATIO_MAX = 300, RATIO_FREE = 4 * 1024 * 1024, ENTRIES_MAX = 2000, ENTRY_MAX = 64 * 1024 * 1024 };
+enum {
+    BLOCK = 64 * 1024,
+    RATIO_MAX = 300,
+    RATIO_FREE = 4 * 1024 * 1024,
+    ENTRIES_MAX = 2000,
+    ENTRY_MAX = 64 * 1024 * 1024
+};
 
 struct opened {
     struct reader *r;
@@ -40,7 +48,8 @@ static int take_entry(struct opened *o, struct buf *out)
         }
         buf_commit(out, (size_t)n);
         o->came += (uint64_t)n;
-        if (!reader_hold(o->r, o->p->part, (uint64_t)n) || !reader_open_octets(o->r, o->p->part, (uint64_t)n)) {
+        if (!reader_hold(o->r, o->p->part, (uint64_t)n) ||
+            !reader_open_octets(o->r, o->p->part, (uint64_t)n)) {
             return -ENOSPC;
         }
         if (o->came > RATIO_FREE && o->came / RATIO_MAX > o->p->octets.n) {
@@ -68,7 +77,8 @@ static bool next_file(struct opened *o, struct archive_entry **ret)
         }
         if (code < ARCHIVE_WARN) {
             if (!reader_is_spent(o->r, o->p->part)) {
-                reader_problem(o->r, layer_is_locked(o->layer) ? MIME_PASSWORD : MIME_DAMAGED, o->p->part, "");
+                reader_problem(o->r, layer_is_locked(o->layer) ? MIME_PASSWORD : MIME_DAMAGED,
+                               o->p->part, "");
             }
             return false;
         }
@@ -107,13 +117,22 @@ int read_packed(struct reader *r, const struct piece *p, struct buf *out)
 
 int read_deflated(struct reader *r, const struct piece *p, enum deflate form, struct buf *out)
 {
-    static const char head[] = "\x1f\x8b\x08\0\0\0\0\0\0\xff", sum[8] = ""; /* nobody compares the sum */
+    /* nobody compares the sum */
+    static const char head[] = "\x1f\x8b\x08\0\0\0\0\0\0\xff", sum[8] = "";
     size_t frame = form == DEFLATE_ZLIB ? 2 : 0;
     struct buf gz = BUF_INIT(p->octets.n + sizeof head + sizeof sum);
     int e = p->octets.n > frame ? buf_append(&gz, head, sizeof head - 1) : -EBADMSG;
     e = e < 0 ? e : buf_add(&gz, str_slice(p->octets, frame, p->octets.n));
     e = e < 0 ? e : buf_append(&gz, sum, sizeof sum);
-    e = e < 0 ? e : read_packed(r, &(struct piece){.octets = buf_str(&gz), .part = p->part, .name = p->name, .place = p->place}, out);
+    e = e < 0 ? e
+              : read_packed(r,
+                            &(struct piece){
+                                .octets = buf_str(&gz),
+                                .part = p->part,
+                                .name = p->name,
+                                .place = p->place,
+                            },
+                            out);
     buf_wipe(&gz);
     return e;
 }
@@ -141,7 +160,12 @@ void read_archive(struct reader *r, const struct piece *p, bool is_raw)
         reader_inner_part(p->part, o.entries, part);
         const char *name = archive_entry_pathname_utf8(entry);
         name = name ? name : archive_entry_pathname(entry);
-        const struct piece inner = {.octets = buf_str(&octets), .part = part, .name = is_raw || !name ? p->name : name, .place = MIME_ATTACHMENT};
+        const struct piece inner = {
+            .octets = buf_str(&octets),
+            .part = part,
+            .name = is_raw || !name ? p->name : name,
+            .place = MIME_ATTACHMENT,
+        };
         reader_piece(r, &inner);
         drop_entry(&o, &octets);
         if (code < 0) {
@@ -156,7 +180,7 @@ void read_archive(struct reader *r, const struct piece *p, bool is_raw)
     read_rest(r, p, consumed);
 }
 
-/* --- documents that are zips ------------------------------------------------------------------------------ */
+/* --- documents that are zips -------------------------------------------- */
 
 enum office { OFFICE_NONE, OFFICE_DOCX, OFFICE_XLSX, OFFICE_PPTX, OFFICE_ODF };
 
@@ -175,25 +199,28 @@ static struct str part_name(struct archive_entry *entry)
 /* By a folder, where the list of types says nothing. */
 static enum office office_by(struct str name)
 {
-    return str_starts_nocase(name, STR("word/"))               ? OFFICE_DOCX
-           : str_starts_nocase(name, STR("xl/"))               ? OFFICE_XLSX
-           : str_starts_nocase(name, STR("ppt/"))              ? OFFICE_PPTX
-           : str_eq_nocase(name, STR("content.xml"))           ? OFFICE_ODF
-                                                               : OFFICE_NONE;
+    return str_starts_nocase(name, STR("word/"))     ? OFFICE_DOCX
+           : str_starts_nocase(name, STR("xl/"))     ? OFFICE_XLSX
+           : str_starts_nocase(name, STR("ppt/"))    ? OFFICE_PPTX
+           : str_eq_nocase(name, STR("content.xml")) ? OFFICE_ODF
+                                                     : OFFICE_NONE;
 }
 
-/* By the type of the main part: application/vnd...wordprocessingml.document.main+xml, vnd.ms-excel.sheet.binary.macroEnabled.main
- * and the like. The folders are only what most programs choose. */
+/* By the type of the main part: application/vnd...wordprocessingml.document.main+xml,
+ * vnd.ms-excel.sheet.binary.macroEnabled.main and the like. The folders are only what most
+ * programs choose. */
 static enum office office_by_types(struct str types)
 {
     for (size_t at = 0; at < types.n;) {
         size_t end = str_find(types, '"', at);
         struct str value = str_slice(types, at, end);
         if (str_has(value, STR(".main"))) {
-            return str_has(value, STR("word"))                                         ? OFFICE_DOCX
-                   : str_has(value, STR("spreadsheet")) || str_has(value, STR("ms-excel"))    ? OFFICE_XLSX
-                   : str_has(value, STR("presentation")) || str_has(value, STR("powerpoint")) ? OFFICE_PPTX
-                                                                                : OFFICE_NONE;
+            return str_has(value, STR("word")) ? OFFICE_DOCX
+                   : str_has(value, STR("spreadsheet")) || str_has(value, STR("ms-excel"))
+                       ? OFFICE_XLSX
+                   : str_has(value, STR("presentation")) || str_has(value, STR("powerpoint"))
+                       ? OFFICE_PPTX
+                       : OFFICE_NONE;
         }
         at = end + 1;
     }
@@ -203,13 +230,25 @@ static enum office office_by_types(struct str types)
 /* What is done with a part. */
 enum use { USE_NONE, USE_XML, USE_FILE, USE_BINARY };
 
-/* Parts that say how it looks and how it hangs together; strings are looked up where a cell names them. */
+/* Parts that say how it looks and how it hangs together; strings are looked up where a cell
+ * names them. */
 static bool is_about_form(struct str name)
 {
-    static const char *const ends[] = {".rels", "[Content_Types].xml", "/styles.xml", "/stylesWithEffects.xml", "/settings.xml",
-                                       "/fontTable.xml", "/webSettings.xml", "/calcChain.xml", "/sharedStrings.xml", ".vml", ".rdf"};
-    static const char *const folders[] = {"META-INF/", "Configurations2/", "Thumbnails/", "docProps/thumbnail", "_xmlsignatures/"};
-    bool is = str_eq_nocase(name, STR("settings.xml")) || str_eq_nocase(name, STR("mimetype")) || str_has(name, STR("/theme/"));
+    static const char *const ends[] = {".rels",
+                                       "[Content_Types].xml",
+                                       "/styles.xml",
+                                       "/stylesWithEffects.xml",
+                                       "/settings.xml",
+                                       "/fontTable.xml",
+                                       "/webSettings.xml",
+                                       "/calcChain.xml",
+                                       "/sharedStrings.xml",
+                                       ".vml",
+                                       ".rdf"};
+    static const char *const folders[] = {"META-INF/", "Configurations2/", "Thumbnails/",
+                                          "docProps/thumbnail", "_xmlsignatures/"};
+    bool is = str_eq_nocase(name, STR("settings.xml")) || str_eq_nocase(name, STR("mimetype")) ||
+              str_has(name, STR("/theme/"));
     for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
         is |= str_ends_nocase(name, str_c(ends[i]));
     }
@@ -222,7 +261,8 @@ static bool is_about_form(struct str name)
 /* Files in the document that are documents of their own; pictures are counted. */
 static bool is_embedded(struct str name)
 {
-    return str_find(name, '/', 0) < name.n && (str_has(name, STR("embeddings/")) || str_starts_nocase(name, STR("Object ")));
+    return str_find(name, '/', 0) < name.n &&
+           (str_has(name, STR("embeddings/")) || str_starts_nocase(name, STR("Object ")));
 }
 
 static bool is_picture(struct str name)
@@ -233,7 +273,9 @@ static bool is_picture(struct str name)
 /* The parts of a workbook in Excel's own binary form (MS-XLSB 2.1.7). */
 static bool is_binary_part(struct str name)
 {
-    return name_is(name, "xl/", ".bin") && (str_has(name, STR("worksheets/sheet")) || str_has(name, STR("haredStrings")) || str_has(name, STR("/comments")));
+    return name_is(name, "xl/", ".bin") &&
+           (str_has(name, STR("worksheets/sheet")) || str_has(name, STR("haredStrings")) ||
+            str_has(name, STR("/comments")));
 }
 
 static enum use use_of(enum office kind, struct str name)
@@ -244,26 +286,30 @@ static enum use use_of(enum office kind, struct str name)
     if (kind == OFFICE_XLSX && is_binary_part(name)) {
         return USE_BINARY;
     }
-    if (is_picture(name) || is_about_form(name) || str_ends_nocase(name, STR(".bin")) || name_is(name, "ObjectReplacements/", "")) {
+    if (is_picture(name) || is_about_form(name) || str_ends_nocase(name, STR(".bin")) ||
+        name_is(name, "ObjectReplacements/", "")) {
         return USE_NONE;
     }
     return str_ends_nocase(name, STR(".xml")) ? USE_XML : USE_FILE;
 }
 
-/* A part that is no XML is read where it has text: a page that Word shows as its own (altChunk), an e-mail. Fonts, drawings
- * and the settings of printers have none. */
+/* A part that is no XML is read where it has text: a page that Word shows as its own (altChunk),
+ * an e-mail. Fonts, drawings and the settings of printers have none. */
 static bool is_worth_reading(struct str octets, struct str name)
 {
     enum kind kind = kind_of(octets, "");
-    return is_embedded(name) || (kind != KIND_IMAGE && kind != KIND_MEDIA && kind != KIND_UNKNOWN && kind != KIND_PROGRAM);
+    return is_embedded(name) || (kind != KIND_IMAGE && kind != KIND_MEDIA && kind != KIND_UNKNOWN &&
+                                 kind != KIND_PROGRAM);
 }
 
 static void take_strings(struct opened *o, struct strings *shared)
 {
     struct buf octets = BUF_INIT(ENTRY_MAX);
-    reader_add_text(o->r, o->p->place, o->p->part, buf_str(&shared->text)); /* a second one would hide the first */
+    /* a second one would hide the first */
+    reader_add_text(o->r, o->p->place, o->p->part, buf_str(&shared->text));
     strings_free(shared);
-    if (take_entry(o, &octets) == 0 && read_shared_strings(o->r, o->p->part, buf_str(&octets), shared) < 0) {
+    if (take_entry(o, &octets) == 0 &&
+        read_shared_strings(o->r, o->p->part, buf_str(&octets), shared) < 0) {
         reader_problem(o->r, MIME_DAMAGED, o->p->part, "");
     }
     drop_entry(o, &octets);
@@ -272,7 +318,8 @@ static void take_strings(struct opened *o, struct strings *shared)
 static enum office take_types(struct opened *o)
 {
     struct buf octets = BUF_INIT(ENTRY_MAX);
-    enum office kind = take_entry(o, &octets) == 0 ? office_by_types(buf_str(&octets)) : OFFICE_NONE;
+    enum office kind =
+        take_entry(o, &octets) == 0 ? office_by_types(buf_str(&octets)) : OFFICE_NONE;
     drop_entry(o, &octets);
     return kind;
 }
@@ -309,7 +356,12 @@ static void read_inner(struct opened *o, struct str name, struct str octets, enu
     char part[MIME_PART];
     char *copy = str_dup(name);
     reader_inner_part(o->p->part, o->entries, part);
-    const struct piece inner = {.octets = octets, .part = part, .name = copy, .place = MIME_ATTACHMENT};
+    const struct piece inner = {
+        .octets = octets,
+        .part = part,
+        .name = copy,
+        .place = MIME_ATTACHMENT,
+    };
     if (use == USE_BINARY) {
         reader_problem(o->r, MIME_UNKNOWN, o->p->part, "a binary workbook");
         read_strings(o->r, &inner);

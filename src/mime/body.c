@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * body.c: what a part is, by what its octets begin with (body.h).
  *
- * Gateways and web mailers send winmail.dat and smime.p7m as application/octet-stream. S/MIME is told by the object identifier
- * at its front (RFC 5652 4, 5, 6; RFC 5083); an invoice that is signed as a file is no mail and stays a file.
+ * Gateways and web mailers send winmail.dat and smime.p7m as application/octet-stream. S/MIME is
+ * told by the object identifier at its front (RFC 5652 4, 5, 6; RFC 5083); an invoice that is
+ * signed as a file is no mail and stays a file.
  */
 #include "mime/body.h"
 #include "mime/kind.h"
@@ -12,7 +13,11 @@
 #include "mime/view.h"
 #include "tls/cms.h"
 
-enum { FRONT = 512, LOOK_MAX = 256 * 1024 /* what is longer says something */, SEEN_MAX = 4 * LOOK_MAX };
+enum {
+    FRONT = 512,
+    LOOK_MAX = 256 * 1024 /* what is longer says something */,
+    SEEN_MAX = 4 * LOOK_MAX
+};
 
 /* The octets at the front of a part, decoded. */
 static void front_of(const struct part *p, struct buf *out)
@@ -35,7 +40,8 @@ bool body_is_tnef(const struct part *p)
 
 static bool is_pkcs7_type(const struct part *p)
 {
-    return p->kind == PART_LEAF && (part_is(p, "application/pkcs7-mime") || part_is(p, "application/x-pkcs7-mime"));
+    return p->kind == PART_LEAF &&
+           (part_is(p, "application/pkcs7-mime") || part_is(p, "application/x-pkcs7-mime"));
 }
 
 /* As all of S/MIME begins (RFC 5652 3); it may be cut or damaged. */
@@ -58,7 +64,8 @@ static bool begins_as(const struct part *p, struct str identifier)
     front_of(p, &front);
     struct str o = buf_str(&front);
     size_t length = o.n > 1 && (o.p[1] & 0x80) ? (size_t)(o.p[1] & 0x7f) : 0, at = 2 + length;
-    bool same = o.n >= at + identifier.n && o.p[0] == 0x30 && length <= 8 && memcmp(o.p + at, identifier.p, identifier.n) == 0;
+    bool same = o.n >= at + identifier.n && o.p[0] == 0x30 && length <= 8 &&
+                memcmp(o.p + at, identifier.p, identifier.n) == 0;
     buf_wipe(&front);
     return same;
 }
@@ -71,7 +78,9 @@ static bool is_signed_data(const struct part *p)
 static bool is_enveloped_data(const struct part *p)
 {
     return begins_as(p, STR("\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03")) ||
-           begins_as(p, STR("\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x17")); /* with a check of the content: RFC 5083 */
+           begins_as(p,
+                     /* with a check of the content: RFC 5083 */
+                     STR("\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x17"));
 }
 
 static bool is_compressed_data(const struct part *p)
@@ -82,11 +91,19 @@ static bool is_compressed_data(const struct part *p)
 /* RFC 3274: what was deflated, and lies nowhere as it is. */
 static int open_compressed(struct reader *r, const struct part *p, struct buf *out)
 {
-    struct buf octets = BUF_INIT(p->raw.n + 1), packed = BUF_INIT(p->raw.n + 1), plain = BUF_INIT(READ_PACKED_MAX);
+    struct buf octets = BUF_INIT(p->raw.n + 1), packed = BUF_INIT(p->raw.n + 1),
+               plain = BUF_INIT(READ_PACKED_MAX);
     bool sound;
     int e = tree_octets(p, &octets, &sound);
     e = e < 0 ? e : cms_compressed_content(buf_str(&octets), &packed);
-    e = e < 0 ? e : read_deflated(r, &(struct piece){.octets = buf_str(&packed), .part = p->number, .name = ""}, DEFLATE_ZLIB, &plain);
+    e = e < 0 ? e
+              : read_deflated(r,
+                              &(struct piece){
+                                  .octets = buf_str(&packed),
+                                  .part = p->number,
+                                  .name = "",
+                              },
+                              DEFLATE_ZLIB, &plain);
     e = e < 0 ? e : buf_add(out, buf_str(&plain));
     read_packed_done(r, &plain);
     buf_wipe(&packed);
@@ -95,14 +112,18 @@ static int open_compressed(struct reader *r, const struct part *p, struct buf *o
 }
 
 /* Another type: a mail only if it begins with the fields of one. */
-static int open_unnamed(struct reader *r, const struct part *p, struct buf *out, struct nested_place *ret)
+static int open_unnamed(struct reader *r, const struct part *p, struct buf *out,
+                        struct nested_place *ret)
 {
     struct buf octets = BUF_INIT(p->raw.n + 1);
     bool sound, compressed = is_compressed_data(p);
     int e = is_signed_data(p) ? tree_octets(p, &octets, &sound) : compressed ? 0 : -EBADMSG;
-    e = e < 0 ? e : compressed ? open_compressed(r, p, out) : cms_signed_content(buf_str(&octets), out);
+    e = e < 0        ? e
+        : compressed ? open_compressed(r, p, out)
+                     : cms_signed_content(buf_str(&octets), out);
     struct str content = str_trim_lines(buf_str(out));
-    if (e == 0 && !str_starts_nocase(content, STR("Content-")) && !str_starts_nocase(content, STR("MIME-Version:"))) {
+    if (e == 0 && !str_starts_nocase(content, STR("Content-")) &&
+        !str_starts_nocase(content, STR("MIME-Version:"))) {
         e = -EBADMSG;
     }
     if (e == 0 && (compressed || !cms_signed_place(buf_str(&octets), buf_str(out), ret))) {
@@ -135,7 +156,8 @@ bool body_says_signed(const struct part *p)
 bool body_is_smime(const struct part *p, bool is_opened)
 {
     bool certificates = str_eq_nocase(str_c(p->smime_type), STR("certs-only"));
-    bool sealed = is_pkcs7_type(p) && !certificates && !body_says_signed(p) && !is_compressed_data(p) && is_sequence(p);
+    bool sealed = is_pkcs7_type(p) && !certificates && !body_says_signed(p) &&
+                  !is_compressed_data(p) && is_sequence(p);
     return !is_opened && (sealed || is_enveloped_data(p));
 }
 
@@ -157,7 +179,8 @@ bool body_html_is_blank(struct str html)
 {
     while (html.n > 0) {
         size_t tag = str_find(html, '<', 0), end = str_find(html, '>', tag);
-        if (!str_is_blank(str_slice(html, 0, tag)) || str_starts_nocase(str_slice(html, tag, html.n), STR("<img"))) {
+        if (!str_is_blank(str_slice(html, 0, tag)) ||
+            str_starts_nocase(str_slice(html, tag, html.n), STR("<img"))) {
             return false;
         }
         html = str_slice(html, end < html.n ? end + 1 : end, html.n);
@@ -172,7 +195,8 @@ bool body_is_enriched(const struct part *p)
 
 bool body_is_rtf(const struct part *p)
 {
-    return part_is(p, "text/rtf") || part_is(p, "application/rtf") || part_is(p, "application/x-rtf");
+    return part_is(p, "text/rtf") || part_is(p, "application/rtf") ||
+           part_is(p, "application/x-rtf");
 }
 
 static bool is_rtf_of_html(const struct part *p)
@@ -248,13 +272,15 @@ static bool is_split_name(struct str name)
         n++;
     }
     struct str end = str_slice(name, n, name.n);
-    return n >= 8 && (str_eq_nocase(end, STR(".htm")) || str_eq_nocase(end, STR(".html")) || str_eq_nocase(end, STR(".txt")));
+    return n >= 8 && (str_eq_nocase(end, STR(".htm")) || str_eq_nocase(end, STR(".html")) ||
+                      str_eq_nocase(end, STR(".txt")));
 }
 
 /* ATT00001.htm: Exchange makes files of the texts behind a picture or a file among the texts. */
 static bool is_split_off(const struct part *p)
 {
-    bool is = p->n_names > 0 && (part_is(p, "text/html") || part_is(p, "text/plain")) && p->raw.n <= TREE_NAMED_MAX;
+    bool is = p->n_names > 0 && (part_is(p, "text/html") || part_is(p, "text/plain")) &&
+              p->raw.n <= TREE_NAMED_MAX;
     for (size_t i = 0; i < p->n_names && is; i++) {
         is = is_split_name(str_c(p->names[i]));
     }
@@ -263,25 +289,31 @@ static bool is_split_off(const struct part *p)
 
 enum body_role body_role(const struct tree *t, const struct part *p)
 {
-    bool unnamed = p->n_names == 0, small = unnamed || p->raw.n <= TREE_NAMED_MAX, alone = t->n == 1;
+    bool unnamed = p->n_names == 0, small = unnamed || p->raw.n <= TREE_NAMED_MAX,
+         alone = t->n == 1;
     if (p->kind != PART_LEAF || (p->disposition == PART_ATTACHMENT && !is_split_off(p))) {
         return BODY_FILE;
     }
     if (body_is_calendar(p) && (unnamed || is_alternative(t, p) || is_only_leaf(t, p))) {
         return BODY_EVENT;
     }
-    bool known = part_is(p, "text/plain") || part_is(p, "text/html") || part_is(p, "text/markdown") ||
-                 part_is(p, "message/delivery-status") || part_is(p, "message/disposition-notification");
-    bool text = (known && (small || alone)) || (alone && body_is_text(p)) || (body_is_enriched(p) && unnamed);
-    bool readable = body_is_html(p) || body_is_enriched(p) || body_is_rtf(p) || part_is(p, "text/plain");
-    bool shown = body_is_text(p) || part_is(p, "application/pgp"); /* RFC 2046 4.1.4; mutt_is_application_pgp() of Mutt */
+    bool known = part_is(p, "text/plain") || part_is(p, "text/html") ||
+                 part_is(p, "text/markdown") || part_is(p, "message/delivery-status") ||
+                 part_is(p, "message/disposition-notification");
+    bool text = (known && (small || alone)) || (alone && body_is_text(p)) ||
+                (body_is_enriched(p) && unnamed);
+    bool readable =
+        body_is_html(p) || body_is_enriched(p) || body_is_rtf(p) || part_is(p, "text/plain");
+    /* RFC 2046 4.1.4; mutt_is_application_pgp() of Mutt */
+    bool shown = body_is_text(p) || part_is(p, "application/pgp");
     bool other = (shown && (unnamed || is_version(t, p))) || (alone && unnamed && is_text_alone(p));
     return text ? BODY_TEXT : readable || other ? BODY_SPARE : BODY_FILE;
 }
 
 bool body_has_none(struct reader *outer, const struct tree *t)
 {
-    struct mime_reading *none = err_calloc(1, sizeof *none); /* what is met here is met again where it is read */
+    /* what is met here is met again where it is read */
+    struct mime_reading *none = err_calloc(1, sizeof *none);
     struct reader r = *outer;
     bool has_spare = false, seen = false;
     r.out = none;
@@ -346,7 +378,8 @@ void body_without_commands(struct str s, struct buf *out)
             n = end + 1;
         } else if (params == 0) {
             n = str_find(str_slice(s, 1, s.n), '<', 0) + 1;
-            size_t line = str_find(str_slice(s, 1, s.n), '\n', 0) + 1, cr = str_find(str_slice(s, 1, s.n), '\r', 0) + 1;
+            size_t line = str_find(str_slice(s, 1, s.n), '\n', 0) + 1,
+                   cr = str_find(str_slice(s, 1, s.n), '\r', 0) + 1;
             n = line < n ? line : n;
             n = cr < n ? cr : n;
             (void)!buf_add(out, str_slice(s, 0, n));
@@ -359,7 +392,8 @@ void body_without_commands(struct str s, struct buf *out)
 static void open_armour(struct reader *r, const struct part *p, struct buf *text)
 {
     struct buf opened = BUF_INIT(text->max);
-    if (!body_is_html(p) && !body_is_rtf(p) && buf_len(text) > 0 && memmem(buf_str(text).p, buf_len(text), "-----BEGIN PGP ", 15) &&
+    if (!body_is_html(p) && !body_is_rtf(p) && buf_len(text) > 0 &&
+        memmem(buf_str(text).p, buf_len(text), "-----BEGIN PGP ", 15) &&
         pgp_text(r, buf_str(text), &opened) == 0) {
         buf_reset(text);
         (void)!buf_add(text, buf_str(&opened));
@@ -397,7 +431,8 @@ bool body_is_seen(struct reader *r, const struct part *p)
     bool remote = false, seen;
     body_text(r, p, &text);
     if (body_is_html(p)) {
-        seen = !sanitise_html(r, buf_str(&text), NULL, 0, &html, &remote) || !body_html_is_blank(buf_str(&html));
+        seen = !sanitise_html(r, buf_str(&text), NULL, 0, &html, &remote) ||
+               !body_html_is_blank(buf_str(&html));
     } else {
         seen = !str_is_blank(buf_str(&text));
     }

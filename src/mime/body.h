@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
- * body.h: what one part of a message is, by its octets, whatever its type says; whether people read it as the text of the mail, and
- * whether they would see anything of it.
+ * body.h: what one part of a message is, by its octets, whatever its type says; whether people
+ * read it as the text of the mail, and whether they would see anything of it.
  *
- * Called by view.c and message.c. What can go wrong: nothing; octets that are none of it are said to be none.
+ * Called by view.c and message.c. What can go wrong: nothing; octets that are none of it are
+ * said to be none.
  */
 #pragma once
 #include "mime/tree.h"
 
 /* winmail.dat, also as application/octet-stream. */
 bool body_is_tnef(const struct part *p);
-/* Appends the message inside a part: one in base64, in a signature, or compressed by S/MIME. ret: where it lies in what the part
- * decodes to, 0 octets long where that cannot be told. 0, -EBADMSG: it is none, -ENOSPC. */
-int body_open(struct reader *r, const struct part *p, struct buf *out, struct nested_place *ret) MUST_USE;
+/* Appends the message inside a part: one in base64, in a signature, or compressed by S/MIME.
+ * ret: where it lies in what the part decodes to, 0 octets long where that cannot be told. 0,
+ * -EBADMSG: it is none, -ENOSPC. */
+int body_open(struct reader *r, const struct part *p, struct buf *out,
+              struct nested_place *ret) MUST_USE;
 /* Only its reader's own program can open it: S/MIME; is_opened: it was a signature only. */
 bool body_is_smime(const struct part *p, bool is_opened);
 /* The same, or a text with something that is: OpenPGP. */
@@ -31,10 +34,15 @@ bool body_is_rtf(const struct part *p);
 /* What a part is to people: the one rule of the page and of flags. */
 enum body_role {
     BODY_FILE,
-    BODY_TEXT,  /* read where it stands, whatever name it carries (RFC 2183 2.1); other kinds of text only where there is
-                 * nothing else (RFC 2046 4.1.4) */
-    BODY_EVENT, /* a calendar that is the mail, or an alternative of it, or has no name: the page shows it on a card */
-    BODY_SPARE, /* shown where no body has anything to be seen: with a long name, RTF, XHTML, texts of other types */
+    /* read where it stands, whatever name it carries (RFC 2183 2.1); other kinds of text only
+     * where there is nothing else (RFC 2046 4.1.4) */
+    BODY_TEXT,
+    /* a calendar that is the mail, or an alternative of it, or has no name: the page shows it on
+     * a card */
+    BODY_EVENT,
+    /* shown where no body has anything to be seen: with a long name, RTF, XHTML, texts of other
+     * types */
+    BODY_SPARE,
 };
 enum body_role body_role(const struct tree *t, const struct part *p);
 /* text/... */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * calendar.c: content lines, and what of an event is shown (calendar.h).
  *
- * Times stay as they are said, with the name of their zone. What they are in UTC, by the zones that the calendar itself
- * brings (3.6.5), goes to the browser, which knows its reader's own clock.
+ * Times stay as they are said, with the name of their zone. What they are in UTC, by the zones
+ * that the calendar itself brings (3.6.5), goes to the browser, which knows its reader's own
+ * clock.
  */
 #include "mime/calendar.h"
 #include "mime/kind.h"
@@ -12,7 +13,16 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { LINES_MAX = 50000, LINE_MAX_OCTETS = 16 * 1024, STAMP = 16, NEST_MAX = 30, ZONES_MAX = 8, ONSETS_MAX = 12, PEOPLE_MAX = 20, STAMP_ROOM = 24 };
+enum {
+    LINES_MAX = 50000,
+    LINE_MAX_OCTETS = 16 * 1024,
+    STAMP = 16,
+    NEST_MAX = 30,
+    ZONES_MAX = 8,
+    ONSETS_MAX = 12,
+    PEOPLE_MAX = 20,
+    STAMP_ROOM = 24
+};
 
 /* One content line: NAME;PARAMETER=VALUE:VALUE (RFC 5545 3.1), views of it. */
 struct line {
@@ -29,8 +39,8 @@ struct moment {
 /* When summer or winter begins (3.6.5): once, or each year. */
 struct onset {
     struct tm first;
-    int offset, before;    /* seconds east of UTC, from here on and until then */
-    int month, nth, day;   /* "the last Sunday in March": 3, -1, 0; nth 0: once */
+    int offset, before;  /* seconds east of UTC, from here on and until then */
+    int month, nth, day; /* "the last Sunday in March": 3, -1, 0; nth 0: once */
 };
 
 struct zone {
@@ -52,7 +62,7 @@ struct under_way {
     int64_t lasts; /* seconds; 0: not said */
 };
 
-/* --- lines ------------------------------------------------------------------------------------ */
+/* --- lines -------------------------------------------------------------- */
 
 int calendar_unfold(struct str octets, struct buf *out)
 {
@@ -106,7 +116,7 @@ static struct str calendar_parameter(struct str all, struct str name)
     return STR("");
 }
 
-/* --- texts ------------------------------------------------------------------------------------ */
+/* --- texts -------------------------------------------------------------- */
 
 /* Not inside a character. */
 static void copy_whole(struct str s, char *dst, size_t size)
@@ -165,7 +175,7 @@ static void calendar_put_person(const struct line *l, char *dst, size_t size)
     buf_free(&whole);
 }
 
-/* --- times ------------------------------------------------------------------------------------ */
+/* --- times -------------------------------------------------------------- */
 
 static bool digits(struct str s, size_t at, size_t n, int *ret)
 {
@@ -190,8 +200,10 @@ static void read_moment(const struct line *l, struct moment *ret)
     struct str v = str_trim(l->value);
     int year, month;
     *ret = (struct moment){.at = {.tm_sec = 0}};
-    bool date = digits(v, 0, 4, &year) && digits(v, 4, 2, &month) && digits(v, 6, 2, &ret->at.tm_mday) && year > 1600;
-    bool hour = v.n >= 13 && v.p[8] == 'T' && digits(v, 9, 2, &ret->at.tm_hour) && digits(v, 11, 2, &ret->at.tm_min);
+    bool date = digits(v, 0, 4, &year) && digits(v, 4, 2, &month) &&
+                digits(v, 6, 2, &ret->at.tm_mday) && year > 1600;
+    bool hour = v.n >= 13 && v.p[8] == 'T' && digits(v, 9, 2, &ret->at.tm_hour) &&
+                digits(v, 11, 2, &ret->at.tm_min);
     if (!date || month < 1 || month > 12 || ret->at.tm_mday < 1 || ret->at.tm_mday > 31) {
         return;
     }
@@ -200,7 +212,8 @@ static void read_moment(const struct line *l, struct moment *ret)
     ret->there = hour || v.n == 8;
     ret->whole_day = !hour;
     ret->utc = v.p[v.n - 1] == 'Z';
-    calendar_put_text(calendar_parameter(l->parameters, STR("TZID")), false, ret->zone, sizeof ret->zone);
+    calendar_put_text(calendar_parameter(l->parameters, STR("TZID")), false, ret->zone,
+                      sizeof ret->zone);
     shift(ret, 0); /* no hour 99 */
 }
 
@@ -210,7 +223,11 @@ static int64_t read_duration(struct str v)
     int64_t seconds = 0, number = 0;
     for (size_t i = 0; i < v.n && i < STAMP && number < 100000; i++) {
         char c = v.p[i];
-        int64_t unit = c == 'W' ? 604800 : c == 'D' ? 86400 : c == 'H' ? 3600 : c == 'M' ? 60 : c == 'S';
+        int64_t unit = c == 'W'   ? 604800
+                       : c == 'D' ? 86400
+                       : c == 'H' ? 3600
+                       : c == 'M' ? 60
+                                  : c == 'S';
         number = c >= '0' && c <= '9' ? 10 * number + (c - '0') : number;
         seconds += unit * number;
         number = unit ? 0 : number;
@@ -257,13 +274,14 @@ static unsigned rule_number(struct str rule, struct str name, unsigned otherwise
     return str_to_u64(rule_part(rule, name), 9999, &n) == 0 ? (unsigned)n : otherwise;
 }
 
-/* --- zones ------------------------------------------------------------------------------------ */
+/* --- zones -------------------------------------------------------------- */
 
 /* +0100, -053000 */
 static int read_offset(struct str v)
 {
     int hours, minutes;
-    bool sound = v.n >= 5 && (v.p[0] == '+' || v.p[0] == '-') && digits(v, 1, 2, &hours) && digits(v, 3, 2, &minutes);
+    bool sound = v.n >= 5 && (v.p[0] == '+' || v.p[0] == '-') && digits(v, 1, 2, &hours) &&
+                 digits(v, 3, 2, &minutes);
     return sound ? (v.p[0] == '-' ? -1 : 1) * (3600 * hours + 60 * minutes) : 0;
 }
 
@@ -281,7 +299,8 @@ static void read_onset(const struct line *l, struct onset *o)
     } else if (str_eq_nocase(l->name, STR("RRULE"))) {
         o->month = (int)rule_number(v, STR("BYMONTH"), 0);
         bool known = read_weekday(rule_part(v, STR("BYDAY")), &o->nth, &o->day);
-        o->nth = known && o->month >= 1 && o->month <= 12 && o->nth >= -5 && o->nth <= 5 ? o->nth : 0;
+        o->nth =
+            known && o->month >= 1 && o->month <= 12 && o->nth >= -5 && o->nth <= 5 ? o->nth : 0;
     }
 }
 
@@ -292,9 +311,11 @@ static void read_zones(struct str text, struct zones *ret)
     ret->n = 0;
     for (size_t lines = 0; lines < LINES_MAX && text.n > 0; lines++) {
         struct str whole = str_take_line(&text);
-        struct line l = calendar_split(str_trim(str_slice(whole, 0, whole.n < LINE_MAX_OCTETS ? whole.n : LINE_MAX_OCTETS)));
+        struct line l = calendar_split(
+            str_trim(str_slice(whole, 0, whole.n < LINE_MAX_OCTETS ? whole.n : LINE_MAX_OCTETS)));
         bool begins = str_eq_nocase(l.name, STR("BEGIN")), ends = str_eq_nocase(l.name, STR("END"));
-        bool season = str_eq_nocase(l.value, STR("STANDARD")) || str_eq_nocase(l.value, STR("DAYLIGHT"));
+        bool season =
+            str_eq_nocase(l.value, STR("STANDARD")) || str_eq_nocase(l.value, STR("DAYLIGHT"));
         if (begins && str_eq_nocase(l.value, STR("VTIMEZONE"))) {
             z = ret->n < ZONES_MAX ? &ret->v[ret->n++] : NULL;
             o = NULL;
@@ -367,7 +388,7 @@ static bool in_utc(const struct zones *zones, const struct moment *m, time_t *re
     return found;
 }
 
-/* --- repetition -------------------------------------------------------------------------------- */
+/* --- repetition --------------------------------------------------------- */
 
 /* Days of the week as bits, and for "2TU" which of the month; false: more than words can say. */
 static bool read_days(struct str list, char kind, unsigned *ret_days, int *ret_nth)
@@ -377,7 +398,8 @@ static bool read_days(struct str list, char kind, unsigned *ret_days, int *ret_n
     *ret_nth = 0;
     for (unsigned n = 0; list.n > 0 && str_split(&list, ',', &one); n++) {
         int nth, day;
-        if (!read_weekday(str_trim(one), &nth, &day) || (nth != 0 && (kind != 'm' || n > 0)) || nth > 4 || nth < -1) {
+        if (!read_weekday(str_trim(one), &nth, &day) || (nth != 0 && (kind != 'm' || n > 0)) ||
+            nth > 4 || nth < -1) {
             return false;
         }
         *ret_days |= 1U << ((day + 6) % 7);
@@ -389,7 +411,8 @@ static bool read_days(struct str list, char kind, unsigned *ret_days, int *ret_n
 static void calendar_put_rule(struct str rule, char *dst, size_t size)
 {
     static const struct str fine[] = {STR("DAILY"), STR("WEEKLY"), STR("MONTHLY"), STR("YEARLY")};
-    static const struct str other[] = {STR("BYSETPOS"), STR("BYWEEKNO"), STR("BYYEARDAY"), STR("BYHOUR"), STR("BYMINUTE"), STR("BYSECOND")};
+    static const struct str other[] = {STR("BYSETPOS"), STR("BYWEEKNO"), STR("BYYEARDAY"),
+                                       STR("BYHOUR"),   STR("BYMINUTE"), STR("BYSECOND")};
     char kind = 0, until[16] = "-";
     unsigned days = 0, of_month = rule_number(rule, STR("BYMONTHDAY"), 0);
     int nth = 0, year, month, day;
@@ -400,15 +423,17 @@ static void calendar_put_rule(struct str rule, char *dst, size_t size)
     for (size_t i = 0; i < ARRAY_LEN(other); i++) {
         simple = simple && rule_part(rule, other[i]).n == 0;
     }
-    simple = simple && (kind == 'y' || (read_days(rule_part(rule, STR("BYDAY")), kind, &days, &nth) &&
-                                        (rule_part(rule, STR("BYMONTHDAY")).n == 0 || (kind == 'm' && of_month > 0))));
+    simple =
+        simple && (kind == 'y' ||
+                   (read_days(rule_part(rule, STR("BYDAY")), kind, &days, &nth) &&
+                    (rule_part(rule, STR("BYMONTHDAY")).n == 0 || (kind == 'm' && of_month > 0))));
     struct str end = rule_part(rule, STR("UNTIL"));
     if (digits(end, 0, 4, &year) && digits(end, 4, 2, &month) && digits(end, 6, 2, &day)) {
         snprintf(until, sizeof until, "%04d-%02d-%02d", year, month % 100, day % 100);
     }
     unsigned interval = rule_number(rule, STR("INTERVAL"), 1);
-    snprintf(dst, simple && interval > 0 ? size : 1, "%c %u %u %s %u %u %d", kind, interval, rule_number(rule, STR("COUNT"), 0), until, days,
-             kind == 'm' ? of_month : 0, nth);
+    snprintf(dst, simple && interval > 0 ? size : 1, "%c %u %u %s %u %u %d", kind, interval,
+             rule_number(rule, STR("COUNT"), 0), until, days, kind == 'm' ? of_month : 0, nth);
 }
 
 static void put_time(const struct moment *m, bool known, time_t utc, char ret[STAMP_ROOM])
@@ -417,7 +442,9 @@ static void put_time(const struct moment *m, bool known, time_t utc, char ret[ST
     if (utc != 0 && known) {
         (void)gmtime_r(&utc, &at);
     }
-    bool sound = known && !m->whole_day && strftime(ret, STAMP_ROOM, utc != 0 ? "%Y-%m-%dT%H:%MZ" : "%Y-%m-%dT%H:%M", &at) > 0;
+    bool sound =
+        known && !m->whole_day &&
+        strftime(ret, STAMP_ROOM, utc != 0 ? "%Y-%m-%dT%H:%MZ" : "%Y-%m-%dT%H:%M", &at) > 0;
     str_copy_cut(sound ? str_c(ret) : STR("-"), ret, sound ? STAMP_ROOM : 2);
 }
 
@@ -428,7 +455,8 @@ static void calendar_put_times(struct under_way *u, bool has_end)
     time_t from, to;
     bool both = in_utc(u->zones, &u->start, &from);
     u->end.utc = u->end.zone[0] ? u->end.utc : u->start.utc;
-    bool ends = in_utc(u->zones, u->end.zone[0] || u->end.utc ? &u->end : &u->start, &to) && has_end;
+    bool ends =
+        in_utc(u->zones, u->end.zone[0] || u->end.utc ? &u->end : &u->start, &to) && has_end;
     put_time(&u->start, true, 0, begin);
     put_time(&u->end, has_end, 0, end);
     put_time(&u->start, both, both ? from : 0, begin_utc);
@@ -437,7 +465,8 @@ static void calendar_put_times(struct under_way *u, bool has_end)
     for (char *p = zone; *p; p++) {
         *p = *p == ' ' ? '_' : *p;
     }
-    snprintf(u->event->times, sizeof u->event->times, "%s %s %s %s %s", begin, end, begin_utc, end_utc, zone);
+    snprintf(u->event->times, sizeof u->event->times, "%s %s %s %s %s", begin, end, begin_utc,
+             end_utc, zone);
 }
 
 /* 2026-11-12, 14:30 to 15:30 (Europe/Berlin): the same in every language. */
@@ -458,15 +487,20 @@ static void put_when(struct under_way *u)
     struct tm *a = &u->start.at, *b = &u->end.at;
     bool same_day = a->tm_year == b->tm_year && a->tm_mon == b->tm_mon && a->tm_mday == b->tm_mday;
     (void)!strftime(begin, sizeof begin, u->start.whole_day ? "%Y-%m-%d" : "%Y-%m-%d, %H:%M", a);
-    (void)!strftime(end, sizeof end, u->start.whole_day ? "%Y-%m-%d" : same_day ? "%H:%M" : "%Y-%m-%d, %H:%M", b);
+    (void)!strftime(end, sizeof end,
+                    u->start.whole_day ? "%Y-%m-%d"
+                    : same_day         ? "%H:%M"
+                                       : "%Y-%m-%d, %H:%M",
+                    b);
     has_end = has_end && timegm(b) > timegm(a);
     const char *zone = u->start.utc ? "UTC" : u->start.zone;
     calendar_put_times(u, has_end);
-    snprintf(u->event->when, sizeof u->event->when, "%s%s%s%s%s%s", begin, has_end ? " \xe2\x80\x93 " : "",
-             has_end ? end : "", *zone ? " (" : "", zone, *zone ? ")" : "");
+    snprintf(u->event->when, sizeof u->event->when, "%s%s%s%s%s%s", begin,
+             has_end ? " \xe2\x80\x93 " : "", has_end ? end : "", *zone ? " (" : "", zone,
+             *zone ? ")" : "");
 }
 
-/* --- events ----------------------------------------------------------------------------------- */
+/* --- events ------------------------------------------------------------- */
 
 static void calendar_add_person(struct under_way *u, const struct line *l)
 {
@@ -498,11 +532,15 @@ static void calendar_read_property(struct under_way *u, const struct line *l)
         calendar_put_text(l->value, false, e->what, sizeof e->what);
     } else if (str_eq_nocase(l->name, STR("LOCATION"))) {
         calendar_put_text(l->value, false, e->where, sizeof e->where);
-    } else if (str_eq_nocase(l->name, STR("DESCRIPTION")) && !(calendar_is_answer(e) && e->about[0])) {
+    } else if (str_eq_nocase(l->name, STR("DESCRIPTION")) &&
+               !(calendar_is_answer(e) && e->about[0])) {
         calendar_put_text(l->value, true, e->about, sizeof e->about);
-    } else if (str_eq_nocase(l->name, STR("COMMENT")) && calendar_is_answer(e)) { /* what its sender typed */
+    } else if (str_eq_nocase(l->name, STR("COMMENT")) && calendar_is_answer(e)) {
+        /* what its sender typed */
         calendar_put_text(l->value, true, e->about, sizeof e->about);
-    } else if (str_eq_nocase(l->name, STR("URL")) || (str_eq_nocase(l->name, STR("CONFERENCE")) && !e->url[0])) { /* RFC 7986 5.11 */
+    } else if (str_eq_nocase(l->name, STR("URL")) ||
+               (str_eq_nocase(l->name, STR("CONFERENCE")) && !e->url[0])) {
+        /* RFC 7986 5.11 */
         calendar_put_address(l->value, e->url, sizeof e->url);
     } else if (str_eq_nocase(l->name, STR("ORGANIZER"))) {
         calendar_put_person(l, e->organizer, sizeof e->organizer);
@@ -523,7 +561,8 @@ static void calendar_read_property(struct under_way *u, const struct line *l)
     if (str_eq_nocase(l->name, STR("ATTENDEE")) && e->kind != EVENT_ANSWER) {
         calendar_add_person(u, l);
     }
-    if (str_eq_nocase(l->name, STR("STATUS")) && str_eq_nocase(str_trim(l->value), STR("CANCELLED"))) {
+    if (str_eq_nocase(l->name, STR("STATUS")) &&
+        str_eq_nocase(str_trim(l->value), STR("CANCELLED"))) {
         e->kind = EVENT_CANCELLED;
     } else if (str_eq_nocase(l->name, STR("ATTENDEE")) && e->kind == EVENT_ANSWER) {
         struct str said = calendar_parameter(l->parameters, STR("PARTSTAT"));
@@ -597,12 +636,14 @@ static void calendar_add_words(struct str raw, struct str mark, struct buf *out)
 static bool is_method_of_answer(const struct line *l)
 {
     struct str value = str_trim(l->value);
-    return str_eq_nocase(l->name, STR("METHOD")) && (str_eq_nocase(value, STR("REPLY")) || str_eq_nocase(value, STR("COUNTER")));
+    return str_eq_nocase(l->name, STR("METHOD")) &&
+           (str_eq_nocase(value, STR("REPLY")) || str_eq_nocase(value, STR("COUNTER")));
 }
 
 void calendar_words(struct str text, struct buf *out)
 {
-    static const struct str names[] = {STR("SUMMARY"), STR("DESCRIPTION"), STR("COMMENT"), STR("LOCATION"), STR("CONTACT")};
+    static const struct str names[] = {STR("SUMMARY"), STR("DESCRIPTION"), STR("COMMENT"),
+                                       STR("LOCATION"), STR("CONTACT")};
     bool answers = false;
     while (text.n > 0) {
         struct line l = calendar_split(str_trim(str_take_line(&text)));
@@ -611,7 +652,8 @@ void calendar_words(struct str text, struct buf *out)
         answers |= is_method_of_answer(&l);
         for (size_t i = 0; i < ARRAY_LEN(names); i++) {
             if (str_eq_nocase(l.name, names[i]) && value.n > 0) {
-                (void)!buf_add(out, is_repeated ? STR(">\n") : STR("")); /* a lone marked line is its writer's (detect/quote.c) */
+                /* a lone marked line is its writer's (detect/quote.c) */
+                (void)!buf_add(out, is_repeated ? STR(">\n") : STR(""));
                 calendar_add_words(value, is_repeated ? STR("> ") : STR(""), out);
             }
         }
@@ -625,8 +667,10 @@ void calendar_html(struct str text, struct buf *out)
         struct line l = calendar_split(str_trim(str_take_line(&text)));
         struct str value = str_trim(l.value);
         answers = is_method_of_answer(&l);
-        bool is_html = str_eq_nocase(calendar_parameter(l.parameters, STR("FMTTYPE")), STR("text/html"));
-        if (is_html && (str_eq_nocase(l.name, STR("X-ALT-DESC")) || str_eq_nocase(l.name, STR("STYLED-DESCRIPTION")))) {
+        bool is_html =
+            str_eq_nocase(calendar_parameter(l.parameters, STR("FMTTYPE")), STR("text/html"));
+        if (is_html && (str_eq_nocase(l.name, STR("X-ALT-DESC")) ||
+                        str_eq_nocase(l.name, STR("STYLED-DESCRIPTION")))) {
             calendar_add_words(value, STR(""), out);
         }
     }
@@ -636,7 +680,8 @@ void calendar_html(struct str text, struct buf *out)
 static bool calendar_is_name(struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
-        if (!((s.p[i] >= 'A' && s.p[i] <= 'Z') || (s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '-' || s.p[i] == '.')) {
+        if (!((s.p[i] >= 'A' && s.p[i] <= 'Z') || (s.p[i] >= '0' && s.p[i] <= '9') ||
+              s.p[i] == '-' || s.p[i] == '.')) {
             return false;
         }
     }
@@ -653,7 +698,8 @@ bool calendar_is_sound(struct str text)
         bool begins = str_eq_nocase(l.name, STR("BEGIN")), ends = str_eq_nocase(l.name, STR("END"));
         has_event |= begins && str_eq_nocase(str_trim(l.value), STR("VEVENT"));
         depth += begins;
-        sound = whole.n == 0 || (depth > 0 && calendar_is_name(l.name) && l.name.n + l.parameters.n < whole.n);
+        sound = whole.n == 0 ||
+                (depth > 0 && calendar_is_name(l.name) && l.name.n + l.parameters.n < whole.n);
         depth -= ends && depth > 0;
     }
     return sound && has_event;

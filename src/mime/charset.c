@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * charset.c: octets of any character set as UTF-8, as the WHATWG Encoding Standard reads them. Called for every text.
+ * charset.c: octets of any character set as UTF-8, as the WHATWG Encoding Standard reads them.
+ * Called for every text.
  *
- * A byte order mark goes before the label, the label before what HTML says of itself, that before
- * what the octets look like; escapes of ISO 2022 go before all but the mark, as they are nothing
- * else. What can go wrong: a set nobody knows, octets that are none of it, or that are UTF-8 all the
- * same. Each is a problem of the reading; the octets that do not fit are U+FFFD, all others are read.
+ * A byte order mark goes before the label, the label before what HTML says of itself, that
+ * before what the octets look like; escapes of ISO 2022 go before all but the mark, as they are
+ * nothing else. What can go wrong: a set nobody knows, octets that are none of it, or that are
+ * UTF-8 all the same. Each is a problem of the reading; the octets that do not fit are U+FFFD,
+ * all others are read.
  */
 #include "mime/charset.h"
 #include "mime/reader.h"
@@ -35,7 +37,9 @@ static const struct charset *by_mark(struct str *octets)
         const char *octets;
         size_t n;
         const char *set;
-    } marks[] = {{"\xef\xbb\xbf", 3, "utf-8"}, {"\xfe\xff", 2, "utf-16be"}, {"\xff\xfe", 2, "utf-16le"}};
+    } marks[] = {{"\xef\xbb\xbf", 3, "utf-8"},
+                 {"\xfe\xff", 2, "utf-16be"},
+                 {"\xff\xfe", 2, "utf-16le"}};
     for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
         if (charset_starts(*octets, marks[i].octets, marks[i].n)) {
             *octets = str_slice(*octets, marks[i].n, octets->n);
@@ -50,22 +54,27 @@ static const struct charset *by_look(struct str octets)
 {
     size_t good, bad;
     charset_count_utf8(octets, &good, &bad);
-    return charset_find(good >= bad && (good > bad || bad == 0) ? STR("utf-8") : STR("windows-1252"));
+    return charset_find(good >= bad && (good > bad || bad == 0) ? STR("utf-8")
+                                                                : STR("windows-1252"));
 }
 
 /* A label that programs write without looking at the text (RFC 2046 4.1.2: the default). */
 static bool says_ascii(const char *label)
 {
-    return str_starts_nocase(str_trim(str_c(label)), STR("us-ascii")) || str_starts_nocase(str_trim(str_c(label)), STR("ascii"));
+    return str_starts_nocase(str_trim(str_c(label)), STR("us-ascii")) ||
+           str_starts_nocase(str_trim(str_c(label)), STR("ascii"));
 }
 
-/* Encoded words of ISO-2022-JP end in ASCII and begin in something else: where neighbours were joined, a switch follows a
- * switch. The standard has an error there, against pages that hide markup; a text has nothing to hide it from. */
-static struct charset_result decode_joined(const struct charset *set, struct str octets, struct buf *out)
+/* Encoded words of ISO-2022-JP end in ASCII and begin in something else: where neighbours were
+ * joined, a switch follows a switch. The standard has an error there, against pages that hide
+ * markup; a text has nothing to hide it from. */
+static struct charset_result decode_joined(const struct charset *set, struct str octets,
+                                           struct buf *out)
 {
     struct buf clean = BUF_INIT(octets.n + 1);
     for (size_t i = 0; i < octets.n;) {
-        bool twice = i + 3 < octets.n && octets.p[i] == 0x1b && octets.p[i + 1] == '(' && octets.p[i + 3] == 0x1b;
+        bool twice = i + 3 < octets.n && octets.p[i] == 0x1b && octets.p[i + 1] == '(' &&
+                     octets.p[i + 3] == 0x1b;
         (void)!buf_add(&clean, str_slice(octets, i, twice ? i : i + 1));
         i += twice ? 3 : 1;
     }
@@ -79,7 +88,8 @@ static struct choice charset_choose(struct str *octets, const char *charset)
 {
     struct choice c = {.said = charset && charset[0]};
     c.labelled = c.said ? charset_find(str_c(charset)) : NULL;
-    bool four = c.labelled && str_starts_nocase(str_c(c.labelled->name), STR("utf-32")); /* its mark looks like UTF-16's */
+    /* its mark looks like UTF-16's */
+    bool four = c.labelled && str_starts_nocase(str_c(c.labelled->name), STR("utf-32"));
     c.set = four ? NULL : by_mark(octets);
     c.marked = c.set != NULL;
     if (!c.set) {
@@ -95,12 +105,14 @@ static struct choice charset_choose(struct str *octets, const char *charset)
     return c;
 }
 
-/* A label of single octets, and each octet from 0x80 is a piece of UTF-8. In ISO 8859 and Windows' sets a letter and a sign
- * would have to meet each time. Elsewhere letters begin at 0x80 or lie close together: a short word may look so. */
+/* A label of single octets, and each octet from 0x80 is a piece of UTF-8. In ISO 8859 and
+ * Windows' sets a letter and a sign would have to meet each time. Elsewhere letters begin at
+ * 0x80 or lie close together: a short word may look so. */
 static bool fits_utf8_as_well(const struct choice *c, struct str octets)
 {
     struct str name = str_c(c->set->name);
-    bool rare = str_starts_nocase(name, STR("iso-8859-")) || str_starts_nocase(name, STR("windows-125"));
+    bool rare =
+        str_starts_nocase(name, STR("iso-8859-")) || str_starts_nocase(name, STR("windows-125"));
     bool single = c->set->kind == CHARSET_SINGLE || str_starts_nocase(name, STR("cp"));
     if (c->guessed || !single) {
         return false;
@@ -127,11 +139,13 @@ static bool is_doubtful(const struct choice *c, struct str octets, const char *c
     return high_ascii || unknown || switches || no_guess || fits_utf8_as_well(c, octets);
 }
 
-void charset_text(struct reader *r, const char *part, struct str octets, const char *charset, struct buf *out)
+void charset_text(struct reader *r, const char *part, struct str octets, const char *charset,
+                  struct buf *out)
 {
     struct choice c = charset_choose(&octets, charset);
-    struct charset_result result =
-        c.set->kind == CHARSET_ISO_2022_JP ? decode_joined(c.set, octets, out) : charset_decode(c.set, octets, out);
+    struct charset_result result = c.set->kind == CHARSET_ISO_2022_JP
+                                       ? decode_joined(c.set, octets, out)
+                                       : charset_decode(c.set, octets, out);
     if (result.errors > 0 || is_doubtful(&c, octets, charset)) {
         reader_problem(r, MIME_CHARSET, part, c.said ? charset : c.set->name);
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * charset.h: between the files that read character sets: what a label means (charset_labels.c), the tables
- * (charset_tables.c), the decoders (charset_decode.c) and HTML's own word on it (charset_meta.c).
- * The rest of mime/ calls charset_text() of reader.h. "The standard" is the WHATWG Encoding Standard.
+ * charset.h: between the files that read character sets: what a label means (charset_labels.c),
+ * the tables (charset_tables.c), the decoders (charset_decode.c) and HTML's own word on it
+ * (charset_meta.c). The rest of mime/ calls charset_text() of reader.h. "The standard" is the
+ * WHATWG Encoding Standard.
  */
 #pragma once
 #include "base/buf.h"
@@ -41,11 +42,15 @@ extern const size_t charset_n_sets;
 const struct charset *charset_find(struct str label);
 
 /* charset_tables.c */
-enum { CHARSET_NONE = 0, CHARSET_TWO = 0x80000000 /* | second << 16 | first: one sign that is two characters */ };
+enum {
+    CHARSET_NONE = 0,
+    CHARSET_TWO = 0x80000000 /* | second << 16 | first: one sign that is two characters */
+};
 void charset_tables_open(void);
 /* The descriptor of the C library, as new; (iconv_t)-1: it has no such table. */
 iconv_t charset_descriptor(const struct charset *c);
-/* The character of an octet from 0x80 in a set of single octets; CHARSET_NONE where there is none. */
+/* The character of an octet from 0x80 in a set of single octets; CHARSET_NONE where there is
+ * none. */
 uint32_t charset_single(const struct charset *c, unsigned char octet);
 /* The character of two octets, in EUC-JP of the two behind 0x8f; of four in GB 18030. */
 uint32_t charset_pair(const struct charset *c, unsigned char lead, unsigned char trail);
@@ -68,5 +73,6 @@ const struct charset *charset_by_escapes(struct str octets);
 /* False: as Windows-1252 these octets are no text of Western Europe. */
 bool charset_is_western(struct str octets);
 
-/* charset_meta.c: what HTML says of itself in its first 1024 octets (HTML standard, 13.2.3.2); NULL: nothing. */
+/* charset_meta.c: what HTML says of itself in its first 1024 octets (HTML standard, 13.2.3.2);
+ * NULL: nothing. */
 const struct charset *charset_of_html(struct str octets);

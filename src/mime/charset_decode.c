@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * charset_decode.c: the decoders of the WHATWG Encoding Standard (8 to 14), on whole texts. Called by charset.c.
+ * charset_decode.c: the decoders of the WHATWG Encoding Standard (8 to 14), on whole texts.
+ * Called by charset.c.
  *
- * Each takes the octets of one character off the front. Where they are none, it says how many belong to the error:
- * an octet below 0x80 behind a lead octet is read again, so that no error hides a `<` or a digit.
+ * Each takes the octets of one character off the front. Where they are none, it says how many
+ * belong to the error: an octet below 0x80 behind a lead octet is read again, so that no error
+ * hides a `<` or a digit.
  */
 #include "mime/charset.h"
 
@@ -26,7 +28,8 @@ static bool charset_decode_is_in(unsigned char c, unsigned from, unsigned to)
     return c >= from && c <= to;
 }
 
-/* The length of an error that begins with a lead octet: one below 0x80 behind it is no part of it. */
+/* The length of an error that begins with a lead octet: one below 0x80 behind it is no part of
+ * it. */
 static size_t error_of_two(const struct text *t)
 {
     return t->n > 1 && t->p[1] >= 0x80 ? 2 : 1;
@@ -38,17 +41,26 @@ static size_t one(uint32_t code, size_t n, uint32_t *ret)
     return n;
 }
 
-/* --- Unicode -------------------------------------------------------------------------------------- */
+/* --- Unicode ------------------------------------------------------------ */
 
 static size_t take_utf8(struct text *t, uint32_t *ret)
 {
     unsigned char c = t->p[0];
-    size_t more = c < 0x80 ? 0 : charset_decode_is_in(c, 0xc2, 0xdf) ? 1 : charset_decode_is_in(c, 0xe0, 0xef) ? 2 : charset_decode_is_in(c, 0xf0, 0xf4) ? 3 : 9;
+    size_t more = c < 0x80                              ? 0
+                  : charset_decode_is_in(c, 0xc2, 0xdf) ? 1
+                  : charset_decode_is_in(c, 0xe0, 0xef) ? 2
+                  : charset_decode_is_in(c, 0xf0, 0xf4) ? 3
+                                                        : 9;
     if (more == 0 || more == 9) {
         return one(more == 0 ? c : ERROR, 1, ret);
     }
     uint32_t code = c & (0x3fu >> more);
-    unsigned low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80, high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+    unsigned low = c == 0xe0   ? 0xa0
+                   : c == 0xf0 ? 0x90
+                               : 0x80,
+             high = c == 0xed   ? 0x9f
+                    : c == 0xf4 ? 0x8f
+                                : 0xbf;
     for (size_t i = 1; i <= more; i++, low = 0x80, high = 0xbf) {
         if (i >= t->n || !charset_decode_is_in(t->p[i], low, high)) {
             return one(ERROR, i, ret);
@@ -61,7 +73,8 @@ static size_t take_utf8(struct text *t, uint32_t *ret)
 static uint32_t unit(const struct text *t, size_t at)
 {
     const unsigned char *p = t->p + at;
-    return t->set->kind == CHARSET_UTF16BE ? (uint32_t)p[0] << 8 | p[1] : (uint32_t)p[1] << 8 | p[0];
+    return t->set->kind == CHARSET_UTF16BE ? (uint32_t)p[0] << 8 | p[1]
+                                           : (uint32_t)p[1] << 8 | p[0];
 }
 
 static size_t take_utf16(struct text *t, uint32_t *ret)
@@ -83,7 +96,7 @@ static size_t take_utf16(struct text *t, uint32_t *ret)
     return one(0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00), 4, ret);
 }
 
-/* --- single octets ---------------------------------------------------------------------------------- */
+/* --- single octets ------------------------------------------------------ */
 
 static size_t take_single(struct text *t, uint32_t *ret)
 {
@@ -103,7 +116,7 @@ static size_t take_replacement(struct text *t, uint32_t *ret)
     return one(ERROR, t->n, ret);
 }
 
-/* --- two octets ---------------------------------------------------------------------------------------- */
+/* --- two octets --------------------------------------------------------- */
 
 /* A lead octet and its trail in a table; CHARSET_NONE: an error. */
 static size_t pair(const struct text *t, uint32_t code, uint32_t *ret)
@@ -133,7 +146,8 @@ static size_t take_gb18030(struct text *t, uint32_t *ret)
         uint32_t code = charset_four(t->set, p);
         return one(code == CHARSET_NONE ? ERROR : code, 4, ret);
     }
-    return pair(t, t->n > 1 && is_trail_gb(p[1]) ? charset_pair(t->set, p[0], p[1]) : CHARSET_NONE, ret);
+    return pair(t, t->n > 1 && is_trail_gb(p[1]) ? charset_pair(t->set, p[0], p[1]) : CHARSET_NONE,
+                ret);
 }
 
 static size_t take_big5(struct text *t, uint32_t *ret)
@@ -142,7 +156,8 @@ static size_t take_big5(struct text *t, uint32_t *ret)
     if (!charset_decode_is_in(p[0], 0x81, 0xfe)) {
         return one(p[0] < 0x80 ? p[0] : ERROR, 1, ret);
     }
-    bool fits = t->n > 1 && (charset_decode_is_in(p[1], 0x40, 0x7e) || charset_decode_is_in(p[1], 0xa1, 0xfe));
+    bool fits = t->n > 1 &&
+                (charset_decode_is_in(p[1], 0x40, 0x7e) || charset_decode_is_in(p[1], 0xa1, 0xfe));
     return pair(t, fits ? charset_pair(t->set, p[0], p[1]) : CHARSET_NONE, ret);
 }
 
@@ -165,7 +180,8 @@ static size_t take_shift_jis(struct text *t, uint32_t *ret)
     if (p[0] <= 0x80 || p[0] == 0xa0 || p[0] > 0xfc) {
         return one(p[0] <= 0x80 ? p[0] : ERROR, 1, ret);
     }
-    bool fits = t->n > 1 && (charset_decode_is_in(p[1], 0x40, 0x7e) || charset_decode_is_in(p[1], 0x80, 0xfc));
+    bool fits = t->n > 1 &&
+                (charset_decode_is_in(p[1], 0x40, 0x7e) || charset_decode_is_in(p[1], 0x80, 0xfc));
     return pair(t, fits ? charset_pair(t->set, p[0], p[1]) : CHARSET_NONE, ret);
 }
 
@@ -200,7 +216,7 @@ static size_t take_euc_jp(struct text *t, uint32_t *ret)
     return pair(t, fits ? jis0208(p[0] - 0x80u, p[1] - 0x80u) : CHARSET_NONE, ret);
 }
 
-/* --- by escapes ------------------------------------------------------------------------------------------ */
+/* --- by escapes --------------------------------------------------------- */
 
 /* ESC ( B, ( J, ( I, $ @, $ B switch; anything else behind ESC is read as it stands. */
 static size_t charset_decode_take_escape(struct text *t, uint32_t *ret)
@@ -208,7 +224,11 @@ static size_t charset_decode_take_escape(struct text *t, uint32_t *ret)
     static const struct {
         char octets[3];
         int state;
-    } escapes[] = {{"(B", JP_ASCII}, {"(J", JP_ROMAN}, {"(I", JP_KATAKANA}, {"$@", JP_TWO}, {"$B", JP_TWO}};
+    } escapes[] = {{"(B", JP_ASCII},
+                   {"(J", JP_ROMAN},
+                   {"(I", JP_KATAKANA},
+                   {"$@", JP_TWO},
+                   {"$B", JP_TWO}};
     for (size_t i = 0; t->n > 2 && i < ARRAY_LEN(escapes); i++) {
         if (memcmp(t->p + 1, escapes[i].octets, 2) == 0) {
             bool before = t->jp.switched;
@@ -234,14 +254,19 @@ static size_t take_iso_2022_jp(struct text *t, uint32_t *ret)
         if (c >= 0x80 || c == 0x0e || c == 0x0f) {
             return one(ERROR, 1, ret);
         }
-        return one(t->jp.state == JP_ROMAN && c == 0x5c ? 0xa5 : t->jp.state == JP_ROMAN && c == 0x7e ? 0x203e : c, 1, ret);
+        return one(t->jp.state == JP_ROMAN && c == 0x5c   ? 0xa5
+                   : t->jp.state == JP_ROMAN && c == 0x7e ? 0x203e
+                                                          : c,
+                   1, ret);
     case JP_KATAKANA:
         return one(charset_decode_is_in(c, 0x21, 0x5f) ? 0xff61u + c - 0x21 : ERROR, 1, ret);
     case JP_TWO:
         break;
     }
     bool lead = charset_decode_is_in(c, 0x21, 0x7e), alone = t->n == 1 || t->p[1] == 0x1b;
-    uint32_t code = lead && !alone && charset_decode_is_in(t->p[1], 0x21, 0x7e) ? jis0208(c, t->p[1]) : CHARSET_NONE;
+    uint32_t code = lead && !alone && charset_decode_is_in(t->p[1], 0x21, 0x7e)
+                        ? jis0208(c, t->p[1])
+                        : CHARSET_NONE;
     return one(code == CHARSET_NONE ? ERROR : code, lead && !alone ? 2 : 1, ret);
 }
 
@@ -268,7 +293,7 @@ static size_t take_hz(struct text *t, uint32_t *ret)
     return one(code == CHARSET_NONE ? ERROR : code, fits ? 2 : 1, ret);
 }
 
-/* --- whole texts --------------------------------------------------------------------------------------------- */
+/* --- whole texts -------------------------------------------------------- */
 
 struct sink {
     struct buf *out;
@@ -335,13 +360,15 @@ static void charset_decode_put_code(struct sink *s, uint32_t code)
 }
 
 /* A set of the C library's: what does not fit, and what has no end, is U+FFFD. */
-static struct charset_result decode_other(const struct charset *c, struct str octets, struct buf *out)
+static struct charset_result decode_other(const struct charset *c, struct str octets,
+                                          struct buf *out)
 {
     struct charset_result result = {0};
     struct sink s = {.out = out, .result = &result};
     iconv_t library = charset_descriptor(c);
     char *in = (char *)(uintptr_t)octets.p;
-    size_t left = library == (iconv_t)-1 ? 0 : octets.n, unit_n = str_starts_nocase(str_c(c->name), STR("utf-32")) ? 4 : 1;
+    size_t left = library == (iconv_t)-1 ? 0 : octets.n,
+           unit_n = str_starts_nocase(str_c(c->name), STR("utf-32")) ? 4 : 1;
     while (left > 0 && !result.full) {
         char *to = s.octets;
         size_t room = SINK;
@@ -411,7 +438,8 @@ static void copy_run(struct sink *s, struct text *t)
 
 static bool charset_decode_is_ascii_based(enum charset_kind kind)
 {
-    return kind != CHARSET_UTF16LE && kind != CHARSET_UTF16BE && kind != CHARSET_REPLACEMENT && kind != CHARSET_ISO_2022_JP && kind != CHARSET_HZ;
+    return kind != CHARSET_UTF16LE && kind != CHARSET_UTF16BE && kind != CHARSET_REPLACEMENT &&
+           kind != CHARSET_ISO_2022_JP && kind != CHARSET_HZ;
 }
 
 struct charset_result charset_decode(const struct charset *c, struct str octets, struct buf *out)

@@ -62,7 +62,7 @@ const struct charset *charset_by_escapes(struct str octets)
     return fits ? c : NULL;
 }
 
-/* --- octets from 0x80 ------------------------------------------------------------------- */
+/* --- octets from 0x80 --------------------------------------------------- */
 
 struct census {
     size_t high, letters,

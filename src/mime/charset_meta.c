@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * charset_meta.c: the character set that a page of HTML names itself: `<meta charset>`, `<meta http-equiv>`, or an XML
- * declaration in its first 1024 octets (HTML standard, 13.2.3.2 "prescan a byte stream"). Called by charset.c for texts
- * that nothing else says the set of.
+ * charset_meta.c: the character set that a page of HTML names itself: `<meta charset>`, `<meta
+ * http-equiv>`, or an XML declaration in its first 1024 octets (HTML standard, 13.2.3.2 "prescan
+ * a byte stream"). Called by charset.c for texts that nothing else says the set of.
  *
  * What can go wrong: nothing; what is no HTML says nothing.
  */
@@ -34,14 +34,16 @@ static size_t skip_to(struct str s, size_t at, const char *what)
 }
 
 /* One attribute from *at on; false: the tag ends there. */
-static bool charset_meta_attribute(struct str s, size_t *at, struct str *ret_name, struct str *ret_value)
+static bool charset_meta_attribute(struct str s, size_t *at, struct str *ret_name,
+                                   struct str *ret_value)
 {
     size_t i = *at;
     while (i < s.n && (charset_meta_is_space(s.p[i]) || s.p[i] == '/')) {
         i++;
     }
     size_t name = i;
-    while (i < s.n && s.p[i] != '>' && s.p[i] != '/' && !charset_meta_is_space(s.p[i]) && (s.p[i] != '=' || i == name)) {
+    while (i < s.n && s.p[i] != '>' && s.p[i] != '/' && !charset_meta_is_space(s.p[i]) &&
+           (s.p[i] != '=' || i == name)) {
         i++;
     }
     *at = i;
@@ -143,13 +145,15 @@ const struct charset *charset_of_html(struct str octets)
         struct str tag = str_slice(s, at, s.n);
         if (str_starts_nocase(tag, STR("<!--"))) {
             at = skip_to(s, at + 2, "-->"); /* <!--> is one, too */
-        } else if (str_starts_nocase(tag, STR("<meta")) && tag.n > 5 && (charset_meta_is_space(tag.p[5]) || tag.p[5] == '/')) {
+        } else if (str_starts_nocase(tag, STR("<meta")) && tag.n > 5 &&
+                   (charset_meta_is_space(tag.p[5]) || tag.p[5] == '/')) {
             at += 5;
             const struct charset *c = meta(s, &at);
             if (c) {
                 return c;
             }
-        } else if (tag.n > 2 && (charset_meta_is_letter(tag.p[1]) || (tag.p[1] == '/' && charset_meta_is_letter(tag.p[2])))) {
+        } else if (tag.n > 2 && (charset_meta_is_letter(tag.p[1]) ||
+                                 (tag.p[1] == '/' && charset_meta_is_letter(tag.p[2])))) {
             while (at < s.n && !charset_meta_is_space(s.p[at]) && s.p[at] != '>') {
                 at++;
             }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * charset_tables.c: the characters of the octets, from the C library's tables, corrected where they differ from the
- * indexes of the WHATWG Encoding Standard. Called by the decoders.
+ * charset_tables.c: the characters of the octets, from the C library's tables, corrected where
+ * they differ from the indexes of the WHATWG Encoding Standard. Called by the decoders.
  *
- * The C library keeps its tables in files, which a sandboxed process cannot open any more: each is opened once before,
- * and stays; what the decoders need of it is looked up once, when a text first wants it. What can go wrong: a table
- * that this machine does not have: nothing is a character then.
+ * The C library keeps its tables in files, which a sandboxed process cannot open any more: each
+ * is opened once before, and stays; what the decoders need of it is looked up once, when a text
+ * first wants it. What can go wrong: a table that this machine does not have: nothing is a
+ * character then.
  *
- * The corrections are what glibc 2.36 and 2.41 (Debian 12 and 13) have otherwise; tests/unit/mime/test_charset.c
- * compares all of it with another program's digests.
+ * The corrections are what glibc 2.36 and 2.41 (Debian 12 and 13) have otherwise;
+ * tests/unit/mime/test_charset.c compares all of it with another program's digests.
  */
 #include "mime/charset.h"
 
@@ -38,7 +39,7 @@ static const struct correction big5[] = {
     {0x9ea9, 0x6062}, {0x9eef, 0x75f9}, {0x9efd, 0x6c4a}, {0x9f60, 0x9b2e}, {0x9f66, 0x9f17},
     {0x9fcb, 0x50ed}, {0x9fd8, 0x5f0c}, {0xa063, 0x880f}, {0xa077, 0x62ce}, {0xa0d5, 0x7468},
     {0xa0df, 0x7162}, {0xa0e4, 0x7250}, {0xa145, 0x2027}, {0xa14e, 0xfe51}, {0xa15a, 0x2574},
-    {0xa1c2, 0xaf}, {0xa1c3, 0xffe3}, {0xa1c5, 0x2cd}, {0xa1e3, 0xff5e}, {0xa1f2, 0x2295},
+    {0xa1c2, 0xaf},   {0xa1c3, 0xffe3}, {0xa1c5, 0x2cd},  {0xa1e3, 0xff5e}, {0xa1f2, 0x2295},
     {0xa1f3, 0x2299}, {0xa1fe, 0xff0f}, {0xa240, 0xff3c}, {0xa241, 0x2215}, {0xa242, 0xfe68},
     {0xa244, 0xffe5}, {0xa246, 0xffe0}, {0xa247, 0xffe1}, {0xa2cc, 0x5341}, {0xa2ce, 0x5345},
     {0xa3c0, 0x2400}, {0xa3c1, 0x2401}, {0xa3c2, 0x2402}, {0xa3c3, 0x2403}, {0xa3c4, 0x2404},
@@ -56,8 +57,8 @@ static const struct correction big5[] = {
     {0xfeaa, 0x74e9}, {0xfedd, 0x7809},
 };
 static const struct correction gb18030[] = {
-    {0xa3a0, 0x3000}, {0xfe51, 0xe816}, {0xfe52, 0xe817}, {0xfe53, 0xe818}, {0xfe6c, 0xe831}, {0xfe76, 0xe83b},
-    {0xfe91, 0xe855},
+    {0xa3a0, 0x3000}, {0xfe51, 0xe816}, {0xfe52, 0xe817}, {0xfe53, 0xe818},
+    {0xfe6c, 0xe831}, {0xfe76, 0xe83b}, {0xfe91, 0xe855},
 };
 static const struct correction koi8_u[] = {{0xae, 0x45e}, {0xbe, 0x40e}};
 static const struct correction mac_cyrillic[] = {{0xff, 0x20ac}};
@@ -138,7 +139,7 @@ static void correct(const struct charset *c, uint32_t *codes, uint16_t base)
     }
 }
 
-/* --- single octets ------------------------------------------------------------------------------ */
+/* --- single octets ------------------------------------------------------ */
 
 uint32_t charset_single(const struct charset *c, unsigned char octet)
 {
@@ -157,7 +158,7 @@ uint32_t charset_single(const struct charset *c, unsigned char octet)
     return t->codes[octet - 0x80];
 }
 
-/* --- two and four ------------------------------------------------------------------------------- */
+/* --- two and four ------------------------------------------------------- */
 
 enum { LEAD_FIRST = 0x81, LEADS = 0xfe - LEAD_FIRST + 1, TRAILS = 256 };
 
@@ -167,8 +168,10 @@ static void load_pairs(const struct charset *c, struct table *t)
     t->codes = err_calloc(LEADS * TRAILS, sizeof *t->codes);
     for (unsigned lead = 0; lead < LEADS; lead++) {
         for (unsigned trail = 0x40; trail < 0xff; trail++) {
-            const unsigned char octets[] = {0x8f, (unsigned char)(LEAD_FIRST + lead), (unsigned char)trail};
-            t->codes[lead * TRAILS + trail] = three ? looked_up(t->library, octets, 3) : looked_up(t->library, octets + 1, 2);
+            const unsigned char octets[] = {0x8f, (unsigned char)(LEAD_FIRST + lead),
+                                            (unsigned char)trail};
+            t->codes[lead * TRAILS + trail] =
+                three ? looked_up(t->library, octets, 3) : looked_up(t->library, octets + 1, 2);
         }
     }
     correct(c, t->codes, LEAD_FIRST << 8);
@@ -185,7 +188,8 @@ uint32_t charset_pair(const struct charset *c, unsigned char lead, unsigned char
 
 uint32_t charset_four(const struct charset *c, const unsigned char *octets)
 {
-    uint32_t all = (uint32_t)octets[0] << 24 | (uint32_t)octets[1] << 16 | (uint32_t)octets[2] << 8 | octets[3];
+    uint32_t all = (uint32_t)octets[0] << 24 | (uint32_t)octets[1] << 16 |
+                   (uint32_t)octets[2] << 8 | octets[3];
     /* the places in a row: (lead, digit, lead, digit) */
     static const struct {
         uint32_t from, to, code;

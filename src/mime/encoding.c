@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * encoding.c: what Content-Transfer-Encoding says (RFC 2045 6), and whether all readers take it so: with a semicolon,
- * in quotes or with a word behind it some decode the part and some do not. Called by tree.c. Pure.
+ * encoding.c: what Content-Transfer-Encoding says (RFC 2045 6), and whether all readers take it
+ * so: with a semicolon, in quotes or with a word behind it some decode the part and some do not.
+ * Called by tree.c. Pure.
  */
 #include "mime/tree.h"
 

@@ -7,13 +7,15 @@
 
 #include <stdlib.h>
 
-/* U+202A..202E, 2066..2069: marks that turn the direction of all that follows, which then says something else than it is
- * (UTS 55 3). Those for one letter (U+200E, 200F) stay: Arabic and Hebrew need them. */
+/* U+202A..202E, 2066..2069: marks that turn the direction of all that follows, which then says
+ * something else than it is (UTS 55 3). Those for one letter (U+200E, 200F) stay: Arabic and
+ * Hebrew need them. */
 static void drop_directions(char *text)
 {
     unsigned char *to = (unsigned char *)text;
     for (const unsigned char *p = to; *p;) {
-        bool turns = p[0] == 0xe2 && ((p[1] == 0x80 && p[2] >= 0xaa && p[2] <= 0xae) || (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
+        bool turns = p[0] == 0xe2 && ((p[1] == 0x80 && p[2] >= 0xaa && p[2] <= 0xae) ||
+                                      (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
         if (turns) {
             p += 3;
         } else {
@@ -31,7 +33,8 @@ char *fields_line(const char *text)
     }
     drop_directions(copy);
     size_t n = strlen(copy), whole = n;
-    while (whole > 0 && ((unsigned char)copy[whole - 1] & 0xc0) == 0x80) { /* the first octet of the last character */
+    /* the first octet of the last character */
+    while (whole > 0 && ((unsigned char)copy[whole - 1] & 0xc0) == 0x80) {
         whole--;
     }
     unsigned char lead = whole > 0 ? (unsigned char)copy[whole - 1] : 0;
@@ -56,7 +59,8 @@ char *fields_addresses(struct reader *r, const struct tree_fields *f, const char
     return line;
 }
 
-/* The display name of the first author (RFC 5322 3.4): the phrase before "<", or the comment behind an address. */
+/* The display name of the first author (RFC 5322 3.4): the phrase before "<", or the comment
+ * behind an address. */
 static struct str phrase_of(struct str from)
 {
     size_t comment = from.n;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * flowed.c: text in format=flowed as the writer saw it (RFC 3676 4): lines that a program broke are joined again. Called by
- * message.c, so that a number over two lines is found, and by view.c.
+ * flowed.c: text in format=flowed as the writer saw it (RFC 3676 4): lines that a program broke
+ * are joined again. Called by message.c, so that a number over two lines is found, and by
+ * view.c.
  *
  * What can go wrong: the buffer is full.
  */
@@ -49,7 +50,8 @@ int flowed_join(struct str text, bool deletes_space, struct buf *out)
         if (r == 0 && !goes_on && line.quotes > 0) {
             r = buf_add(out, STR(" "));
         }
-        if (r == 0 && !goes_on && line.own_mark) { /* U+2060, which nobody sees: detect/quote.c sees no quotation */
+        /* U+2060, which nobody sees: detect/quote.c sees no quotation */
+        if (r == 0 && !goes_on && line.own_mark) {
             r = buf_add(out, STR("\xe2\x81\xa0"));
         }
         r = r < 0 ? r : buf_add(out, line.text);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * html.c: the text of HTML, from the events of tags.c: nothing is built in memory. Called by reader.c
- * and message.c.
+ * html.c: the text of HTML, from the events of tags.c: nothing is built in memory. Called by
+ * reader.c and message.c.
  *
- * Everything counts that a person or a program could find: hidden elements, comments, titles, alternative texts,
- * values of fields. Elements inside a line do not part its words, so a number split by tags is whole again.
- * Quotations get '>' before each line, as in plain text: elements are counted,
- * so what stands behind a quotation is new again. What can go wrong: a limit of text.
+ * Everything counts that a person or a program could find: hidden elements, comments, titles,
+ * alternative texts, values of fields. Elements inside a line do not part its words, so a number
+ * split by tags is whole again. Quotations get '>' before each line, as in plain text: elements
+ * are counted, so what stands behind a quotation is new again. What can go wrong: a limit of
+ * text.
  */
 #include "mime/quotation.h"
 #include "mime/tags.h"
@@ -26,27 +27,32 @@ struct page {
     size_t n_quotations;
     unsigned styled[STYLED_MAX]; /* depths of elements that a style makes blocks */
     size_t n_styled;
-    size_t line_at, alone_at; /* where the line begins, and the one that looks quoted and stands alone so far */
-    unsigned n_alike;         /* lines that look quoted, one below the other */
+    /* where the line begins, and the one that looks quoted and stands alone so far */
+    size_t line_at, alone_at;
+    unsigned n_alike; /* lines that look quoted, one below the other */
     size_t seen_from; /* before it nobody sees anything */
     unsigned n_asked; /* lines that might introduce a quotation */
     bool line_begun, line_is_quoted, full;
     bool is_answer;
-    unsigned kept; /* the depth of the outermost element in which line ends are line ends; 0: none */
+    /* the depth of the outermost element in which line ends are line ends; 0: none */
+    unsigned kept;
     bool apart;        /* a box ended or begins */
     bool digits_apart; /* what is raised ended or begins */
 };
 
 /* What stands in lines of its own (HTML standard 15.3), and <row>, <para> of other XML. */
 static const char *const blocks[] = {
-    "p", "div", "br", "tr", "li", "ul", "ol", "table", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "pre", "blockquote", "section",
-    "article", "header", "footer", "title", "body", "dt", "dd", "option", "row", "para", "address", "aside", "caption", "center",
-    "details", "dialog", "dir", "dl", "fieldset", "figcaption", "figure", "form", "hgroup", "legend", "main", "menu", "nav",
-    "optgroup", "search", "summary",
+    "p",          "div",     "br",      "tr",     "li",       "ul",         "ol",      "table",
+    "h1",         "h2",      "h3",      "h4",     "h5",       "h6",         "hr",      "pre",
+    "blockquote", "section", "article", "header", "footer",   "title",      "body",    "dt",
+    "dd",         "option",  "row",     "para",   "address",  "aside",      "caption", "center",
+    "details",    "dialog",  "dir",     "dl",     "fieldset", "figcaption", "figure",  "form",
+    "hgroup",     "legend",  "main",    "menu",   "nav",      "optgroup",   "search",  "summary",
 };
 
 /* What stands in a line as a box of its own. */
-static const char *const boxes[] = {"img", "input", "button", "textarea", "select", "label", "iframe", "object", "video", "audio", "canvas", "svg"};
+static const char *const boxes[] = {"img",    "input",  "button", "textarea", "select", "label",
+                                    "iframe", "object", "video",  "audio",    "canvas", "svg"};
 
 /* Small letters above or below: a digit there belongs to no number beside it. */
 static const char *const raised[] = {"sup", "sub", "rt", "rp"};
@@ -66,13 +72,15 @@ static bool html_is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* What is owed between the line so far and this text: a tab behind a box, or between digits of two heights. */
+/* What is owed between the line so far and this text: a tab behind a box, or between digits of
+ * two heights. */
 static void part_from_line(struct page *p, struct str text)
 {
     struct str line = buf_str(p->out);
     char last = p->line_begun && line.n > 0 ? line.p[line.n - 1] : '\n';
     bool blank = strchr(" \t\n", last) || text.p[0] == ' ' || text.p[0] == '\t';
-    if ((p->apart && !blank) || (p->digits_apart && html_is_digit(last) && html_is_digit(text.p[0]))) {
+    if ((p->apart && !blank) ||
+        (p->digits_apart && html_is_digit(last) && html_is_digit(text.p[0]))) {
         p->full |= buf_add(p->out, STR("\t")) < 0;
     }
     p->apart = p->digits_apart = false;
@@ -93,7 +101,8 @@ static void html_put(struct page *p, struct str text)
     p->full |= buf_add(p->out, text) < 0;
 }
 
-/* The line that looked quoted and is not, "> 5 mg" in a paragraph: a sign that nobody sees (U+2060) says so. */
+/* The line that looked quoted and is not, "> 5 mg" in a paragraph: a sign that nobody sees
+ * (U+2060) says so. */
 static void set_apart(struct page *p)
 {
     struct buf behind = BUF_INIT(buf_len(p->out) + 1);
@@ -106,7 +115,8 @@ static void set_apart(struct page *p)
     p->n_alike = 0;
 }
 
-/* HTML has elements for quotations. Text that was pasted has '>' before each line; of an answer, of several lines. */
+/* HTML has elements for quotations. Text that was pasted has '>' before each line; of an answer,
+ * of several lines. */
 static void html_look_at_line(struct page *p)
 {
     struct str line = str_trim(str_slice(buf_str(p->out), p->line_at, buf_len(p->out)));
@@ -179,8 +189,8 @@ static struct str html_take_line(struct str *text)
     return line;
 }
 
-/* "On 3 May 2026, Anna <anna@a.example> wrote:" above a blockquote without a sign (HEY, lists that write Markdown). Without it people
- * set their own text apart by one. */
+/* "On 3 May 2026, Anna <anna@a.example> wrote:" above a blockquote without a sign (HEY, lists
+ * that write Markdown). Without it people set their own text apart by one. */
 static bool html_is_introduced(struct page *p)
 {
     enum { FARTHEST = 500, ASKED_MAX = 200 /* further ones count as new text, the safe side */ };
@@ -230,8 +240,8 @@ static void look_for_quotation(struct page *p, const xmlChar *name, const xmlCha
     }
 }
 
-/* An element ended: what began in it ends with it. One without a text, a picture, is a line of its own: else an introduction would
- * stand above what is new (detect/quote.c). */
+/* An element ended: what began in it ends with it. One without a text, a picture, is a line of
+ * its own: else an introduction would stand above what is new (detect/quote.c). */
 static void end_quotations(struct page *p)
 {
     while (p->n_quotations > 0 && p->quotations[p->n_quotations - 1].depth >= p->depth) {
@@ -247,7 +257,8 @@ static void html_put_attributes(struct page *p, const xmlChar **attributes)
 {
     static const char *const texts[] = {"alt", "title", "value", "content", "placeholder", "label"};
     for (size_t i = 0; attributes && attributes[i]; i += 2) {
-        if (attributes[i + 1] && attributes[i + 1][0] && html_is_one_of(attributes[i], texts, ARRAY_LEN(texts))) {
+        if (attributes[i + 1] && attributes[i + 1][0] &&
+            html_is_one_of(attributes[i], texts, ARRAY_LEN(texts))) {
             (void)!buf_printf(&p->comments, "%s\n", (const char *)attributes[i + 1]);
         }
     }
@@ -259,7 +270,8 @@ static bool style_says(const xmlChar **attributes, const char *const *words, siz
     char style[1000];
     size_t n = 0;
     for (size_t i = 0; attributes && attributes[i]; i += 2) {
-        if (!attributes[i + 1] || !str_eq_nocase(str_c((const char *)attributes[i]), STR("style"))) {
+        if (!attributes[i + 1] ||
+            !str_eq_nocase(str_c((const char *)attributes[i]), STR("style"))) {
             continue;
         }
         for (const char *c = (const char *)attributes[i + 1]; *c && n + 2 < sizeof style; c++) {
@@ -279,14 +291,18 @@ static bool style_says(const xmlChar **attributes, const char *const *words, siz
 /* An element that its style makes a block, or in which line ends are line ends. */
 static void begin_styled(struct page *p, const xmlChar *name, const xmlChar **attributes)
 {
-    static const char *const as_block[] = {"display:block", "display:flex", "display:grid", "display:list-item", "display:table;", "display:table-row",
+    static const char *const as_block[] = {"display:block",    "display:flex",
+                                           "display:grid",     "display:list-item",
+                                           "display:table;",   "display:table-row",
                                            "display:flow-root"};
-    static const char *const as_written[] = {"white-space:pre", "white-space:break-spaces"}, *const elements[] = {"pre", "listing", "xmp"};
+    static const char *const as_written[] = {"white-space:pre", "white-space:break-spaces"},
+                             *const elements[] = {"pre", "listing", "xmp"};
     if (p->n_styled < STYLED_MAX && style_says(attributes, as_block, ARRAY_LEN(as_block))) {
         p->styled[p->n_styled++] = p->depth;
         end_line(p);
     }
-    if (p->kept == 0 && (html_is_one_of(name, elements, ARRAY_LEN(elements)) || style_says(attributes, as_written, ARRAY_LEN(as_written)))) {
+    if (p->kept == 0 && (html_is_one_of(name, elements, ARRAY_LEN(elements)) ||
+                         style_says(attributes, as_written, ARRAY_LEN(as_written)))) {
         p->kept = p->depth;
     }
 }
@@ -353,10 +369,17 @@ static bool html_is_full(void *arg)
 
 void read_html(struct reader *r, const struct piece *p)
 {
-    static const htmlSAXHandler events = {.characters = html_on_characters, .ignorableWhitespace = html_on_characters, .cdataBlock = html_on_characters,
-                                          .startElement = html_on_start, .endElement = html_on_end};
-    struct page page = {.out = reader_text(r, p->place, p->part), .comments = BUF_INIT(1024 * 1024)};
-    const struct tags tags = {&events, &page, html_on_begin, on_comment, html_on_text, html_is_full};
+    static const htmlSAXHandler events = {
+        .characters = html_on_characters,
+        .ignorableWhitespace = html_on_characters,
+        .cdataBlock = html_on_characters,
+        .startElement = html_on_start,
+        .endElement = html_on_end,
+    };
+    struct page page = {.out = reader_text(r, p->place, p->part),
+                        .comments = BUF_INIT(1024 * 1024)};
+    const struct tags tags = {&events,    &page,        html_on_begin,
+                              on_comment, html_on_text, html_is_full};
     if (!page.out) {
         return;
     }
@@ -368,7 +391,8 @@ void read_html(struct reader *r, const struct piece *p)
     if (page.n_alike == 1) {
         set_apart(&page);
     }
-    if (buf_len(page.out) == 0 && buf_len(&page.comments) == 0) { /* a tag or a style that nothing closes */
+    /* a tag or a style that nothing closes */
+    if (buf_len(page.out) == 0 && buf_len(&page.comments) == 0) {
         page.full |= buf_add(page.out, p->octets) < 0;
     }
     reader_text_done(r, page.out);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * inside.c: finding files in texts, without a copy of the text (inside.h): where they lie is what the page needs.
+ * inside.c: finding files in texts, without a copy of the text (inside.h): where they lie is
+ * what the page needs.
  */
 #include "mime/inside.h"
 #include "mime/kind.h"
@@ -17,7 +18,7 @@ static void inside_put_name(struct str name, struct inside_file *f)
     free(clean);
 }
 
-/* --- uuencode (POSIX) ----------------------------------------------------------------------------------------- */
+/* --- uuencode (POSIX) --------------------------------------------------- */
 
 /* A line of data: its first character says how many octets follow, four characters for three, and
  * perhaps a checksum; blanks at the end may be lost. */
@@ -69,7 +70,8 @@ static void take_base64(struct str *rest, struct inside_file *ret)
 static bool next_in_text(struct str *rest, struct inside_file *ret)
 {
     while (rest->n > 0) {
-        struct str before = *rest, line = str_take_line(rest), below = *rest, uu = STR("begin "), base64 = STR("begin-base64 ");
+        struct str before = *rest, line = str_take_line(rest), below = *rest, uu = STR("begin "),
+                   base64 = STR("begin-base64 ");
         bool is_uu = str_starts_nocase(line, uu) && has_mode(str_slice(line, uu.n, line.n));
         bool is_64 = str_starts_nocase(line, base64) && has_mode(str_slice(line, base64.n, line.n));
         struct str first = is_uu || is_64 ? str_take_line(&below) : STR("");
@@ -89,7 +91,7 @@ static bool next_in_text(struct str *rest, struct inside_file *ret)
     return false;
 }
 
-/* --- data: (RFC 2397) ----------------------------------------------------------------------------------------- */
+/* --- data: (RFC 2397) --------------------------------------------------- */
 
 /* A letter of a type and its parameters, or of base64 with its escapes. */
 static bool is_in_link(char c)
@@ -97,7 +99,8 @@ static bool is_in_link(char c)
     return base64_value(c) >= 0 || (c && strchr("-._;=%\\", c));
 }
 
-/* "data:text/csv;charset=utf-8;base64," at the front: its octets; ret_data: where the data begins. */
+/* "data:text/csv;charset=utf-8;base64," at the front: its octets; ret_data: where the data
+ * begins. */
 static bool read_link_head(struct str s, struct inside_file *ret, size_t *ret_data)
 {
     size_t n = 5;
@@ -120,7 +123,7 @@ static bool read_link_head(struct str s, struct inside_file *ret, size_t *ret_da
     return typed;
 }
 
-/* --- calendars and contacts ----------------------------------------------------------------------------------- */
+/* --- calendars and contacts --------------------------------------------- */
 
 /* A line with those that go on it (RFC 5545 3.1), folded as it is. */
 static struct str take_folded(struct str *rest)
@@ -144,7 +147,8 @@ static void put_unfolded(struct str s, char *dst, size_t size)
     dst[n] = '\0';
 }
 
-/* Names: X-FILENAME is that of Lotus and others, FILENAME of Google and Outlook, X-APPLE-FILENAME of Apple. */
+/* Names: X-FILENAME is that of Lotus and others, FILENAME of Google and Outlook,
+ * X-APPLE-FILENAME of Apple. */
 static bool inside_read_parameters(struct str all, struct inside_file *ret)
 {
     struct str one;
@@ -152,7 +156,8 @@ static bool inside_read_parameters(struct str all, struct inside_file *ret)
     (void)str_split(&all, ';', &one); /* the name of the property */
     while (all.n > 0 && str_split(&all, ';', &one)) {
         size_t equals = str_find(one, '=', 0);
-        struct str name = str_trim(str_slice(one, 0, equals)), value = str_trim(str_slice(one, equals < one.n ? equals + 1 : equals, one.n));
+        struct str name = str_trim(str_slice(one, 0, equals)),
+                   value = str_trim(str_slice(one, equals < one.n ? equals + 1 : equals, one.n));
         bool quoted = value.n > 1 && value.p[0] == '"' && value.p[value.n - 1] == '"';
         value = quoted ? str_slice(value, 1, value.n - 1) : value;
         if (str_ends_nocase(name, STR("FILENAME"))) {
@@ -161,7 +166,9 @@ static bool inside_read_parameters(struct str all, struct inside_file *ret)
             str_copy_cut(value, ret->type, sizeof ret->type);
         }
         bool encoding = str_eq_nocase(name, STR("ENCODING"));
-        is_base64 |= str_eq_nocase(name, STR("BASE64")) || (encoding && (str_starts_nocase(value, STR("BASE64")) || str_eq_nocase(value, STR("B"))));
+        is_base64 |= str_eq_nocase(name, STR("BASE64")) ||
+                     (encoding &&
+                      (str_starts_nocase(value, STR("BASE64")) || str_eq_nocase(value, STR("B"))));
     }
     return is_base64;
 }
@@ -202,12 +209,13 @@ static bool next_in_card(struct str *rest, struct inside_file *ret)
     return false;
 }
 
-/* --- HTML ----------------------------------------------------------------------------------------------------- */
+/* --- HTML --------------------------------------------------------------- */
 
 /* Where the link ends: at its quotation mark, else at what stands in no link. */
 static size_t link_end(struct str s, size_t at, char quote)
 {
-    while (at < s.n && (quote ? s.p[at] != quote : (unsigned char)s.p[at] > ' ' && !strchr("\"'>)", s.p[at]))) {
+    while (at < s.n &&
+           (quote ? s.p[at] != quote : (unsigned char)s.p[at] > ' ' && !strchr("\"'>)", s.p[at]))) {
         at++;
     }
     return at;
@@ -244,7 +252,8 @@ static bool next_in_html(struct str *rest, struct inside_file *ret)
         char before = all.p[at - 1];
         size_t data = 0;
         *ret = (struct inside_file){.type = ""};
-        if (all.p[at + 4] != ':' || !memchr("\"'=( \t\r\n", before, 8) || !read_link_head(str_slice(all, at, all.n), ret, &data)) {
+        if (all.p[at + 4] != ':' || !memchr("\"'=( \t\r\n", before, 8) ||
+            !read_link_head(str_slice(all, at, all.n), ret, &data)) {
             continue;
         }
         if (ret->encoding == TRANSFER_AS_IS && !memchr("\"'=", before, 3)) { /* words, perhaps */
@@ -264,19 +273,22 @@ static bool next_in_html(struct str *rest, struct inside_file *ret)
     return false;
 }
 
-/* --- all of them ---------------------------------------------------------------------------------------------- */
+/* --- all of them -------------------------------------------------------- */
 
 bool inside_next(enum inside kind, struct str *rest, struct inside_file *ret)
 {
     *ret = (struct inside_file){.type = ""};
-    return kind == INSIDE_TEXT ? next_in_text(rest, ret) : kind == INSIDE_CARD ? next_in_card(rest, ret) : next_in_html(rest, ret);
+    return kind == INSIDE_TEXT   ? next_in_text(rest, ret)
+           : kind == INSIDE_CARD ? next_in_card(rest, ret)
+                                 : next_in_html(rest, ret);
 }
 
 static int inside_unescape(struct str s, struct buf *out)
 {
     int e = 0;
     for (size_t i = 0; i < s.n && e == 0; i++) {
-        int high = s.p[i] == '%' && i + 2 < s.n ? str_hex(s.p[i + 1]) : -1, low = high >= 0 ? str_hex(s.p[i + 2]) : -1;
+        int high = s.p[i] == '%' && i + 2 < s.n ? str_hex(s.p[i + 1]) : -1,
+            low = high >= 0 ? str_hex(s.p[i + 2]) : -1;
         char c = low >= 0 ? (char)(high << 4 | low) : s.p[i];
         i += low >= 0 ? 2 : 0;
         e = buf_append(out, &c, 1);
@@ -288,21 +300,34 @@ int inside_octets(const struct inside_file *f, struct buf *out)
 {
     struct buf plain = BUF_INIT(f->octets.n + 1);
     int e = f->is_escaped ? inside_unescape(f->octets, &plain) : 0;
-    e = e < 0 ? e : transfer_read_all(f->encoding, f->is_escaped ? buf_str(&plain) : f->octets, out, NULL);
+    e = e < 0 ? e
+              : transfer_read_all(f->encoding, f->is_escaped ? buf_str(&plain) : f->octets, out,
+                                  NULL);
     buf_wipe(&plain);
     return e;
 }
 
 /* A picture of the page itself, of which a mail may have hundreds, is no file of its own. */
-static bool inside_read_one(struct reader *r, const char *part, const char *number, enum inside kind, const struct inside_file *f)
+static bool inside_read_one(struct reader *r, const char *part, const char *number,
+                            enum inside kind, const struct inside_file *f)
 {
     struct buf octets = BUF_INIT(f->octets.n + 1);
     (void)!inside_octets(f, &octets);
-    const struct piece p = {.octets = buf_str(&octets), .part = number, .name = f->name, .place = MIME_ATTACHMENT};
+    const struct piece p = {
+        .octets = buf_str(&octets),
+        .part = number,
+        .name = f->name,
+        .place = MIME_ATTACHMENT,
+    };
     bool is_shown = kind == INSIDE_HTML && !*f->name && kind_of(p.octets, "") == KIND_IMAGE;
     if (is_shown) {
         reader_problem(r, MIME_IMAGE, part, "");
-        read_strings(r, &(struct piece){.octets = p.octets, .part = part, .name = "", .place = MIME_ATTACHMENT});
+        read_strings(r, &(struct piece){
+                            .octets = p.octets,
+                            .part = part,
+                            .name = "",
+                            .place = MIME_ATTACHMENT,
+                        });
     } else if (reader_open_octets(r, number, p.octets.n)) {
         reader_piece(r, &p);
     }
@@ -310,7 +335,8 @@ static bool inside_read_one(struct reader *r, const char *part, const char *numb
     return !is_shown;
 }
 
-bool inside_next_within(struct reader *r, const char *part, enum inside kind, struct str *rest, unsigned n, struct inside_file *ret)
+bool inside_next_within(struct reader *r, const char *part, enum inside kind, struct str *rest,
+                        unsigned n, struct inside_file *ret)
 {
     unsigned most = kind == INSIDE_TEXT ? TEXT_FILES_MAX : OTHER_FILES_MAX;
     if (reader_is_spent(r, part) || !inside_next(kind, rest, ret)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * kind.c: signatures at the front of files. A wrong guess is caught by who reads it (damaged), and what nothing
- * fits is a text if it looks like one, else unknown.
+ * kind.c: signatures at the front of files. A wrong guess is caught by who reads it (damaged),
+ * and what nothing fits is a text if it looks like one, else unknown.
  */
 #include "mime/kind.h"
 #include "base/err.h"
@@ -17,7 +17,8 @@ const char *kind_name(enum kind k)
 
 bool kind_is_known(const char *word)
 {
-    static const char *const all[] = {KINDS(KIND_NAME) "docx", "xlsx", "pptx", "odf", "doc", "xls", "ppt", "msg", "signature"};
+    static const char *const all[] =
+        {KINDS(KIND_NAME) "docx", "xlsx", "pptx", "odf", "doc", "xls", "ppt", "msg", "signature"};
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         if (str_eq_nocase(str_c(word), str_c(all[i]))) {
             return true;
@@ -26,7 +27,10 @@ bool kind_is_known(const char *word)
     return false;
 }
 
-#define SIGN(octets) {"" octets, sizeof(octets) - 1}
+#define SIGN(octets) \
+    { \
+        "" octets, sizeof(octets) - 1 \
+    }
 
 static const struct {
     size_t at;
@@ -45,7 +49,10 @@ static const struct {
     {0, SIGN("MSCF"), KIND_ARCHIVE},
     {0, SIGN("\x1f\x8b"), KIND_PACKED},
     {0, SIGN("BZh"), KIND_PACKED},
-    {0, SIGN("\xfd" "7zXZ"), KIND_PACKED},
+    {0,
+     SIGN("\xfd"
+          "7zXZ"),
+     KIND_PACKED},
     {0, SIGN("\x28\xb5\x2f\xfd"), KIND_PACKED},
     {0, SIGN("\x04\x22\x4d\x18"), KIND_PACKED},
     {0, SIGN("LZIP"), KIND_PACKED},
@@ -70,7 +77,10 @@ static const struct {
     {8, SIGN("AVI "), KIND_MEDIA},
     {0, SIGN("\x1a\x45\xdf\xa3"), KIND_MEDIA},
     {0, SIGN("MZ"), KIND_PROGRAM},
-    {0, SIGN("\x7f" "ELF"), KIND_PROGRAM},
+    {0,
+     SIGN("\x7f"
+          "ELF"),
+     KIND_PROGRAM},
 };
 
 /* No NUL and few control characters; or UTF-16 or UTF-32 with its mark. */
@@ -104,19 +114,23 @@ static bool has_early(struct str o, const char *word, size_t within)
     return false;
 }
 
-/* A saved message or page (.mht), or a file of many (mbox): fields from the first line on, MIME-Version among them. */
+/* A saved message or page (.mht), or a file of many (mbox): fields from the first line on,
+ * MIME-Version among them. */
 static bool looks_like_message(struct str o)
 {
     size_t n = 0, first = str_starts_nocase(o, STR("From ")) ? str_find(o, '\n', 0) + 1 : 0;
     struct str head = str_slice(o, first < o.n ? first : o.n, o.n);
-    while (n < head.n && (str_lower(head.p[n]) >= 'a' ? str_lower(head.p[n]) <= 'z' : head.p[n] == '-')) {
+    while (n < head.n &&
+           (str_lower(head.p[n]) >= 'a' ? str_lower(head.p[n]) <= 'z' : head.p[n] == '-')) {
         n++;
     }
     bool field = n > 1 && n < head.n && head.p[n] == ':';
     size_t end = first > 1 ? first - 1 : 0;
     struct str line = str_trim(str_slice(o, 0, end - (end > 0 && o.p[end - 1] == '\r')));
-    field &= first == 0 || (line.n > 5 && line.p[line.n - 1] >= '0' && line.p[line.n - 1] <= '9'); /* ends in a year */
-    return field && (first > 0 || has_early(head, "\nMIME-Version:", LOOK) || str_starts_nocase(head, STR("MIME-Version:")));
+    /* ends in a year */
+    field &= first == 0 || (line.n > 5 && line.p[line.n - 1] >= '0' && line.p[line.n - 1] <= '9');
+    return field && (first > 0 || has_early(head, "\nMIME-Version:", LOOK) ||
+                     str_starts_nocase(head, STR("MIME-Version:")));
 }
 
 struct str kind_text_begin(struct str o)
@@ -133,7 +147,8 @@ bool kind_begins(struct str octets, struct str object)
     struct str s = kind_text_begin(octets), begin = STR("BEGIN:");
     size_t lf = str_find(s, '\n', 0), cr = str_find(s, '\r', 0);
     struct str line = str_slice(s, 0, lf < cr ? lf : cr);
-    return str_starts_nocase(line, begin) && str_eq_nocase(str_trim(str_slice(line, begin.n, line.n)), object);
+    return str_starts_nocase(line, begin) &&
+           str_eq_nocase(str_trim(str_slice(line, begin.n, line.n)), object);
 }
 
 static bool ends_as(struct str name, const char *const *ends, size_t n)
@@ -154,7 +169,8 @@ static bool is_called_html(struct str name)
 
 static bool has_tags(struct str o)
 {
-    return has_early(o, "<html", 1024) || has_early(o, "<!doctype html", 256) || has_early(o, "<body", 1024);
+    return has_early(o, "<html", 1024) || has_early(o, "<!doctype html", 256) ||
+           has_early(o, "<body", 1024);
 }
 
 bool kind_may_be(struct str o, const char *name, enum kind k)
@@ -168,14 +184,16 @@ bool kind_may_be(struct str o, const char *name, enum kind k)
 
 static enum kind kind_of_text(struct str o, struct str name)
 {
-    bool named = str_ends_nocase(name, STR(".eml")) || str_ends_nocase(name, STR(".mht")) || str_ends_nocase(name, STR(".mhtml"));
+    bool named = str_ends_nocase(name, STR(".eml")) || str_ends_nocase(name, STR(".mht")) ||
+                 str_ends_nocase(name, STR(".mhtml"));
     if (named || looks_like_message(o)) {
         return KIND_MESSAGE;
     }
     if (!is_called_html(name) && kind_begins(o, STR("VCALENDAR"))) {
         return KIND_CALENDAR;
     }
-    bool xml = has_early(o, "<?xml", 8) || has_early(o, "<svg", 64); /* the tags of any XML are no text */
+    /* the tags of any XML are no text */
+    bool xml = has_early(o, "<?xml", 8) || has_early(o, "<svg", 64);
     return has_tags(o) || xml || is_called_html(name) ? KIND_HTML : KIND_TEXT;
 }
 

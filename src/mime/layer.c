@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * layer.c: libarchive with one filter or one family of formats at a time, and its window on the octets (layer.h).
+ * layer.c: libarchive with one filter or one family of formats at a time, and its window on the
+ * octets (layer.h).
  *
- * libarchive follows filters by itself (gz in gz in gz) and keeps whatever it looks ahead at; so exactly one is put on,
- * chosen by the signature, and what comes out is looked at as a thing of its own by reader.c, which counts.
+ * libarchive follows filters by itself (gz in gz in gz) and keeps whatever it looks ahead at; so
+ * exactly one is put on, chosen by the signature, and what comes out is looked at as a thing of
+ * its own by reader.c, which counts.
  */
 #include "mime/layer.h"
 #include "sys/fence.h"
@@ -22,7 +24,8 @@ struct layer {
     bool has_ended;
 };
 
-/* The head of a directory, for zips that have none: libarchive wants to see 24 octets behind a file before it gives the file out. */
+/* The head of a directory, for zips that have none: libarchive wants to see 24 octets behind a
+ * file before it gives the file out. */
 static const char directory[46] = "PK\1\2";
 
 static la_ssize_t layer_on_read(struct archive *a, void *arg, const void **ret)
@@ -46,7 +49,9 @@ static la_ssize_t layer_on_read(struct archive *a, void *arg, const void **ret)
 static la_int64_t on_skip(struct archive *a, void *arg, la_int64_t wanted)
 {
     struct layer *l = arg;
-    size_t left = l->octets.n - l->at, n = wanted < 0 ? 0 : (uint64_t)wanted < left ? (size_t)wanted : left;
+    size_t left = l->octets.n - l->at, n = wanted < 0                ? 0
+                                           : (uint64_t)wanted < left ? (size_t)wanted
+                                                                     : left;
     l->at += n;
     return (la_int64_t)n;
 }
@@ -71,9 +76,15 @@ static int filter_of(struct str o)
         struct str begin;
         int filter;
     } filters[] = {
-        {{"\x1f\x8b", 2}, ARCHIVE_FILTER_GZIP}, {{"BZh", 3}, ARCHIVE_FILTER_BZIP2},
-        {{"\xfd" "7zXZ", 5}, ARCHIVE_FILTER_XZ}, {{"\x28\xb5\x2f\xfd", 4}, ARCHIVE_FILTER_ZSTD},
-        {{"\x04\x22\x4d\x18", 4}, ARCHIVE_FILTER_LZ4}, {{"LZIP", 4}, ARCHIVE_FILTER_LZIP},
+        {{"\x1f\x8b", 2}, ARCHIVE_FILTER_GZIP},
+        {{"BZh", 3}, ARCHIVE_FILTER_BZIP2},
+        {{"\xfd"
+          "7zXZ",
+          5},
+         ARCHIVE_FILTER_XZ},
+        {{"\x28\xb5\x2f\xfd", 4}, ARCHIVE_FILTER_ZSTD},
+        {{"\x04\x22\x4d\x18", 4}, ARCHIVE_FILTER_LZ4},
+        {{"LZIP", 4}, ARCHIVE_FILTER_LZIP},
         {{"\x1f\x9d", 2}, ARCHIVE_FILTER_COMPRESS},
     };
     for (size_t i = 0; i < ARRAY_LEN(filters); i++) {
@@ -92,8 +103,10 @@ static bool layer_prepare(struct archive *a, struct str octets, bool packed)
         if (filter == ARCHIVE_FILTER_NONE || archive_read_support_format_raw(a) != ARCHIVE_OK) {
             return false;
         }
-        if (filter == ARCHIVE_FILTER_COMPRESS) { /* when appended, libarchive reads of a file that is not open yet: a crash */
-            return (octets.p[2] & 0x60) == 0 && archive_read_support_filter_compress(a) == ARCHIVE_OK;
+        /* when appended, libarchive reads of a file that is not open yet: a crash */
+        if (filter == ARCHIVE_FILTER_COMPRESS) {
+            return (octets.p[2] & 0x60) == 0 &&
+                   archive_read_support_filter_compress(a) == ARCHIVE_OK;
         }
         return archive_read_append_filter(a, filter) == ARCHIVE_OK;
     }
@@ -144,7 +157,8 @@ int layer_next(struct layer *l, struct archive_entry **ret)
     fence_raise(FENCE);
     int code = archive_read_next_header(l->a, ret);
     fence_lower();
-    return code != ARCHIVE_EOF && layer_consumed(l) > l->octets.n ? ARCHIVE_FATAL : code; /* half a head, with ours for the rest */
+    /* half a head, with ours for the rest */
+    return code != ARCHIVE_EOF && layer_consumed(l) > l->octets.n ? ARCHIVE_FATAL : code;
 }
 
 la_ssize_t layer_data(struct layer *l, char *to, size_t n)

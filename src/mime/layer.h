@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * layer.h: one layer of packing, by libarchive: the files of one archive, or what one packed file holds; never what
- * is packed inside that.
+ * layer.h: one layer of packing, by libarchive: the files of one archive, or what one packed
+ * file holds; never what is packed inside that.
  *
- * Called by archive.c. The library reads through a window that asks the clock every few KB and ends what takes too
- * long, and works inside a fence of memory (sys/fence.h). What can go wrong: damage, passwords, the clock.
+ * Called by archive.c. The library reads through a window that asks the clock every few KB and
+ * ends what takes too long, and works inside a fence of memory (sys/fence.h). What can go wrong:
+ * damage, passwords, the clock.
  */
 #pragma once
 #include "mime/reader.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * links.c: links (links.h).
  *
- * In plain text only what is written out with its scheme is one: a link shows where it leads. It ends at a blank, at marks that
- * stand around an address (RFC 3986 appendix C) and at what turns the direction of writing; a full stop behind it is the sentence's.
+ * In plain text only what is written out with its scheme is one: a link shows where it leads. It
+ * ends at a blank, at marks that stand around an address (RFC 3986 appendix C) and at what turns
+ * the direction of writing; a full stop behind it is the sentence's.
  */
 #include "mime/links.h"
 #include "base/err.h"
@@ -59,7 +60,8 @@ static struct str without_marks(struct str s)
 {
     while (s.n > 0) {
         char c = s.p[s.n - 1];
-        bool closes = (c == ')' && links_count(s, ')') > links_count(s, '(')) || (c == ']' && links_count(s, ']') > links_count(s, '['));
+        bool closes = (c == ')' && links_count(s, ')') > links_count(s, '(')) ||
+                      (c == ']' && links_count(s, ']') > links_count(s, '['));
         if (!closes && !strchr(".,;:!?'*_", c)) {
             break;
         }
@@ -71,18 +73,23 @@ static struct str without_marks(struct str s)
 /* The link that begins here; empty: none does. *ret_looked: how far that is known. */
 static struct str link_at(struct str s, size_t *ret_looked)
 {
-    static const struct str schemes[] = {STR("https://"), STR("http://"), STR("mailto:"), STR("tel:")};
+    static const struct str schemes[] = {STR("https://"), STR("http://"), STR("mailto:"),
+                                         STR("tel:")};
     size_t scheme = 0, n = 0;
     for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
         scheme = str_starts_nocase(s, schemes[i]) ? schemes[i].n : scheme;
     }
-    for (n = scheme; scheme > 0 && n < s.n && n <= LINK_MAX && !ends_at(str_slice(s, n, s.n)); n++) {
+    for (n = scheme; scheme > 0 && n < s.n && n <= LINK_MAX && !ends_at(str_slice(s, n, s.n));
+         n++) {
     }
     *ret_looked = n > 0 ? n : 1;
-    struct str link = without_marks(str_slice(s, 0, n)), behind = str_slice(link, scheme < link.n ? scheme : link.n, link.n);
+    struct str link = without_marks(str_slice(s, 0, n)),
+               behind = str_slice(link, scheme < link.n ? scheme : link.n, link.n);
     bool address = str_lower(s.p[0]) == 'm', number = str_lower(s.p[0]) == 't';
-    bool sound = behind.n > 0 && (number ? behind.p[0] == '+' || (behind.p[0] >= '0' && behind.p[0] <= '9')
-                                         : is_ascii_word(behind.p[0]) || (unsigned char)behind.p[0] >= 0x80 || behind.p[0] == '[');
+    bool sound =
+        behind.n > 0 && (number ? behind.p[0] == '+' || (behind.p[0] >= '0' && behind.p[0] <= '9')
+                                : is_ascii_word(behind.p[0]) ||
+                                      (unsigned char)behind.p[0] >= 0x80 || behind.p[0] == '[');
     sound = sound && (!address || str_find(behind, '@', 0) < behind.n);
     return sound && n <= LINK_MAX && links_is_allowed(link) ? link : STR("");
 }

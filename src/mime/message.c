@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * message.c: what detection reads of a message: the fields and parts of its tree (tree.c), each by what it is (RFC 2045, 2046,
- * 2047, 2231, 5322). Called by reader.c, also for messages inside messages.
+ * message.c: what detection reads of a message: the fields and parts of its tree (tree.c), each
+ * by what it is (RFC 2045, 2046, 2047, 2231, 5322). Called by reader.c, also for messages inside
+ * messages.
  *
  * What can go wrong: problems of the reading, noted there.
  */
@@ -25,20 +26,24 @@ enum {
     SIGNATURE_MAX = 64 * 1024, /* with its certificates */
 };
 
-/* --- fields ---------------------------------------------------------------------------------- */
+/* --- fields ------------------------------------------------------------- */
 
-/* Those of the message itself, all that the tree has: a field that asks for protection may be the last one. */
+/* Those of the message itself, all that the tree has: a field that asks for protection may be
+ * the last one. */
 static void keep_fields(struct mime_reading *out, const struct tree_fields *fields)
 {
     out->fields = err_calloc(fields->n + 1, sizeof *out->fields);
     for (size_t i = 0; i < fields->n; i++) {
-        out->fields[out->n_fields++] = (struct mime_field){err_strdup(fields->v[i].name), err_strdup(fields->v[i].value)};
+        out->fields[out->n_fields++] =
+            (struct mime_field){err_strdup(fields->v[i].name), err_strdup(fields->v[i].value)};
     }
 }
 
 static bool is_told_in_text(const char *name)
 {
-    static const char *const names[] = {"Subject", "Comments", "Keywords", "From", "To", "Cc", "Reply-To", "Thread-Topic", "Content-Description"};
+    static const char *const names[] = {"Subject",  "Comments",     "Keywords",
+                                        "From",     "To",           "Cc",
+                                        "Reply-To", "Thread-Topic", "Content-Description"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         if (str_eq_nocase(str_c(name), str_c(names[i]))) {
             return true;
@@ -57,7 +62,8 @@ static void add_subject(struct reader *r, const char *part, struct str value, bo
 }
 
 /* The subject is a text of its own; the other fields that people write or see are one together. */
-static void message_read_fields(struct reader *r, const struct tree_fields *fields, const char *part, bool top, bool attached)
+static void message_read_fields(struct reader *r, const struct tree_fields *fields,
+                                const char *part, bool top, bool attached)
 {
     struct buf others = BUF_INIT(FIELDS_TEXT_MAX);
     int e = 0;
@@ -67,7 +73,8 @@ static void message_read_fields(struct reader *r, const struct tree_fields *fiel
     for (size_t i = 0; i < fields->n; i++) {
         const struct tree_field *f = &fields->v[i];
         struct buf other = BUF_INIT(FIELDS_TEXT_MAX);
-        if (str_eq_nocase(str_c(f->name), STR("Subject"))) { /* of two, some readers show the first and some the last */
+        /* of two, some readers show the first and some the last */
+        if (str_eq_nocase(str_c(f->name), STR("Subject"))) {
             add_subject(r, part, str_c(f->value), attached);
             if (words_otherwise(r, part, str_c(f->raw), &other)) {
                 add_subject(r, part, buf_str(&other), attached);
@@ -75,7 +82,9 @@ static void message_read_fields(struct reader *r, const struct tree_fields *fiel
         } else if (is_told_in_text(f->name) || str_starts_nocase(str_c(f->name), STR("X-"))) {
             e = buf_printf(&others, "%s: %s\n", f->name, f->value) < 0 ? -ENOSPC : e;
             if (words_otherwise(r, part, str_c(f->raw), &other)) {
-                e = buf_printf(&others, "%s: " STR_FMT "\n", f->name, STR_ARG(buf_str(&other))) < 0 ? -ENOSPC : e;
+                e = buf_printf(&others, "%s: " STR_FMT "\n", f->name, STR_ARG(buf_str(&other))) < 0
+                        ? -ENOSPC
+                        : e;
             }
         }
         buf_free(&other);
@@ -87,27 +96,35 @@ static void message_read_fields(struct reader *r, const struct tree_fields *fiel
     buf_free(&others);
 }
 
-/* --- the octets of a part ---------------------------------------------------------------------- */
+/* --- the octets of a part ----------------------------------------------- */
 
 static void join_lines(const struct part *part, struct buf *text)
 {
     struct buf joined = BUF_INIT(2 * buf_len(text) + 64);
-    if (part->is_flowed && part_is(part, "text/plain") && flowed_join(buf_str(text), part->deletes_space, &joined) == 0) {
+    if (part->is_flowed && part_is(part, "text/plain") &&
+        flowed_join(buf_str(text), part->deletes_space, &joined) == 0) {
         buf_wipe(text);
         *text = joined;
     }
 }
 
 /* What readers see who go by the octets, where these are UTF-8 under another label. */
-static void read_as_utf8(struct reader *r, const struct part *part, struct str octets, enum mime_place place)
+static void read_as_utf8(struct reader *r, const struct part *part, struct str octets,
+                         enum mime_place place)
 {
     if (!charset_fits_as_is(octets, part->charset)) {
         return;
     }
     struct buf text = BUF_INIT(r->text_left + 1);
-    (void)!buf_add(&text, str_slice(octets, 0, octets.n < r->text_left ? octets.n : (size_t)r->text_left));
+    (void)!buf_add(&text,
+                   str_slice(octets, 0, octets.n < r->text_left ? octets.n : (size_t)r->text_left));
     join_lines(part, &text);
-    const struct piece p = {.octets = buf_str(&text), .part = part->number, .name = "", .place = place};
+    const struct piece p = {
+        .octets = buf_str(&text),
+        .part = part->number,
+        .name = "",
+        .place = place,
+    };
     if (part_is(part, "text/html")) {
         read_html(r, &p);
     } else {
@@ -117,7 +134,8 @@ static void read_as_utf8(struct reader *r, const struct part *part, struct str o
 }
 
 /* As the page shows it, beside what stands there: a command may part a number or a flag. */
-static void read_enriched(struct reader *r, const struct part *part, enum mime_place place, struct str text)
+static void read_enriched(struct reader *r, const struct part *part, enum mime_place place,
+                          struct str text)
 {
     if (body_is_enriched(part)) {
         struct buf plain = BUF_INIT(text.n + 1024);
@@ -127,13 +145,19 @@ static void read_enriched(struct reader *r, const struct part *part, enum mime_p
     }
 }
 
-static void read_text_leaf(struct reader *r, const struct part *part, struct str octets, bool attachment)
+static void read_text_leaf(struct reader *r, const struct part *part, struct str octets,
+                           bool attachment)
 {
     enum mime_place place = attachment ? MIME_ATTACHMENT : MIME_BODY;
     struct buf text = BUF_INIT(r->text_left + 1);
     charset_text(r, part->number, octets, part->charset, &text);
     join_lines(part, &text);
-    const struct piece p = {.octets = buf_str(&text), .part = part->number, .name = part->n_names ? part->names[0] : "", .place = place};
+    const struct piece p = {
+        .octets = buf_str(&text),
+        .part = part->number,
+        .name = part->n_names ? part->names[0] : "",
+        .place = place,
+    };
     if (attachment || part->n_names > 0) {
         reader_attachment(r, &p, "text");
     }
@@ -156,7 +180,8 @@ static void check_encoding(struct reader *r, const struct part *p, bool sound)
     }
 }
 
-static void message_describe(struct reader *r, const struct part *part, uint64_t octets, bool attachment)
+static void message_describe(struct reader *r, const struct part *part, uint64_t octets,
+                             bool attachment)
 {
     struct mime_part p = {.octets = octets, .is_attachment = attachment};
     str_copy_cut(str_c(part->number), p.number, sizeof p.number);
@@ -165,31 +190,40 @@ static void message_describe(struct reader *r, const struct part *part, uint64_t
     reader_describe(r, &p);
 }
 
-/* A text of another type (text/csv, text/calendar) that says a charset which its octets do not show: no file that only
- * says to be one. UTF-8 shows; lines of a calendar may end inside its characters (RFC 5545 3.1). */
+/* A text of another type (text/csv, text/calendar) that says a charset which its octets do not
+ * show: no file that only says to be one. UTF-8 shows; lines of a calendar may end inside its
+ * characters (RFC 5545 3.1). */
 static bool has_charset(const struct part *p, struct str octets)
 {
     struct str set = str_c(p->charset);
     bool wide = str_starts_nocase(set, STR("utf-16")) || str_starts_nocase(set, STR("utf-32"));
-    bool shows = set.n == 0 || str_starts_nocase(set, STR("utf-8")) || str_starts_nocase(set, STR("us-ascii"));
+    bool shows = set.n == 0 || str_starts_nocase(set, STR("utf-8")) ||
+                 str_starts_nocase(set, STR("us-ascii"));
     bool is_text = str_starts_nocase(str_c(p->type), STR("text/")) && !part_is(p, "text/rtf");
     return is_text && !shows && (wide || !memchr(octets.p, '\0', octets.n));
 }
 
-/* What people write of an event, as the page shows it: the words of the mail (RFC 5545 3.8.1). All of it, where it may be shown
- * as it stands. */
+/* What people write of an event, as the page shows it: the words of the mail (RFC 5545 3.8.1).
+ * All of it, where it may be shown as it stands. */
 static void message_read_event(struct reader *r, const struct part *part, struct str octets)
 {
-    struct buf joined = BUF_INIT(2 * octets.n + 1024), text = BUF_INIT(r->text_left + 1), words = BUF_INIT(r->text_left + 1);
+    struct buf joined = BUF_INIT(2 * octets.n + 1024), text = BUF_INIT(r->text_left + 1),
+               words = BUF_INIT(r->text_left + 1);
     read_unfolded(octets, &joined);
     charset_text(r, part->number, buf_str(&joined), part->charset, &text);
     calendar_words(buf_str(&text), &words);
     reader_add_text(r, MIME_BODY, part->number, buf_str(&words));
-    reader_add_text(r, MIME_BODY, part->number, calendar_is_sound(buf_str(&text)) ? STR("") : buf_str(&text));
+    reader_add_text(r, MIME_BODY, part->number,
+                    calendar_is_sound(buf_str(&text)) ? STR("") : buf_str(&text));
     buf_reset(&words);
     calendar_html(buf_str(&text), &words);
     if (buf_len(&words) > 0) {
-        read_html(r, &(struct piece){.octets = buf_str(&words), .part = part->number, .name = "", .place = MIME_BODY});
+        read_html(r, &(struct piece){
+                         .octets = buf_str(&words),
+                         .part = part->number,
+                         .name = "",
+                         .place = MIME_BODY,
+                     });
     }
     buf_wipe(&joined);
     buf_wipe(&text);
@@ -197,7 +231,8 @@ static void message_read_event(struct reader *r, const struct part *part, struct
 }
 
 /* What it is, and not what it says it is. is_noted: as an attachment. */
-static void message_read_file(struct reader *r, const struct part *part, struct str octets, bool body, bool is_noted)
+static void message_read_file(struct reader *r, const struct part *part, struct str octets,
+                              bool body, bool is_noted)
 {
     struct buf text = BUF_INIT(r->text_left + 1);
     bool converted = has_charset(part, octets) || body_is_enriched(part);
@@ -223,7 +258,8 @@ static void message_read_file(struct reader *r, const struct part *part, struct 
     }
 }
 
-/* Its other names, and what some programs show in place of a name (RFC 2183 2.3, RFC 2557 4.2, RFC 2045 8). */
+/* Its other names, and what some programs show in place of a name (RFC 2183 2.3, RFC 2557 4.2,
+ * RFC 2045 8). */
 static void message_note_names(struct reader *r, const struct part *part, size_t first)
 {
     char *shown[] = {names_beside(part, part->description), names_beside(part, part->location)};
@@ -239,9 +275,15 @@ static void message_note_names(struct reader *r, const struct part *part, size_t
 }
 
 /* What is opened, and what nobody here can open, has a name like any other file. */
-static void note_file(struct reader *r, const struct part *part, struct str octets, const char *type)
+static void note_file(struct reader *r, const struct part *part, struct str octets,
+                      const char *type)
 {
-    const struct piece p = {.octets = octets, .part = part->number, .name = part->n_names ? part->names[0] : "", .place = MIME_ATTACHMENT};
+    const struct piece p = {
+        .octets = octets,
+        .part = part->number,
+        .name = part->n_names ? part->names[0] : "",
+        .place = MIME_ATTACHMENT,
+    };
     reader_attachment(r, &p, type);
     message_note_names(r, part, 1);
 }
@@ -249,21 +291,26 @@ static void note_file(struct reader *r, const struct part *part, struct str octe
 /* Text as it stands there, for people. Other kinds of text are read as the files that they are. */
 static bool message_is_plain(const struct part *p, bool body)
 {
-    static const char *const files[] = {"text/calendar", "text/rtf", "text/csv", "text/vcard", "text/x-vcard", "text/directory"};
-    bool plain = part_is(p, "text/plain") || part_is(p, "text/html") || (body && strncmp(p->type, "text/", 5) == 0);
+    static const char *const files[] = {"text/calendar", "text/rtf",     "text/csv",
+                                        "text/vcard",    "text/x-vcard", "text/directory"};
+    bool plain = part_is(p, "text/plain") || part_is(p, "text/html") ||
+                 (body && strncmp(p->type, "text/", 5) == 0);
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
         plain &= !part_is(p, files[i]);
     }
     return plain;
 }
 
-/* A body that does not begin as its type does, or of a type that nobody knows: who goes by the type shows it as it stands, who goes
- * by the octets another way. */
+/* A body that does not begin as its type does, or of a type that nobody knows: who goes by the
+ * type shows it as it stands, who goes by the octets another way. */
 static bool is_odd(const struct part *p, struct str octets)
 {
-    bool known = part_is(p, "text/plain") || body_is_html(p) || body_is_calendar(p); /* these have ways of their own */
-    enum kind kind = known ? KIND_TEXT : kind_of(octets, ""), right = body_is_rtf(p) ? KIND_RTF : KIND_TEXT;
-    bool is_words = kind == KIND_HTML || kind == KIND_CALENDAR || kind == KIND_MESSAGE || kind == KIND_RTF;
+    /* these have ways of their own */
+    bool known = part_is(p, "text/plain") || body_is_html(p) || body_is_calendar(p);
+    enum kind kind = known ? KIND_TEXT : kind_of(octets, ""),
+              right = body_is_rtf(p) ? KIND_RTF : KIND_TEXT;
+    bool is_words =
+        kind == KIND_HTML || kind == KIND_CALENDAR || kind == KIND_MESSAGE || kind == KIND_RTF;
     return kind != right && is_words;
 }
 
@@ -288,21 +335,26 @@ static bool read_wrapped(struct reader *r, const struct part *part, struct str o
     return message || opened;
 }
 
-/* Its readers have a program for what is encrypted; what only says to be is a text that they may find. */
+/* Its readers have a program for what is encrypted; what only says to be is a text that they may
+ * find. */
 static bool is_said_to_be_sealed(const struct tree *tree, const struct part *p)
 {
     const struct part *around = &tree->parts[p->parent];
     return around != p && part_is(around, "multipart/encrypted") && !sealed_is_control(p);
 }
 
-/* Behind empty lines too many: some programs take the fields of a message for the text, some read on. */
+/* Behind empty lines too many: some programs take the fields of a message for the text, some
+ * read on. */
 static bool has_fields_in_text(struct str octets)
 {
     struct str s = str_trim_lines(octets);
-    return str_starts_nocase(s, STR("Content-Type:")) || str_starts_nocase(s, STR("Content-Transfer-Encoding:")) || str_starts_nocase(s, STR("MIME-Version:"));
+    return str_starts_nocase(s, STR("Content-Type:")) ||
+           str_starts_nocase(s, STR("Content-Transfer-Encoding:")) ||
+           str_starts_nocase(s, STR("MIME-Version:"));
 }
 
-/* What readers see who take the encoding otherwise: the octets as they stand, and as each encoding has them. */
+/* What readers see who take the encoding otherwise: the octets as they stand, and as each
+ * encoding has them. */
 static void read_otherwise(struct reader *r, const struct part *p)
 {
     static const enum transfer others[] = {TRANSFER_AS_IS, TRANSFER_QUOTED, TRANSFER_BASE64};
@@ -312,7 +364,12 @@ static void read_otherwise(struct reader *r, const struct part *p)
             continue;
         }
         (void)!transfer_read_all(others[i], p->raw, &octets, NULL);
-        const struct piece piece = {.octets = buf_str(&octets), .part = p->number, .name = "", .place = MIME_BODY};
+        const struct piece piece = {
+            .octets = buf_str(&octets),
+            .part = p->number,
+            .name = "",
+            .place = MIME_BODY,
+        };
         if (others[i] == TRANSFER_BASE64) { /* of another text it makes noise */
             read_strings(r, &piece);
         } else {
@@ -325,10 +382,12 @@ static void read_otherwise(struct reader *r, const struct part *p)
     }
 }
 
-/* The signature beside a signed text (RFC 8551 3.5.3): S/MIME without content of its own, of which no reader is shown anything. */
+/* The signature beside a signed text (RFC 8551 3.5.3): S/MIME without content of its own, of
+ * which no reader is shown anything. */
 static bool is_signature(const struct tree *t, const struct part *p, struct str octets)
 {
-    bool said = part_is(p, "application/pkcs7-signature") || part_is(p, "application/x-pkcs7-signature");
+    bool said =
+        part_is(p, "application/pkcs7-signature") || part_is(p, "application/x-pkcs7-signature");
     bool beside = p->depth > 0 && part_is(&t->parts[p->parent], "multipart/signed");
     return said && beside && octets.n <= SIGNATURE_MAX && cms_is_detached(octets);
 }
@@ -353,13 +412,19 @@ static void read_leaf(struct reader *r, const struct tree *tree, const struct pa
     }
     if (is_signature(tree, part, o)) {
         note_file(r, part, o, "signature");
-        read_strings(r, &(struct piece){.octets = o, .part = part->number, .name = "", .place = MIME_ATTACHMENT});
+        read_strings(r, &(struct piece){
+                            .octets = o,
+                            .part = part->number,
+                            .name = "",
+                            .place = MIME_ATTACHMENT,
+                        });
         buf_wipe(&octets);
         return;
     }
     enum seal seal = body ? SEAL_NONE : sealed_octets(o);
     if (seal != SEAL_NONE) {
-        reader_problem(r, MIME_PASSWORD, part->number, seal == SEAL_SMIME ? "encrypted with S/MIME" : "encrypted with OpenPGP");
+        reader_problem(r, MIME_PASSWORD, part->number,
+                       seal == SEAL_SMIME ? "encrypted with S/MIME" : "encrypted with OpenPGP");
     } else if (is_said_to_be_sealed(tree, part)) {
         reader_problem(r, MIME_DAMAGED, part->number, "said to be encrypted, and is not");
         reader_add_text(r, MIME_BODY, part->number, body ? STR("") : o);
@@ -370,21 +435,23 @@ static void read_leaf(struct reader *r, const struct tree *tree, const struct pa
         message_note_names(r, part, 1);
     }
     if (o.n > 0 && reader_open_octets(r, part->number, o.n)) {
-        bool shown = message_is_plain(part, body), odd = body && is_odd(part, o), as_text = shown || odd;
+        bool shown = message_is_plain(part, body), odd = body && is_odd(part, o),
+             as_text = shown || odd;
         if (as_text) {
             read_text_leaf(r, part, o, attachment);
         }
-        if (!shown || odd || memchr(o.p, '\0', o.n) || str_starts_nocase(o, STR("%PDF-")) || str_starts_nocase(o, STR("{\\rtf"))) {
+        if (!shown || odd || memchr(o.p, '\0', o.n) || str_starts_nocase(o, STR("%PDF-")) ||
+            str_starts_nocase(o, STR("{\\rtf"))) {
             message_read_file(r, part, o, body && (!shown || odd), as_text);
         }
     }
     buf_wipe(&octets);
 }
 
-/* --- structure ------------------------------------------------------------------------------------ */
+/* --- structure ---------------------------------------------------------- */
 
-/* Nothing of which a reader could be made to see something else: printable ASCII, no field of a part, no boundary, no word
- * that looks encoded. Strokes are neither. */
+/* Nothing of which a reader could be made to see something else: printable ASCII, no field of a
+ * part, no boundary, no word that looks encoded. Strokes are neither. */
 static bool is_footer_line(struct str line)
 {
     struct str l = str_trim(line), word = str_slice(l, 0, str_find(l, ' ', 0));
@@ -399,7 +466,8 @@ static bool is_footer_line(struct str line)
     bool is_boundary = str_starts_nocase(l, STR("--")) && word.n == l.n && letters > 0;
     bool is_address = memmem(word.p, word.n, "://", 3) || memchr(word.p, '@', word.n);
     bool looks_encoded = letters > FOOTER_WORD_MAX && !is_address;
-    return line.n <= FOOTER_LINE_MAX && !is_boundary && !str_starts_nocase(l, STR("Content-")) && !looks_encoded;
+    return line.n <= FOOTER_LINE_MAX && !is_boundary && !str_starts_nocase(l, STR("Content-")) &&
+           !looks_encoded;
 }
 
 /* What Majordomo, LISTSERV, ezmlm and Yahoo Groups put behind the last boundary of any mail. */
@@ -414,7 +482,8 @@ static bool is_footer(struct str text)
     return fits;
 }
 
-/* Mail programs put a line there for people without MIME; anything else is a place to hide a text in. Its text is read always. */
+/* Mail programs put a line there for people without MIME; anything else is a place to hide a
+ * text in. Its text is read always. */
 static void read_outside(struct reader *r, const char *text, const char *number, bool may_be_footer)
 {
     struct str t = str_trim(str_c(text));
@@ -455,14 +524,21 @@ static void message_read_multipart(struct reader *r, const struct part *p)
 /* No S/MIME at all: a message, a text or a file that its readers may find. */
 static void read_mislabelled(struct reader *r, const struct part *p, struct str octets)
 {
-    bool message = str_starts_nocase(octets, STR("Content-")) || str_starts_nocase(octets, STR("MIME-Version:"));
+    bool message = str_starts_nocase(octets, STR("Content-")) ||
+                   str_starts_nocase(octets, STR("MIME-Version:"));
     bool cut = octets.n > 0 && octets.p[0] == 0x30; /* the beginning of some */
-    reader_problem(r, cut ? MIME_OPAQUE : MIME_DAMAGED, p->number, cut ? "" : "said to be S/MIME, and is not");
+    reader_problem(r, cut ? MIME_OPAQUE : MIME_DAMAGED, p->number,
+                   cut ? "" : "said to be S/MIME, and is not");
     if (message && reader_deeper(r, p->number)) {
         read_message(r, octets, p->number, false);
     } else {
         const char *name = p->n_names ? p->names[0] : "";
-        reader_piece(r, &(struct piece){.octets = octets, .part = p->number, .name = name, .place = MIME_BODY});
+        reader_piece(r, &(struct piece){
+                            .octets = octets,
+                            .part = p->number,
+                            .name = name,
+                            .place = MIME_BODY,
+                        });
     }
 }
 
@@ -479,7 +555,8 @@ static void read_pkcs7(struct reader *r, const struct part *p)
     message_note_names(r, p, 0);
     if (sealed_octets(o) == SEAL_SMIME) {
         reader_problem(r, MIME_PASSWORD, p->number, "encrypted with S/MIME");
-    } else if (body_open(r, p, &content, &place) == 0) { /* RFC 8551 3.5.2, 3.6: the text lies inside the signature, or compressed */
+    } else if (body_open(r, p, &content, &place) == 0) {
+        /* RFC 8551 3.5.2, 3.6: the text lies inside the signature, or compressed */
         if (reader_open_octets(r, p->number, buf_len(&content)) && reader_deeper(r, p->number)) {
             read_message(r, buf_str(&content), p->number, false);
         }
@@ -492,7 +569,8 @@ static void read_pkcs7(struct reader *r, const struct part *p)
     buf_wipe(&octets);
 }
 
-static void message_read_part(struct reader *r, const struct tree *tree, const struct part *p, bool body)
+static void message_read_part(struct reader *r, const struct tree *tree, const struct part *p,
+                              bool body)
 {
     switch (p->kind) {
     case PART_MULTIPART:

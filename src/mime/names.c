@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * names.c: the names of a part, as people and systems see them. Called by tree.c, and by whoever shows a name.
+ * names.c: the names of a part, as people and systems see them. Called by tree.c, and by whoever
+ * shows a name.
  *
- * Names decide what a rule about files sees: what an ending hides behind (signs that nobody sees, blanks and dots, which
- * Windows drops) goes, and a name too many is told. What can go wrong: that limit.
+ * Names decide what a rule about files sees: what an ending hides behind (signs that nobody
+ * sees, blanks and dots, which Windows drops) goes, and a name too many is told. What can go
+ * wrong: that limit.
  */
 #include "base/unseen.h"
 #include "mime/tree.h"
@@ -11,7 +13,8 @@
 
 enum { NAMES_MAX = 20 };
 
-/* At the end: a blank that ASCII does not have, or the stop of full width, U+FF0E. The octets of one, or 0. */
+/* At the end: a blank that ASCII does not have, or the stop of full width, U+FF0E. The octets of
+ * one, or 0. */
 static size_t wide_blank_at_end(struct str s)
 {
     size_t at = s.n;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ole.c: compound files (MS-CFB): the old Office formats, Outlook's .msg, and new documents under a password. Also
- * the readable runs of any octets. Called by reader.c.
+ * ole.c: compound files (MS-CFB): the old Office formats, Outlook's .msg, and new documents
+ * under a password. Also the readable runs of any octets. Called by reader.c.
  *
- * The formats themselves are not read: their text lies in the file unpacked, in one or two octets a character, and
- * is found as runs; as a document it still counts as not read. What can go wrong: a limit of text.
+ * The formats themselves are not read: their text lies in the file unpacked, in one or two
+ * octets a character, and is found as runs; as a document it still counts as not read. What can
+ * go wrong: a limit of text.
  */
 #include "mime/reader.h"
 
@@ -63,11 +64,16 @@ void read_ole(struct reader *r, const struct piece *p, const char **ret_type)
 {
     static const struct {
         const char *stream, *type;
-    } streams[] = {{"WordDocument", "doc"}, {"Workbook", "xls"}, {"PowerPoint Document", "ppt"}, {"__substg1.0_", "msg"}};
+    } streams[] = {{"WordDocument", "doc"},
+                   {"Workbook", "xls"},
+                   {"PowerPoint Document", "ppt"},
+                   {"__substg1.0_", "msg"}};
     for (size_t i = 0; i < ARRAY_LEN(streams); i++) {
         *ret_type = has_utf16(p->octets, streams[i].stream) ? streams[i].type : *ret_type;
     }
-    bool locked = has_utf16(p->octets, "EncryptedPackage") || has_utf16(p->octets, "EncryptionInfo");
-    reader_problem(r, locked ? MIME_PASSWORD : MIME_UNKNOWN, p->part, locked ? "" : "an old Office format");
+    bool locked =
+        has_utf16(p->octets, "EncryptedPackage") || has_utf16(p->octets, "EncryptionInfo");
+    reader_problem(r, locked ? MIME_PASSWORD : MIME_UNKNOWN, p->part,
+                   locked ? "" : "an old Office format");
     read_strings(r, p);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * params.c: parameters of MIME fields (params.h). Pieces (name*0, name*1) are joined in the order of their numbers, as far as
- * there is no gap; octets in one character set are joined before they are converted.
+ * params.c: parameters of MIME fields (params.h). Pieces (name*0, name*1) are joined in the
+ * order of their numbers, as far as there is no gap; octets in one character set are joined
+ * before they are converted.
  */
 #include "mime/params.h"
 
@@ -13,7 +14,7 @@ struct piece_of_value {
     char name[PARAM_NAME_MAX];
     unsigned number;
     bool in_pieces, extended, used;
-    bool odd; /* its number begins with a zero: some readers take it, RFC 2231 does not */
+    bool odd;          /* its number begins with a zero: some readers take it, RFC 2231 does not */
     struct buf octets; /* unquoted */
     struct buf other;  /* as other readers have it who end it elsewhere; empty: none */
 };
@@ -28,9 +29,10 @@ static bool params_is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* --- as it stands there ---------------------------------------------------------------------- */
+/* --- as it stands there ------------------------------------------------- */
 
-/* Behind the comment that begins at `at`, with those inside it (RFC 5322 3.2.2); s.n: it has no end. */
+/* Behind the comment that begins at `at`, with those inside it (RFC 5322 3.2.2); s.n: it has no
+ * end. */
 static size_t comment_end(struct str s, size_t at)
 {
     size_t depth = 0;
@@ -56,7 +58,8 @@ static size_t comment_begin(struct str s, size_t end)
     return end;
 }
 
-/* Without the comments at its end. Of a name of a file a parenthesis is a part, unless a blank stands before it. */
+/* Without the comments at its end. Of a name of a file a parenthesis is a part, unless a blank
+ * stands before it. */
 static struct str without_comments_behind(struct str s, bool is_value)
 {
     struct str left = s;
@@ -94,7 +97,8 @@ static bool read_name(struct str text, struct piece_of_value *ret)
 {
     text = without_comment_before(without_comments_behind(text, false));
     size_t star = str_find(text, '*', 0);
-    struct str name = str_trim_lines(str_slice(text, 0, star)), rest = str_trim_lines(str_slice(text, star < text.n ? star + 1 : star, text.n));
+    struct str name = str_trim_lines(str_slice(text, 0, star)),
+               rest = str_trim_lines(str_slice(text, star < text.n ? star + 1 : star, text.n));
     uint64_t number = 0;
     if (name.n == 0 || str_copy(name, ret->name, sizeof ret->name) < 0) {
         return false;
@@ -129,8 +133,8 @@ static size_t quoted_begin(struct str s)
     return i < s.n && s.p[i] == '"' ? i : s.n;
 }
 
-/* Everything up to ";" where a program forgot the quotes, as people see it. Some readers take the first word: where that is a name
- * of a file, it counts, too. */
+/* Everything up to ";" where a program forgot the quotes, as people see it. Some readers take
+ * the first word: where that is a name of a file, it counts, too. */
 static size_t read_unquoted(struct str s, struct piece_of_value *ret, bool *ret_cut)
 {
     size_t end = str_find(s, ';', 0), word = 0;
@@ -166,15 +170,18 @@ static size_t read_value(struct str s, struct piece_of_value *ret, bool *ret_cut
     if (str_find(buf_str(&behind), '=', 0) < buf_len(&behind)) { /* a semicolon was forgotten */
         end = i + 1;
     } else if (buf_len(&behind) > 0) {
-        e = buf_add(&ret->other, buf_str(&ret->octets)) < 0 || buf_add(&ret->other, buf_str(&behind)) < 0 ? -ENOSPC : e;
+        e = buf_add(&ret->other, buf_str(&ret->octets)) < 0 ||
+                    buf_add(&ret->other, buf_str(&behind)) < 0
+                ? -ENOSPC
+                : e;
     }
     buf_free(&behind);
     *ret_cut |= e < 0;
     return end;
 }
 
-/* Where the first parameter begins: behind the first semicolon, or with the first word where the type, or the semicolon
- * behind it, was forgotten (filename=x; attachment filename=x). */
+/* Where the first parameter begins: behind the first semicolon, or with the first word where the
+ * type, or the semicolon behind it, was forgotten (filename=x; attachment filename=x). */
 static size_t first_parameter(struct str value)
 {
     size_t semicolon = str_find(value, ';', 0), equals = str_find(value, '=', 0), begin = equals;
@@ -195,7 +202,8 @@ static bool read_pieces(struct str value, struct pieces *ret)
 {
     bool cut = false;
     for (size_t at = first_parameter(value); at < value.n;) {
-        struct piece_of_value p = {.octets = BUF_INIT(PARAM_VALUE_MAX), .other = BUF_INIT(PARAM_VALUE_MAX)};
+        struct piece_of_value p = {.octets = BUF_INIT(PARAM_VALUE_MAX),
+                                   .other = BUF_INIT(PARAM_VALUE_MAX)};
         size_t equals = str_find(value, '=', at), semicolon = str_find(value, ';', at);
         if (equals >= value.n || ret->n == PIECES_MAX) {
             return !cut && equals >= value.n;
@@ -217,12 +225,13 @@ static bool read_pieces(struct str value, struct pieces *ret)
     return !cut;
 }
 
-/* --- what it says ---------------------------------------------------------------------------- */
+/* --- what it says ------------------------------------------------------- */
 
 static void add_unescaped(struct str s, struct buf *out)
 {
     for (size_t i = 0; i < s.n; i++) {
-        int high = s.p[i] == '%' && i + 2 < s.n ? str_hex(s.p[i + 1]) : -1, low = high >= 0 ? str_hex(s.p[i + 2]) : -1;
+        int high = s.p[i] == '%' && i + 2 < s.n ? str_hex(s.p[i + 1]) : -1,
+            low = high >= 0 ? str_hex(s.p[i + 2]) : -1;
         char c = low >= 0 ? (char)(high << 4 | low) : s.p[i];
         i += low >= 0 ? 2 : 0;
         (void)!buf_append(out, &c, 1);
@@ -262,8 +271,10 @@ static void params_keep(struct params *ret, const char *name, struct str value)
     keep_one(ret, name, value);
 }
 
-/* A value in one piece: extended, or plain with encoded words, which the standard forbids and many programs write. */
-static void add_whole(struct reader *r, const char *part, struct piece_of_value *p, struct str octets, struct params *ret)
+/* A value in one piece: extended, or plain with encoded words, which the standard forbids and
+ * many programs write. */
+static void add_whole(struct reader *r, const char *part, struct piece_of_value *p,
+                      struct str octets, struct params *ret)
 {
     struct buf plain = BUF_INIT(PARAM_VALUE_MAX), text = BUF_INIT(8 * PARAM_VALUE_MAX);
     char charset[64] = "";
@@ -284,7 +295,8 @@ static struct piece_of_value *find_piece(struct pieces *all, const char *name, u
 {
     for (size_t i = 0; i < all->n; i++) {
         struct piece_of_value *p = &all->v[i];
-        if (p->in_pieces && !p->used && !p->odd && p->number == number && strcmp(p->name, name) == 0) {
+        if (p->in_pieces && !p->used && !p->odd && p->number == number &&
+            strcmp(p->name, name) == 0) {
             return p;
         }
     }
@@ -314,20 +326,23 @@ static void join_piece(struct joined *j, struct piece_of_value *p)
     }
 }
 
-static void keep_joined(struct reader *r, const char *part, struct joined *j, const char *name, struct params *ret)
+static void keep_joined(struct reader *r, const char *part, struct joined *j, const char *name,
+                        struct params *ret)
 {
     struct buf text = BUF_INIT(32 * PARAM_VALUE_MAX);
     if (j->extended) {
         charset_text(r, part, buf_str(&j->octets), j->charset, &text);
     } else {
-        words_text(r, part, buf_str(&j->octets), &text); /* as some programs split an encoded word */
+        /* as some programs split an encoded word */
+        words_text(r, part, buf_str(&j->octets), &text);
     }
     params_keep(ret, name, buf_str(&text));
     buf_free(&j->octets);
     buf_free(&text);
 }
 
-static void add_joined(struct reader *r, const char *part, struct pieces *all, const char *name, struct params *ret)
+static void add_joined(struct reader *r, const char *part, struct pieces *all, const char *name,
+                       struct params *ret)
 {
     struct joined j = {.octets = BUF_INIT(8 * PARAM_VALUE_MAX)};
     struct piece_of_value *p;
@@ -337,9 +352,10 @@ static void add_joined(struct reader *r, const char *part, struct pieces *all, c
     keep_joined(r, part, &j, name, ret);
 }
 
-/* Pieces that RFC 2231 leaves out (behind a gap, without the first, with zeros before the number), as readers have them that take
- * all of them by their numbers: one more value. */
-static void add_all_pieces(struct reader *r, const char *part, struct pieces *all, const char *name, struct params *ret)
+/* Pieces that RFC 2231 leaves out (behind a gap, without the first, with zeros before the
+ * number), as readers have them that take all of them by their numbers: one more value. */
+static void add_all_pieces(struct reader *r, const char *part, struct pieces *all, const char *name,
+                           struct params *ret)
 {
     struct joined j = {.octets = BUF_INIT(8 * PARAM_VALUE_MAX)};
     for (unsigned number = 0; number <= PIECES_MAX; number++) {

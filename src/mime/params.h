@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * params.h: the parameters of Content-Type and Content-Disposition (RFC 2045 5.1, RFC 2231, RFC 2183), all of them: a name
- * that is there twice, or in the old and in the new form, or whose value has an end that is not clear (a.exe (1).pdf without
- * quotes), has as many values, since readers of mail do not agree which counts.
+ * params.h: the parameters of Content-Type and Content-Disposition (RFC 2045 5.1, RFC 2231, RFC
+ * 2183), all of them: a name that is there twice, or in the old and in the new form, or whose
+ * value has an end that is not clear (a.exe (1).pdf without quotes), has as many values, since
+ * readers of mail do not agree which counts.
  *
  * Called by tree.c. What can go wrong: nothing; what is no parameter is skipped.
  */
@@ -24,6 +25,6 @@ struct params {
 /* Reads the value of a field (octets as they came, folded or not). Free with params_free. */
 void params_read(struct reader *r, const char *part, struct str value, struct params *ret);
 void params_free(struct params *p);
-/* The next value of that name, in the order in which a reader of today prefers them: extended (RFC 2231), then plain, each
- * as they came; *cursor starts at 0. NULL: no more. */
+/* The next value of that name, in the order in which a reader of today prefers them: extended
+ * (RFC 2231), then plain, each as they came; *cursor starts at 0. NULL: no more. */
 const char *params_next(const struct params *p, const char *name, size_t *cursor);

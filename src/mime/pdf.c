@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pdf.c: one pdftotext after the other; what its exit status and words mean. Exit statuses: 1 cannot be opened,
- * 3 not allowed (pdftotext(1)); a password is named on standard error.
+ * pdf.c: one pdftotext after the other; what its exit status and words mean. Exit statuses: 1
+ * cannot be opened, 3 not allowed (pdftotext(1)); a password is named on standard error.
  */
 #include "mime/pdf.h"
 #include "sys/filter.h"
@@ -13,7 +13,8 @@ struct mime_pdf {
 
 struct mime_pdf *mime_pdf_new(void)
 {
-    static const char *const argv[] = {"/usr/bin/pdftotext", "-layout", "-enc", "UTF-8", "-q", "-", "-", NULL};
+    static const char *const argv[] =
+        {"/usr/bin/pdftotext", "-layout", "-enc", "UTF-8", "-q", "-", "-", NULL};
     struct filter *filter;
     if (filter_new(argv, &filter) < 0) {
         return NULL;
@@ -44,6 +45,8 @@ enum mime_document mime_pdf_read(void *arg, struct str octets, int64_t cpu_ms, s
     if (o.status == 0) {
         return MIME_DOCUMENT_TEXT;
     }
-    return memmem(o.words, strlen(o.words), "assword", 7) || o.status == 3 || memmem(octets.p, octets.n, "/Encrypt", 8) ? MIME_DOCUMENT_PASSWORD
-                                                                                                                         : MIME_DOCUMENT_DAMAGED;
+    return memmem(o.words, strlen(o.words), "assword", 7) || o.status == 3 ||
+                   memmem(octets.p, octets.n, "/Encrypt", 8)
+               ? MIME_DOCUMENT_PASSWORD
+               : MIME_DOCUMENT_DAMAGED;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pdf.h: the text of a PDF by pdftotext (Poppler), which runs behind walls of its own (sys/filter.h): it is under
- * the GPL and never linked, and its input is a stranger's. Called by whoever reads messages, before any sandbox.
+ * pdf.h: the text of a PDF by pdftotext (Poppler), which runs behind walls of its own
+ * (sys/filter.h): it is under the GPL and never linked, and its input is a stranger's. Called by
+ * whoever reads messages, before any sandbox.
  */
 #pragma once
 #include "mime/mime.h"

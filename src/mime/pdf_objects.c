@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pdf_objects.c: the texts of a PDF that pdftotext leaves out: notes, fields of forms, bookmarks, title and other
- * properties (ISO 32000-1 7.9.2, 12.3.3, 12.5, 12.7, 14.3.3), as the strings of its objects, also of those that are
- * packed (7.5.7). Called by reader.c.
+ * pdf_objects.c: the texts of a PDF that pdftotext leaves out: notes, fields of forms,
+ * bookmarks, title and other properties (ISO 32000-1 7.9.2, 12.3.3, 12.5, 12.7, 14.3.3), as the
+ * strings of its objects, also of those that are packed (7.5.7). Called by reader.c.
  *
- * No object is followed: whatever string stands in the file is read, in its order. Pages and pictures are streams and
- * are skipped. What can go wrong: objects packed in another way, strings that are encrypted, forms and files of their
- * own kinds: said as unknown.
+ * No object is followed: whatever string stands in the file is read, in its order. Pages and
+ * pictures are streams and are skipped. What can go wrong: objects packed in another way,
+ * strings that are encrypted, forms and files of their own kinds: said as unknown.
  */
 #include "mime/layer.h"
 
 enum {
-    DICTIONARY_MAX = 2048,        /* octets before "stream" that are looked at */
+    DICTIONARY_MAX = 2048,          /* octets before "stream" that are looked at */
     UNPACKED_MAX = 8 * 1024 * 1024, /* of one stream of objects */
     STRING_MAX = 64 * 1024,
     STREAMS_MAX = 20000,
@@ -20,11 +20,12 @@ struct objects {
     struct reader *r;
     const char *part;
     struct buf text;
-    bool unknown; /* there is something that is not read */
+    bool unknown;     /* there is something that is not read */
     uint64_t picture; /* points of the largest one */
 };
 
-/* A text string: UTF-16 or UTF-8 with its mark, else PDFDocEncoding, which is nearly Windows-1252. Binary ones are none. */
+/* A text string: UTF-16 or UTF-8 with its mark, else PDFDocEncoding, which is nearly
+ * Windows-1252. Binary ones are none. */
 static void put_string(struct objects *o, struct str s)
 {
     bool wide = s.n >= 2 && (memcmp(s.p, "\xfe\xff", 2) == 0 || memcmp(s.p, "\xff\xfe", 2) == 0);
@@ -37,7 +38,11 @@ static void put_string(struct objects *o, struct str s)
         }
     }
     if (wide || letters > 1) {
-        charset_text(o->r, "", s, wide && s.p[0] == '\xff' ? "utf-16le" : wide ? "utf-16be" : NULL, &o->text);
+        charset_text(o->r, "", s,
+                     wide && s.p[0] == '\xff' ? "utf-16le"
+                     : wide                   ? "utf-16be"
+                                              : NULL,
+                     &o->text);
         (void)!buf_add(&o->text, STR("\n"));
     }
 }
@@ -123,8 +128,8 @@ static void read_strings_of(struct objects *o, struct str s)
     }
 }
 
-/* What zlib packed, by libarchive: it wants gzip's head in front and eight octets behind, which it does not compare. False: not all
- * came out. */
+/* What zlib packed, by libarchive: it wants gzip's head in front and eight octets behind, which
+ * it does not compare. False: not all came out. */
 static bool pdf_objects_unpack(struct objects *o, struct str packed, struct buf *out)
 {
     struct buf gz = BUF_INIT(packed.n + 32);
@@ -162,7 +167,9 @@ static uint64_t pdf_objects_number_of(struct str dictionary, const char *key)
             n = 0;
             for (at += length; at < dictionary.n && dictionary.p[at] == ' '; at++) {
             }
-            for (; at < dictionary.n && dictionary.p[at] >= '0' && dictionary.p[at] <= '9' && n < 100000; at++) {
+            for (; at < dictionary.n && dictionary.p[at] >= '0' && dictionary.p[at] <= '9' &&
+                   n < 100000;
+                 at++) {
                 n = n * 10 + (uint64_t)(dictionary.p[at] - '0');
             }
         }
@@ -173,7 +180,8 @@ static uint64_t pdf_objects_number_of(struct str dictionary, const char *key)
 static void note_picture(struct objects *o, struct str dictionary)
 {
     if (str_has(dictionary, STR("/Image"))) {
-        uint64_t points = pdf_objects_number_of(dictionary, "/Width") * pdf_objects_number_of(dictionary, "/Height");
+        uint64_t points = pdf_objects_number_of(dictionary, "/Width") *
+                          pdf_objects_number_of(dictionary, "/Height");
         o->picture = points > o->picture ? points : o->picture;
     }
 }
@@ -182,8 +190,11 @@ static void read_stream(struct objects *o, struct str dictionary, struct str bod
 {
     note_picture(o, dictionary);
     struct buf plain = BUF_INIT(UNPACKED_MAX + 128 * 1024);
-    bool packed = str_has(dictionary, STR("/ObjStm")), is_text = str_has(dictionary, STR("/Metadata")) && !str_has(dictionary, STR("/Filter"));
-    if (packed && (!str_has(dictionary, STR("/FlateDecode")) || str_has(dictionary, STR("/Predictor")) || !pdf_objects_unpack(o, body, &plain))) {
+    bool packed = str_has(dictionary, STR("/ObjStm")),
+         is_text = str_has(dictionary, STR("/Metadata")) && !str_has(dictionary, STR("/Filter"));
+    if (packed &&
+        (!str_has(dictionary, STR("/FlateDecode")) || str_has(dictionary, STR("/Predictor")) ||
+         !pdf_objects_unpack(o, body, &plain))) {
         o->unknown = true;
     }
     if (packed && reader_open_octets(o->r, o->part, buf_len(&plain))) {
@@ -218,7 +229,9 @@ uint64_t read_pdf_objects(struct reader *r, const struct piece *p)
     struct str s = p->octets;
     bool encrypted = str_has(s, STR("/Encrypt"));
     unsigned streams = 0;
-    for (size_t at = 0; at < s.n && !encrypted && !reader_is_spent(r, p->part) && streams < STREAMS_MAX; streams++) {
+    for (size_t at = 0;
+         at < s.n && !encrypted && !reader_is_spent(r, p->part) && streams < STREAMS_MAX;
+         streams++) {
         size_t begin = next_stream(s, at);
         const char *end = begin < s.n ? memmem(s.p + begin, s.n - begin, "endstream", 9) : NULL;
         size_t stop = end ? (size_t)(end - s.p) : s.n;
@@ -228,12 +241,15 @@ uint64_t read_pdf_objects(struct reader *r, const struct piece *p)
             body += body < stop && s.p[body] == '\r';
             body += body < stop && s.p[body] == '\n';
             size_t front = begin - at > DICTIONARY_MAX ? begin - DICTIONARY_MAX : at;
-            read_stream(&o, str_slice(s, front, begin), str_slice(s, body < stop ? body : stop, stop));
+            read_stream(&o, str_slice(s, front, begin),
+                        str_slice(s, body < stop ? body : stop, stop));
         }
         at = begin < s.n && end ? stop + 9 : s.n;
     }
     if (encrypted || o.unknown || streams == STREAMS_MAX) {
-        reader_problem(r, MIME_UNKNOWN, p->part, encrypted ? "notes and properties of a PDF with restrictions" : "a PDF with files or forms inside that are not read");
+        reader_problem(r, MIME_UNKNOWN, p->part,
+                       encrypted ? "notes and properties of a PDF with restrictions"
+                                 : "a PDF with files or forms inside that are not read");
     }
     reader_add_text(r, p->place, p->part, buf_str(&o.text));
     buf_wipe(&o.text);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pgp.c: packets of OpenPGP, and armour (pgp.h). "gpg --sign --armor" and "gpg --store" write "BEGIN PGP MESSAGE" around a text
- * that everybody can read: literal data (RFC 9580 5.9), mostly inside compressed data (5.6), between signatures (5.2, 5.4).
+ * pgp.c: packets of OpenPGP, and armour (pgp.h). "gpg --sign --armor" and "gpg --store" write
+ * "BEGIN PGP MESSAGE" around a text that everybody can read: literal data (RFC 9580 5.9), mostly
+ * inside compressed data (5.6), between signatures (5.2, 5.4).
  *
  * What is compressed goes through layer.c, as a gz or bz2 made of it, and so has its limits.
  */
@@ -15,14 +16,14 @@
 enum {
     PACKETS_MAX = 1000,
     ARMOURS_MAX = 100,
-    LEAST = 12,         /* octets of a message: else a text only speaks of armour */
+    LEAST = 12, /* octets of a message: else a text only speaks of armour */
     LITERAL_HEAD = 6,
     HEADERS_OCTETS = 400,
     KIND_MAX = 80,
-    RUN_LEAST = 40,     /* letters of a line of data, where something else stands in it */
+    RUN_LEAST = 40, /* letters of a line of data, where something else stands in it */
 };
 
-/* --- packets -------------------------------------------------------------------------------------------------- */
+/* --- packets ------------------------------------------------------------ */
 
 static size_t pgp_number(struct str o, size_t at, unsigned n)
 {
@@ -33,7 +34,8 @@ static size_t pgp_number(struct str o, size_t at, unsigned n)
     return value;
 }
 
-/* A length of the new form at *at, which moves behind it. *ret_goes_on: another length stands behind so many octets. */
+/* A length of the new form at *at, which moves behind it. *ret_goes_on: another length stands
+ * behind so many octets. */
 static bool new_length(struct str o, size_t *at, size_t *ret, bool *ret_goes_on)
 {
     unsigned char a = *at < o.n ? (unsigned char)o.p[*at] : 0;
@@ -42,7 +44,10 @@ static bool new_length(struct str o, size_t *at, size_t *ret, bool *ret_goes_on)
         return false;
     }
     *ret_goes_on = a >= 224 && a < 255;
-    *ret = a < 192 ? a : a < 224 ? ((size_t)(a - 192) << 8) + (unsigned char)o.p[*at + 1] + 192 : a < 255 ? (size_t)1 << (a & 31) : pgp_number(o, *at + 1, 4);
+    *ret = a < 192   ? a
+           : a < 224 ? ((size_t)(a - 192) << 8) + (unsigned char)o.p[*at + 1] + 192
+           : a < 255 ? (size_t)1 << (a & 31)
+                     : pgp_number(o, *at + 1, 4);
     *at += 1 + more;
     return *ret <= o.n - *at;
 }
@@ -94,7 +99,7 @@ int pgp_packet(struct str o, size_t *at, struct buf *ret_content)
     return first & 0x3f;
 }
 
-/* --- what they hold ------------------------------------------------------------------------------------------- */
+/* --- what they hold ----------------------------------------------------- */
 
 /* Format, name, date, octets. */
 static bool read_literal(struct reader *r, const struct piece *p, struct str literal)
@@ -105,8 +110,12 @@ static bool read_literal(struct reader *r, const struct piece *p, struct str lit
     }
     struct str name = str_slice(literal, 2, 2 + name_n);
     char *called = str_dup(str_eq(name, STR("_CONSOLE")) ? STR("") : name);
-    const struct piece inner = {.octets = str_slice(literal, LITERAL_HEAD + name_n, literal.n), .part = p->part,
-                                .name = *called ? called : p->name, .place = p->place};
+    const struct piece inner = {
+        .octets = str_slice(literal, LITERAL_HEAD + name_n, literal.n),
+        .part = p->part,
+        .name = *called ? called : p->name,
+        .place = p->place,
+    };
     if (*called && p->place == MIME_BODY) {
         reader_attachment(r, &inner, kind_name(kind_of(inner.octets, called)));
     }
@@ -115,8 +124,10 @@ static bool read_literal(struct reader *r, const struct piece *p, struct str lit
     return true;
 }
 
-/* RFC 9580 9.4: as it is, ZIP (deflate without a frame), ZLIB, BZip2. What it holds is appended to out. */
-static int pgp_unpack(struct reader *r, const struct piece *p, struct str compressed, struct buf *out)
+/* RFC 9580 9.4: as it is, ZIP (deflate without a frame), ZLIB, BZip2. What it holds is appended
+ * to out. */
+static int pgp_unpack(struct reader *r, const struct piece *p, struct str compressed,
+                      struct buf *out)
 {
     struct piece data = *p;
     data.octets = str_slice(compressed, compressed.n > 0, compressed.n);
@@ -140,7 +151,12 @@ static enum pgp read_compressed(struct reader *r, const struct piece *p, struct 
     enum pgp is = PGP_IS_OPAQUE;
     (void)!pgp_unpack(r, p, compressed, &inside);
     if (buf_len(&inside) > 0 && reader_deeper(r, p->part)) {
-        is = pgp_read(r, &(struct piece){.octets = buf_str(&inside), .part = p->part, .name = p->name, .place = p->place});
+        is = pgp_read(r, &(struct piece){
+                             .octets = buf_str(&inside),
+                             .part = p->part,
+                             .name = p->name,
+                             .place = p->place,
+                         });
         is = is == PGP_IS_NONE ? PGP_IS_OPAQUE : is;
         r->depth--;
     }
@@ -174,10 +190,13 @@ enum pgp pgp_read(struct reader *r, const struct piece *p)
 {
     enum pgp all = PGP_IS_NONE;
     size_t at = 0;
-    for (unsigned i = 0; at < p->octets.n && all <= PGP_IS_OPEN && !reader_is_spent(r, p->part); i++) {
+    for (unsigned i = 0; at < p->octets.n && all <= PGP_IS_OPEN && !reader_is_spent(r, p->part);
+         i++) {
         struct buf content = BUF_INIT(p->octets.n + 1);
         int tag = i < PACKETS_MAX ? pgp_packet(p->octets, &at, &content) : -1;
-        all = tag >= 0 ? read_packet(r, p, tag, buf_str(&content)) : i > 0 ? PGP_IS_OPAQUE : PGP_IS_NONE;
+        all = tag >= 0 ? read_packet(r, p, tag, buf_str(&content))
+              : i > 0  ? PGP_IS_OPAQUE
+                       : PGP_IS_NONE;
         buf_wipe(&content);
         if (tag < 0) {
             break;
@@ -191,11 +210,12 @@ bool pgp_read_unknown(struct reader *r, const struct piece *p)
     size_t at = 0;
     unsigned parts = r->out->parts;
     int tag = pgp_packet(p->octets, &at, NULL);
-    bool may = tag == PGP_COMPRESSED || tag == PGP_LITERAL || tag == PGP_ONE_PASS || tag == PGP_SIGNATURE || tag == PGP_MARKER;
+    bool may = tag == PGP_COMPRESSED || tag == PGP_LITERAL || tag == PGP_ONE_PASS ||
+               tag == PGP_SIGNATURE || tag == PGP_MARKER;
     return may && pgp_read(r, p) == PGP_IS_OPEN && r->out->parts > parts;
 }
 
-/* --- armour --------------------------------------------------------------------------------------------------- */
+/* --- armour ------------------------------------------------------------- */
 
 /* The line at *at, which moves behind it, without the marks of an answer. */
 static struct str pgp_take_line(struct str s, size_t *at)
@@ -225,12 +245,14 @@ static struct str data_of(struct str line)
     return best.n == line.n || best.n >= RUN_LEAST ? best : STR("");
 }
 
-/* Armour whose lines became blanks, as in HTML. s begins behind the first line, and ends with it. */
+/* Armour whose lines became blanks, as in HTML. s begins behind the first line, and ends with
+ * it. */
 static void take_joined(struct str s, struct buf *out)
 {
     struct buf letters = BUF_INIT(s.n + 1);
     struct str word, all = s;
-    while (s.n > 0 && (all.n - s.n < HEADERS_OCTETS || buf_len(&letters) > 0) && str_split(&s, ' ', &word)) {
+    while (s.n > 0 && (all.n - s.n < HEADERS_OCTETS || buf_len(&letters) > 0) &&
+           str_split(&s, ' ', &word)) {
         struct str data = data_of(word);
         bool is_head = buf_len(&letters) == 0 && data.n < RUN_LEAST;
         if (!is_head && (word.n == 0 || data.n < word.n)) {
@@ -242,7 +264,8 @@ static void take_joined(struct str s, struct buf *out)
     buf_wipe(&letters);
 }
 
-/* Where its last line begins, or what else has strokes: those are no letters of it. *ret_behind: the end of it, 0: it has no last line. */
+/* Where its last line begins, or what else has strokes: those are no letters of it. *ret_behind:
+ * the end of it, 0: it has no last line. */
 static size_t armour_end(struct str s, size_t at, size_t *ret_behind)
 {
     size_t begin = at;
@@ -274,7 +297,8 @@ static bool take_armour_line(struct lines *l, struct str line)
         l->in_head &= !blank;
         return true;
     }
-    l->is_sound &= !l->in_head && (data.n == line.n || (line.n == 5 && line.p[0] == '=')); /* a sum of 24 bits */
+    /* a sum of 24 bits */
+    l->is_sound &= !l->in_head && (data.n == line.n || (line.n == 5 && line.p[0] == '='));
     l->in_head = false;
     (void)!buf_add(&l->letters, data);
     return data.n > 0;
@@ -292,7 +316,9 @@ static bool take_armour(struct str s, size_t *at, struct buf *out)
         head = l.in_head ? next : head;
         l.end = buf_len(&l.letters) > 0 && goes_on ? next : l.end;
     }
-    l.is_sound &= behind > 0 && head - *at <= HEADERS_OCTETS && str_eq(str_trim_lines(str_slice(s, end, behind)), STR("-----END PGP MESSAGE-----"));
+    l.is_sound &=
+        behind > 0 && head - *at <= HEADERS_OCTETS &&
+        str_eq(str_trim_lines(str_slice(s, end, behind)), STR("-----END PGP MESSAGE-----"));
     *at = behind > 0 ? behind : l.end;
     (void)!base64_read(buf_str(&l.letters), out);
     buf_wipe(&l.letters);
@@ -310,7 +336,8 @@ bool pgp_armour_next(struct str text, size_t at, struct pgp_armour *ret)
         at = found ? ret->begin + sizeof front - 1 : text.n;
         line_end = at < line_end ? line_end : str_find(text, '\n', at); /* once for each line */
         struct str kind = str_slice(text, at, line_end);
-        if (!str_starts_nocase(kind, STR("MESSAGE")) && !str_starts_nocase(kind, STR("ARMORED FILE"))) {
+        if (!str_starts_nocase(kind, STR("MESSAGE")) &&
+            !str_starts_nocase(kind, STR("ARMORED FILE"))) {
             continue;
         }
         size_t dash = str_find(str_slice(kind, 0, kind.n < KIND_MAX ? kind.n : KIND_MAX), '-', 0);
@@ -349,9 +376,16 @@ void pgp_read_armour(struct reader *r, const struct piece *text)
 {
     struct pgp_armour a = {.end = 0};
     bool sealed = sealed_octets(text->octets) == SEAL_PGP;
-    for (unsigned n = 0; !sealed && !reader_is_over(r) && pgp_armour_next(text->octets, a.end, &a); n++) {
-        struct piece p = {.octets = buf_str(&a.octets), .part = text->part, .name = "", .place = text->place};
-        bool is_file = str_starts_nocase(str_slice(text->octets, a.begin, text->octets.n), STR("-----BEGIN PGP ARM"));
+    for (unsigned n = 0; !sealed && !reader_is_over(r) && pgp_armour_next(text->octets, a.end, &a);
+         n++) {
+        struct piece p = {
+            .octets = buf_str(&a.octets),
+            .part = text->part,
+            .name = "",
+            .place = text->place,
+        };
+        bool is_file = str_starts_nocase(str_slice(text->octets, a.begin, text->octets.n),
+                                         STR("-----BEGIN PGP ARM"));
         bool is_over = n == ARMOURS_MAX;
         if (is_over) {
             reader_problem(r, MIME_LIMIT, text->part, "more armoured messages than are read");
@@ -365,7 +399,7 @@ void pgp_read_armour(struct reader *r, const struct piece *text)
     }
 }
 
-/* --- as a text ------------------------------------------------------------------------------------------------ */
+/* --- as a text ---------------------------------------------------------- */
 
 /* What an open message says; false: it is none, or says nothing. */
 static bool add_said(struct reader *outer, struct str octets, struct buf *out)
@@ -373,7 +407,12 @@ static bool add_said(struct reader *outer, struct str octets, struct buf *out)
     struct mime_reading *said = err_calloc(1, sizeof *said);
     struct reader r = *outer;
     r.out = said;
-    bool open = pgp_read(&r, &(struct piece){.octets = octets, .part = "", .name = "", .place = MIME_BODY}) == PGP_IS_OPEN;
+    bool open = pgp_read(&r, &(struct piece){
+                                 .octets = octets,
+                                 .part = "",
+                                 .name = "",
+                                 .place = MIME_BODY,
+                             }) == PGP_IS_OPEN;
     open &= said->n_texts > 0;
     for (size_t i = 0; open && i < said->n_texts; i++) {
         open = buf_add(out, buf_str(&said->texts[i].text)) == 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pgp.h: what lies open in an OpenPGP message: one that is signed or compressed and not encrypted (RFC 9580 10.3).
+ * pgp.h: what lies open in an OpenPGP message: one that is signed or compressed and not
+ * encrypted (RFC 9580 10.3).
  *
- * Called by reader.c, body.c and sealed.c. Nothing is verified. What can go wrong: what is none, or is cut, gives what
- * could be had of it; who calls says so.
+ * Called by reader.c, body.c and sealed.c. Nothing is verified. What can go wrong: what is none,
+ * or is cut, gives what could be had of it; who calls says so.
  */
 #pragma once
 #include "mime/reader.h"
@@ -37,14 +38,19 @@ enum pgp pgp_read(struct reader *r, const struct piece *p);
 /* A message in armour (RFC 9580 6.2) in a text. */
 struct pgp_armour {
     size_t begin, end;
-    bool is_sound;     /* a few header lines, an empty one, the data, perhaps a sum, the last line: nothing else stands in it */
+    /* a few header lines, an empty one, the data, perhaps a sum, the last line: nothing else
+     * stands in it */
+    bool is_sound;
     struct buf octets; /* what could be had of the data, whatever stands around it */
 };
-/* The next one, also one that is quoted; from: where to look. False: no more. The octets are the caller's to wipe. */
+/* The next one, also one that is quoted; from: where to look. False: no more. The octets are the
+ * caller's to wipe. */
 bool pgp_armour_next(struct str text, size_t from, struct pgp_armour *ret);
-/* Reads all of them that are not the whole of this text: what is encrypted as a whole is told by sealed.h. */
+/* Reads all of them that are not the whole of this text: what is encrypted as a whole is told by
+ * sealed.h. */
 void pgp_read_armour(struct reader *r, const struct piece *text);
-/* The same octets, where nobody knows what they are: true where they were such packets, and open. */
+/* The same octets, where nobody knows what they are: true where they were such packets, and
+ * open. */
 bool pgp_read_unknown(struct reader *r, const struct piece *p);
 /* Appends what the armoured messages in a text say, where they are open and texts. 0 or -ENOSPC. */
 int pgp_said(struct reader *r, struct str text, struct buf *out) MUST_USE;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * reader.c: one reading: its limits, its problems, its texts, and which file of this folder reads which octets.
+ * reader.c: one reading: its limits, its problems, its texts, and which file of this folder
+ * reads which octets.
  *
- * Called by message.c and by everything that finds something inside something. What a thing is, its octets say,
- * not its name. What can go wrong: all limits (a note each), kinds nobody here can read.
+ * Called by message.c and by everything that finds something inside something. What a thing is,
+ * its octets say, not its name. What can go wrong: all limits (a note each), kinds nobody here
+ * can read.
  */
 #include "base/clock.h"
 #include "base/sanitized.h"
@@ -17,24 +19,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const struct mime_limits mime_standard_limits = {.time_ms = 10000,
-                                                 .text_octets = 32 * 1024 * 1024,
-                                                 .opened_octets = 256 * 1024 * 1024,
-                                                 .parts = 2000,
-                                                 .depth = 12,
-                                                 .problems = 200};
+const struct mime_limits mime_standard_limits = {
+    .time_ms = 10000,
+    .text_octets = 32 * 1024 * 1024,
+    .opened_octets = 256 * 1024 * 1024,
+    .parts = 2000,
+    .depth = 12,
+    .problems = 200,
+};
 enum {
     TEXTS_MAX = 4000,
     ATTACHMENTS_MAX = 1000,
-    CPU_LEAST_MS = 1000, /* and one more for each CPU_OCTETS of the message, as bombs are small; of the time limit, three tenths at most */
+    /* and one more for each CPU_OCTETS of the message, as bombs are small; of the time limit,
+     * three tenths at most */
+    CPU_LEAST_MS = 1000,
     CPU_OCTETS = 4096,
     LOOK_OCTETS = 8192,
     HOLD_MAX = 96 * 1024 * 1024,
 };
 
-#define PROBLEM_NAME(n, s, ambiguous, sentence) s,
+#define PROBLEM_NAME(n, s, ambiguous, sentence)      s,
 #define PROBLEM_AMBIGUOUS(n, s, ambiguous, sentence) ambiguous,
-#define PROBLEM_SENTENCE(n, s, ambiguous, sentence) sentence,
+#define PROBLEM_SENTENCE(n, s, ambiguous, sentence)  sentence,
 
 const char *mime_problem_name(enum mime_problem_kind k)
 {
@@ -60,7 +66,7 @@ const char *mime_encryption_name(enum mime_encryption e)
     return e < ARRAY_LEN(names) ? names[e] : "unknown";
 }
 
-/* --- what a reading holds ------------------------------------------------------------------------------ */
+/* --- what a reading holds ----------------------------------------------- */
 
 /* One more place at the end of an array that doubles; NULL: there are `max` already. */
 static void *reader_grow(void *array, size_t *n, size_t size, size_t max)
@@ -109,14 +115,16 @@ static void reader_put_name(char *dst, size_t size, const char *name)
     free(clean);
 }
 
-void reader_problem(struct reader *r, enum mime_problem_kind kind, const char *part, const char *detail)
+void reader_problem(struct reader *r, enum mime_problem_kind kind, const char *part,
+                    const char *detail)
 {
     for (size_t i = 0; i < r->out->n_problems; i++) {
         if (r->out->problems[i].kind == kind && strcmp(r->out->problems[i].part, part) == 0) {
             return;
         }
     }
-    struct mime_problem *p = reader_grow(&r->out->problems, &r->out->n_problems, sizeof *p, r->limits->problems);
+    struct mime_problem *p =
+        reader_grow(&r->out->problems, &r->out->n_problems, sizeof *p, r->limits->problems);
     if (p) {
         p->kind = kind;
         str_copy_cut(str_c(part), p->part, sizeof p->part);
@@ -150,9 +158,11 @@ static int64_t budget_ms(const struct mime_limits *limits, struct str message)
     return ms < most ? ms : most;
 }
 
-enum { SLOWER = SANITIZED ? 3 : 1 }; /* the same work takes that much longer (and ten times in libraries: sys/fence.c) */
+/* the same work takes that much longer (and ten times in libraries: sys/fence.c) */
+enum { SLOWER = SANITIZED ? 3 : 1 };
 
-/* Reading it and looking through its texts: 1.6 seconds where the whole has 10, and one more for each LOOK_OCTETS, 3 at most. */
+/* Reading it and looking through its texts: 1.6 seconds where the whole has 10, and one more for
+ * each LOOK_OCTETS, 3 at most. */
 static int64_t look_until(const struct mime_limits *limits, struct str message)
 {
     int64_t more = (int64_t)(message.n / LOOK_OCTETS), most = limits->time_ms * 3 / 10;
@@ -214,7 +224,9 @@ bool reader_deeper(struct reader *r, const char *part)
 
 struct buf *reader_text(struct reader *r, enum mime_place place, const char *part)
 {
-    struct mime_text *t = r->text_left > 0 ? reader_grow(&r->out->texts, &r->out->n_texts, sizeof *t, TEXTS_MAX) : NULL;
+    struct mime_text *t = r->text_left > 0
+                              ? reader_grow(&r->out->texts, &r->out->n_texts, sizeof *t, TEXTS_MAX)
+                              : NULL;
     if (!t) {
         reader_problem(r, MIME_LIMIT, part, "too much text");
         return NULL;
@@ -247,7 +259,8 @@ void reader_add_text(struct reader *r, enum mime_place place, const char *part, 
 
 void reader_attachment(struct reader *r, const struct piece *p, const char *type)
 {
-    struct mime_attachment *a = reader_grow(&r->out->attachments, &r->out->n_attachments, sizeof *a, ATTACHMENTS_MAX);
+    struct mime_attachment *a =
+        reader_grow(&r->out->attachments, &r->out->n_attachments, sizeof *a, ATTACHMENTS_MAX);
     if (a) {
         a->type = type;
         a->octets = p->octets.n;
@@ -271,7 +284,8 @@ void reader_name(struct reader *r, const char *part, const char *name)
 
 void reader_describe(struct reader *r, const struct mime_part *p)
 {
-    struct mime_part *new = reader_grow(&r->out->described, &r->out->n_described, sizeof *new, TEXTS_MAX);
+    struct mime_part *new =
+        reader_grow(&r->out->described, &r->out->n_described, sizeof *new, TEXTS_MAX);
     if (new) {
         *new = *p;
     }
@@ -282,7 +296,7 @@ void reader_inner_part(const char *part, unsigned n, char ret[MIME_PART])
     snprintf(ret, MIME_PART, "%.17s/%u", part, n);
 }
 
-/* --- who reads what -------------------------------------------------------------------------------------- */
+/* --- who reads what ----------------------------------------------------- */
 
 static bool says_quoted(struct str name)
 {
@@ -294,7 +308,8 @@ static bool says_quoted(struct str name)
     return false;
 }
 
-/* vCard 2.1, vCalendar 1.0: a line that says so is quoted-printable (its 2.1.4.4), and goes on behind an '=' at its end. */
+/* vCard 2.1, vCalendar 1.0: a line that says so is quoted-printable (its 2.1.4.4), and goes on
+ * behind an '=' at its end. */
 static void undo_quoted(struct str card, struct buf *out)
 {
     for (size_t at = 0; at < card.n;) {
@@ -322,7 +337,9 @@ static void undo_quoted(struct str card, struct buf *out)
 static const char *wide_charset(struct str o)
 {
     bool little = o.n % 4 == 0 && o.n >= 8 && memcmp(o.p, "\xff\xfe\0\0", 4) == 0;
-    return little ? "utf-32le" : o.n >= 4 && memcmp(o.p, "\0\0\xfe\xff", 4) == 0 ? "utf-32be" : NULL;
+    return little                                            ? "utf-32le"
+           : o.n >= 4 && memcmp(o.p, "\0\0\xfe\xff", 4) == 0 ? "utf-32be"
+                                                             : NULL;
 }
 
 void read_unfolded(struct str octets, struct buf *out)
@@ -333,7 +350,8 @@ void read_unfolded(struct str octets, struct buf *out)
     buf_wipe(&whole);
 }
 
-/* What the events of a calendar say, as people read it: "Mr Baker, diabetes" of "SUMMARY:Mr Baker\, diabetes". */
+/* What the events of a calendar say, as people read it: "Mr Baker, diabetes" of "SUMMARY:Mr
+ * Baker\, diabetes". */
 static void reader_put_events(struct str calendar, struct buf *out)
 {
     enum { EVENTS_MAX = 100 };
@@ -347,7 +365,8 @@ static void reader_put_events(struct str calendar, struct buf *out)
 
 static void reader_read_plain(struct reader *r, const struct piece *p)
 {
-    bool calendar = kind_begins(p->octets, STR("VCALENDAR")), folded = calendar || kind_begins(p->octets, STR("VCARD"));
+    bool calendar = kind_begins(p->octets, STR("VCALENDAR")),
+         folded = calendar || kind_begins(p->octets, STR("VCARD"));
     struct buf plain = BUF_INIT(2 * p->octets.n + 2), said = BUF_INIT(p->octets.n + 1024);
     if (folded) {
         read_unfolded(p->octets, &plain);
@@ -377,12 +396,15 @@ static void read_head(struct reader *r, struct str octets, const struct piece *p
     while (end < octets.n && octets.p[end] != '\n' && octets.p[end] != '\r') {
         end = str_find(octets, '\n', end) + 1;
     }
-    if (!str_ends_nocase(str_c(p->name), STR(".eml")) && !str_ends_nocase(str_c(p->name), STR(".mht"))) {
-        reader_add_text(r, p->place, p->part, str_slice(octets, 0, end < octets.n ? end : octets.n));
+    if (!str_ends_nocase(str_c(p->name), STR(".eml")) &&
+        !str_ends_nocase(str_c(p->name), STR(".mht"))) {
+        reader_add_text(r, p->place, p->part,
+                        str_slice(octets, 0, end < octets.n ? end : octets.n));
     }
 }
 
-/* A message, or a file of many: each behind a line "From ..." at the beginning of a line (RFC 4155). */
+/* A message, or a file of many: each behind a line "From ..." at the beginning of a line (RFC
+ * 4155). */
 static void read_messages(struct reader *r, const struct piece *p)
 {
     struct str octets = p->octets;
@@ -395,7 +417,8 @@ static void read_messages(struct reader *r, const struct piece *p)
     }
     for (unsigned n = 1; !is_one && octets.n > 0 && !reader_is_over(r); n++) {
         size_t from = str_find(octets, '\n', 0) + 1, end = from;
-        while (end < octets.n && !str_starts_nocase(str_slice(octets, end, octets.n), STR("From "))) {
+        while (end < octets.n &&
+               !str_starts_nocase(str_slice(octets, end, octets.n), STR("From "))) {
             end = str_find(octets, '\n', end) + 1;
         }
         end = end < octets.n ? end : octets.n;
@@ -413,7 +436,12 @@ static void read_html_file(struct reader *r, const struct piece *p)
 {
     struct buf text = BUF_INIT(r->text_left + 1);
     charset_text(r, p->part, p->octets, NULL, &text);
-    read_html(r, &(struct piece){.octets = buf_str(&text), .part = p->part, .name = p->name, .place = p->place});
+    read_html(r, &(struct piece){
+                     .octets = buf_str(&text),
+                     .part = p->part,
+                     .name = p->name,
+                     .place = p->place,
+                 });
     if (charset_fits_as_is(p->octets, NULL)) { /* its <meta> says otherwise, or its escapes */
         read_html(r, p);
     }
@@ -426,11 +454,17 @@ static void read_html_in_calendar(struct reader *r, const struct piece *p)
 {
     struct buf unfolded = BUF_INIT(p->octets.n + 1);
     (void)!calendar_unfold(p->octets, &unfolded);
-    read_html_file(r, &(struct piece){.octets = buf_str(&unfolded), .part = p->part, .name = p->name, .place = p->place});
+    read_html_file(r, &(struct piece){
+                          .octets = buf_str(&unfolded),
+                          .part = p->part,
+                          .name = p->name,
+                          .place = p->place,
+                      });
     buf_wipe(&unfolded);
 }
 
-/* A page of which a line or two can be read: its number, a fax machine's head. Pages end with a form feed. */
+/* A page of which a line or two can be read: its number, a fax machine's head. Pages end with a
+ * form feed. */
 static bool has_poor_page(struct str text)
 {
     enum { LETTERS = 80 };
@@ -456,8 +490,10 @@ static void read_pdf(struct reader *r, const struct piece *p)
         return;
     }
     int64_t left = r->spent_at_ms - clock_cpu_ms(), began = clock_mono_ms();
-    enum mime_document d = r->limits->pdf ? r->limits->pdf(r->limits->pdf_arg, p->octets, left, out) : MIME_DOCUMENT_NOBODY;
-    int64_t took = clock_mono_ms() - began; /* by another processor, perhaps, but for this message */
+    enum mime_document d = r->limits->pdf ? r->limits->pdf(r->limits->pdf_arg, p->octets, left, out)
+                                          : MIME_DOCUMENT_NOBODY;
+    /* by another processor, perhaps, but for this message */
+    int64_t took = clock_mono_ms() - began;
     r->spent_at_ms -= took < left ? took : left;
     bool empty = str_is_blank(buf_str(out)), poor = has_poor_page(buf_str(out));
     reader_text_done(r, out);
@@ -579,14 +615,19 @@ void reader_piece(struct reader *r, const struct piece *p)
     r->depth--;
 }
 
-/* --- beginning and end ------------------------------------------------------------------------------------ */
+/* --- beginning and end -------------------------------------------------- */
 
 struct reader reader_new(const struct mime_limits *limits, struct str octets)
 {
-    return (struct reader){.out = err_calloc(1, sizeof(struct mime_reading)), .limits = limits,
-                           .until_mono_ms = clock_mono_ms() + limits->time_ms,
-                           .spent_at_ms = reader_spent_at(limits, octets),
-                           .text_left = limits->text_octets, .opened_left = limits->opened_octets, .hold_left = HOLD_MAX};
+    return (struct reader){
+        .out = err_calloc(1, sizeof(struct mime_reading)),
+        .limits = limits,
+        .until_mono_ms = clock_mono_ms() + limits->time_ms,
+        .spent_at_ms = reader_spent_at(limits, octets),
+        .text_left = limits->text_octets,
+        .opened_left = limits->opened_octets,
+        .hold_left = HOLD_MAX,
+    };
 }
 
 void reader_clock(const struct mime_limits *limits, struct str message)
@@ -600,7 +641,12 @@ static void read_armour(struct reader *r)
     for (size_t i = 0; i < r->out->n_texts && !reader_is_over(r); i++) {
         const struct mime_text t = r->out->texts[i]; /* its octets stay where they are */
         r->in_attached_mail = t.is_attached_mail;
-        pgp_read_armour(r, &(struct piece){.octets = buf_str(&t.text), .part = t.part, .name = "", .place = t.place});
+        pgp_read_armour(r, &(struct piece){
+                               .octets = buf_str(&t.text),
+                               .part = t.part,
+                               .name = "",
+                               .place = t.place,
+                           });
     }
     r->in_attached_mail = false;
 }
@@ -624,7 +670,8 @@ struct mime_reading *mime_read(struct str message, const struct mime_limits *lim
     return r.out;
 }
 
-struct mime_reading *mime_read_file(struct str octets, const char *name, const struct mime_limits *limits)
+struct mime_reading *mime_read_file(struct str octets, const char *name,
+                                    const struct mime_limits *limits)
 {
     struct reader r = reader_new(limits, octets);
     struct piece p = {.octets = octets, .part = "1", .name = name, .place = MIME_ATTACHMENT};
@@ -671,7 +718,9 @@ const char *mime_field_next(const struct mime_reading *r, const char *name, size
 /* "Re:", "AW:", "RE :", "Re[2]:", "Fwd:" as mail programs write them. */
 static bool reader_is_repeated(struct str subject)
 {
-    static const char *const words[] = {"re", "aw", "sv", "vs", "antw", "rif", "r", "res", "odp", "ynt", "fw", "fwd", "wg", "tr", "rv", "enc", "i", "vl", "doorst"};
+    static const char *const words[] = {"re",  "aw",  "sv",  "vs", "antw",  "rif", "r",
+                                        "res", "odp", "ynt", "fw", "fwd",   "wg",  "tr",
+                                        "rv",  "enc", "i",   "vl", "doorst"};
     size_t colon = str_find(subject, ':', 0);
     struct str word = str_slice(subject, 0, colon);
     word = str_trim(str_slice(word, 0, str_find(word, '[', 0)));
@@ -687,5 +736,7 @@ bool mime_is_answer(const struct mime_reading *r)
 {
     size_t answer = 0, thread = 0, subjects = 0;
     const char *subject = mime_field_next(r, "Subject", &subjects);
-    return mime_field_next(r, "In-Reply-To", &answer) || mime_field_next(r, "References", &thread) || reader_is_repeated(str_trim(str_c(subject)));
+    return mime_field_next(r, "In-Reply-To", &answer) ||
+           mime_field_next(r, "References", &thread) ||
+           reader_is_repeated(str_trim(str_c(subject)));
 }

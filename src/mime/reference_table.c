@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * reference_table.c: the named character references of the HTML standard (13.5), in the order of strcmp(). Written by
- * tools/reference-table, which says from what.
+ * reference_table.c: the named character references of the HTML standard (13.5), in the order of
+ * strcmp(). Written by tools/reference-table, which says from what.
  */
 #include "mime/references.h"
 

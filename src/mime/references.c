@@ -26,15 +26,17 @@ static const struct reference *references_find(struct str name)
     return bsearch(copy, references, n_references, sizeof references[0], compare);
 }
 
-/* The name at the front of s, which stands behind a '&'; *ret_n: its octets, with its semicolon. A name without one is the longest
- * that fits, and none in an attribute where more letters or a '=' follow: addresses have `&copy=`. */
+/* The name at the front of s, which stands behind a '&'; *ret_n: its octets, with its semicolon.
+ * A name without one is the longest that fits, and none in an attribute where more letters or a
+ * '=' follow: addresses have `&copy=`. */
 static const struct reference *named(struct str s, bool in_tag, size_t *ret_n)
 {
     size_t n = 0;
     while (n < s.n && n <= NAME_LONGEST && references_is_alnum(s.p[n])) {
         n++;
     }
-    const struct reference *row = n < s.n && n <= NAME_LONGEST && s.p[n] == ';' ? references_find(str_slice(s, 0, n)) : NULL;
+    const struct reference *row =
+        n < s.n && n <= NAME_LONGEST && s.p[n] == ';' ? references_find(str_slice(s, 0, n)) : NULL;
     *ret_n = n + 1;
     for (size_t i = n < BARE_LONGEST ? n : BARE_LONGEST; !row && i >= 2; i--) {
         const struct reference *bare = references_find(str_slice(s, 0, i));
@@ -45,12 +47,14 @@ static const struct reference *named(struct str s, bool in_tag, size_t *ret_n)
     return row;
 }
 
-/* The number at the front of s, "#128;", when it is one of those that mean an octet of Windows-1252; else 0. */
+/* The number at the front of s, "#128;", when it is one of those that mean an octet of
+ * Windows-1252; else 0. */
 static uint32_t numbered(struct str s, size_t *ret_n)
 {
     static const uint16_t windows[32] = {
-        0x20ac, 0, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160, 0x2039, 0x152, 0, 0x17d, 0,
-        0, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x2dc, 0x2122, 0x161, 0x203a, 0x153, 0, 0x17e, 0x178,
+        0x20ac, 0,      0x201a, 0x192,  0x201e, 0x2026, 0x2020, 0x2021, 0x2c6,  0x2030, 0x160,
+        0x2039, 0x152,  0,      0x17d,  0,      0,      0x2018, 0x2019, 0x201c, 0x201d, 0x2022,
+        0x2013, 0x2014, 0x2dc,  0x2122, 0x161,  0x203a, 0x153,  0,      0x17e,  0x178,
     };
     unsigned base = s.n > 1 && str_lower(s.p[1]) == 'x' ? 16 : 10;
     uint32_t value = 0;
@@ -82,7 +86,8 @@ static size_t references_read_one(struct str s, bool in_tag, struct buf *out)
 {
     size_t n = 0;
     struct str rest = str_slice(s, 1, s.n);
-    if (rest.n > 0 && rest.p[0] == '#' && (rest.n == 1 || !references_is_alnum(rest.p[1]))) { /* no number: libxml2 would leave it out */
+    /* no number: libxml2 would leave it out */
+    if (rest.n > 0 && rest.p[0] == '#' && (rest.n == 1 || !references_is_alnum(rest.p[1]))) {
         return references_put('&', out) == 0;
     }
     if (rest.n > 0 && rest.p[0] == '#') {
@@ -90,7 +95,8 @@ static size_t references_read_one(struct str s, bool in_tag, struct buf *out)
         return c && references_put(c, out) == 0 ? n + 1 : 0;
     }
     const struct reference *row = named(rest, in_tag, &n);
-    if (!row || references_put(row->first, out) < 0 || (row->second && references_put(row->second, out) < 0)) {
+    if (!row || references_put(row->first, out) < 0 ||
+        (row->second && references_put(row->second, out) < 0)) {
         return 0;
     }
     return n + 1;
@@ -102,14 +108,16 @@ int references_read(struct str html, struct buf *out)
     for (size_t at = 0; at < html.n;) {
         size_t from = at, used = 0;
         while (at < html.n && html.p[at] != '&') {
-            bool begins = html.p[at] == '<' && at + 1 < html.n && (references_is_alnum(html.p[at + 1]) || html.p[at + 1] == '/');
+            bool begins = html.p[at] == '<' && at + 1 < html.n &&
+                          (references_is_alnum(html.p[at + 1]) || html.p[at + 1] == '/');
             in_tag = begins || (in_tag && html.p[at] != '>');
             at++;
         }
         if (buf_add(out, str_slice(html, from, at)) < 0) {
             return -ENOSPC;
         }
-        if (at < html.n && (used = references_read_one(str_slice(html, at, html.n), in_tag, out)) == 0) {
+        if (at < html.n &&
+            (used = references_read_one(str_slice(html, at, html.n), in_tag, out)) == 0) {
             used = 1;
             if (buf_add(out, STR("&")) < 0) {
                 return -ENOSPC;

@@ -66,7 +66,7 @@ static struct group *now(struct rtf *x)
     return &x->groups[x->depth];
 }
 
-/* --- what is put out ------------------------------------------------------------------- */
+/* --- what is put out ---------------------------------------------------- */
 
 static void rtf_end_run(struct rtf *x)
 {
@@ -168,7 +168,7 @@ static void rtf_put_octet(struct rtf *x, unsigned char c)
     }
 }
 
-/* --- control words --------------------------------------------------------------------- */
+/* --- control words ------------------------------------------------------ */
 
 static bool rtf_is_one_of(struct str word, const char *const *list, size_t n)
 {
@@ -389,7 +389,7 @@ static bool on_octet(struct rtf *x, char c)
     return true;
 }
 
-/* --- whole files ----------------------------------------------------------------------- */
+/* --- whole files -------------------------------------------------------- */
 
 /* By its first words (MS-OXRTFEX 2.2.3.1): nothing but them and openings of groups stands before
  * it. */
@@ -446,11 +446,13 @@ static bool read_as(struct reader *r, const char *part, struct str octets, enum 
                     bool without_tags, struct buf *out)
 {
     struct rtf *x = err_calloc(1, sizeof *x);
-    *x = (struct rtf){.rest = octets,
-                      .out = out,
-                      .run = BUF_INIT(octets.n + 1),
-                      .source = source,
-                      .without_tags = without_tags};
+    *x = (struct rtf){
+        .rest = octets,
+        .out = out,
+        .run = BUF_INIT(octets.n + 1),
+        .source = source,
+        .without_tags = without_tags,
+    };
     x->page = PAGE_ANSI;
     x->font = x->defined = x->groups[0].font = NO_FONT;
     x->font_pages = err_calloc(FONTS_MAX, sizeof *x->font_pages);
@@ -494,9 +496,12 @@ void read_rtf(struct reader *r, const struct piece *p)
     struct buf *out = is_html ? &html : reader_text(r, p->place, p->part);
     bool hides = out && rtf_text(r, p->part, p->octets, out);
     if (is_html) {
-        read_html(
-            r, &(struct piece){
-                   .octets = buf_str(&html), .part = p->part, .name = p->name, .place = p->place});
+        read_html(r, &(struct piece){
+                         .octets = buf_str(&html),
+                         .part = p->part,
+                         .name = p->name,
+                         .place = p->place,
+                     });
     } else if (out) {
         reader_text_done(r, out);
     }

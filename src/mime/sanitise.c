@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sanitise.c: HTML of a stranger made harmless, by an allow-list over the events of tags.c. Called by view.c.
+ * sanitise.c: HTML of a stranger made harmless, by an allow-list over the events of tags.c.
+ * Called by view.c.
  *
- * The page is written anew, every name and value by us: what a browser reads is what was checked. Elements that are not
- * known lose their tags and keep their text, as do forms, drawings, and what stands there for programs that cannot show an
- * object; what brings programs, styles or other documents loses both. Only pictures
- * that came with the message stay, inside the text as data: addresses. The page is also shown in a frame in which
- * nothing runs and nothing is asked for (proc/web): this is the first of two walls.
+ * The page is written anew, every name and value by us: what a browser reads is what was
+ * checked. Elements that are not known lose their tags and keep their text, as do forms,
+ * drawings, and what stands there for programs that cannot show an object; what brings programs,
+ * styles or other documents loses both. Only pictures that came with the message stay, inside
+ * the text as data: addresses. The page is also shown in a frame in which nothing runs and
+ * nothing is asked for (proc/web): this is the first of two walls.
  *
- * What a style sheet says of an element goes into the element's own style (sheet.c). Pictures behind a text go, and sheets
- * are not understood in all they say, so a text may stand on a ground that it was not made for: where that cannot be read,
- * it gets black or white. What its writer hid stays hidden.
+ * What a style sheet says of an element goes into the element's own style (sheet.c). Pictures
+ * behind a text go, and sheets are not understood in all they say, so a text may stand on a
+ * ground that it was not made for: where that cannot be read, it gets black or white. What its
+ * writer hid stays hidden.
  */
 #include "mime/colour.h"
 #include "mime/links.h"
@@ -23,7 +26,15 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { OPEN_MAX = 200 /* of what is deeper only the text is kept */, NAME_MAX_OCTETS = 32, END_TAG = 13, URL_MAX = 8192, BODY_TAG_MAX = 16 * 1024, STYLES_MAX = 64 * 1024, OUTER = 2 /* html, body */ };
+enum {
+    OPEN_MAX = 200 /* of what is deeper only the text is kept */,
+    NAME_MAX_OCTETS = 32,
+    END_TAG = 13,
+    URL_MAX = 8192,
+    BODY_TAG_MAX = 16 * 1024,
+    STYLES_MAX = 64 * 1024,
+    OUTER = 2 /* html, body */
+};
 
 /* What a text has behind it, and its colour. */
 struct paint {
@@ -43,12 +54,15 @@ struct rewrite {
     struct paint page;
     bool has_sheet; /* of which not all may be kept */
     struct sheet *sheet;
-    struct sheet_element elements[OPEN_MAX + 3]; /* html, body, what is open, and the one being written */
+    /* html, body, what is open, and the one being written */
+    struct sheet_element elements[OPEN_MAX + 3];
     bool quirks; /* no document type: a table has the page's colour (HTML 15.3.10) */
     const struct picture *pictures;
     size_t n_pictures, room; /* room: what the text may fill, so that all end tags fit behind it */
-    unsigned depth, dropped; /* of elements; dropped: depth of the one that is left out whole, 0: none */
-    unsigned noscript; /* the depth of one; 0: none. Where scripts run, its first end tag ends it, in a value, too */
+    /* of elements; dropped: depth of the one that is left out whole, 0: none */
+    unsigned depth, dropped;
+    /* the depth of one; 0: none. Where scripts run, its first end tag ends it, in a value, too */
+    unsigned noscript;
     struct {
         unsigned depth;
         char name[NAME_MAX_OCTETS];
@@ -58,25 +72,40 @@ struct rewrite {
     bool full, remote;
 };
 
-static const char *const kept[] = {
-    "a", "abbr", "address", "article", "b", "bdi", "bdo", "big", "blockquote", "br", "caption", "center", "cite", "code", "col", "colgroup", "dd", "del", "dfn",
-    "div", "dl", "dt", "em", "figcaption", "figure", "font", "footer", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "i", "img", "ins", "kbd", "li",
-    "mark", "ol", "p", "pre", "q", "s", "samp", "section", "small", "span", "strike", "strong", "sub", "sup", "table", "tbody", "td", "tfoot", "th", "thead",
-    "time", "tr", "tt", "u", "ul", "var"};
+static const char *const kept[] =
+    {"a",          "abbr",   "address", "article", "b",    "bdi",  "bdo",   "big",
+     "blockquote", "br",     "caption", "center",  "cite", "code", "col",   "colgroup",
+     "dd",         "del",    "dfn",     "div",     "dl",   "dt",   "em",    "figcaption",
+     "figure",     "font",   "footer",  "h1",      "h2",   "h3",   "h4",    "h5",
+     "h6",         "header", "hr",      "i",       "img",  "ins",  "kbd",   "li",
+     "mark",       "ol",     "p",       "pre",     "q",    "s",    "samp",  "section",
+     "small",      "span",   "strike",  "strong",  "sub",  "sup",  "table", "tbody",
+     "td",         "tfoot",  "th",      "thead",   "time", "tr",   "tt",    "u",
+     "ul",         "var"};
 /* With all that is in them. */
-static const char *const dropped[] = {
-    "script", "style", "template", "iframe", "head", "title", "datalist", "xml",
-    "defs", "symbol", "metadata", "desc", "annotation", "annotation-xml"}; /* of SVG and MathML: nothing that is drawn */
+static const char *const dropped[] = {"script", "style", "template", "iframe", "head", "title",
+                                      "datalist", "xml",
+                                      /* of SVG and MathML: nothing that is drawn */
+                                      "defs", "symbol", "metadata", "desc", "annotation",
+                                      "annotation-xml"};
 /* Each of these stands apart from the text around it, and loses its tag. */
-static const char *const apart[] = {"button", "select", "option", "optgroup", "textarea", "text", "tspan", "legend", "object", "video", "audio"};
+static const char *const apart[] = {"button", "select", "option", "optgroup", "textarea", "text",
+                                    "tspan",  "legend", "object", "video",    "audio"};
 static const char *const empty[] = {"br", "col", "hr", "img"};
-/* Nothing is in them: what libxml2 takes for their content follows them (HTML 13.1.2, 13.2.6.4.7). */
-static const char *const bare[] = {"frame", "embed", "param", "meta", "link", "base", "input", "source", "track", "area",
+/* Nothing is in them: what libxml2 takes for their content follows them (HTML 13.1.2,
+ * 13.2.6.4.7). */
+static const char *const bare[] = {"frame",   "embed",    "param",   "meta",   "link",
+                                   "base",    "input",    "source",  "track",  "area",
                                    "bgsound", "basefont", "isindex", "keygen", "wbr"};
 /* Values of these are words and numbers only. */
-static const char *const attributes[] = {"align", "valign", "width", "height", "colspan", "rowspan", "bgcolor", "color", "size", "dir", "lang", "cellpadding",
-                                         "cellspacing", "border", "start", "type", "face", "alt", "title", "summary", "scope", "headers", "abbr", "datetime",
-                                         "noshade", "nowrap", "reversed", "value", "span"};
+static const char *const attributes[] = {"align",       "valign",  "width",    "height",
+                                         "colspan",     "rowspan", "bgcolor",  "color",
+                                         "size",        "dir",     "lang",     "cellpadding",
+                                         "cellspacing", "border",  "start",    "type",
+                                         "face",        "alt",     "title",    "summary",
+                                         "scope",       "headers", "abbr",     "datetime",
+                                         "noshade",     "nowrap",  "reversed", "value",
+                                         "span"};
 
 static bool sanitise_is_in(struct str name, const char *const *list, size_t n)
 {
@@ -100,12 +129,14 @@ static void put_tag(struct rewrite *w, struct str s)
 }
 
 /* to: put, or put_tag. */
-static void sanitise_put_escaped(struct rewrite *w, struct str s, void (*to)(struct rewrite *, struct str))
+static void sanitise_put_escaped(struct rewrite *w, struct str s,
+                                 void (*to)(struct rewrite *, struct str))
 {
     size_t from = 0;
     for (size_t i = 0; i <= s.n; i++) {
         char c = i < s.n ? s.p[i] : '\0';
-        bool odd = i < s.n && (c == '&' || c == '<' || c == '>' || c == '"' || c == '\'' || c == '`' || ((unsigned char)c < ' ' && c != '\n' && c != '\t'));
+        bool odd = i < s.n && (c == '&' || c == '<' || c == '>' || c == '"' || c == '\'' ||
+                               c == '`' || ((unsigned char)c < ' ' && c != '\n' && c != '\t'));
         if (odd || i == s.n) {
             to(w, str_slice(s, from, i));
             from = i + 1;
@@ -127,7 +158,7 @@ static void put_attribute(struct rewrite *w, const char *name, struct str value)
     put_tag(w, STR("\""));
 }
 
-/* --- colours ---------------------------------------------------------------------------------- */
+/* --- colours ------------------------------------------------------------ */
 
 /* One that covers what is behind it. */
 static struct rgb ground_of(struct str value)
@@ -181,7 +212,8 @@ static struct paint paint_element(struct rewrite *w, const struct own_paint *own
     bool begins = own->ground.known || own->lost || is_link || own->has_colour;
     p.lost = own->ground.known ? own->lost : p.lost || own->lost;
     p.ground = own->ground.known ? own->ground : p.ground;
-    bool resets = is_table && w->quirks && !own->has_colour && !sanitise_is_same(p.colour, w->page.colour);
+    bool resets =
+        is_table && w->quirks && !own->has_colour && !sanitise_is_same(p.colour, w->page.colour);
     struct rgb inherited = is_link ? link : resets ? w->page.colour : p.colour;
     p.colour = own->has_colour ? own->colour : inherited;
     begins |= resets;
@@ -209,7 +241,9 @@ static void put_link(struct rewrite *w, struct str href)
     href = str_trim(href);
     for (size_t i = 0; r == 0 && i < href.n; i++) {
         char c = href.p[i];
-        r = c == '\r' || c == '\n' || c == '\t' ? 0 : c == ' ' ? buf_add(&url, STR("%20")) : buf_append(&url, &c, 1);
+        r = c == '\r' || c == '\n' || c == '\t' ? 0
+            : c == ' '                          ? buf_add(&url, STR("%20"))
+                                                : buf_append(&url, &c, 1);
     }
     if (r == 0 && links_is_allowed(buf_str(&url))) {
         put_attribute(w, "href", buf_str(&url));
@@ -244,26 +278,30 @@ static bool is_cid_of(struct str src, const struct picture *p)
     return same;
 }
 
-/* What the part says of where it came from, whole or its end (RFC 2557 5): a picture of the same mail in
- * either case. */
+/* What the part says of where it came from, whole or its end (RFC 2557 5): a picture of the same
+ * mail in either case. */
 static bool is_location_of(struct str src, const struct picture *p)
 {
     struct str at = str_trim(str_c(p->location));
     bool climbs = src.n > 0 && (src.p[0] == '/' || str_starts_nocase(src, STR("..")));
     bool relative = src.n > 0 && !climbs && str_find(src, ':', 0) == src.n;
     size_t from = at.n > src.n ? at.n - src.n : 0;
-    bool ends = relative && from > 0 && at.p[from - 1] == '/' && str_eq(str_slice(at, from, at.n), src);
+    bool ends =
+        relative && from > 0 && at.p[from - 1] == '/' && str_eq(str_slice(at, from, at.n), src);
     return at.n > 0 && (str_eq(src, at) || ends);
 }
 
-/* data:image/png;base64,... as some programs write pictures into the page (RFC 2397): of the kinds that come as parts, too;
- * SVG can hold more than a picture. Blanks go. False: it is none of these. */
+/* data:image/png;base64,... as some programs write pictures into the page (RFC 2397): of the
+ * kinds that come as parts, too; SVG can hold more than a picture. Blanks go. False: it is none
+ * of these. */
 static bool put_data_picture(struct rewrite *w, struct str src)
 {
-    static const char *const kinds[] = {"data:image/png", "data:image/jpeg", "data:image/jpg", "data:image/gif", "data:image/webp", "data:image/bmp"};
+    static const char *const kinds[] = {"data:image/png", "data:image/jpeg", "data:image/jpg",
+                                        "data:image/gif", "data:image/webp", "data:image/bmp"};
     size_t comma = str_find(src, ',', 0), before = buf_len(&w->tag);
     struct str head = str_slice(src, 0, comma), kind = str_slice(head, 0, str_find(head, ';', 0));
-    bool known = sanitise_is_in(kind, kinds, ARRAY_LEN(kinds)) && str_ends_nocase(head, STR(";base64"));
+    bool known =
+        sanitise_is_in(kind, kinds, ARRAY_LEN(kinds)) && str_ends_nocase(head, STR(";base64"));
     if (!known || comma + 1 >= src.n) {
         return false;
     }
@@ -274,7 +312,8 @@ static bool put_data_picture(struct rewrite *w, struct str src)
     put_tag(w, STR(";base64,"));
     for (size_t i = comma + 1; i < src.n; i++) {
         char c = src.p[i];
-        bool letter = (str_lower(c) >= 'a' && str_lower(c) <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/' || c == '=';
+        bool letter = (str_lower(c) >= 'a' && str_lower(c) <= 'z') || (c >= '0' && c <= '9') ||
+                      c == '+' || c == '/' || c == '=';
         if (letter) {
             put_tag(w, str_slice(src, i, i + 1));
         } else if ((unsigned char)c > ' ') {
@@ -310,8 +349,8 @@ static void put_picture(struct rewrite *w, struct str src)
 }
 
 /* attributes: names and values in turn, NULL at the end; a value may be NULL. */
-static void sanitise_put_attributes(struct rewrite *w, const xmlChar **attributes_of, bool is_link_element,
-                           bool is_picture, struct own_paint *own)
+static void sanitise_put_attributes(struct rewrite *w, const xmlChar **attributes_of,
+                                    bool is_link_element, bool is_picture, struct own_paint *own)
 {
     for (size_t i = 0; attributes_of && attributes_of[i]; i += 2) {
         const char *name = (const char *)attributes_of[i];
@@ -320,7 +359,8 @@ static void sanitise_put_attributes(struct rewrite *w, const xmlChar **attribute
             put_link(w, value);
         } else if (is_picture && strcasecmp(name, "src") == 0) {
             put_picture(w, str_trim(value));
-        } else if (w->noscript > 0 && str_find(value, '<', 0) < value.n) { /* a value, or tags: readers differ */
+        } else if (w->noscript > 0 && str_find(value, '<', 0) < value.n) {
+            /* a value, or tags: readers differ */
             continue;
         } else if (IS_IN(name, attributes) && value.n < 1024) {
             char small[NAME_MAX_OCTETS];
@@ -376,8 +416,9 @@ static void note_element(struct sheet_element *e, const char *name, const xmlCha
 static void keep_form(struct rewrite *w, const xmlChar **attributes_of)
 {
     uint64_t wide, high;
-    bool said = str_to_u64(str_trim(sanitise_attribute(attributes_of, "width")), 10000, &wide) == 0 &&
-                str_to_u64(str_trim(sanitise_attribute(attributes_of, "height")), 10000, &high) == 0;
+    bool said =
+        str_to_u64(str_trim(sanitise_attribute(attributes_of, "width")), 10000, &wide) == 0 &&
+        str_to_u64(str_trim(sanitise_attribute(attributes_of, "height")), 10000, &high) == 0;
     if (said && wide > 0 && high > 0) {
         (void)!buf_printf(&w->style, "aspect-ratio:%u/%u;", (unsigned)wide, (unsigned)high);
     }
@@ -425,11 +466,14 @@ static void end_elements(struct rewrite *w, unsigned depth)
 static void sanitise_put_field(struct rewrite *w, const xmlChar **attributes_of)
 {
     static const char *const unseen[] = {"hidden", "password", "file", "color", "range", "image"};
-    struct str type = str_trim(sanitise_attribute(attributes_of, "type")), value = sanitise_attribute(attributes_of, "value");
+    struct str type = str_trim(sanitise_attribute(attributes_of, "type")),
+               value = sanitise_attribute(attributes_of, "value");
     bool box = str_eq_nocase(type, STR("checkbox")), radio = str_eq_nocase(type, STR("radio"));
     bool image = str_eq_nocase(type, STR("image")), on = has_attribute(attributes_of, "checked");
     if (box || radio) { /* U+2611, U+2610, U+25C9, U+25CB */
-        value = box ? (on ? STR("\xe2\x98\x91") : STR("\xe2\x98\x90")) : on ? STR("\xe2\x97\x89") : STR("\xe2\x97\x8b");
+        value = box  ? (on ? STR("\xe2\x98\x91") : STR("\xe2\x98\x90"))
+                : on ? STR("\xe2\x97\x89")
+                     : STR("\xe2\x97\x8b");
     } else if (image) {
         value = sanitise_attribute(attributes_of, "alt");
     } else if (sanitise_is_in(type, unseen, ARRAY_LEN(unseen))) {
@@ -447,7 +491,8 @@ static void sanitise_put_field(struct rewrite *w, const xmlChar **attributes_of)
 /* A frame, a film, a drawing: what a browser would show there is not text, and not here. */
 static bool is_left_out(const char *name, const xmlChar **attributes_of)
 {
-    static const char *const things[] = {"iframe", "frame", "embed", "object", "video", "audio", "source"};
+    static const char *const things[] = {"iframe", "frame", "embed", "object",
+                                         "video",  "audio", "source"};
     static const char *const addresses[] = {"src", "srcdoc", "srcset", "data"};
     bool has_address = strcmp(name, "svg") == 0 || strcmp(name, "canvas") == 0;
     for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
@@ -537,12 +582,13 @@ static bool sanitise_is_full(void *arg)
     return w->full;
 }
 
-/* --- the page's own ground ------------------------------------------------------------------- */
+/* --- the page's own ground ---------------------------------------------- */
 
 static struct str body_tag(struct str html)
 {
     for (size_t i = 0; i + 6 <= html.n; i++) {
-        if (html.p[i] != '<' || !str_starts_nocase(str_slice(html, i, html.n), STR("<body")) || !strchr(" \t\r\n/>", html.p[i + 5])) {
+        if (html.p[i] != '<' || !str_starts_nocase(str_slice(html, i, html.n), STR("<body")) ||
+            !strchr(" \t\r\n/>", html.p[i + 5])) {
             continue;
         }
         char quote = 0;
@@ -578,7 +624,8 @@ static void sanitise_on_body(void *arg, const xmlChar *element, const xmlChar **
         note_element(body->element, "body", attributes_of);
     }
     for (size_t i = 0; is_body && attributes_of && attributes_of[i]; i += 2) {
-        const char *name = (const char *)attributes_of[i], *value = attributes_of[i + 1] ? (const char *)attributes_of[i + 1] : "";
+        const char *name = (const char *)attributes_of[i],
+                   *value = attributes_of[i + 1] ? (const char *)attributes_of[i + 1] : "";
         for (size_t k = 0; k < ARRAY_LEN(names); k++) {
             if (strcasecmp(name, names[k][0]) == 0 && *value) {
                 (void)!buf_printf(style, "%s:%s;", names[k][1], value);
@@ -590,7 +637,8 @@ static void sanitise_on_body(void *arg, const xmlChar *element, const xmlChar **
     }
 }
 
-/* The body is not ours to give: what it says of ground and colour goes to a box around its content. True: it is open. */
+/* The body is not ours to give: what it says of ground and colour goes to a box around its
+ * content. True: it is open. */
 static bool open_box(struct rewrite *w, struct str html)
 {
     static htmlSAXHandler events = {.startElement = sanitise_on_body};
@@ -598,7 +646,9 @@ static bool open_box(struct rewrite *w, struct str html)
     struct str tag = body_tag(html);
     note_element(&w->elements[0], "html", NULL);
     note_element(&w->elements[1], "body", NULL);
-    htmlParserCtxtPtr parser = tag.n > 0 ? htmlCreatePushParserCtxt(&events, &body, NULL, 0, NULL, XML_CHAR_ENCODING_UTF8) : NULL;
+    htmlParserCtxtPtr parser =
+        tag.n > 0 ? htmlCreatePushParserCtxt(&events, &body, NULL, 0, NULL, XML_CHAR_ENCODING_UTF8)
+                  : NULL;
     if (parser) {
         (void)htmlParseChunk(parser, tag.p, (int)tag.n, 1);
         htmlFreeParserCtxt(parser);
@@ -629,15 +679,22 @@ static bool has_tag(struct str html, struct str begin)
 
 static bool rewrite_page(struct reader *r, struct str html, struct rewrite *w)
 {
-    static const htmlSAXHandler events = {.characters = sanitise_on_characters, .ignorableWhitespace = sanitise_on_characters,
-                                          .startElement = sanitise_on_start, .endElement = sanitise_on_end}; /* comments, CDATA and the like go */
-    size_t ends = (OPEN_MAX + 1) * END_TAG < w->out->max / 4 ? (OPEN_MAX + 1) * END_TAG : w->out->max / 4;
+    static const htmlSAXHandler events = {
+        .characters = sanitise_on_characters,
+        .ignorableWhitespace = sanitise_on_characters,
+        /* comments, CDATA and the like go */
+        .startElement = sanitise_on_start,
+        .endElement = sanitise_on_end,
+    };
+    size_t ends =
+        (OPEN_MAX + 1) * END_TAG < w->out->max / 4 ? (OPEN_MAX + 1) * END_TAG : w->out->max / 4;
     w->room = w->out->max - ends;
     w->tag = BUF_INIT(w->out->max);
     w->style = BUF_INIT(16 * 1024);
     w->quirks = !has_tag(html, STR("<!doctype"));
     w->has_sheet = has_tag(html, STR("<style")) || has_tag(html, STR("<link"));
-    const struct tags tags = {&events, w, sanitise_on_begin, NULL, sanitise_on_text, sanitise_is_full};
+    const struct tags tags = {&events,         w, sanitise_on_begin, NULL, sanitise_on_text,
+                              sanitise_is_full};
     bool boxed = open_box(w, html);
     tags_read(r, "", html, &tags);
     end_elements(w, 0);
@@ -649,14 +706,16 @@ static bool rewrite_page(struct reader *r, struct str html, struct rewrite *w)
     return !w->full;
 }
 
-bool sanitise_html(struct reader *r, struct str html, const struct picture *pictures, size_t n, struct buf *out, bool *ret_remote)
+bool sanitise_html(struct reader *r, struct str html, const struct picture *pictures, size_t n,
+                   struct buf *out, bool *ret_remote)
 {
     const struct rewrite plain = {
         .out = out,
-        .page = {
-            .ground = {.known = true, .r = 0xff, .g = 0xff, .b = 0xff},
-            .colour = {.known = true, .r = 0x11, .g = 0x11, .b = 0x11},
-        },
+        .page =
+            {
+                .ground = {.known = true, .r = 0xff, .g = 0xff, .b = 0xff},
+                .colour = {.known = true, .r = 0x11, .g = 0x11, .b = 0x11},
+            },
         .pictures = pictures,
         .n_pictures = n,
     };

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * scan.c: the octets of a message before and beside their structure: counts that must hold before a parser builds
- * anything (a hundred thousand parts cost a second and 270 MB), and the octets as they are, for messages that
- * programs may read in more than one way. Called by message.c and reader.c.
+ * scan.c: the octets of a message before and beside their structure: counts that must hold
+ * before a parser builds anything (a hundred thousand parts cost a second and 270 MB), and the
+ * octets as they are, for messages that programs may read in more than one way. Called by
+ * message.c and reader.c.
  *
- * What can go wrong: a text that speaks of many multiparts counts as too many; it is then read as octets.
+ * What can go wrong: a text that speaks of many multiparts counts as too many; it is then read
+ * as octets.
  */
 #include "base/map.h"
 #include "mime/reader.h"
@@ -12,7 +14,14 @@
 
 #include <stdlib.h>
 
-enum { HEAD_LINES_MAX = 50000, MULTIPARTS_MAX = 200, MESSAGES_MAX = 100, BOUNDARY_MAX = 200, RAW_MAX = 8 * 1024 * 1024, RUN_LEAST = 12 /* "[secure]" */ };
+enum {
+    HEAD_LINES_MAX = 50000,
+    MULTIPARTS_MAX = 200,
+    MESSAGES_MAX = 100,
+    BOUNDARY_MAX = 200,
+    RAW_MAX = 8 * 1024 * 1024,
+    RUN_LEAST = 12 /* "[secure]" */
+};
 
 static bool scan_is_letter(char c)
 {
@@ -48,7 +57,8 @@ static void count_words(struct census *c, struct str line)
             if (value.n > 0 && value.n < BOUNDARY_MAX) {
                 (void)!map_put(c->boundaries, value, c);
             }
-        } else if (low == 'm' && str_starts_nocase(str_slice(line, i, line.n), STR("message/rfc822"))) {
+        } else if (low == 'm' &&
+                   str_starts_nocase(str_slice(line, i, line.n), STR("message/rfc822"))) {
             c->messages++;
         }
     }
@@ -64,11 +74,13 @@ static void count_delimiter(struct census *c, struct str line)
     c->parts += map_get(c->boundaries, name) || map_get(c->boundaries, end);
 }
 
-/* The parser keeps some 700 octets for each field, and the fields are what everything else is decided by. */
+/* The parser keeps some 700 octets for each field, and the fields are what everything else is
+ * decided by. */
 static bool head_is_too_long(struct str octets)
 {
     size_t lines = 0, at = 0;
-    while (at < octets.n && lines <= HEAD_LINES_MAX && octets.p[at] != '\n' && octets.p[at] != '\r') {
+    while (at < octets.n && lines <= HEAD_LINES_MAX && octets.p[at] != '\n' &&
+           octets.p[at] != '\r') {
         at = str_find(octets, '\n', at) + 1;
         lines++;
     }
@@ -78,7 +90,8 @@ static bool head_is_too_long(struct str octets)
 bool scan_limits(struct reader *r, struct str octets, const char *part)
 {
     struct census c = {.boundaries = map_new(MULTIPARTS_MAX + 1)};
-    for (size_t at = 0; at < octets.n && c.multiparts <= MULTIPARTS_MAX && c.messages <= MESSAGES_MAX && c.parts <= r->limits->parts;) {
+    for (size_t at = 0; at < octets.n && c.multiparts <= MULTIPARTS_MAX &&
+                        c.messages <= MESSAGES_MAX && c.parts <= r->limits->parts;) {
         size_t end = str_find(octets, '\n', at);
         struct str line = str_slice(octets, at, end);
         at = end + 1;
@@ -89,9 +102,14 @@ bool scan_limits(struct reader *r, struct str octets, const char *part)
         }
     }
     bool long_head = head_is_too_long(octets);
-    bool fits = !long_head && c.multiparts <= MULTIPARTS_MAX && c.messages <= MESSAGES_MAX && c.parts <= r->limits->parts;
+    bool fits = !long_head && c.multiparts <= MULTIPARTS_MAX && c.messages <= MESSAGES_MAX &&
+                c.parts <= r->limits->parts;
     if (!fits) {
-        reader_problem(r, MIME_LIMIT, part, long_head ? "its header section has too many lines" : c.parts > r->limits->parts ? "it has too many parts" : "multiparts or messages inside one another, too many");
+        reader_problem(r, MIME_LIMIT, part,
+                       long_head ? "its header section has too many lines"
+                       : c.parts > r->limits->parts
+                           ? "it has too many parts"
+                           : "multiparts or messages inside one another, too many");
     }
     map_free(c.boundaries);
     return fits;
@@ -155,7 +173,9 @@ static void read_hidden_base64(struct reader *r, struct str octets)
         size_t stop = at < octets.n ? str_find(octets, '\n', at) : octets.n;
         struct str line = str_slice(octets, at, stop);
         line.n -= line.n > 0 && line.p[line.n - 1] == '\r';
-        bool run = is_run(line) || (in_run && line.n > 0 && line.n < RUN_LEAST && scan_is_letter(line.p[line.n - 1]) && scan_is_letter(line.p[0]));
+        bool run =
+            is_run(line) || (in_run && line.n > 0 && line.n < RUN_LEAST &&
+                             scan_is_letter(line.p[line.n - 1]) && scan_is_letter(line.p[0]));
         if (run && !in_run) {
             begin = at;
         }
@@ -177,7 +197,8 @@ static void read_hidden_quoted(struct reader *r, struct str octets)
 {
     struct buf out = BUF_INIT(RAW_MAX);
     bool looks = false;
-    for (size_t at = str_find(octets, '=', 0); at + 2 < octets.n && !looks; at = str_find(octets, '=', at + 1)) {
+    for (size_t at = str_find(octets, '=', 0); at + 2 < octets.n && !looks;
+         at = str_find(octets, '=', at + 1)) {
         looks = str_hex(octets.p[at + 1]) >= 0 && str_hex(octets.p[at + 2]) >= 0;
     }
     if (looks && transfer_read_all(TRANSFER_QUOTED, octets, &out, NULL) == 0) {
@@ -189,7 +210,8 @@ static void read_hidden_quoted(struct reader *r, struct str octets)
 /* Up to the first empty line; 0: there is none. */
 static size_t header_octets(struct str octets)
 {
-    for (size_t at = str_find(octets, '\n', 0); at + 1 < octets.n; at = str_find(octets, '\n', at + 1)) {
+    for (size_t at = str_find(octets, '\n', 0); at + 1 < octets.n;
+         at = str_find(octets, '\n', at + 1)) {
         size_t next = at + 1 + (octets.p[at + 1] == '\r');
         if (next < octets.n && octets.p[next] == '\n') {
             return next + 1;

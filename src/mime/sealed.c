@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sealed.c: encrypted or not, by the octets (sealed.h). What is encrypted counts as protected already, so what only
- * says so must not pass: a signature, a text in an envelope's type, armour around nothing.
+ * sealed.c: encrypted or not, by the octets (sealed.h). What is encrypted counts as protected
+ * already, so what only says so must not pass: a signature, a text in an envelope's type, armour
+ * around nothing.
  *
  * What can go wrong: a form that is not known here is not encrypted, the safe side.
  */
@@ -10,10 +11,10 @@
 
 enum {
     FRONT = 512,
-    CONTROL_MAX = 400,     /* octets of "Version: 1" */
+    CONTROL_MAX = 400, /* octets of "Version: 1" */
     LOOK = 4096,
-    RANDOM_LEAST = 64,     /* fewer octets may be any by chance */
-    PACKETS_MAX = 1000,    /* a session key for each recipient */
+    RANDOM_LEAST = 64,  /* fewer octets may be any by chance */
+    PACKETS_MAX = 1000, /* a session key for each recipient */
 };
 
 static const char begin_line[] = "-----BEGIN PGP MESSAGE-----";
@@ -28,11 +29,12 @@ static bool looks_random(struct str o)
     return o.n < RANDOM_LEAST || high > n / 4;
 }
 
-/* --- OpenPGP packets (RFC 9580 10.3) -------------------------------------------------------------- */
+/* --- OpenPGP packets (RFC 9580 10.3) ------------------------------------ */
 
 static bool is_key(int tag)
 {
-    return tag == PGP_SESSION_KEY || tag == PGP_PASSWORD_KEY || tag == PGP_MARKER || tag == PGP_PADDING;
+    return tag == PGP_SESSION_KEY || tag == PGP_PASSWORD_KEY || tag == PGP_MARKER ||
+           tag == PGP_PADDING;
 }
 
 static bool is_data(int tag)
@@ -62,7 +64,7 @@ static bool is_pgp(struct str o)
     return is_data(tag) && looks_random(str_slice(o, begin, o.n));
 }
 
-/* --- armour (RFC 9580 6.2) ------------------------------------------------------------------------ */
+/* --- armour (RFC 9580 6.2) ---------------------------------------------- */
 
 static struct str trim_all(struct str s)
 {
@@ -94,12 +96,14 @@ static bool is_armoured_pgp(struct str octets)
     return sealed;
 }
 
-/* What an OpenPGP message begins with that is encrypted; is_open: or signed or packed, in any case one that its reader needs OpenPGP for. */
+/* What an OpenPGP message begins with that is encrypted; is_open: or signed or packed, in any
+ * case one that its reader needs OpenPGP for. */
 static bool begins_packet(struct str octets, bool is_open)
 {
     unsigned char first = octets.n > 0 ? (unsigned char)octets.p[0] : 0;
     int tag = !(first & 0x80) ? -1 : first & 0x40 ? first & 0x3f : (first >> 2) & 15;
-    return is_key(tag) || is_data(tag) || (is_open && (tag == PGP_COMPRESSED || tag == PGP_LITERAL || tag == PGP_ONE_PASS));
+    return is_key(tag) || is_data(tag) ||
+           (is_open && (tag == PGP_COMPRESSED || tag == PGP_LITERAL || tag == PGP_ONE_PASS));
 }
 
 bool sealed_begins_pgp(struct str octets, bool armoured_only)
@@ -113,7 +117,7 @@ bool sealed_begins_pgp(struct str octets, bool armoured_only)
     return found;
 }
 
-/* --- parts and messages ---------------------------------------------------------------------------- */
+/* --- parts and messages ------------------------------------------------- */
 
 enum seal sealed_octets(struct str octets)
 {
@@ -126,7 +130,8 @@ enum seal sealed_octets(struct str octets)
         return sealed ? SEAL_SMIME : SEAL_NONE;
     }
     bool armour = begins_armour(s);
-    return (armour && is_armoured_pgp(octets)) || ((first & 0x80) && is_pgp(octets)) ? SEAL_PGP : SEAL_NONE;
+    return (armour && is_armoured_pgp(octets)) || ((first & 0x80) && is_pgp(octets)) ? SEAL_PGP
+                                                                                     : SEAL_NONE;
 }
 
 bool sealed_is_control(const struct part *p)
@@ -139,10 +144,12 @@ static enum seal seal_of(const struct part *p, bool *ret_blank)
 {
     struct buf octets = BUF_INIT(2 * p->raw.n + FRONT);
     bool sound;
-    (void)!transfer_read_all(p->encoding, str_slice(p->raw, 0, p->raw.n < FRONT ? p->raw.n : FRONT), &octets, NULL);
+    (void)!transfer_read_all(p->encoding, str_slice(p->raw, 0, p->raw.n < FRONT ? p->raw.n : FRONT),
+                             &octets, NULL);
     struct str s = trim_all(buf_str(&octets));
     *ret_blank = s.n == 0 && p->raw.n < FRONT;
-    bool may = s.n > 0 && (s.p[0] == 0x30 || (s.p[0] & 0x80) || str_starts_nocase(s, STR("-----BEGIN PGP")));
+    bool may = s.n > 0 &&
+               (s.p[0] == 0x30 || (s.p[0] & 0x80) || str_starts_nocase(s, STR("-----BEGIN PGP")));
     enum seal seal = SEAL_NONE;
     if (may) {
         buf_reset(&octets);
@@ -169,5 +176,8 @@ enum mime_encryption sealed_message(const struct tree *t)
         }
         all = all == SEAL_NONE ? seal : all;
     }
-    return all == SEAL_SMIME ? MIME_SMIME : all == SEAL_NONE ? MIME_CLEAR : is_pgp_mime ? MIME_PGP : MIME_PGP_INLINE;
+    return all == SEAL_SMIME  ? MIME_SMIME
+           : all == SEAL_NONE ? MIME_CLEAR
+           : is_pgp_mime      ? MIME_PGP
+                              : MIME_PGP_INLINE;
 }

@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  * sheet.c: style sheets of mails (sheet.h): rules, selectors, and who wins. Called by sanitise.c.
  *
- * What mails use is read: names, classes, ids, "inside" and "child of", :link. Rules for printers, for narrow or dark
- * screens, and for states (:hover) are left out: a mail without them is what its writer made for old mail programs.
- * What is compared is counted, so that no page costs more than a moment.
+ * What mails use is read: names, classes, ids, "inside" and "child of", :link. Rules for
+ * printers, for narrow or dark screens, and for states (:hover) are left out: a mail without
+ * them is what its writer made for old mail programs. What is compared is counted, so that no
+ * page costs more than a moment.
  */
 #include "mime/sheet.h"
 
 #include <stdlib.h>
 
-enum { RULES_MAX = 3000, COMPOUNDS_MAX = 6, SHEETS_MAX = 512 * 1024, STEPS_MAX = 3 * 1000 * 1000, WINNERS_MAX = 60 };
+enum {
+    RULES_MAX = 3000,
+    COMPOUNDS_MAX = 6,
+    SHEETS_MAX = 512 * 1024,
+    STEPS_MAX = 3 * 1000 * 1000,
+    WINNERS_MAX = 60
+};
 
 /* td.note#x: all of it must hold. Views of the page; empty: not said. */
 struct compound {
@@ -32,7 +39,7 @@ struct sheet {
     long steps_left;
 };
 
-/* --- the text of the sheets -------------------------------------------------------------------- */
+/* --- the text of the sheets --------------------------------------------- */
 
 static bool sheet_is_blank(char c)
 {
@@ -81,7 +88,8 @@ static bool is_for_screens(struct str tag)
 {
     size_t media = find_nocase(tag, 0, STR("media"));
     struct str said = str_slice(tag, media, tag.n);
-    return media == tag.n || find_nocase(said, 0, STR("screen")) < said.n || find_nocase(said, 0, STR("all")) < said.n;
+    return media == tag.n || find_nocase(said, 0, STR("screen")) < said.n ||
+           find_nocase(said, 0, STR("all")) < said.n;
 }
 
 /* Outside comments, where Outlook's own sheets stand. */
@@ -92,7 +100,8 @@ static void sheet_collect(struct str html, struct buf *out)
         if (str_starts_nocase(rest, STR("<!--"))) {
             size_t end = find_nocase(html, i + 4, STR("-->"));
             i = end < html.n ? end + 2 : html.n - 1;
-        } else if (str_starts_nocase(rest, STR("<style")) && rest.n > 6 && (sheet_is_blank(rest.p[6]) || rest.p[6] == '>')) {
+        } else if (str_starts_nocase(rest, STR("<style")) && rest.n > 6 &&
+                   (sheet_is_blank(rest.p[6]) || rest.p[6] == '>')) {
             size_t begin = str_find(html, '>', i), end = find_nocase(html, begin, STR("</style"));
             if (begin < html.n && is_for_screens(str_slice(html, i, begin))) {
                 add_sheet(str_slice(html, begin + 1, end), out);
@@ -102,12 +111,13 @@ static void sheet_collect(struct str html, struct buf *out)
     }
 }
 
-/* --- selectors --------------------------------------------------------------------------------- */
+/* --- selectors ---------------------------------------------------------- */
 
 static bool sheet_is_name(char c)
 {
     char low = str_lower(c);
-    return (low >= 'a' && low <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || (unsigned char)c >= 0x80;
+    return (low >= 'a' && low <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           (unsigned char)c >= 0x80;
 }
 
 static struct str sheet_take_name(struct str *rest)
@@ -182,7 +192,7 @@ static bool read_selector(struct str s, struct rule *ret)
     return n > 0;
 }
 
-/* --- rules --------------------------------------------------------------------------------------- */
+/* --- rules -------------------------------------------------------------- */
 
 static void sheet_add_rules(struct sheet *s, struct str selectors, struct str declarations)
 {
@@ -274,7 +284,7 @@ void sheet_free(struct sheet *s)
     }
 }
 
-/* --- what holds for an element ----------------------------------------------------------------- */
+/* --- what holds for an element ------------------------------------------ */
 
 static bool has_class(struct sheet *s, const struct sheet_element *e, struct str name)
 {
@@ -291,15 +301,18 @@ static bool has_class(struct sheet *s, const struct sheet_element *e, struct str
 static bool holds(struct sheet *s, const struct compound *c, const struct sheet_element *e)
 {
     s->steps_left--;
-    bool fits = (c->name.n == 0 || str_eq_nocase(c->name, str_c(e->name))) && (c->id.n == 0 || str_eq(c->id, str_c(e->id)));
+    bool fits = (c->name.n == 0 || str_eq_nocase(c->name, str_c(e->name))) &&
+                (c->id.n == 0 || str_eq(c->id, str_c(e->id)));
     for (unsigned i = 0; fits && i < c->n_classes; i++) {
         fits = has_class(s, e, c->classes[i]);
     }
     return fits;
 }
 
-/* What it stands in is looked for from the inside; the nearest is taken, which for what mails write is enough. */
-static bool sheet_applies(struct sheet *s, const struct rule *r, const struct sheet_element *elements, size_t n)
+/* What it stands in is looked for from the inside; the nearest is taken, which for what mails
+ * write is enough. */
+static bool sheet_applies(struct sheet *s, const struct rule *r,
+                          const struct sheet_element *elements, size_t n)
 {
     if (!holds(s, &r->compounds[0], &elements[n - 1])) {
         return false;
@@ -334,7 +347,8 @@ static void put_declarations(struct str all, bool important, struct buf *out)
             quote = c;
         } else if (c == ';' && (depth == 0 || i == all.n)) {
             struct str one = str_trim_lines(str_slice(all, from, i));
-            bool marked = find_nocase(one, 0, STR("!important")) < one.n || str_ends_nocase(one, STR("important"));
+            bool marked = find_nocase(one, 0, STR("!important")) < one.n ||
+                          str_ends_nocase(one, STR("important"));
             if (one.n > 0 && marked == important) {
                 (void)!buf_add(out, one);
                 (void)!buf_add(out, STR(";"));
@@ -349,10 +363,13 @@ static void put_declarations(struct str all, bool important, struct buf *out)
 static int by_weight(const void *a, const void *b)
 {
     const struct rule *const *x = a, *const *y = b;
-    return (*x)->weight != (*y)->weight ? ((*x)->weight > (*y)->weight) - ((*x)->weight < (*y)->weight) : (*x > *y) - (*x < *y);
+    return (*x)->weight != (*y)->weight
+               ? ((*x)->weight > (*y)->weight) - ((*x)->weight < (*y)->weight)
+               : (*x > *y) - (*x < *y);
 }
 
-void sheet_style(struct sheet *s, const struct sheet_element *elements, size_t n, struct str own, struct buf *out)
+void sheet_style(struct sheet *s, const struct sheet_element *elements, size_t n, struct str own,
+                 struct buf *out)
 {
     const struct rule *won[WINNERS_MAX];
     size_t n_won = 0;

@@ -1,20 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
- * style.c: a style attribute of a stranger, with what is harmless in it (CSS Syntax 3, CSS Color 4). Called by sanitise.c.
+ * style.c: a style attribute of a stranger, with what is harmless in it (CSS Syntax 3, CSS Color
+ * 4). Called by sanitise.c.
  *
- * Names and values are on a list of what may be; colours are taken out of what is too rich for it. A text colour stays only
- * where its ground does: white on a dark picture that is not shown would be white on white. What mail programs hide, such as the
- * text that a list shows below a subject, stays hidden. What can go wrong: nothing; what is not understood is left out.
+ * Names and values are on a list of what may be; colours are taken out of what is too rich for
+ * it. A text colour stays only where its ground does: white on a dark picture that is not shown
+ * would be white on white. What mail programs hide, such as the text that a list shows below a
+ * subject, stays hidden. What can go wrong: nothing; what is not understood is left out.
  */
 #include "mime/style.h"
 
 enum { VALUE_MAX = 512, STYLE_MAX = 8192 };
 
-static const char *const properties[] = {
-    "color", "background-color", "font", "font-family", "font-size", "font-style", "font-weight", "font-variant", "line-height", "letter-spacing", "text-align",
-    "text-decoration", "text-indent", "text-transform", "vertical-align", "white-space", "word-break", "word-wrap", "overflow-wrap", "width", "max-width",
-    "height", "padding", "padding-top", "padding-right", "padding-bottom", "padding-left", "margin", "margin-top", "margin-right", "margin-bottom",
-    "margin-left", "border", "border-top", "border-right", "border-bottom", "border-left", "border-color", "border-style", "border-width",
-    "border-collapse", "border-spacing", "border-radius", "list-style-type", "table-layout", "caption-side", "direction", "display", "float", "clear", "visibility"};
+static const char *const properties[] =
+    {"color",           "background-color", "font",          "font-family",     "font-size",
+     "font-style",      "font-weight",      "font-variant",  "line-height",     "letter-spacing",
+     "text-align",      "text-decoration",  "text-indent",   "text-transform",  "vertical-align",
+     "white-space",     "word-break",       "word-wrap",     "overflow-wrap",   "width",
+     "max-width",       "height",           "padding",       "padding-top",     "padding-right",
+     "padding-bottom",  "padding-left",     "margin",        "margin-top",      "margin-right",
+     "margin-bottom",   "margin-left",      "border",        "border-top",      "border-right",
+     "border-bottom",   "border-left",      "border-color",  "border-style",    "border-width",
+     "border-collapse", "border-spacing",   "border-radius", "list-style-type", "table-layout",
+     "caption-side",    "direction",        "display",       "float",           "clear",
+     "visibility"};
 
 /* One declaration: name in lowercase, value without "!important". */
 struct declaration {
@@ -84,7 +92,8 @@ static size_t style_squeeze(struct str s, char *dst, size_t size)
 static bool read_declaration(struct str one, struct declaration *ret)
 {
     size_t colon = str_find(one, ':', 0);
-    if (colon == one.n || style_squeeze(str_slice(one, 0, colon), ret->name, sizeof ret->name) == 0) {
+    if (colon == one.n ||
+        style_squeeze(str_slice(one, 0, colon), ret->name, sizeof ret->name) == 0) {
         return false;
     }
     for (char *p = ret->name; *p; p++) {
@@ -103,13 +112,15 @@ static bool read_declaration(struct str one, struct declaration *ret)
     return n > 0 && n + 2 < sizeof ret->value;
 }
 
-/* Letters, digits and what colours, sizes and names of fonts need: no brackets but those of colours, no escapes, no addresses. */
+/* Letters, digits and what colours, sizes and names of fonts need: no brackets but those of
+ * colours, no escapes, no addresses. */
 static bool is_plain_value(struct str v)
 {
     static const char *const functions[] = {"rgb", "rgba", "hsl", "hsla"};
     for (size_t i = 0; i < v.n; i++) {
         char c = str_lower(v.p[i]);
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || strchr(" #%.,-/'\"()", c)) || c == '\0') {
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || strchr(" #%.,-/'\"()", c)) ||
+            c == '\0') {
             return false;
         }
     }
@@ -119,7 +130,9 @@ static bool is_plain_value(struct str v)
     }
     for (size_t i = 0; i < ARRAY_LEN(functions); i++) {
         size_t n = strlen(functions[i]);
-        bool named = bracket >= n && str_starts_nocase(str_slice(v, bracket - n, v.n), str_c(functions[i])) && (bracket == n || v.p[bracket - n - 1] == ' ');
+        bool named = bracket >= n &&
+                     str_starts_nocase(str_slice(v, bracket - n, v.n), str_c(functions[i])) &&
+                     (bracket == n || v.p[bracket - n - 1] == ' ');
         if (named && str_find(v, '(', bracket + 1) == v.n) {
             return true;
         }
@@ -130,8 +143,12 @@ static bool is_plain_value(struct str v)
 /* #rgb, rgb(), hsl(), or a word: a name of a colour, which are letters only. */
 static bool style_is_colour(struct str word)
 {
-    static const char *const others[] = {"none", "scroll", "fixed", "local", "repeat", "no-repeat", "repeat-x", "repeat-y", "round", "space", "center", "top", "bottom",
-                                         "left", "right", "cover", "contain", "auto", "border-box", "padding-box", "content-box", "inherit", "initial", "unset"};
+    static const char *const others[] = {"none",        "scroll",    "fixed",      "local",
+                                         "repeat",      "no-repeat", "repeat-x",   "repeat-y",
+                                         "round",       "space",     "center",     "top",
+                                         "bottom",      "left",      "right",      "cover",
+                                         "contain",     "auto",      "border-box", "padding-box",
+                                         "content-box", "inherit",   "initial",    "unset"};
     for (size_t i = 0; i < ARRAY_LEN(others); i++) {
         if (str_eq_nocase(word, str_c(others[i]))) {
             return false;
@@ -145,10 +162,12 @@ static bool style_is_colour(struct str word)
         char low = str_lower(word.p[i]);
         letters = letters && low >= 'a' && low <= 'z';
     }
-    return letters || (str_find(word, '(', 0) < word.n && !str_starts_nocase(word, STR("url(")) && is_plain_value(word));
+    return letters || (str_find(word, '(', 0) < word.n && !str_starts_nocase(word, STR("url(")) &&
+                       is_plain_value(word));
 }
 
-/* The colour in a shorthand: background: #036 url(...) no-repeat; of var(--x, #036) what holds where --x is not known. */
+/* The colour in a shorthand: background: #036 url(...) no-repeat; of var(--x, #036) what holds
+ * where --x is not known. */
 static struct str colour_of(struct str value)
 {
     if (str_starts_nocase(value, STR("var("))) {
@@ -185,7 +204,8 @@ struct style {
     bool ground_lost;       /* there is a background that is not kept */
     bool ground_kept;
     bool no_height, overflows, hidden;
-    bool is_placed, is_clipped, is_far; /* position: absolute or fixed; a clip of nothing; off the page */
+    /* position: absolute or fixed; a clip of nothing; off the page */
+    bool is_placed, is_clipped, is_far;
 };
 
 /* clip: rect(0, 0, 0, 0), rect(1px 1px 1px 1px); clip-path: inset(50%) and more. */
@@ -195,7 +215,8 @@ static bool clips_all(const struct declaration *d)
     bool rect = strcmp(d->name, "clip") == 0 && str_starts_nocase(v, STR("rect("));
     bool inset = strcmp(d->name, "clip-path") == 0 && str_starts_nocase(v, STR("inset("));
     const char *inside = d->value + (rect ? 5 : 6);
-    bool zeros = rect && strspn(inside, "01px, )") == strlen(inside) && !strstr(inside, "11") && !strstr(inside, "10");
+    bool zeros = rect && strspn(inside, "01px, )") == strlen(inside) && !strstr(inside, "11") &&
+                 !strstr(inside, "10");
     return zeros || (inset && (strcmp(inside, "50%)") == 0 || strcmp(inside, "100%)") == 0));
 }
 
@@ -225,7 +246,8 @@ static void style_take(struct style *s, const struct declaration *d)
             style_keep(s, "background-color", colour);
             s->ground_kept = true;
         }
-        s->ground_lost |= colour.n == 0 && !str_eq_nocase(value, STR("none")) && !str_eq_nocase(value, STR("inherit"));
+        s->ground_lost |= colour.n == 0 && !str_eq_nocase(value, STR("none")) &&
+                          !str_eq_nocase(value, STR("inherit"));
     } else if (strcmp(d->name, "background-image") == 0) {
         s->ground_lost |= !str_eq_nocase(value, STR("none"));
     } else if (strcmp(d->name, "color") == 0) {
@@ -237,10 +259,12 @@ static void style_take(struct style *s, const struct declaration *d)
     s->no_height |= strcmp(d->name, "max-height") == 0 && is_zero(d->value);
     s->overflows |= strncmp(d->name, "overflow", 8) == 0 && str_eq_nocase(value, STR("hidden"));
     bool position = strcmp(d->name, "position") == 0;
-    s->is_placed |= position && (str_eq_nocase(value, STR("absolute")) || str_eq_nocase(value, STR("fixed")));
+    s->is_placed |=
+        position && (str_eq_nocase(value, STR("absolute")) || str_eq_nocase(value, STR("fixed")));
     s->is_clipped |= clips_all(d);
     s->is_far |= is_off_the_page(d);
-    s->hidden |= strcmp(d->name, "opacity") == 0 && is_zero(d->value); /* not font-size: what is inside has its own */
+    /* not font-size: what is inside has its own */
+    s->hidden |= strcmp(d->name, "opacity") == 0 && is_zero(d->value);
     s->hidden |= strcmp(d->name, "mso-hide") == 0 && str_eq_nocase(value, STR("all"));
 }
 

@@ -6,6 +6,6 @@
 #pragma once
 #include "base/buf.h"
 
-/* Appends what may stay of a style attribute's value, as declarations that each end with ";". True: it had
- * a ground that is not kept, a picture. */
+/* Appends what may stay of a style attribute's value, as declarations that each end with ";".
+ * True: it had a ground that is not kept, a picture. */
 bool style_clean(struct str style, struct buf *out);

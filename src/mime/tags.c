@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tags.c: libxml2's push parser, fed in small pieces (tags.h).
  *
- * Three things are quadratic inside libxml2 2.9: end tags that nothing opened (each looks through all that is open), the
- * names of the attributes of one element (each is compared with those before), and a comment that nothing closes. So the
- * parser is begun anew when too much is open, an element with too many attributes is text, and comments are found here, by
- * the HTML standard, which browsers follow. Between the pieces the clock is asked. Of character references it knows the names
- * of HTML 4 only: references.c reads the others before.
+ * Three things are quadratic inside libxml2 2.9: end tags that nothing opened (each looks
+ * through all that is open), the names of the attributes of one element (each is compared with
+ * those before), and a comment that nothing closes. So the parser is begun anew when too much is
+ * open, an element with too many attributes is text, and comments are found here, by the HTML
+ * standard, which browsers follow. Between the pieces the clock is asked. Of character
+ * references it knows the names of HTML 4 only: references.c reads the others before.
  *
- * An end tag of a block closes what is open inside that block (HTML standard 13.2.6.4.7); libxml2 passes it over while a <div>
- * is open there, and what stands behind a quotation would belong to it. So these end tags begin a piece, and each such <div> is
- * closed before.
+ * An end tag of a block closes what is open inside that block (HTML standard 13.2.6.4.7);
+ * libxml2 passes it over while a <div> is open there, and what stands behind a quotation would
+ * belong to it. So these end tags begin a piece, and each such <div> is closed before.
  */
 #include "mime/tags.h"
 #include "mime/references.h"
@@ -34,8 +35,9 @@ struct feed {
     size_t attributes;
 };
 
-/* A comment at the front, by the HTML standard 13.2.5.43 to 51: the octets it takes, 0 when there is none or nothing closes
- * it. libxml2 reads on behind "<!-->", and loses what stands behind one that nothing closes. */
+/* A comment at the front, by the HTML standard 13.2.5.43 to 51: the octets it takes, 0 when
+ * there is none or nothing closes it. libxml2 reads on behind "<!-->", and loses what stands
+ * behind one that nothing closes. */
 static size_t comment_at(struct feed *f, struct str s, struct str *ret)
 {
     if (f->unclosed || s.n < 5 || memcmp(s.p, "<!--", 4) != 0) {
@@ -46,7 +48,9 @@ static size_t comment_at(struct feed *f, struct str s, struct str *ret)
         if (s.p[i] != '-' || s.p[i + 1] != '-') {
             continue;
         }
-        size_t close = s.p[i + 2] == '>' ? 3 : i + 3 < s.n && memcmp(s.p + i + 2, "!>", 2) == 0 ? 4 : 0;
+        size_t close = s.p[i + 2] == '>'                                  ? 3
+                       : i + 3 < s.n && memcmp(s.p + i + 2, "!>", 2) == 0 ? 4
+                                                                          : 0;
         if (close) {
             *ret = str_slice(s, 4, i);
             return i + close;
@@ -62,15 +66,20 @@ static bool tags_is_blank(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
 }
 
-/* The elements whose end tag closes all that is open inside them: the standard's list, without <div> itself. */
+/* The elements whose end tag closes all that is open inside them: the standard's list, without
+ * <div> itself. */
 static const char *const closers[] = {
-    "address", "article", "aside", "blockquote", "button", "center", "dd", "details", "dialog", "dir", "dl", "dt", "fieldset",
-    "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hgroup", "li", "listing", "main",
-    "menu", "nav", "ol", "pre", "search", "section", "summary", "ul",
+    "address", "article", "aside",   "blockquote", "button",   "center",     "dd",     "details",
+    "dialog",  "dir",     "dl",      "dt",         "fieldset", "figcaption", "figure", "footer",
+    "form",    "h1",      "h2",      "h3",         "h4",       "h5",         "h6",     "header",
+    "hgroup",  "li",      "listing", "main",       "menu",     "nav",        "ol",     "pre",
+    "search",  "section", "summary", "ul",
 };
 
-/* What such an end tag does not reach through ("in scope", 13.2.4.2), and what has no elements in it. */
-static const char *const walls[] = {"applet", "caption", "html", "marquee", "object", "script", "style", "table", "td", "template", "th"};
+/* What such an end tag does not reach through ("in scope", 13.2.4.2), and what has no elements
+ * in it. */
+static const char *const walls[] = {"applet", "caption", "html", "marquee",  "object", "script",
+                                    "style",  "table",   "td",   "template", "th"};
 
 static bool ends_name(char c)
 {
@@ -103,8 +112,9 @@ static bool tags_is_one_of(const char *name, const char *const *list, size_t n)
     return false;
 }
 
-/* Each <div> inside the block that ends here is closed first. False: no such block is open, or a wall stands before it, and the end
- * tag means nothing. It may come very often: a name is the same octets in the parser's dictionary. */
+/* Each <div> inside the block that ends here is closed first. False: no such block is open, or a
+ * wall stands before it, and the end tag means nothing. It may come very often: a name is the
+ * same octets in the parser's dictionary. */
 static bool close_inner(htmlParserCtxtPtr p, const char *block)
 {
     static const struct str end = {"</div>", 6};
@@ -153,7 +163,8 @@ static struct str next_piece(struct feed *f, struct str html, size_t *at)
         *at += n;
     }
     size_t from = *at, end = from;
-    while (end < html.n && end - from < PIECE && (end == from || !begins_piece(str_slice(html, end, html.n)))) {
+    while (end < html.n && end - from < PIECE &&
+           (end == from || !begins_piece(str_slice(html, end, html.n)))) {
         end++;
     }
     *at = end;
@@ -176,7 +187,11 @@ static void tags_count(struct feed *f, char c, char next)
         f->place = c == '>' ? IN_TEXT : c == '=' ? BEHIND_EQUALS : IN_TAG;
         break;
     case BEHIND_EQUALS:
-        f->place = tags_is_blank(c) ? BEHIND_EQUALS : c == '"' ? IN_DOUBLE : c == '\'' ? IN_SINGLE : c == '>' ? IN_TEXT : IN_WORD;
+        f->place = tags_is_blank(c) ? BEHIND_EQUALS
+                   : c == '"'       ? IN_DOUBLE
+                   : c == '\''      ? IN_SINGLE
+                   : c == '>'       ? IN_TEXT
+                                    : IN_WORD;
         break;
     case IN_WORD:
         f->attributes += tags_is_blank(c);
@@ -192,7 +207,8 @@ static void tags_count(struct feed *f, char c, char next)
     }
 }
 
-/* True when the piece belongs to an element that would cost too much, together with what the parser keeps of it already. */
+/* True when the piece belongs to an element that would cost too much, together with what the
+ * parser keeps of it already. */
 static bool tags_is_too_much(struct feed *f, struct str piece, size_t pending)
 {
     size_t most = 0;
@@ -221,17 +237,22 @@ static size_t leave_out(struct feed *f, struct str html, size_t from, size_t at)
 
 static bool tags_goes_on(struct feed *f, const htmlParserCtxt *p)
 {
-    return p->instate != XML_PARSER_EOF && p->nameNr < OPEN_MAX && !f->t->is_full(f->t->arg) && !reader_is_spent(f->r, f->part);
+    return p->instate != XML_PARSER_EOF && p->nameNr < OPEN_MAX && !f->t->is_full(f->t->arg) &&
+           !reader_is_spent(f->r, f->part);
 }
 
-/* One parser's life. The octets that it used: it stops where a document ends early, or too much is open. */
+/* One parser's life. The octets that it used: it stops where a document ends early, or too much
+ * is open. */
 static size_t tags_parse(struct feed *f, struct str html)
 {
-    static const struct str opening = {"<html><body>", 12}; /* else it ends at a closing tag that nothing opened */
+    /* else it ends at a closing tag that nothing opened */
+    static const struct str opening = {"<html><body>", 12};
     htmlSAXHandler events = *f->t->events;
-    htmlParserCtxtPtr p = htmlCreatePushParserCtxt(&events, f->t->arg, NULL, 0, NULL, XML_CHAR_ENCODING_UTF8);
+    htmlParserCtxtPtr p =
+        htmlCreatePushParserCtxt(&events, f->t->arg, NULL, 0, NULL, XML_CHAR_ENCODING_UTF8);
     must(p);
-    htmlCtxtUseOptions(p, HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET | HTML_PARSE_IGNORE_ENC);
+    htmlCtxtUseOptions(p, HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING |
+                              HTML_PARSE_NONET | HTML_PARSE_IGNORE_ENC);
     (void)htmlParseChunk(p, opening.p, (int)opening.n, 0);
     size_t at = 0, used = 0;
     while (at < html.n && used == 0 && tags_goes_on(f, p)) {
@@ -241,7 +262,8 @@ static size_t tags_parse(struct feed *f, struct str html)
         if (closer && !close_inner(p, closer)) {
             piece = behind_tag(piece);
         }
-        if (piece.n >= 4 && memcmp(piece.p, "<!--", 4) == 0) { /* nothing closes it: what it would hide is text */
+        /* nothing closes it: what it would hide is text */
+        if (piece.n >= 4 && memcmp(piece.p, "<!--", 4) == 0) {
             f->t->text(f->t->arg, piece);
         } else if (tags_is_too_much(f, piece, pending)) {
             used = leave_out(f, html, before - (pending < before ? pending : before), at);
@@ -250,7 +272,8 @@ static size_t tags_parse(struct feed *f, struct str html)
         }
     }
     size_t left = p->instate == XML_PARSER_EOF ? (size_t)(p->input->end - p->input->cur) : 0;
-    left = left < at ? left : at; /* more: what was no UTF-8 grew when it was taken for something else */
+    /* more: what was no UTF-8 grew when it was taken for something else */
+    left = left < at ? left : at;
     if (used == 0 && p->instate != XML_PARSER_EOF) {
         (void)htmlParseChunk(p, "", 0, 1);
     }
@@ -262,7 +285,8 @@ static void tags_read_all(struct feed *f, struct str html)
 {
     const struct tags *t = f->t;
     unsigned beginnings = 0;
-    while (html.n > 0 && beginnings < BEGINNINGS_MAX && !t->is_full(t->arg) && !reader_is_spent(f->r, f->part)) {
+    while (html.n > 0 && beginnings < BEGINNINGS_MAX && !t->is_full(t->arg) &&
+           !reader_is_spent(f->r, f->part)) {
         t->begin(t->arg);
         size_t used = tags_parse(f, html);
         beginnings += used < PIECE; /* one that did much is no vain one */
@@ -276,7 +300,8 @@ static void tags_read_all(struct feed *f, struct str html)
 void tags_read(struct reader *r, const char *part, struct str html, const struct tags *t)
 {
     struct feed f = {.r = r, .part = part, .t = t};
-    struct buf plain = BUF_INIT(2 * html.n + 64); /* no name is shorter than half of its characters */
+    /* no name is shorter than half of its characters */
+    struct buf plain = BUF_INIT(2 * html.n + 64);
     bool has = str_find(html, '&', 0) < html.n && references_read(html, &plain) == 0;
     tags_read_all(&f, has ? buf_str(&plain) : html);
     buf_wipe(&plain);

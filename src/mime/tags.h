@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tags.h: HTML as events, by libxml2's tolerant parser, within bounds: no tree is built, and what costs the parser more
- * than it is worth (elements in elements without end, attributes without end) is kept from it.
+ * tags.h: HTML as events, by libxml2's tolerant parser, within bounds: no tree is built, and
+ * what costs the parser more than it is worth (elements in elements without end, attributes
+ * without end) is kept from it.
  *
- * Called by html.c (the text) and sanitise.c (the page). What can go wrong: a limit, noted for the part; what could not be
- * read as elements is handed on as text.
+ * Called by html.c (the text) and sanitise.c (the page). What can go wrong: a limit, noted for
+ * the part; what could not be read as elements is handed on as text.
  */
 #pragma once
 #include "mime/reader.h"
@@ -19,5 +20,6 @@ struct tags {
     bool (*is_full)(void *arg);                  /* nothing more is wanted */
 };
 
-/* html: UTF-8. Of anything else the parser changes the character set under way, and what is read is not what was meant. */
+/* html: UTF-8. Of anything else the parser changes the character set under way, and what is read
+ * is not what was meant. */
 void tags_read(struct reader *r, const char *part, struct str html, const struct tags *t);

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tame.c: what GMime cannot take in a header section is blanked in the copy that GMime gets; places in the
- * message stay what they are. Called by tree.c; ours alone read the fields from what is left.
+ * tame.c: what GMime cannot take in a header section is blanked in the copy that GMime gets;
+ * places in the message stay what they are. Called by tree.c; ours alone read the fields from
+ * what is left.
  *
- * GMime (3.2.15 and before) compares each parameter with all others, reads groups of addresses by recursion, and
- * keeps names of character sets on the stack: 60,000 parameters took a minute, 250,000 colons or a
- * name of 8 MB ended the process. What can go wrong: lines of a text behind a line that looks like a boundary are
- * blanked in the copy, too; no text is read from there. What was blanked is a limit of the message.
+ * GMime (3.2.15 and before) compares each parameter with all others, reads groups of addresses
+ * by recursion, and keeps names of character sets on the stack: 60,000 parameters took a minute,
+ * 250,000 colons or a name of 8 MB ended the process. What can go wrong: lines of a text behind
+ * a line that looks like a boundary are blanked in the copy, too; no text is read from there.
+ * What was blanked is a limit of the message.
  */
 #include "mime/reader.h"
 
 enum {
-    PARAMETERS_MAX = 256,        /* ours reads 200 pieces of names */
+    PARAMETERS_MAX = 256, /* ours reads 200 pieces of names */
     PARAMETERS_OCTETS = 64 << 10,
-    GROUPS_MAX = 1000,           /* inside one another */
+    GROUPS_MAX = 1000, /* inside one another */
     CHARSET_MAX = 200,
 };
 
@@ -25,10 +27,14 @@ static enum field_kind kind_of_field(struct str name)
         const char *name;
         enum field_kind kind;
     } fields[] = {
-        {"Content-Type", FIELD_PARAMETERS}, {"Content-Disposition", FIELD_PARAMETERS},
-        {"From", FIELD_ADDRESSES},          {"Sender", FIELD_ADDRESSES},
-        {"Reply-To", FIELD_ADDRESSES},      {"To", FIELD_ADDRESSES},
-        {"Cc", FIELD_ADDRESSES},            {"Bcc", FIELD_ADDRESSES},
+        {"Content-Type", FIELD_PARAMETERS},
+        {"Content-Disposition", FIELD_PARAMETERS},
+        {"From", FIELD_ADDRESSES},
+        {"Sender", FIELD_ADDRESSES},
+        {"Reply-To", FIELD_ADDRESSES},
+        {"To", FIELD_ADDRESSES},
+        {"Cc", FIELD_ADDRESSES},
+        {"Bcc", FIELD_ADDRESSES},
     };
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         if (str_eq_nocase(name, str_c(fields[i].name))) {
@@ -90,7 +96,8 @@ static bool tame_groups(char *value, const char *end)
     return tamed;
 }
 
-/* The octets of a field and the lines that go on with it; 0: none begins here. *ret_name: its name. */
+/* The octets of a field and the lines that go on with it; 0: none begins here. *ret_name: its
+ * name. */
 static size_t field_at(struct str o, size_t at, struct str *ret_name)
 {
     size_t n = at;
@@ -111,8 +118,9 @@ static size_t field_at(struct str o, size_t at, struct str *ret_name)
     return n - at;
 }
 
-/* Where one is: fields stand at the beginning, behind a boundary and, of a message in a part, behind the fields of the part. A part
- * of a digest that does not say what it is, is a message (RFC 2046 5.1.5). */
+/* Where one is: fields stand at the beginning, behind a boundary and, of a message in a part,
+ * behind the fields of the part. A part of a digest that does not say what it is, is a message
+ * (RFC 2046 5.1.5). */
 struct place {
     bool in_head, is_boundary, has_type, has_message;
     bool digests; /* there may be some */

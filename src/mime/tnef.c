@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tnef.c: winmail.dat, Outlook's own envelope (MS-OXTNEF), with the properties (MS-OXCDATA) that hold text and the
- * packed RTF (MS-OXRTFCP). Called by reader.c. Own code: Debian's library for it is under the GPL.
+ * tnef.c: winmail.dat, Outlook's own envelope (MS-OXTNEF), with the properties (MS-OXCDATA) that
+ * hold text and the packed RTF (MS-OXRTFCP). Called by reader.c. Own code: Debian's library for
+ * it is under the GPL.
  *
- * What can go wrong: lengths that point outside (damaged), named properties, RTF that unpacks without measure.
+ * What can go wrong: lengths that point outside (damaged), named properties, RTF that unpacks
+ * without measure.
  */
 #include "mime/rtf.h"
 #include "mime/tree.h"
@@ -41,8 +43,9 @@ struct tnef {
     const struct piece *p;
     const struct tnef_wants *wants; /* NULL: all of it is read */
     unsigned attachments;
-    char page[32];       /* the character set of texts of octets, "": it says none */
-    struct str data;     /* of the file under way: what is said of it may stand before it or behind */
+    char page[32]; /* the character set of texts of octets, "": it says none */
+    /* of the file under way: what is said of it may stand before it or behind */
+    struct str data;
     bool has_data, is_told; /* its octets are there; it has been read or told */
     char long_name[MIME_NAME], name[MIME_NAME], type[64], cid[MIME_NAME];
     struct buf subject, bodies[TNEF_BODIES]; /* for who wants them */
@@ -58,10 +61,13 @@ static uint32_t tnef_number(struct str s, size_t at, unsigned octets)
     return n;
 }
 
-/* --- packed RTF ------------------------------------------------------------------------ */
+/* --- packed RTF --------------------------------------------------------- */
 
-static const char rtf_begin[] = "{\\rtf1\\ansi\\mac\\deff0\\deftab720{\\fonttbl;}{\\f0\\fnil \\froman \\fswiss \\fmodern \\fscript \\fdecor MS Sans SerifSymbolArialTimes New "
-                                "RomanCourier{\\colortbl\\red0\\green0\\blue0\r\n\\par \\pard\\plain\\f0\\fs20\\b\\i\\u\\tab\\tx";
+static const char rtf_begin[] =
+    "{\\rtf1\\ansi\\mac\\deff0\\deftab720{\\fonttbl;}{\\f0\\fnil \\froman \\fswiss \\fmodern "
+    "\\fscript \\fdecor MS Sans SerifSymbolArialTimes New "
+    "RomanCourier{\\colortbl\\red0\\green0\\blue0\r\n\\par "
+    "\\pard\\plain\\f0\\fs20\\b\\i\\u\\tab\\tx";
 
 /* 0, -EBADMSG, -ENOSPC. */
 static int unpack_rtf(struct str packed, struct buf *out)
@@ -85,7 +91,9 @@ static int unpack_rtf(struct str packed, struct buf *out)
             if (in + (refers ? 2 : 1) > packed.n) {
                 return in >= packed.n ? 0 : -EBADMSG;
             }
-            unsigned word = refers ? (unsigned)(unsigned char)packed.p[in] << 8 | (unsigned char)packed.p[in + 1] : 0;
+            unsigned word = refers ? (unsigned)(unsigned char)packed.p[in] << 8 |
+                                         (unsigned char)packed.p[in + 1]
+                                   : 0;
             size_t from = refers ? word >> 4 : 0, n = refers ? (word & 15) + 2 : 1;
             if (refers && from == at) {
                 return 0; /* the end is said in this way */
@@ -125,7 +133,7 @@ static void read_packed_rtf(struct tnef *t, const char *part, struct str packed)
     buf_wipe(&rtf);
 }
 
-/* --- what is in it --------------------------------------------------------------------- */
+/* --- what is in it ------------------------------------------------------ */
 
 /* The body, in the forms it has: before the files, which may be messages. */
 static void tell_bodies(struct tnef *t)
@@ -157,7 +165,11 @@ static void tell_file(struct tnef *t)
 {
     char part[MIME_PART];
     const struct tnef_file f = {
-        .octets = t->data, .name = shown_name(t), .type = t->type, .cid = t->cid};
+        .octets = t->data,
+        .name = shown_name(t),
+        .type = t->type,
+        .cid = t->cid,
+    };
     reader_inner_part(t->p->part, ++t->attachments, part);
     t->is_told = true;
     if (t->wants) {
@@ -166,7 +178,11 @@ static void tell_file(struct tnef *t)
         return;
     }
     const struct piece inner = {
-        .octets = f.octets, .part = part, .name = f.name, .place = MIME_ATTACHMENT};
+        .octets = f.octets,
+        .part = part,
+        .name = f.name,
+        .place = MIME_ATTACHMENT,
+    };
     reader_piece(t->r, &inner);
     if (t->long_name[0] && t->name[0] && strcmp(t->long_name, t->name) != 0) {
         reader_name(t->r, part, t->name);
@@ -249,7 +265,11 @@ static void tnef_on_text(struct tnef *t, enum tnef_body which, bool is_subject, 
     }
     if (!t->wants && which == TNEF_HTML) {
         read_html(t->r, &(struct piece){
-                            .octets = text, .part = t->p->part, .name = "", .place = MIME_BODY});
+                            .octets = text,
+                            .part = t->p->part,
+                            .name = "",
+                            .place = MIME_BODY,
+                        });
     } else if (!t->wants) {
         reader_add_text(t->r, MIME_BODY, t->p->part, text);
     } else if (t->wants->on_body && str_is_blank(buf_str(to))) {
@@ -281,12 +301,13 @@ static void on_property(struct tnef *t, unsigned type, unsigned id, struct str v
     } else if (id == PR_RTF) {
         read_packed_rtf(t, t->p->part, value);
     } else if (id == PR_ATTACH_DATA && value.n > 16) {
-        begin_data(t, type == 0x000d ? str_slice(value, 16, value.n) : value); /* behind the interface's identifier */
+        /* behind the interface's identifier */
+        begin_data(t, type == 0x000d ? str_slice(value, 16, value.n) : value);
     }
     buf_wipe(&text);
 }
 
-/* --- properties ------------------------------------------------------------------------ */
+/* --- properties --------------------------------------------------------- */
 
 /* Skips the name of a named property. 0 or -EBADMSG. */
 static int skip_name(struct str s, size_t *at)
@@ -477,13 +498,19 @@ static void on_inner_body(void *arg, const struct tnef_bodies *b)
 static void on_inner_file(void *arg, const struct tnef_file *f)
 {
     struct inner_files *i = arg;
-    if (f->octets.n < 4 || memcmp(f->octets.p, "\x78\x9f\x3e\x22", 4) != 0 || i->depth == MESSAGES_MAX) {
+    if (f->octets.n < 4 || memcmp(f->octets.p, "\x78\x9f\x3e\x22", 4) != 0 ||
+        i->depth == MESSAGES_MAX) {
         if (i->wants->on_file) {
             i->wants->on_file(i->wants->arg, f);
         }
         return;
     }
-    const struct piece p = {.octets = f->octets, .part = i->p->part, .name = f->name, .place = i->p->place};
+    const struct piece p = {
+        .octets = f->octets,
+        .part = i->p->part,
+        .name = f->name,
+        .place = i->p->place,
+    };
     struct inner_files below = *i;
     const struct tnef_wants inner = {i->wants->on_body ? on_inner_body : NULL, on_inner_file,
                                      &below};
@@ -494,7 +521,6 @@ static void on_inner_file(void *arg, const struct tnef_file *f)
 void tnef_show(struct reader *r, const struct piece *p, const struct tnef_wants *wants)
 {
     struct inner_files files = {.r = r, .p = p, .wants = wants};
-    const struct tnef_wants inner = {wants->on_body ? on_inner_body : NULL, on_inner_file,
-                                     &files};
+    const struct tnef_wants inner = {wants->on_body ? on_inner_body : NULL, on_inner_file, &files};
     read_attributes(&(struct tnef){.r = r, .p = p, .wants = &inner});
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tree.c: the structure of a message, by GMime; the only file that knows it. Called by message.c, also for messages inside
- * messages, and by view.c.
+ * tree.c: the structure of a message, by GMime; the only file that knows it. Called by
+ * message.c, also for messages inside messages, and by view.c.
  *
- * GMime finds the parts and warns of what others may read otherwise: each warning that matters is a problem of the reading.
- * What it gets wrong is read by us: encoded words (words.c), parameters (params.c), base64 in pieces (wire/transfer.c).
- * Where the octets of a part lie is kept, not the octets. What can go wrong: hostile structure (scan.c counts before GMime
- * builds anything).
+ * GMime finds the parts and warns of what others may read otherwise: each warning that matters
+ * is a problem of the reading. What it gets wrong is read by us: encoded words (words.c),
+ * parameters (params.c), base64 in pieces (wire/transfer.c). Where the octets of a part lie is
+ * kept, not the octets. What can go wrong: hostile structure (scan.c counts before GMime builds
+ * anything).
  */
 #include "mime/tree.h"
 #include "sys/fence.h"
@@ -19,7 +20,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A field may be as long as the whole header section that is taken: X-fields of 300 KB are seen (swaks #109). */
+/* A field may be as long as the whole header section that is taken: X-fields of 300 KB are seen
+ * (swaks #109). */
 enum { FIELDS_MAX = 2000, FIELD_VALUE_MAX = HEADER_SECTION_MAX, PARTS_MAX = 4000 };
 
 /* A tree under way. */
@@ -71,7 +73,7 @@ void mime_init(void)
     fence_init();
 }
 
-/* --- what is said about a part ----------------------------------------------------------------- */
+/* --- what is said about a part ------------------------------------------ */
 
 static char *decoded(struct walk *w, const char *number, const char *raw)
 {
@@ -83,12 +85,14 @@ static char *decoded(struct walk *w, const char *number, const char *raw)
     return value;
 }
 
-static void tree_read_fields(struct walk *w, GMimeObject *message, const char *number, struct tree_fields *ret)
+static void tree_read_fields(struct walk *w, GMimeObject *message, const char *number,
+                             struct tree_fields *ret)
 {
     GMimeHeaderList *list = g_mime_object_get_header_list(message);
     int n = g_mime_header_list_get_count(list);
     ret->v = err_calloc(FIELDS_MAX, sizeof *ret->v);
-    if (n > FIELDS_MAX) { /* what stands behind them, a subject perhaps, is looked through as it is */
+    /* what stands behind them, a subject perhaps, is looked through as it is */
+    if (n > FIELDS_MAX) {
         reader_problem(w->r, MIME_LIMIT, number, "too many fields in its header section");
     }
     for (int i = 0; i < n && ret->n < FIELDS_MAX; i++) {
@@ -106,7 +110,8 @@ static void tree_read_fields(struct walk *w, GMimeObject *message, const char *n
     }
 }
 
-static void tree_add_names(struct walk *w, struct part *p, struct str field, const char *parameter, struct params *params)
+static void tree_add_names(struct walk *w, struct part *p, struct str field, const char *parameter,
+                           struct params *params)
 {
     const char *value;
     size_t cursor = 0;
@@ -123,7 +128,10 @@ static void read_names(struct walk *w, GMimeObject *o, struct part *p)
     static const struct {
         const char *field, *parameter;
     } places[] = {
-        {"Content-Disposition", "filename"}, {"Content-Type", "name"}, {"Content-Disposition", "name"}, {"Content-Type", "filename"},
+        {"Content-Disposition", "filename"},
+        {"Content-Type", "name"},
+        {"Content-Disposition", "name"},
+        {"Content-Type", "filename"},
     };
     GMimeHeaderList *list = g_mime_object_get_header_list(o);
     struct params *params = err_calloc(1, sizeof *params);
@@ -136,7 +144,8 @@ static void read_names(struct walk *w, GMimeObject *o, struct part *p)
             }
             struct str field = str_from(raw, strnlen(raw, FIELD_VALUE_MAX));
             tree_add_names(w, p, field, places[k].parameter, params);
-            if (str_starts_nocase(str_trim_lines(field), STR("=?"))) { /* some programs encode the whole field */
+            /* some programs encode the whole field */
+            if (str_starts_nocase(str_trim_lines(field), STR("=?"))) {
                 char *plain = decoded(w, p->number, raw);
                 tree_add_names(w, p, str_c(plain), places[k].parameter, params);
                 free(plain);
@@ -151,7 +160,8 @@ static char *copy_of(const char *text)
     return text ? err_strdup(text) : NULL;
 }
 
-/* A field's value without its comments (RFC 5322 3.2.2), or as it is where one does not end; NULL stays NULL. */
+/* A field's value without its comments (RFC 5322 3.2.2), or as it is where one does not end;
+ * NULL stays NULL. */
 static char *without_comments(const char *value)
 {
     char *copy = copy_of(value);
@@ -175,7 +185,8 @@ static char *without_comments(const char *value)
 
 static void read_description(struct walk *w, GMimeObject *o, struct part *p)
 {
-    GMimeHeader *h = g_mime_header_list_get_header(g_mime_object_get_header_list(o), "Content-Description");
+    GMimeHeader *h =
+        g_mime_header_list_get_header(g_mime_object_get_header_list(o), "Content-Description");
     const char *raw = h ? g_mime_header_get_raw_value(h) : NULL;
     p->description = raw ? decoded(w, p->number, raw) : NULL;
 }
@@ -183,7 +194,9 @@ static void read_description(struct walk *w, GMimeObject *o, struct part *p)
 /* Types that programs write the wrong way round: mail programs show what is meant. */
 static void mend_type(struct part *p)
 {
-    static const char *const types[][2] = {{"plain/text", "text/plain"}, {"text/text", "text/plain"}, {"html/text", "text/html"},
+    static const char *const types[][2] = {{"plain/text", "text/plain"},
+                                           {"text/text", "text/plain"},
+                                           {"html/text", "text/html"},
                                            {"text/htm", "text/html"}};
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         if (p->kind == PART_LEAF && part_is(p, types[i][0])) {
@@ -196,7 +209,8 @@ static void mend_type(struct part *p)
 /* The word of the field with comments around it (RFC 2045 5.1), which GMime does not know. */
 static bool says_attachment(GMimeObject *o)
 {
-    GMimeHeader *h = g_mime_header_list_get_header(g_mime_object_get_header_list(o), "Content-Disposition");
+    GMimeHeader *h =
+        g_mime_header_list_get_header(g_mime_object_get_header_list(o), "Content-Disposition");
     char *said = without_comments(h ? g_mime_header_get_raw_value(h) : NULL);
     struct str word = str_c(said);
     word = str_trim_lines(str_slice(word, 0, str_find(word, ';', 0)));
@@ -212,25 +226,32 @@ static void tree_read_type(struct reader *r, GMimeObject *o, struct part *p)
     struct str said = str_c(g_mime_object_get_header(o, "Content-Type"));
     said = str_slice(said, 0, str_find(said, ';', 0));
     bool half = said.n > 0 && str_find(said, '/', 0) == said.n;
-    p->type = err_strdup(half && p->kind == PART_LEAF ? "text/plain" : text); /* "text": RFC 2045 5.2 */
+    /* "text": RFC 2045 5.2 */
+    p->type = err_strdup(half && p->kind == PART_LEAF ? "text/plain" : text);
     g_free(text);
     for (char *c = p->type; *c; c++) {
         *c = (unsigned char)*c < ' ' || *c == 0x7f ? ' ' : str_lower(*c);
     }
     mend_type(p);
     p->charset = copy_of(g_mime_content_type_get_parameter(type, "charset"));
-    p->boundary = GMIME_IS_MULTIPART(o) ? copy_of(g_mime_content_type_get_parameter(type, "boundary")) : NULL;
+    p->boundary =
+        GMIME_IS_MULTIPART(o) ? copy_of(g_mime_content_type_get_parameter(type, "boundary")) : NULL;
     size_t n = p->boundary ? strlen(p->boundary) : 0;
     if (n > 0 && p->boundary[n - 1] == ' ') { /* RFC 2046 5.1.1 forbids it; others leave it out */
         reader_problem(r, MIME_BOUNDARY, p->number, "");
     }
-    p->is_flowed = str_eq_nocase(str_c(g_mime_content_type_get_parameter(type, "format")), STR("flowed"));
-    p->deletes_space = str_eq_nocase(str_c(g_mime_content_type_get_parameter(type, "delsp")), STR("yes"));
+    p->is_flowed =
+        str_eq_nocase(str_c(g_mime_content_type_get_parameter(type, "format")), STR("flowed"));
+    p->deletes_space =
+        str_eq_nocase(str_c(g_mime_content_type_get_parameter(type, "delsp")), STR("yes"));
     p->smime_type = copy_of(g_mime_content_type_get_parameter(type, "smime-type"));
     p->content_id = copy_of(g_mime_object_get_content_id(o));
     p->location = copy_of(g_mime_object_get_header(o, "Content-Location"));
     GMimeContentDisposition *d = g_mime_object_get_content_disposition(o);
-    p->disposition = !d ? PART_UNSAID : g_mime_content_disposition_is_attachment(d) || says_attachment(o) ? PART_ATTACHMENT : PART_INLINE;
+    p->disposition = !d ? PART_UNSAID
+                     : g_mime_content_disposition_is_attachment(d) || says_attachment(o)
+                         ? PART_ATTACHMENT
+                         : PART_INLINE;
 }
 
 /* The last of them counts, as in GMime. */
@@ -251,8 +272,8 @@ static void tree_read_encoding(GMimeObject *o, struct part *p)
     }
 }
 
-/* GMime takes two octets for the line end before a boundary where other lines end in CRLF: before LF
- * alone one was text. */
+/* GMime takes two octets for the line end before a boundary where other lines end in CRLF:
+ * before LF alone one was text. */
 static bool cut_short(struct str m, size_t end)
 {
     return end + 1 < m.n && m.p[end] != '\r' && m.p[end] != '\n' && m.p[end + 1] == '\n';
@@ -271,9 +292,10 @@ static void tree_read_place(const struct walk *w, GMimeDataWrapper *content, str
     }
 }
 
-/* --- the parts, in order ------------------------------------------------------------------------- */
+/* --- the parts, in order ------------------------------------------------ */
 
-static struct part *add_part(struct walk *w, enum part_kind kind, const char *number, size_t parent, unsigned depth)
+static struct part *add_part(struct walk *w, enum part_kind kind, const char *number, size_t parent,
+                             unsigned depth)
 {
     struct tree *t = w->tree;
     if (t->n == PARTS_MAX) {
@@ -283,14 +305,20 @@ static struct part *add_part(struct walk *w, enum part_kind kind, const char *nu
     }
     t->parts = t->parts ? t->parts : err_calloc(PARTS_MAX, sizeof *t->parts);
     struct part *p = &t->parts[t->n];
-    *p = (struct part){.kind = kind, .parent = depth > 0 ? parent : t->n, .depth = depth, .raw = STR("")};
+    *p = (struct part){
+        .kind = kind,
+        .parent = depth > 0 ? parent : t->n,
+        .depth = depth,
+        .raw = STR(""),
+    };
     str_copy_cut(str_c(number), p->number, sizeof p->number);
     t->parts[p->parent].n_children += depth > 0;
     t->n++;
     return p;
 }
 
-static void read_object(struct walk *w, GMimeObject *o, const char *number, size_t parent, unsigned depth);
+static void read_object(struct walk *w, GMimeObject *o, const char *number, size_t parent,
+                        unsigned depth);
 
 static void tree_read_multipart(struct walk *w, GMimeMultipart *m, size_t index)
 {
@@ -325,15 +353,16 @@ static size_t next_delimiter(const struct walk *w, size_t index, size_t from)
     struct str m = w->message, boundary = str_c(p->boundary);
     for (size_t at = from; p->boundary && at < m.n; at = str_find(m, '\n', at) + 1) {
         struct str line = str_slice(m, at, at + 2 + boundary.n < m.n ? at + 2 + boundary.n : m.n);
-        if (line.n > 2 && line.p[0] == '-' && line.p[1] == '-' && str_eq(str_slice(line, 2, line.n), boundary)) {
+        if (line.n > 2 && line.p[0] == '-' && line.p[1] == '-' &&
+            str_eq(str_slice(line, 2, line.n), boundary)) {
             return at;
         }
     }
     return m.n;
 }
 
-/* Where the part around this one, or the message, ends: the line end before a boundary belongs to the
- * boundary. */
+/* Where the part around this one, or the message, ends: the line end before a boundary belongs
+ * to the boundary. */
 static size_t end_of_part(const struct walk *w, size_t index, size_t from)
 {
     struct str m = w->message;
@@ -341,8 +370,8 @@ static size_t end_of_part(const struct walk *w, size_t index, size_t from)
     return at == m.n ? at : at - (at > from) - (at > from + 1 && m.p[at - 2] == '\r');
 }
 
-/* Where an attached message begins, by what stands before it: the part before, a boundary, the fields
- * of its part. */
+/* Where an attached message begins, by what stands before it: the part before, a boundary, the
+ * fields of its part. */
 static size_t begin_of_message(const struct walk *w, size_t index)
 {
     struct str m = w->message;
@@ -363,13 +392,15 @@ static size_t begin_of_message(const struct walk *w, size_t index)
 static void read_place_of_message(struct walk *w, GMimeMessage *inner, size_t index)
 {
     GMimeHeaderList *list = g_mime_object_get_header_list(GMIME_OBJECT(inner));
-    GMimeHeader *first = g_mime_header_list_get_count(list) > 0 ? g_mime_header_list_get_header_at(list, 0) : NULL;
+    GMimeHeader *first =
+        g_mime_header_list_get_count(list) > 0 ? g_mime_header_list_get_header_at(list, 0) : NULL;
     gint64 offset = first ? g_mime_header_get_offset(first) : -1;
     struct str m = w->message;
     size_t at = offset >= 0 && (uint64_t)offset < m.n ? (size_t)offset : m.n;
     const char *name = first ? g_mime_header_get_name(first) : NULL;
     bool known = at < m.n && str_starts_nocase(str_slice(m, at, m.n), str_c(name));
-    bool behind_blank = at > 2 && m.p[at - 1] == '\n' && (m.p[at - 2] == '\n' || m.p[at - 3] == '\n');
+    bool behind_blank =
+        at > 2 && m.p[at - 1] == '\n' && (m.p[at - 2] == '\n' || m.p[at - 3] == '\n');
     at = known && behind_blank ? at : begin_of_message(w, index);
     if (at < m.n) {
         w->tree->parts[index].raw = str_slice(m, at, end_of_part(w, index, at));
@@ -397,11 +428,16 @@ static void read_inner_message(struct walk *w, GMimeMessagePart *m, size_t index
 static enum part_kind kind_of_object(GMimeObject *o)
 {
     return GMIME_IS_MULTIPART(o) ? PART_MULTIPART
-           : GMIME_IS_MESSAGE_PARTIAL(o) || g_mime_content_type_is_type(g_mime_object_get_content_type(o), "message", "external-body") ? PART_POINTER
-           : GMIME_IS_MESSAGE_PART(o) ? PART_MESSAGE : PART_LEAF;
+           : GMIME_IS_MESSAGE_PARTIAL(o) ||
+                   g_mime_content_type_is_type(g_mime_object_get_content_type(o), "message",
+                                               "external-body")
+               ? PART_POINTER
+           : GMIME_IS_MESSAGE_PART(o) ? PART_MESSAGE
+                                      : PART_LEAF;
 }
 
-static void read_object(struct walk *w, GMimeObject *o, const char *number, size_t parent, unsigned depth)
+static void read_object(struct walk *w, GMimeObject *o, const char *number, size_t parent,
+                        unsigned depth)
 {
     if (w->r->depth + depth >= w->r->limits->depth) {
         w->tree->cut = true;
@@ -427,10 +463,11 @@ static void read_object(struct walk *w, GMimeObject *o, const char *number, size
     }
 }
 
-/* --- from outside ---------------------------------------------------------------------------------- */
+/* --- from outside ------------------------------------------------------- */
 
-/* A message that ends before its last boundary is not whole, nor is what stands last in it. Where the boundary of
- * an inner multipart alone was forgotten, what follows shows that nothing is missing. */
+/* A message that ends before its last boundary is not whole, nor is what stands last in it.
+ * Where the boundary of an inner multipart alone was forgotten, what follows shows that nothing
+ * is missing. */
 static void note_missing_end(struct str message, struct tree *t)
 {
     size_t root = 0;
@@ -440,7 +477,8 @@ static void note_missing_end(struct str message, struct tree *t)
     t->is_open = t->n > 0 && t->parts[root].is_open && t->parts[root].n_children > 0;
     size_t last = t->n > 0 ? t->n - 1 : 0, at = last;
     struct str raw = t->n > 0 ? t->parts[last].raw : STR("");
-    struct str behind = raw.n > 0 ? str_slice(message, (size_t)(raw.p - message.p) + raw.n, message.n) : STR("x");
+    struct str behind =
+        raw.n > 0 ? str_slice(message, (size_t)(raw.p - message.p) + raw.n, message.n) : STR("x");
     bool all_open = t->is_open && str_is_blank(behind); /* else the next part has gone */
     while (all_open && t->parts[at].depth > 0) {
         at = t->parts[at].parent;
@@ -451,7 +489,8 @@ static void note_missing_end(struct str message, struct tree *t)
     }
 }
 
-/* Lines at the top that go on a field which is not there: GMime would take the rest for the body. */
+/* Lines at the top that go on a field which is not there: GMime would take the rest for the
+ * body. */
 static struct str without_loose_lines(struct reader *r, struct str message, const char *number)
 {
     while (message.n > 1 && (message.p[0] == ' ' || message.p[0] == '\t')) {
@@ -470,7 +509,8 @@ struct tree *tree_read(struct reader *r, struct str message, const char *number)
         return NULL;
     }
     GMimeStream *in = g_mime_stream_mem_new_with_buffer(message.p, message.n); /* a copy */
-    tame_fields(r, number, (char *)g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(in))->data, message.n);
+    tame_fields(r, number, (char *)g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(in))->data,
+                message.n);
     GMimeParser *parser = g_mime_parser_new_with_stream(in);
     GMimeParserOptions *options = g_mime_parser_options_new();
 #if GMIME_CHECK_VERSION(3, 2, 15) /* Debian 13 */
@@ -512,8 +552,8 @@ static void fields_free(struct tree_fields *f)
 static void part_free(struct part *p)
 {
     char *texts[] = {
-        p->type, p->charset, p->boundary, p->smime_type, p->content_id, p->location,
-        p->description, p->encoding_said, p->before, p->behind, p->stray,
+        p->type,        p->charset,       p->boundary, p->smime_type, p->content_id, p->location,
+        p->description, p->encoding_said, p->before,   p->behind,     p->stray,
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         free(texts[i]);
@@ -553,10 +593,14 @@ int tree_signed_content(const struct part *p, struct buf *out, struct nested_pla
 {
     struct buf octets = BUF_INIT(p->raw.n + 1);
     bool sound;
-    int r = part_is(p, "application/pkcs7-mime") || part_is(p, "application/x-pkcs7-mime") ? tree_octets(p, &octets, &sound) : -EBADMSG;
+    int r = part_is(p, "application/pkcs7-mime") || part_is(p, "application/x-pkcs7-mime")
+                ? tree_octets(p, &octets, &sound)
+                : -EBADMSG;
     size_t before = buf_len(out);
     r = r < 0 ? r : cms_signed_content(buf_str(&octets), out);
-    if (r == 0 && ret_place && !cms_signed_place(buf_str(&octets), str_slice(buf_str(out), before, buf_len(out)), ret_place)) {
+    if (r == 0 && ret_place &&
+        !cms_signed_place(buf_str(&octets), str_slice(buf_str(out), before, buf_len(out)),
+                          ret_place)) {
         *ret_place = (struct nested_place){0};
     }
     buf_wipe(&octets);

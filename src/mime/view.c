@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * view.c: a message as a person sees it (view.h), from its tree (tree.c). Called by inspect.
  *
- * All bodies are shown in their order (RFC 2046 5.1.3), of alternatives one (5.1.4): the HTML where HTML is looked at, the plain
- * text where text is. Each HTML body is made harmless by itself. A message inside the message is shown with its head, and can
- * be saved. The octets of an attachment are not copied: the tree knows where they lie.
+ * All bodies are shown in their order (RFC 2046 5.1.3), of alternatives one (5.1.4): the HTML
+ * where HTML is looked at, the plain text where text is. Each HTML body is made harmless by
+ * itself. A message inside the message is shown with its head, and can be saved. The octets of
+ * an attachment are not copied: the tree knows where they lie.
  */
 #include "sys/fence.h"
 #include "mime/body.h"
@@ -37,7 +38,8 @@ static void view_add_text(struct build *b, struct str text)
     if (text.n > room) {
         b->v->cut = true;
         text = str_slice(text, 0, room);
-        while (text.n > 0 && ((unsigned char)text.p[text.n - 1] & 0xc0) == 0x80) { /* not inside a character */
+        /* not inside a character */
+        while (text.n > 0 && ((unsigned char)text.p[text.n - 1] & 0xc0) == 0x80) {
             text.n--;
         }
         text.n -= text.n > 0 && (unsigned char)text.p[text.n - 1] >= 0xc0;
@@ -45,7 +47,7 @@ static void view_add_text(struct build *b, struct str text)
     (void)!buf_add(out, text);
 }
 
-/* --- events ---------------------------------------------------------------------------------- */
+/* --- events ------------------------------------------------------------- */
 
 /* Programs put the same event there twice: beside the text, and as a file. */
 static bool view_is_known(const struct view *v, const struct view_event *e)
@@ -82,7 +84,7 @@ static void read_events(struct build *b, const struct part *p)
     buf_wipe(&text);
 }
 
-/* --- which bodies are shown ---------------------------------------------------------------------- */
+/* --- which bodies are shown --------------------------------------------- */
 
 /* An event that has a card is not shown once more. */
 bool view_is_body(const struct build *b, const struct part *p)
@@ -100,8 +102,8 @@ static size_t branch_of(const struct tree *t, size_t multipart, size_t i)
     return i;
 }
 
-/* Of the alternatives: the last with HTML, or the first with plain text; where there is none, the last that can be shown. What is
- * empty is no alternative to what is not. */
+/* Of the alternatives: the last with HTML, or the first with plain text; where there is none,
+ * the last that can be shown. What is empty is no alternative to what is not. */
 static void view_choose(struct build *b, size_t multipart)
 {
     const struct tree *t = b->tree;
@@ -159,7 +161,7 @@ static void choose_at_least_one(struct build *b)
     }
 }
 
-/* --- what is shown ------------------------------------------------------------------------------- */
+/* --- what is shown ------------------------------------------------------ */
 
 static void put_html(struct build *b, struct str text)
 {
@@ -187,8 +189,11 @@ static void put_as_html(struct build *b, struct str text)
     struct str one;
     bool is_link;
     put_html(b, STR("<div style=\"white-space:pre-wrap\">"));
-    for (size_t links = 0; links < LINKS_MAX && links_next(&text, &one, &is_link); links += is_link) {
-        put_html(b, is_link ? STR("<a target=\"_blank\" rel=\"noopener noreferrer nofollow\" href=\"") : STR(""));
+    for (size_t links = 0; links < LINKS_MAX && links_next(&text, &one, &is_link);
+         links += is_link) {
+        put_html(b, is_link
+                        ? STR("<a target=\"_blank\" rel=\"noopener noreferrer nofollow\" href=\"")
+                        : STR(""));
         b->v->cut |= is_link && html_text(one, &b->v->html) < 0;
         put_html(b, is_link ? STR("\">") : STR(""));
         b->v->cut |= html_text(one, &b->v->html) < 0;
@@ -206,7 +211,8 @@ static void put_sanitised(struct build *b, struct str html)
     size_t before = buf_len(&v->html);
     if (!sanitise_html(b->r, html, b->pictures, b->n_pictures, &v->html, &remote)) {
         v->html.tail = v->html.head + before;
-        v->cut |= !sanitise_html(b->r, html, NULL, 0, &v->html, &remote); /* its beginning, if it is too large without pictures */
+        /* its beginning, if it is too large without pictures */
+        v->cut |= !sanitise_html(b->r, html, NULL, 0, &v->html, &remote);
     }
     v->remote |= remote;
     put_html(b, STR("</div>"));
@@ -223,15 +229,16 @@ static bool has_closed_armour(struct str text)
     return found;
 }
 
-/* Text for those who look at text, of a body that has only HTML; for the others what OpenPGP in it says, where it is open: it
- * stands below, as its lines may be anywhere among the tags. */
+/* Text for those who look at text, of a body that has only HTML; for the others what OpenPGP in
+ * it says, where it is open: it stands below, as its lines may be anywhere among the tags. */
 static void show_words_of_html(struct build *b, struct str html, bool as_html)
 {
     const struct piece p = {.octets = html, .part = "", .name = "", .place = MIME_BODY};
     struct buf text = BUF_INIT(VIEW_TEXT_MAX), said = BUF_INIT(VIEW_TEXT_MAX);
     size_t before = b->r->out->n_texts;
     read_html(b->r, &p);
-    struct str words = b->r->out->n_texts > before ? buf_str(&b->r->out->texts[before].text) : STR("");
+    struct str words =
+        b->r->out->n_texts > before ? buf_str(&b->r->out->texts[before].text) : STR("");
     b->v->cut |= pgp_text(b->r, words, &text) < 0 || pgp_said(b->r, words, &said) < 0;
     b->v->pgp |= has_closed_armour(buf_str(&text));
     if (as_html && buf_len(&said) > 0) {
@@ -263,16 +270,18 @@ static void view_show(struct build *b, size_t i, bool as_html)
     buf_wipe(&text);
 }
 
-/* --- pictures among the texts ------------------------------------------------------------------- */
+/* --- pictures among the texts ------------------------------------------- */
 
-/* Apple Mail and others put a photograph between two texts (RFC 2183 2.1), for no HTML to name it; also inside the alternative that is
- * shown, where each text is HTML. */
+/* Apple Mail and others put a photograph between two texts (RFC 2183 2.1), for no HTML to name
+ * it; also inside the alternative that is shown, where each text is HTML. */
 static bool is_picture_among_texts(const struct build *b, size_t i)
 {
     const struct tree *t = b->tree;
     const struct part *p = &t->parts[i];
-    bool picture = p->kind == PART_LEAF && p->disposition != PART_ATTACHMENT && strncmp(p->type, "image/", 6) == 0;
-    return picture && !b->is_other[i] && (p->depth == 0 || part_is(&t->parts[p->parent], "multipart/mixed"));
+    bool picture = p->kind == PART_LEAF && p->disposition != PART_ATTACHMENT &&
+                   strncmp(p->type, "image/", 6) == 0;
+    return picture && !b->is_other[i] &&
+           (p->depth == 0 || part_is(&t->parts[p->parent], "multipart/mixed"));
 }
 
 static bool was_shown(const struct build *b, const struct part *p)
@@ -294,8 +303,10 @@ static void show_picture(struct build *b, const struct part *p)
     const char *type = view_picture_type(buf_str(&octets));
     struct str name = str_c(type && p->n_names > 0 ? p->names[0] : "");
     bool fits = type && b->picture_total + buf_len(&octets) <= VIEW_PICTURES_MAX &&
-                buf_printf(&tag, "<p><img src=\"data:%s;base64,", type) == 0 && base64_write(buf_str(&octets), 0, &tag) == 0 &&
-                buf_add(&tag, STR("\" alt=\"")) == 0 && html_text(name, &tag) == 0 && buf_add(&tag, STR("\"></p>")) == 0 &&
+                buf_printf(&tag, "<p><img src=\"data:%s;base64,", type) == 0 &&
+                base64_write(buf_str(&octets), 0, &tag) == 0 &&
+                buf_add(&tag, STR("\" alt=\"")) == 0 && html_text(name, &tag) == 0 &&
+                buf_add(&tag, STR("\"></p>")) == 0 &&
                 buf_len(&b->v->html) + buf_len(&tag) <= VIEW_HTML_MAX - VIEW_HTML_MAX / 4;
     if (fits) {
         b->picture_total += buf_len(&octets);
@@ -314,8 +325,8 @@ static char *date_of(const struct tree_fields *fields)
         return value;
     }
     date_zone(&said, zone);
-    snprintf(text, sizeof text, "%04d-%02d-%02d, %02d:%02d%s%s%s", said.year, said.month, said.day, said.hour, said.minute,
-             *zone ? " (" : "", zone, *zone ? ")" : "");
+    snprintf(text, sizeof text, "%04d-%02d-%02d, %02d:%02d%s%s%s", said.year, said.month, said.day,
+             said.hour, said.minute, *zone ? " (" : "", zone, *zone ? ")" : "");
     free(value);
     return err_strdup(text);
 }
@@ -327,7 +338,9 @@ static void show_head(struct build *b, const struct tree_fields *fields, bool as
     struct buf head = BUF_INIT(8 * VIEW_FIELD_MAX);
     (void)!buf_add(&head, as_html ? STR("") : STR("--------------------\n"));
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        char *value = i < 3 ? fields_addresses(b->r, fields, names[i]) : i == 3 ? date_of(fields) : view_value(fields, names[i]);
+        char *value = i < 3    ? fields_addresses(b->r, fields, names[i])
+                      : i == 3 ? date_of(fields)
+                               : view_value(fields, names[i]);
         if (*value) {
             (void)!buf_printf(&head, "%s: %s\n", names[i], value);
         }
@@ -343,13 +356,15 @@ static void show_head(struct build *b, const struct tree_fields *fields, bool as
     buf_free(&head);
 }
 
-/* Text that no part holds: a multipart in which no parts were found, as a program marked it wrongly;
- * lines among the fields that are none, where an empty line was forgotten. */
+/* Text that no part holds: a multipart in which no parts were found, as a program marked it
+ * wrongly; lines among the fields that are none, where an empty line was forgotten. */
 static void show_loose(struct build *b, const char *loose, bool as_html)
 {
     struct buf text = BUF_INIT(VIEW_TEXT_MAX + 1024);
     struct str octets = str_c(loose);
-    charset_text(b->r, "", str_slice(octets, 0, octets.n < VIEW_TEXT_MAX / 4 ? octets.n : VIEW_TEXT_MAX / 4), NULL, &text);
+    charset_text(b->r, "",
+                 str_slice(octets, 0, octets.n < VIEW_TEXT_MAX / 4 ? octets.n : VIEW_TEXT_MAX / 4),
+                 NULL, &text);
     if (as_html && buf_len(&text) > 0) {
         put_as_html(b, buf_str(&text));
     } else if (buf_len(&text) > 0) {
@@ -413,7 +428,11 @@ static void show_tnef(struct build *b, size_t i, bool as_html)
     bool sound;
     (void)!tree_octets(p, &octets, &sound);
     const struct piece piece = {
-        .octets = buf_str(&octets), .part = p->number, .name = "", .place = MIME_BODY};
+        .octets = buf_str(&octets),
+        .part = p->number,
+        .name = "",
+        .place = MIME_BODY,
+    };
     tnef_show(b->r, &piece, &(struct tnef_wants){.on_body = show_tnef_body, .arg = &shown});
     buf_wipe(&octets);
 }
@@ -453,7 +472,7 @@ static void show_all(struct build *b, bool as_html)
     }
 }
 
-/* --- from outside ------------------------------------------------------------------------------------ */
+/* --- from outside ------------------------------------------------------- */
 
 static bool has_html(const struct build *b)
 {
@@ -488,7 +507,8 @@ static void build_free(struct build *b)
 
 static void view_prepare(struct build *b);
 
-static void put_around(const struct build *b, const struct nested_place *inside, size_t i, struct build *inner)
+static void put_around(const struct build *b, const struct nested_place *inside, size_t i,
+                       struct build *inner)
 {
     struct nested_place two[] = {view_place_of(b, &b->tree->parts[i]), *inside};
     inner->n_around = view_places_with(b, two, 2, inner->around);
@@ -499,9 +519,15 @@ static void put_around(const struct build *b, const struct nested_place *inside,
 static void unwrap(struct build *b, size_t i)
 {
     struct build *inner = err_calloc(1, sizeof *inner);
-    *inner = (struct build){.v = b->v, .r = b->r, .depth = b->depth + 1, .content = BUF_INIT(READ_PACKED_MAX)};
+    *inner = (struct build){
+        .v = b->v,
+        .r = b->r,
+        .depth = b->depth + 1,
+        .content = BUF_INIT(READ_PACKED_MAX),
+    };
     struct nested_place inside = {0};
-    bool opened = b->depth < UNWRAPPED_MAX && body_open(b->r, &b->tree->parts[i], &inner->content, &inside) == 0;
+    bool opened = b->depth < UNWRAPPED_MAX &&
+                  body_open(b->r, &b->tree->parts[i], &inner->content, &inside) == 0;
     inner->message = buf_str(&inner->content);
     inner->tree = opened ? tree_read(b->r, inner->message, b->tree->parts[i].number) : NULL;
     if (!inner->tree) {
@@ -514,7 +540,8 @@ static void unwrap(struct build *b, size_t i)
     b->inner[i] = inner;
 }
 
-/* What only its reader's own program can open, and what should have been opened and was not: a sentence says so. */
+/* What only its reader's own program can open, and what should have been opened and was not: a
+ * sentence says so. */
 static void note_encryption(struct build *b, size_t i)
 {
     const struct part *p = &b->tree->parts[i];
@@ -549,7 +576,8 @@ static void view_squeeze(struct str s, struct buf *out)
         char c = str_lower(s.p[i]);
         bool blank = (unsigned char)c == 0xc2 && i + 1 < s.n && (unsigned char)s.p[i + 1] == 0xa0;
         i += blank;
-        if (!blank && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (unsigned char)c >= 0x80)) {
+        if (!blank &&
+            ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (unsigned char)c >= 0x80)) {
             (void)!buf_append(out, &c, 1);
         }
     }
@@ -599,7 +627,8 @@ static void build(struct build *b)
     if (has_html(b)) {
         show_all(b, true);
     }
-    bool html = buf_len(&v->html) > 0, nothing = html ? body_html_is_blank(buf_str(&v->html)) : str_is_blank(buf_str(&v->text));
+    bool html = buf_len(&v->html) > 0,
+         nothing = html ? body_html_is_blank(buf_str(&v->html)) : str_is_blank(buf_str(&v->text));
     v->blank = nothing && v->n_events == 0;
 }
 
@@ -609,7 +638,15 @@ struct view *view_of_message(struct str message)
     struct mime_reading *reading = err_calloc(1, sizeof *reading);
     struct mime_limits limits = mime_standard_limits;
     limits.depth = DEPTH_MAX;
-    struct reader r = {.out = reading, .limits = &limits, .until_mono_ms = INT64_MAX, .spent_at_ms = reader_spent_at(&limits, message), .text_left = VIEW_TEXT_MAX, .opened_left = UINT64_MAX, .hold_left = UINT64_MAX};
+    struct reader r = {
+        .out = reading,
+        .limits = &limits,
+        .until_mono_ms = INT64_MAX,
+        .spent_at_ms = reader_spent_at(&limits, message),
+        .text_left = VIEW_TEXT_MAX,
+        .opened_left = UINT64_MAX,
+        .hold_left = UINT64_MAX,
+    };
     struct build b = {.v = v, .r = &r, .message = message};
     reader_clock(&limits, message);
     struct tree *tree = tree_read(&r, message, "");
@@ -623,7 +660,8 @@ struct view *view_of_message(struct str message)
     for (size_t i = 0; i < reading->n_problems; i++) {
         v->cut |= reading->problems[i].kind == MIME_LIMIT;
     }
-    char **fields[] = {&v->from, &v->from_name, &v->to, &v->cc, &v->subject, &v->date, &v->message_id, &v->references};
+    char **fields[] = {&v->from,    &v->from_name, &v->to,         &v->cc,
+                       &v->subject, &v->date,      &v->message_id, &v->references};
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         *fields[i] = *fields[i] ? *fields[i] : err_strdup("");
     }
@@ -639,7 +677,8 @@ void view_free(struct view *v)
     if (!v) {
         return;
     }
-    char *fields[] = {v->from, v->from_name, v->to, v->cc, v->subject, v->date, v->message_id, v->references};
+    char *fields[] = {v->from,    v->from_name, v->to,         v->cc,
+                      v->subject, v->date,      v->message_id, v->references};
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         free(fields[i]);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * view_files.c: what a reader can save of a message: its attachments, messages inside it, files inside a text or winmail.dat
- * (view_build.h). Called by view.c.
+ * view_files.c: what a reader can save of a message: its attachments, messages inside it, files
+ * inside a text or winmail.dat (view_build.h). Called by view.c.
  *
  * Octets are not copied: the tree knows where they lie.
  */
@@ -42,12 +42,14 @@ static char *made_up_name(const struct build *b, const char *type)
     return err_strdup(name);
 }
 
-/* "Subject.eml": an attached message as mail programs save it; NULL: it has no subject. The caller frees it. */
+/* "Subject.eml": an attached message as mail programs save it; NULL: it has no subject. The
+ * caller frees it. */
 static char *name_of_message(const struct tree_fields *fields)
 {
     char *subject = view_value(fields, "Subject"), *clean = tree_clean_name(str_c(subject));
     struct str name = str_c(clean ? clean : "");
-    while (name.n > SUBJECT_NAME || (name.n > 0 && name.n < strlen(clean) && ((unsigned char)clean[name.n] & 0xc0) == 0x80)) {
+    while (name.n > SUBJECT_NAME || (name.n > 0 && name.n < strlen(clean) &&
+                                     ((unsigned char)clean[name.n] & 0xc0) == 0x80)) {
         name.n--;
     }
     name = str_trim(name);
@@ -63,7 +65,8 @@ static char *name_of_message(const struct tree_fields *fields)
     return ret;
 }
 
-/* What nobody said, or as "octets": by how its name ends, where the octets begin as such a file does. */
+/* What nobody said, or as "octets": by how its name ends, where the octets begin as such a file
+ * does. */
 static const char *type_of_file(const char *said, const char *name, struct str octets)
 {
     static const struct {
@@ -71,9 +74,11 @@ static const char *type_of_file(const char *said, const char *name, struct str o
         enum kind kind;
         const char *type;
     } files[] = {
-        {".docx", KIND_ZIP, "application/vnd.openxmlformats-officedocument.wordprocessingml.document"},
+        {".docx", KIND_ZIP,
+         "application/vnd.openxmlformats-officedocument.wordprocessingml.document"},
         {".xlsx", KIND_ZIP, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
-        {".pptx", KIND_ZIP, "application/vnd.openxmlformats-officedocument.presentationml.presentation"},
+        {".pptx", KIND_ZIP,
+         "application/vnd.openxmlformats-officedocument.presentationml.presentation"},
         {".odt", KIND_ZIP, "application/vnd.oasis.opendocument.text"},
         {".ods", KIND_ZIP, "application/vnd.oasis.opendocument.spreadsheet"},
         {".odp", KIND_ZIP, "application/vnd.oasis.opendocument.presentation"},
@@ -102,7 +107,8 @@ static const char *type_of_file(const char *said, const char *name, struct str o
 }
 
 /* What lies at these places, one inside the other; octets: what is there, decoded. */
-static void attach_at(struct build *b, const struct nested_place *places, unsigned n, const char *name, const char *type, struct str octets)
+static void attach_at(struct build *b, const struct nested_place *places, unsigned n,
+                      const char *name, const char *type, struct str octets)
 {
     struct view *v = b->v;
     if (v->n_parts == VIEW_PARTS_MAX || n > NESTED_MAX) {
@@ -123,7 +129,8 @@ static void attach_at(struct build *b, const struct nested_place *places, unsign
         p.at = p.octets = p.n_inner = 0;
     }
     p.name = fields_line(name);
-    if (str_trim(str_c(p.name)).n == 0) { /* none, or one of nothing that can be seen: "begin 644" and control characters */
+    /* none, or one of nothing that can be seen: "begin 644" and control characters */
+    if (str_trim(str_c(p.name)).n == 0) {
         free(p.name);
         p.name = made_up_name(b, p.type);
     }
@@ -135,11 +142,13 @@ static void attach_at(struct build *b, const struct nested_place *places, unsign
 
 struct nested_place view_place_of(const struct build *b, const struct part *part)
 {
-    return (struct nested_place){(uint64_t)(part->raw.p - b->message.p), part->raw.n, part->encoding};
+    return (struct nested_place){(uint64_t)(part->raw.p - b->message.p), part->raw.n,
+                                 part->encoding};
 }
 
 /* One more place inside those around. */
-unsigned view_places_with(const struct build *b, const struct nested_place *one, size_t n, struct nested_place ret[NESTED_MAX])
+unsigned view_places_with(const struct build *b, const struct nested_place *one, size_t n,
+                          struct nested_place ret[NESTED_MAX])
 {
     for (size_t i = 0; i < b->n_around + n && i < NESTED_MAX; i++) {
         ret[i] = i < b->n_around ? b->around[i] : one[i - b->n_around];
@@ -152,15 +161,20 @@ static unsigned attach(struct build *b, size_t i, struct str octets)
 {
     const struct part *part = &b->tree->parts[i];
     struct nested_place places[NESTED_MAX], own = view_place_of(b, part);
-    const struct tree_fields *fields = part->kind == PART_MESSAGE                              ? &part->fields
-                                       : tree_is_encoded_message(part) && b->inner[i] ? &b->inner[i]->tree->fields
-                                                                                               : NULL;
+    const struct tree_fields *fields = part->kind == PART_MESSAGE ? &part->fields
+                                       : tree_is_encoded_message(part) && b->inner[i]
+                                           ? &b->inner[i]->tree->fields
+                                           : NULL;
     size_t before = b->v->n_parts;
     b->v->cut |= b->has_no_place;
     if (!b->has_no_place) {
         char *subject = part->n_names == 0 && fields ? name_of_message(fields) : NULL;
         unsigned n = view_places_with(b, &own, 1, places);
-        attach_at(b, places, n, part->n_names > 0 ? part->names[0] : subject ? subject : "", part->type, octets);
+        attach_at(b, places, n,
+                  part->n_names > 0 ? part->names[0]
+                  : subject         ? subject
+                                    : "",
+                  part->type, octets);
         free(subject);
     }
     bool there = b->v->n_parts > before;
@@ -180,12 +194,14 @@ static bool is_bmp(struct str o)
 
 const char *view_picture_type(struct str o)
 {
-    return o.n > 8 && memcmp(o.p, "\x89PNG\r\n\x1a\n", 8) == 0                                  ? "image/png"
-           : o.n > 3 && memcmp(o.p, "\xff\xd8\xff", 3) == 0                                     ? "image/jpeg"
-           : o.n > 6 && (memcmp(o.p, "GIF87a", 6) == 0 || memcmp(o.p, "GIF89a", 6) == 0)        ? "image/gif"
-           : o.n > 12 && memcmp(o.p, "RIFF", 4) == 0 && memcmp(o.p + 8, "WEBP", 4) == 0          ? "image/webp"
-           : is_bmp(o)                                                                          ? "image/bmp"
-                                                                                                 : NULL;
+    return o.n > 8 && memcmp(o.p, "\x89PNG\r\n\x1a\n", 8) == 0 ? "image/png"
+           : o.n > 3 && memcmp(o.p, "\xff\xd8\xff", 3) == 0    ? "image/jpeg"
+           : o.n > 6 && (memcmp(o.p, "GIF87a", 6) == 0 || memcmp(o.p, "GIF89a", 6) == 0)
+               ? "image/gif"
+           : o.n > 12 && memcmp(o.p, "RIFF", 4) == 0 && memcmp(o.p + 8, "WEBP", 4) == 0
+               ? "image/webp"
+           : is_bmp(o) ? "image/bmp"
+                       : NULL;
 }
 
 /* Keeps a picture for the HTML; the octets are then taken. part: NULL where it is none. */
@@ -207,10 +223,13 @@ static void keep_picture(struct build *b, const struct part *part, struct pictur
     *octets = BUF_INIT(1);
 }
 
-enum { INSIDE_GROWTH = 2 }; /* uuencode: zeros at the ends of lines may have been taken for blanks and lost */
+/* uuencode: zeros at the ends of lines may have been taken for blanks and lost */
+enum { INSIDE_GROWTH = 2 };
 
-/* A file that lies in what the text decodes to. A picture is seen in the HTML, or lies in a contact that can be saved: false. */
-static bool attach_inside_file(struct build *b, const struct part *p, struct str text, enum inside kind, const struct inside_file *f)
+/* A file that lies in what the text decodes to. A picture is seen in the HTML, or lies in a
+ * contact that can be saved: false. */
+static bool attach_inside_file(struct build *b, const struct part *p, struct str text,
+                               enum inside kind, const struct inside_file *f)
 {
     struct nested_place places[NESTED_MAX], own = view_place_of(b, p);
     struct nested_place two[] = {own, {(uint64_t)(f->octets.p - text.p), f->octets.n, f->encoding}};
@@ -218,10 +237,13 @@ static bool attach_inside_file(struct build *b, const struct part *p, struct str
     struct buf octets = BUF_INIT(INSIDE_GROWTH * f->octets.n + 1);
     bool plain = p->encoding == TRANSFER_AS_IS, sound = inside_octets(f, &octets) == 0;
     bool is_picture = kind != INSIDE_TEXT && view_picture_type(buf_str(&octets));
-    b->v->cut |= !is_picture && (b->has_no_place || !sound || f->is_escaped); /* it stands in the text */
+    /* it stands in the text */
+    b->v->cut |= !is_picture && (b->has_no_place || !sound || f->is_escaped);
     if (sound && !is_picture && !f->is_escaped && !b->has_no_place) {
-        unsigned n = plain ? view_places_with(b, &one, 1, places) : view_places_with(b, two, 2, places);
-        attach_at(b, places, n, f->name, kind == INSIDE_TEXT ? "application/octet-stream" : f->type, buf_str(&octets));
+        unsigned n =
+            plain ? view_places_with(b, &one, 1, places) : view_places_with(b, two, 2, places);
+        attach_at(b, places, n, f->name, kind == INSIDE_TEXT ? "application/octet-stream" : f->type,
+                  buf_str(&octets));
     }
     buf_wipe(&octets);
     return !is_picture;
@@ -279,7 +301,9 @@ static void attach_tnef_file(void *arg, const struct tnef_file *f)
     const struct tnef_files *t = arg;
     struct build *b = t->b;
     struct nested_place places[NESTED_MAX];
-    struct nested_place two[] = {view_place_of(b, t->p), {(uint64_t)(f->octets.p - t->octets.p), f->octets.n, TRANSFER_AS_IS}};
+    struct nested_place two[] = {view_place_of(b, t->p),
+                                 {(uint64_t)(f->octets.p - t->octets.p), f->octets.n,
+                                  TRANSFER_AS_IS}};
     b->v->cut |= b->has_no_place;
     if (!b->has_no_place) {
         unsigned n = view_places_with(b, two, 2, places);
@@ -296,7 +320,11 @@ static void attach_tnef_files(struct build *b, const struct part *p, struct str 
     struct reader r = *b->r;
     r.out = none;
     const struct piece piece = {
-        .octets = octets, .part = p->number, .name = "", .place = MIME_BODY};
+        .octets = octets,
+        .part = p->number,
+        .name = "",
+        .place = MIME_BODY,
+    };
     tnef_show(&r, &piece, &(struct tnef_wants){.on_file = attach_tnef_file, .arg = &t});
     mime_reading_free(none);
 }
@@ -326,7 +354,8 @@ static unsigned attach_part(struct build *b, size_t i)
         if (body_is_tnef(p)) {
             attach_tnef_files(b, p, buf_str(&octets));
         }
-        keep_picture(b, p, (struct picture){.cid = p->content_id, .location = p->location}, &octets);
+        keep_picture(b, p, (struct picture){.cid = p->content_id, .location = p->location},
+                     &octets);
     }
     if (b->inner[i]) {
         b->inner[i]->within = tree_is_encoded_message(p) && number ? number : b->within;
@@ -346,7 +375,8 @@ void view_attach_all(struct build *b)
         b->within = message_around(b, i, numbers);
         numbers[i] = attach_part(b, i);
         b->v->cut |= p->kind == PART_MULTIPART && p->n_children == 0;
-        b->v->cut |= p->kind == PART_MULTIPART && !str_is_blank(str_c(p->behind)); /* behind the last boundary */
+        /* behind the last boundary */
+        b->v->cut |= p->kind == PART_MULTIPART && !str_is_blank(str_c(p->behind));
         b->v->elsewhere |= p->kind == PART_POINTER;
     }
     b->within = within;

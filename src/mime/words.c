@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * words.c: the text of a header field: its lines joined (RFC 5322 2.2.3), its encoded words read (RFC 2047), wherever they
- * stand, as mail programs do. Called by tree.c and params.c.
+ * words.c: the text of a header field: its lines joined (RFC 5322 2.2.3), its encoded words read
+ * (RFC 2047), wherever they stand, as mail programs do. Called by tree.c and params.c.
  *
- * Own code: GMime up to 3.2.13 loses everything behind a padded base64 word that another word of its character set follows.
- * Octets of neighbours in one character set are joined before they are converted, so a character may lie across two words.
- * What can go wrong: nothing; what is no encoded word stays as it is.
+ * Own code: GMime up to 3.2.13 loses everything behind a padded base64 word that another word of
+ * its character set follows. Octets of neighbours in one character set are joined before they
+ * are converted, so a character may lie across two words. What can go wrong: nothing; what is no
+ * encoded word stays as it is.
  */
 #include "mime/reader.h"
 #include "wire/transfer.h"
@@ -21,21 +22,23 @@ struct word {
     size_t n; /* octets of the whole */
 };
 
-/* A line under way: where its next "?=" is, so that it is looked for once, whatever begins before it. */
+/* A line under way: where its next "?=" is, so that it is looked for once, whatever begins
+ * before it. */
 struct line {
     struct str s;
     size_t end;
 };
 
-/* =?charset*language?B?text?= at that place (RFC 2047 2, RFC 2231 5). Blanks inside the text are not allowed and common.
- * Places only rise. */
+/* =?charset*language?B?text?= at that place (RFC 2047 2, RFC 2231 5). Blanks inside the text are
+ * not allowed and common. Places only rise. */
 static bool word_at(struct line *l, size_t at, struct word *ret)
 {
     struct str s = str_slice(l->s, at, at + WORD_MAX < l->s.n ? at + WORD_MAX : l->s.n);
     struct str front = str_slice(s, 0, s.n < FRONT_MAX ? s.n : FRONT_MAX);
     size_t a = s.n > 2 && s.p[0] == '=' && s.p[1] == '?' ? str_find(front, '?', 2) : s.n;
     size_t text = a + 3;
-    if (a + 3 >= s.n || a == 2 || s.p[a] != '?' || s.p[a + 2] != '?' || s.p[a + 1] == '\0' || !strchr("bBqQ", s.p[a + 1])) {
+    if (a + 3 >= s.n || a == 2 || s.p[a] != '?' || s.p[a + 2] != '?' || s.p[a + 1] == '\0' ||
+        !strchr("bBqQ", s.p[a + 1])) {
         return false;
     }
     for (l->end = l->end > at + text ? l->end : at + text; l->end + 1 < l->s.n; l->end++) {
@@ -45,7 +48,8 @@ static bool word_at(struct line *l, size_t at, struct word *ret)
     }
     size_t end = l->end - at;
     struct str charset = str_slice(s, 2, a);
-    if (end + 1 >= s.n || str_find(charset, ' ', 0) < charset.n || str_find(charset, '=', 0) < charset.n) {
+    if (end + 1 >= s.n || str_find(charset, ' ', 0) < charset.n ||
+        str_find(charset, '=', 0) < charset.n) {
         return false;
     }
     *ret = (struct word){
@@ -67,10 +71,12 @@ struct run {
     bool otherwise, differs; /* the second reading (reader.h); it makes a difference */
 };
 
-/* Character sets with states. RFC 2047 3: each word begins in ASCII; programs that cut one anywhere go on in the state before. */
+/* Character sets with states. RFC 2047 3: each word begins in ASCII; programs that cut one
+ * anywhere go on in the state before. */
 static bool has_states(struct str charset)
 {
-    return str_starts_nocase(charset, STR("iso-2022-")) || str_eq_nocase(charset, STR("hz-gb-2312")) || str_eq_nocase(charset, STR("utf-7"));
+    return str_starts_nocase(charset, STR("iso-2022-")) ||
+           str_eq_nocase(charset, STR("hz-gb-2312")) || str_eq_nocase(charset, STR("utf-7"));
 }
 
 static void words_end_run(struct run *w)
@@ -90,7 +96,8 @@ static void words_end_run(struct run *w)
 
 static void words_add_word(struct run *w, const struct word *word)
 {
-    bool same = str_eq_nocase(str_c(w->charset), word->charset), apart = same && w->otherwise && has_states(word->charset);
+    bool same = str_eq_nocase(str_c(w->charset), word->charset),
+         apart = same && w->otherwise && has_states(word->charset);
     if (w->open && (!same || apart)) {
         w->differs |= apart;
         words_end_run(w);
@@ -108,7 +115,8 @@ static void words_add_plain(struct run *w, struct str text)
     if (as_is) {
         (void)!buf_add(w->out, text);
     } else if (text.n > 0) {
-        charset_text(w->r, w->part, text, NULL, w->out); /* 8-bit letters of old programs, or UTF-8 (RFC 6532) */
+        /* 8-bit letters of old programs, or UTF-8 (RFC 6532) */
+        charset_text(w->r, w->part, text, NULL, w->out);
     }
 }
 
@@ -183,7 +191,7 @@ bool words_otherwise(struct reader *r, const char *part, struct str raw, struct 
     return w.differs;
 }
 
-/* --- fields of addresses --------------------------------------------------------------------- */
+/* --- fields of addresses ------------------------------------------------ */
 
 /* Where one is inside such a field (RFC 5322 3.2.2 to 3.4). */
 struct inside {
@@ -224,7 +232,8 @@ static size_t words_here(struct line *l, size_t from)
     return end - from;
 }
 
-/* What they say, as it may stand there: in quotes where a name has marks that mean something (3.2.3). */
+/* What they say, as it may stand there: in quotes where a name has marks that mean something
+ * (3.2.3). */
 static void put_inside(const struct inside *in, struct str text, struct buf *out)
 {
     const char *escaped = in->comments > 0 ? "()\\" : "\"\\";
@@ -234,7 +243,8 @@ static void put_inside(const struct inside *in, struct str text, struct buf *out
     }
     (void)!buf_add(out, quote ? STR("\"") : STR(""));
     for (size_t i = 0; i < text.n; i++) {
-        bool odd = (quote || in->quoted || in->comments > 0) && text.p[i] != '\0' && strchr(escaped, text.p[i]);
+        bool odd = (quote || in->quoted || in->comments > 0) && text.p[i] != '\0' &&
+                   strchr(escaped, text.p[i]);
         (void)!buf_add(out, odd ? STR("\\") : STR(""));
         (void)!buf_append(out, &text.p[i], 1);
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * cache.c: the life of a cached policy, RFC 8461 3.3, 5.1, 8.3, 10.2. Called by the lookup process.
  *
- * A failed lookup or fetch never voids a policy that has not expired; only a fetch prolongs it; mode
- * none takes effect at once. What can go wrong is kept in the entry for reports and alarms.
+ * A failed lookup or fetch never voids a policy that has not expired; only a fetch prolongs it;
+ * mode none takes effect at once. What can go wrong is kept in the entry for reports and alarms.
  */
 #include "mtasts/cache.h"
 
@@ -34,7 +34,8 @@ static void cache_note(struct sts_entry *e, enum sts_problem problem, const char
     snprintf(e->problem_text, sizeof e->problem_text, "%s", detail ? detail : "");
 }
 
-bool sts_take_txt(struct sts_entry *e, enum sts_txt txt, const char *id, const char *detail, bool force, int64_t now_ms)
+bool sts_take_txt(struct sts_entry *e, enum sts_txt txt, const char *id, const char *detail,
+                  bool force, int64_t now_ms)
 {
     bool live = is_live(e, now_ms);
     switch (txt) {
@@ -42,12 +43,15 @@ bool sts_take_txt(struct sts_entry *e, enum sts_txt txt, const char *id, const c
         cache_note(e, STS_PROBLEM_TXT_LOOKUP, detail);
         e->failures += live;
         if (force) {
-            e->refresh_ms = now_ms + STS_RETRY_MS; /* a refresh that failed: again soon, not at once */
+            /* a refresh that failed: again soon, not at once */
+            e->refresh_ms = now_ms + STS_RETRY_MS;
         }
         return false;
     case STS_TXT_NONE:
-        cache_note(e, live && e->policy.mode != STS_MODE_NONE ? STS_PROBLEM_TXT_GONE : STS_PROBLEM_NONE,
-             live ? "the TXT record is gone, the policy has not expired" : "");
+        cache_note(e,
+                   live && e->policy.mode != STS_MODE_NONE ? STS_PROBLEM_TXT_GONE
+                                                           : STS_PROBLEM_NONE,
+                   live ? "the TXT record is gone, the policy has not expired" : "");
         return force && live; /* the daily refresh still tries */
     case STS_TXT_INVALID:
         cache_note(e, STS_PROBLEM_RECORD_INVALID, "the TXT record at _mta-sts is not valid");
@@ -78,8 +82,8 @@ static int cache_replace(struct sts_entry *e, struct str text, char *problem, si
     return r;
 }
 
-bool sts_take_fetch(struct sts_entry *e, enum sts_fetch fetch, const char *id, struct str text, const char *detail,
-                    int64_t jitter_ms, int64_t now_ms)
+bool sts_take_fetch(struct sts_entry *e, enum sts_fetch fetch, const char *id, struct str text,
+                    const char *detail, int64_t jitter_ms, int64_t now_ms)
 {
     char problem[128];
     bool ok = fetch == STS_FETCH_GOOD && cache_replace(e, text, problem, sizeof problem) == 0;
@@ -88,7 +92,8 @@ bool sts_take_fetch(struct sts_entry *e, enum sts_fetch fetch, const char *id, s
         str_copy_cut(str_c(id), e->id, sizeof e->id);
         e->fetched_ms = now_ms;
         e->expires_ms = now_ms + life;
-        e->refresh_ms = now_ms + (life / 2 < STS_REFRESH_MS ? life / 2 : STS_REFRESH_MS - jitter_ms);
+        e->refresh_ms =
+            now_ms + (life / 2 < STS_REFRESH_MS ? life / 2 : STS_REFRESH_MS - jitter_ms);
         e->once = life == 0;
         e->failures = 0;
         e->tried_ms = 0;
@@ -99,10 +104,11 @@ bool sts_take_fetch(struct sts_entry *e, enum sts_fetch fetch, const char *id, s
     e->tried_ms = now_ms;
     e->refresh_ms = now_ms + STS_RETRY_MS; /* of a live policy: try again soon */
     e->failures++;
-    cache_note(e, fetch == STS_FETCH_GOOD     ? STS_PROBLEM_POLICY_INVALID
-            : fetch == STS_FETCH_WEBPKI ? STS_PROBLEM_WEBPKI
-                                        : STS_PROBLEM_FETCH,
-         fetch == STS_FETCH_GOOD ? problem : detail);
+    cache_note(e,
+               fetch == STS_FETCH_GOOD     ? STS_PROBLEM_POLICY_INVALID
+               : fetch == STS_FETCH_WEBPKI ? STS_PROBLEM_WEBPKI
+                                           : STS_PROBLEM_FETCH,
+               fetch == STS_FETCH_GOOD ? problem : detail);
     return false;
 }
 
@@ -116,8 +122,8 @@ enum sts_state sts_effective(const struct sts_entry *e, int64_t now_ms)
                                                 : STS_STATE_NONE;
 }
 
-int sts_load(struct sts_entry *e, struct str text, const char *id, int64_t fetched_ms, int64_t expires_ms,
-             char *problem, size_t size)
+int sts_load(struct sts_entry *e, struct str text, const char *id, int64_t fetched_ms,
+             int64_t expires_ms, char *problem, size_t size)
 {
     int r = cache_replace(e, text, problem, size);
     if (r == 0) {

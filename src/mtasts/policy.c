@@ -18,7 +18,7 @@ const char *sts_mode_name(enum sts_mode m)
     return m < STS_MODE_END ? mode_names[m] : "unknown";
 }
 
-/* --- the TXT record ------------------------------------------------------------------------------ */
+/* --- the TXT record ----------------------------------------------------- */
 
 static bool policy_is_alnum(char c)
 {
@@ -61,7 +61,8 @@ static int read_record(struct str rest, char id[STS_ID_MAX])
         if (equal == text.n || key.n == 0) {
             return -EINVAL;
         }
-        if (str_eq(key, STR("id")) && take_id(str_trim(str_slice(text, equal + 1, text.n)), id) < 0) {
+        if (str_eq(key, STR("id")) &&
+            take_id(str_trim(str_slice(text, equal + 1, text.n)), id) < 0) {
             return -EINVAL;
         }
     }
@@ -85,7 +86,7 @@ enum sts_record sts_record_find(const char *const *texts, size_t n, char id[STS_
     return found == 1 && read_record(chosen, id) == 0 ? STS_RECORD_ONE : STS_RECORD_INVALID;
 }
 
-/* --- the policy ------------------------------------------------------------------------------------ */
+/* --- the policy --------------------------------------------------------- */
 
 /* One policy being read: which keys were there. */
 struct reading {
@@ -143,7 +144,8 @@ static const char *take_max_age(struct reading *r, struct str value)
     return NULL;
 }
 
-/* A pattern is a DNS name of labels (RFC 8461 3.2, 4.1); one final dot is taken as that of an absolute name. */
+/* A pattern is a DNS name of labels (RFC 8461 3.2, 4.1); one final dot is taken as that of an
+ * absolute name. */
 static const char *take_mx(struct reading *r, struct str value)
 {
     value.n -= value.n > 0 && value.p[value.n - 1] == '.';
@@ -185,10 +187,11 @@ static const char *policy_take_line(struct reading *r, struct str line)
 
 static const char *whole_problem(const struct reading *r)
 {
-    return !r->version ? "version is missing"
-           : !r->mode  ? "mode is missing"
-           : !r->max_age ? "max_age is missing"
-           : r->n_mx == 0 && r->policy->mode != STS_MODE_NONE ? "there is no mx line" : NULL;
+    return !r->version                                        ? "version is missing"
+           : !r->mode                                         ? "mode is missing"
+           : !r->max_age                                      ? "max_age is missing"
+           : r->n_mx == 0 && r->policy->mode != STS_MODE_NONE ? "there is no mx line"
+                                                              : NULL;
 }
 
 int sts_policy_parse(struct str text, struct sts_policy *ret, char *problem, size_t size)
@@ -224,7 +227,8 @@ static bool pattern_covers(struct str pattern, struct domain_name mx)
     struct str name = domain_str(&mx);
     size_t dot = wild ? str_find(name, '.', 0) : 0;
     return domain_is_name(mx) && (!wild || dot < name.n) &&
-           domain_eq(domain_from(str_slice(pattern, wild ? 2 : 0, pattern.n)), domain_from(str_slice(name, wild ? dot + 1 : 0, name.n)));
+           domain_eq(domain_from(str_slice(pattern, wild ? 2 : 0, pattern.n)),
+                     domain_from(str_slice(name, wild ? dot + 1 : 0, name.n)));
 }
 
 bool sts_policy_covers(struct str patterns, struct domain_name mx)

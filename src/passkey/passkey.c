@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * passkey.c: W3C Web Authentication (passkey.h). Called by login.
  *
- * What can go wrong: everything that a browser, or somebody in its place, may send: said in one sentence for the log. A
- * copy of a device shows as a count of uses that does not grow.
+ * What can go wrong: everything that a browser, or somebody in its place, may send: said in one
+ * sentence for the log. A copy of a device shows as a count of uses that does not grow.
  */
 #include "passkey/passkey.h"
 #include "report/json.h"
@@ -15,8 +15,19 @@
 #include <fido/rs256.h>
 #include <stdio.h>
 
-/* Authenticator data begins with the hash of the relying party, flags, and a count (section 6.1). */
-enum { HASH = 32, FLAGS_AT = 32, COUNT_AT = 33, SHORTEST = 37, USER_PRESENT = 1, USER_VERIFIED = 4, HAS_KEY = 64, MAKER = 16, DEEPEST = 4 };
+/* Authenticator data begins with the hash of the relying party, flags, and a count (section
+ * 6.1). */
+enum {
+    HASH = 32,
+    FLAGS_AT = 32,
+    COUNT_AT = 33,
+    SHORTEST = 37,
+    USER_PRESENT = 1,
+    USER_VERIFIED = 4,
+    HAS_KEY = 64,
+    MAKER = 16,
+    DEEPEST = 4
+};
 
 static const int cose[PASSKEY_ALGORITHM_END] = {0, COSE_ES256, COSE_EDDSA, COSE_RS256};
 
@@ -27,19 +38,23 @@ static int passkey_bad(char *problem, size_t size, const char *what)
 }
 
 /* What the browser says it was asked, by whom, and for what (section 5.8.1). */
-static int check_client(const struct passkey_asked *asked, struct str client, const char *type, char *problem, size_t size)
+static int check_client(const struct passkey_asked *asked, struct str client, const char *type,
+                        char *problem, size_t size)
 {
     char words[160];
     struct buf challenge = BUF_INIT(256);
-    struct json *j = client.n <= PASSKEY_CLIENT_MAX ? report_parse(client, words, sizeof words) : NULL;
+    struct json *j =
+        client.n <= PASSKEY_CLIENT_MAX ? report_parse(client, words, sizeof words) : NULL;
     const char *what = NULL;
     if (!j) {
         what = "the browser's account of it cannot be read";
     } else if (!str_eq(report_get_str(j, "type"), str_c(type))) {
         what = "it was made for something else";
-    } else if (base64url_read(report_get_str(j, "challenge"), &challenge) < 0 || asked->challenge.n == 0 || !str_eq(buf_str(&challenge), asked->challenge)) {
+    } else if (base64url_read(report_get_str(j, "challenge"), &challenge) < 0 ||
+               asked->challenge.n == 0 || !str_eq(buf_str(&challenge), asked->challenge)) {
         what = "it answers another question";
-    } else if (!str_eq_nocase(report_get_str(j, "origin"), str_c(asked->origin)) || report_get_bool(j, "crossOrigin")) {
+    } else if (!str_eq_nocase(report_get_str(j, "origin"), str_c(asked->origin)) ||
+               report_get_bool(j, "crossOrigin")) {
         what = "it was made for another site";
     }
     report_free(j);
@@ -57,7 +72,8 @@ static void party_of(const char *origin, char *dst, size_t size)
     }
 }
 
-/* The argument of a CBOR item's first octet (RFC 8949 3); lengths that are not said before are not for authenticators (CTAP2 8). */
+/* The argument of a CBOR item's first octet (RFC 8949 3); lengths that are not said before are
+ * not for authenticators (CTAP2 8). */
 static bool passkey_take_number(struct str *in, unsigned info, uint64_t *ret)
 {
     size_t n = info < 24 ? 0 : (size_t)1 << (info - 24);
@@ -72,7 +88,8 @@ static bool passkey_take_number(struct str *in, unsigned info, uint64_t *ret)
     return true;
 }
 
-/* Takes one CBOR item off, if all of it is there: libcbor makes room for as much as an item says it has. */
+/* Takes one CBOR item off, if all of it is there: libcbor makes room for as much as an item says
+ * it has. */
 static bool take_item(struct str *in, unsigned depth)
 {
     uint64_t n;
@@ -90,18 +107,23 @@ static bool take_item(struct str *in, unsigned depth)
         return there;
     }
     bool ok = n <= in->n || major < 4 || major > 5;
-    for (uint64_t i = 0; ok && (major == 4 || major == 5) && i < (major == 5 ? 2 * n : n); i++) { /* list, map */
+    /* list, map */
+    for (uint64_t i = 0; ok && (major == 4 || major == 5) && i < (major == 5 ? 2 * n : n); i++) {
         ok = take_item(in, depth + 1);
     }
     return ok && (major != 6 || take_item(in, depth + 1)); /* a tag, and what it is for */
 }
 
-/* Behind the count: with a key its maker, id and COSE key; then, or at once, what extensions say (section 6.1). */
+/* Behind the count: with a key its maker, id and COSE key; then, or at once, what extensions say
+ * (section 6.1). */
 static bool is_sound(struct str data)
 {
     struct str rest = str_slice(data, SHORTEST, data.n);
     if ((unsigned char)data.p[FLAGS_AT] & HAS_KEY) {
-        size_t id = rest.n < MAKER + 2 ? rest.n : MAKER + 2 + ((size_t)(unsigned char)rest.p[MAKER] << 8 | (unsigned char)rest.p[MAKER + 1]);
+        size_t id = rest.n < MAKER + 2 ? rest.n
+                                       : MAKER + 2 +
+                                             ((size_t)(unsigned char)rest.p[MAKER] << 8 |
+                                              (unsigned char)rest.p[MAKER + 1]);
         if (id >= rest.n) {
             return false;
         }
@@ -113,7 +135,8 @@ static bool is_sound(struct str data)
     return rest.n == 0 || (take_item(&rest, 0) && rest.n == 0);
 }
 
-static int check_data(const char *party, struct str data, unsigned flags, char *problem, size_t size)
+static int check_data(const char *party, struct str data, unsigned flags, char *problem,
+                      size_t size)
 {
     unsigned char hash[HASH];
     rest_hash(str_c(party), hash);
@@ -133,14 +156,23 @@ static uint32_t passkey_count_of(struct str data)
 }
 
 /* The key in the data, if it is one of this algorithm. */
-static bool take_key(struct str data, const unsigned char client_hash[HASH], const char *party, enum passkey_algorithm algorithm, struct passkey *ret)
+static bool take_key(struct str data, const unsigned char client_hash[HASH], const char *party,
+                     enum passkey_algorithm algorithm, struct passkey *ret)
 {
     fido_cred_t *c = fido_cred_new();
-    bool ok = c && fido_cred_set_type(c, cose[algorithm]) == FIDO_OK && fido_cred_set_clientdata_hash(c, client_hash, HASH) == FIDO_OK &&
-              fido_cred_set_rp(c, party, NULL) == FIDO_OK && fido_cred_set_authdata_raw(c, (const unsigned char *)data.p, data.n) == FIDO_OK;
-    ok = ok && fido_cred_id_len(c) > 0 && fido_cred_id_len(c) <= PASSKEY_ID_MAX && fido_cred_pubkey_len(c) > 0 && fido_cred_pubkey_len(c) <= PASSKEY_KEY_MAX;
+    bool ok = c && fido_cred_set_type(c, cose[algorithm]) == FIDO_OK &&
+              fido_cred_set_clientdata_hash(c, client_hash, HASH) == FIDO_OK &&
+              fido_cred_set_rp(c, party, NULL) == FIDO_OK &&
+              fido_cred_set_authdata_raw(c, (const unsigned char *)data.p, data.n) == FIDO_OK;
+    ok = ok && fido_cred_id_len(c) > 0 && fido_cred_id_len(c) <= PASSKEY_ID_MAX &&
+         fido_cred_pubkey_len(c) > 0 && fido_cred_pubkey_len(c) <= PASSKEY_KEY_MAX;
     if (ok) {
-        *ret = (struct passkey){.algorithm = algorithm, .n_id = fido_cred_id_len(c), .n_key = fido_cred_pubkey_len(c), .uses = passkey_count_of(data)};
+        *ret = (struct passkey){
+            .algorithm = algorithm,
+            .n_id = fido_cred_id_len(c),
+            .n_key = fido_cred_pubkey_len(c),
+            .uses = passkey_count_of(data),
+        };
         memcpy(ret->id, fido_cred_id_ptr(c), ret->n_id);
         memcpy(ret->key, fido_cred_pubkey_ptr(c), ret->n_key);
     }
@@ -148,7 +180,8 @@ static bool take_key(struct str data, const unsigned char client_hash[HASH], con
     return ok;
 }
 
-int passkey_new(const struct passkey_asked *asked, struct str client, struct str data, struct passkey *ret, char *problem, size_t size)
+int passkey_new(const struct passkey_asked *asked, struct str client, struct str data,
+                struct passkey *ret, char *problem, size_t size)
 {
     char party[256];
     unsigned char hash[HASH];
@@ -167,21 +200,29 @@ int passkey_new(const struct passkey_asked *asked, struct str client, struct str
     return passkey_bad(problem, size, "its key is of no kind that we know");
 }
 
-static bool signature_ok(const struct passkey *k, const unsigned char client_hash[HASH], const char *party, struct str data, struct str signature)
+static bool signature_ok(const struct passkey *k, const unsigned char client_hash[HASH],
+                         const char *party, struct str data, struct str signature)
 {
     es256_pk_t *es = es256_pk_new();
     eddsa_pk_t *ed = eddsa_pk_new();
     rs256_pk_t *rs = rs256_pk_new();
     fido_assert_t *a = fido_assert_new();
-    const void *key = k->algorithm == PASSKEY_ES256 ? (void *)es : k->algorithm == PASSKEY_EDDSA ? (void *)ed : (void *)rs;
-    bool ok = es && ed && rs && a && key &&
-              (k->algorithm == PASSKEY_ES256   ? es256_pk_from_ptr(es, k->key, k->n_key)
-               : k->algorithm == PASSKEY_EDDSA ? eddsa_pk_from_ptr(ed, k->key, k->n_key)
-                                               : rs256_pk_from_ptr(rs, k->key, k->n_key)) == FIDO_OK;
-    ok = ok && fido_assert_set_count(a, 1) == FIDO_OK && fido_assert_set_clientdata_hash(a, client_hash, HASH) == FIDO_OK && fido_assert_set_rp(a, party) == FIDO_OK &&
-         fido_assert_set_up(a, FIDO_OPT_TRUE) == FIDO_OK && fido_assert_set_uv(a, FIDO_OPT_TRUE) == FIDO_OK &&
+    const void *key = k->algorithm == PASSKEY_ES256   ? (void *)es
+                      : k->algorithm == PASSKEY_EDDSA ? (void *)ed
+                                                      : (void *)rs;
+    bool ok =
+        es && ed && rs && a && key &&
+        (k->algorithm == PASSKEY_ES256   ? es256_pk_from_ptr(es, k->key, k->n_key)
+         : k->algorithm == PASSKEY_EDDSA ? eddsa_pk_from_ptr(ed, k->key, k->n_key)
+                                         : rs256_pk_from_ptr(rs, k->key, k->n_key)) == FIDO_OK;
+    ok = ok && fido_assert_set_count(a, 1) == FIDO_OK &&
+         fido_assert_set_clientdata_hash(a, client_hash, HASH) == FIDO_OK &&
+         fido_assert_set_rp(a, party) == FIDO_OK &&
+         fido_assert_set_up(a, FIDO_OPT_TRUE) == FIDO_OK &&
+         fido_assert_set_uv(a, FIDO_OPT_TRUE) == FIDO_OK &&
          fido_assert_set_authdata_raw(a, 0, (const unsigned char *)data.p, data.n) == FIDO_OK &&
-         fido_assert_set_sig(a, 0, (const unsigned char *)signature.p, signature.n) == FIDO_OK && fido_assert_verify(a, 0, cose[k->algorithm], key) == FIDO_OK;
+         fido_assert_set_sig(a, 0, (const unsigned char *)signature.p, signature.n) == FIDO_OK &&
+         fido_assert_verify(a, 0, cose[k->algorithm], key) == FIDO_OK;
     fido_assert_free(&a);
     es256_pk_free(&es);
     eddsa_pk_free(&ed);
@@ -189,7 +230,8 @@ static bool signature_ok(const struct passkey *k, const unsigned char client_has
     return ok;
 }
 
-int passkey_proves(const struct passkey_asked *asked, const struct passkey *k, struct str client, struct str data, struct str signature, uint32_t *ret_uses, char *problem,
+int passkey_proves(const struct passkey_asked *asked, const struct passkey *k, struct str client,
+                   struct str data, struct str signature, uint32_t *ret_uses, char *problem,
                    size_t size)
 {
     char party[256];
@@ -201,7 +243,8 @@ int passkey_proves(const struct passkey_asked *asked, const struct passkey *k, s
         return r;
     }
     rest_hash(client, hash);
-    if (k->algorithm == PASSKEY_NONE || k->algorithm >= PASSKEY_ALGORITHM_END || signature.n == 0 || !signature_ok(k, hash, party, data, signature)) {
+    if (k->algorithm == PASSKEY_NONE || k->algorithm >= PASSKEY_ALGORITHM_END || signature.n == 0 ||
+        !signature_ok(k, hash, party, data, signature)) {
         return passkey_bad(problem, size, "the signature is not of this passkey");
     }
     *ret_uses = passkey_count_of(data);

@@ -55,7 +55,8 @@ static bool recipient_side_off(const struct facts *f)
            f->force == FORCE_PIN;
 }
 
-static void raise_floor(struct requirement *need, enum grade *floor, enum raiser_bit who, enum grade to)
+static void raise_floor(struct requirement *need, enum grade *floor, enum raiser_bit who,
+                        enum grade to)
 {
     if (to > GRADE_PLAIN) {
         *floor = stronger(*floor, to);
@@ -179,11 +180,12 @@ static bool judge_no_tls(const struct facts *f, struct host_verdict *v, bool can
     case SESS_REFUSED: /* H8a, H8b */
     case SESS_HSFAIL:
         if (f->trno == TRNO_REPORT && floor_is_plain) {
-            decide_answer(v, HOST_SEND, REASON_SENT_PLAIN); /* RFC 8460 section 3: our own reports only */
+            /* RFC 8460 section 3: our own reports only */
+            decide_answer(v, HOST_SEND, REASON_SENT_PLAIN);
         } else {
             v->need.raised |= RAISED(OFFER);
             decide_answer(v, HOST_TEMPORARY,
-                   f->sess == SESS_REFUSED ? REASON_TLS_REFUSED : REASON_TLS_FAILED);
+                          f->sess == SESS_REFUSED ? REASON_TLS_REFUSED : REASON_TLS_FAILED);
         }
         return true;
     case SESS_LEGACY:
@@ -206,9 +208,10 @@ bool policy_barred(const struct facts *f, struct host_verdict *ret)
 struct host_verdict policy_host(const struct facts *f)
 {
     struct host_verdict v = {.need = policy_requirement(f), .grade = policy_grade(f)};
-    /* only the sender demands it, or REQUIRETLS does, whatever else: then a peer without is a failure
-     * that the sender hears of at once (RFC 8689 4.2.1) */
-    bool cannot = f->reqtls || (v.need.sender_floor > GRADE_PLAIN && v.need.recipient_floor == GRADE_PLAIN);
+    /* only the sender demands it, or REQUIRETLS does, whatever else: then a peer without is a
+     * failure that the sender hears of at once (RFC 8689 4.2.1) */
+    bool cannot =
+        f->reqtls || (v.need.sender_floor > GRADE_PLAIN && v.need.recipient_floor == GRADE_PLAIN);
     if (judge_lookups(f, &v) || judge_no_tls(f, &v, cannot)) {
         return v;
     }
@@ -217,7 +220,8 @@ struct host_verdict policy_host(const struct facts *f)
     } else if (f->sess == SESS_LEGACY) { /* H9b */
         decide_answer(&v, HOST_CLEAR, REASON_WEAK_CRYPTO);
     } else if (v.need.dane_must_match && f->sess != SESS_DANE_OK) { /* H10 */
-        decide_answer(&v, f->reqtls && v.grade < v.need.floor ? HOST_CLEAR : HOST_TEMPORARY, REASON_DANE_MISMATCH);
+        decide_answer(&v, f->reqtls && v.grade < v.need.floor ? HOST_CLEAR : HOST_TEMPORARY,
+                      REASON_DANE_MISMATCH);
     } else if (v.grade < v.need.floor) { /* H11a, H11b */
         decide_answer(&v, cannot ? HOST_CLEAR : HOST_TEMPORARY, REASON_GRADE_TOO_LOW);
     } else if (f->reqtls && !f->ext) { /* H12 */
@@ -257,14 +261,16 @@ static struct host_verdict join_hosts(const struct host_verdict *hosts, unsigned
 }
 
 static struct verdict decide_conclude(const struct facts *f, const struct host_verdict *host,
-                               enum action action, enum reason reason)
+                                      enum action action, enum reason reason)
 {
     bool falls_back = action == ACTION_FALLBACK || action == ACTION_DEFER_FALLBACK;
-    return (struct verdict){.action = action,
-                            .reason = reason,
-                            .grade = action == ACTION_SEND ? host->grade : GRADE_PLAIN,
-                            .channel = falls_back ? f->ladder : LADDER_NONE,
-                            .need = host->need};
+    return (struct verdict){
+        .action = action,
+        .reason = reason,
+        .grade = action == ACTION_SEND ? host->grade : GRADE_PLAIN,
+        .channel = falls_back ? f->ladder : LADDER_NONE,
+        .need = host->need,
+    };
 }
 
 struct verdict policy_recipient(const struct facts *f, const struct host_verdict *hosts, unsigned n)
@@ -288,8 +294,9 @@ struct verdict policy_recipient(const struct facts *f, const struct host_verdict
         return decide_conclude(f, &all, ACTION_BOUNCE, all.reason);
     }
     if (f->demand == DEMAND_SECURE && has_ladder) { /* D4, D5 */
-        return decide_conclude(f, &all, all.class == HOST_CLEAR ? ACTION_FALLBACK : ACTION_DEFER_FALLBACK,
-                        all.reason);
+        return decide_conclude(f, &all,
+                               all.class == HOST_CLEAR ? ACTION_FALLBACK : ACTION_DEFER_FALLBACK,
+                               all.reason);
     }
     if (f->reqtls && all.class == HOST_CLEAR) { /* D6 */
         return decide_conclude(f, &all, ACTION_BOUNCE, all.reason);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * flags.c: finding flags. What can go wrong: a word in brackets that is nearly a flag and means something else; only
- * short distances count, and the rules say what happens then.
+ * flags.c: finding flags. What can go wrong: a word in brackets that is nearly a flag and means
+ * something else; only short distances count, and the rules say what happens then.
  */
 #include "policy/flags.h"
 #include "base/unseen.h"
@@ -21,8 +21,8 @@ static size_t unseen(struct str s, size_t at)
     return n > 0 ? n : unseen_blank_at(rest);
 }
 
-/* The sign at `at` as ASCII where it is that, or its form of full width (U+FF01 to U+FF5E), or a black bracket of East Asia; else its
- * own octet. *ret_n: its octets. */
+/* The sign at `at` as ASCII where it is that, or its form of full width (U+FF01 to U+FF5E), or a
+ * black bracket of East Asia; else its own octet. *ret_n: its octets. */
 static char sign_at(struct str s, size_t at, size_t *ret_n)
 {
     const unsigned char *p = (const unsigned char *)s.p + at;
@@ -33,7 +33,9 @@ static char sign_at(struct str s, size_t at, size_t *ret_n)
     bool wide = p[0] == 0xef && ((p[1] == 0xbc && p[2] >= 0x81) || (p[1] == 0xbd && p[2] <= 0x9e));
     bool black = p[0] == 0xe3 && p[1] == 0x80 && (p[2] == 0x90 || p[2] == 0x91);
     *ret_n = wide || black ? 3 : 1;
-    return black ? (p[2] == 0x90 ? '[' : ']') : wide ? (char)(p[1] == 0xbc ? p[2] - 0x60 : p[2] - 0x20) : s.p[at];
+    return black  ? (p[2] == 0x90 ? '[' : ']')
+           : wide ? (char)(p[1] == 0xbc ? p[2] - 0x60 : p[2] - 0x20)
+                  : s.p[at];
 }
 
 /* Small letters, without blanks and what nobody sees. The octets used; more than fit: 0. */
@@ -75,8 +77,9 @@ static struct str inner(struct str folded)
     return str_slice(folded, from, to);
 }
 
-/* One slip of a hand: a letter too few, another letter (also one of two octets: [sécure]), two that changed places, or one
- * doubled. A letter more makes another word ([secured]), as do two slips. */
+/* One slip of a hand: a letter too few, another letter (also one of two octets: [sécure]), two
+ * that changed places, or one doubled. A letter more makes another word ([secured]), as do two
+ * slips. */
 static bool is_slip(struct str got, struct str want)
 {
     size_t n = 0, less = got.n < want.n ? got.n : want.n;
@@ -94,14 +97,16 @@ static bool is_slip(struct str got, struct str want)
     if (a.n == b.n + 1) {
         return n > 0 && a.p[0] == got.p[n - 1] && str_eq(str_slice(a, 1, a.n), b);
     }
-    bool swapped = a.n == b.n && a.n >= 2 && a.p[0] == b.p[1] && a.p[1] == b.p[0] && str_eq(str_slice(a, 2, a.n), str_slice(b, 2, b.n));
+    bool swapped = a.n == b.n && a.n >= 2 && a.p[0] == b.p[1] && a.p[1] == b.p[0] &&
+                   str_eq(str_slice(a, 2, a.n), str_slice(b, 2, b.n));
     return swapped || (a.n == b.n && a.n > 0 && str_eq(str_slice(a, 1, a.n), str_slice(b, 1, b.n)));
 }
 
 /* Longer phrases are remembered less well: two letters, added or left out. */
 static bool is_nearly(struct str got, struct str want)
 {
-    return got.n < FOLDED_MAX - 1 && (is_slip(got, want) || (want.n >= PHRASE_LEAST && str_distance(got, want) <= 2));
+    return got.n < FOLDED_MAX - 1 &&
+           (is_slip(got, want) || (want.n >= PHRASE_LEAST && str_distance(got, want) <= 2));
 }
 
 /* Takes the word away from the beginning or the end. */
@@ -112,7 +117,8 @@ static bool flags_take_word(struct str *rest, struct str word)
     return before || behind;
 }
 
-/* "[secure email]", "[secure-send]", "[send secured]": the word of the flag with one that says what it is for. */
+/* "[secure email]", "[secure-send]", "[send secured]": the word of the flag with one that says
+ * what it is for. */
 static bool is_for_mail(struct str core, struct str meant)
 {
     char plain[FOLDED_MAX] = "";
@@ -127,11 +133,13 @@ static bool is_for_mail(struct str core, struct str meant)
         return false;
     }
     struct str more = str_slice(rest, meant.n, rest.n);
-    return more.n == 0 || (mails && str_eq(more, STR("e"))) || (sends && (str_eq(more, STR("d")) || str_eq(more, STR("ly"))));
+    return more.n == 0 || (mails && str_eq(more, STR("e"))) ||
+           (sends && (str_eq(more, STR("d")) || str_eq(more, STR("ly"))));
 }
 
 /* The word that the octets are (exactly), or nearly are. */
-static const char *meant_by(struct str raw, const char *const *words, size_t n_words, bool *ret_exact)
+static const char *meant_by(struct str raw, const char *const *words, size_t n_words,
+                            bool *ret_exact)
 {
     char folded[FOLDED_MAX], wanted[FOLDED_MAX];
     struct str got = str_from(folded, fold(raw, folded));
@@ -143,10 +151,13 @@ static const char *meant_by(struct str raw, const char *const *words, size_t n_w
             return words[i];
         }
         struct str core = inner(got), meant = inner(want);
-        bool one_bracket = got.n > 1 && want.n > 1 && ((got.p[0] == want.p[0]) || got.p[got.n - 1] == want.p[want.n - 1]);
-        bool curly = got.n > 1 && got.p[0] == '{' && got.p[got.n - 1] == '}'; /* no mail program writes that: it is one slip */
+        bool one_bracket = got.n > 1 && want.n > 1 &&
+                           ((got.p[0] == want.p[0]) || got.p[got.n - 1] == want.p[want.n - 1]);
+        /* no mail program writes that: it is one slip */
+        bool curly = got.n > 1 && got.p[0] == '{' && got.p[got.n - 1] == '}';
         bool nearly = is_nearly(core, meant) || is_for_mail(core, meant);
-        if (meant.n >= NEAR_LEAST && ((str_eq(core, meant) && (one_bracket || curly)) || (nearly && got.p[0] == want.p[0]))) {
+        if (meant.n >= NEAR_LEAST && ((str_eq(core, meant) && (one_bracket || curly)) ||
+                                      (nearly && got.p[0] == want.p[0]))) {
             near = near ? near : words[i];
         }
     }
@@ -183,7 +194,8 @@ static bool at_an_end(struct str text, size_t at, size_t n)
     return at == 0 || end == text.n;
 }
 
-/* What stands in brackets from here, of whatever kind and closed however: [x], (x), [x}, [x at the end of a line. */
+/* What stands in brackets from here, of whatever kind and closed however: [x], (x), [x}, [x at
+ * the end of a line. */
 static size_t bracketed(struct str text, size_t at)
 {
     size_t n;
@@ -252,14 +264,16 @@ static size_t half_open(struct str text, size_t at, size_t *ret_at, bool *ret_ap
 static bool has_its_word(struct str raw, const char *flag)
 {
     char folded[FOLDED_MAX], wanted[FOLDED_MAX];
-    return str_eq(inner(str_from(folded, fold(raw, folded))), inner(str_from(wanted, fold(str_c(flag), wanted))));
+    return str_eq(inner(str_from(folded, fold(raw, folded))),
+                  inner(str_from(wanted, fold(str_c(flag), wanted))));
 }
 
 /* It is meant by its words for mail alone. */
 static bool is_of_phrase(struct str raw, const char *flag)
 {
     char folded[FOLDED_MAX], wanted[FOLDED_MAX];
-    struct str core = inner(str_from(folded, fold(raw, folded))), meant = inner(str_from(wanted, fold(str_c(flag), wanted)));
+    struct str core = inner(str_from(folded, fold(raw, folded))),
+               meant = inner(str_from(wanted, fold(str_c(flag), wanted)));
     return !is_nearly(core, meant) && is_for_mail(core, meant);
 }
 
@@ -281,8 +295,10 @@ static bool ends_word(struct str text, size_t at)
     return at == text.n || flags_is_blank(text.p[at]) || unseen(text, at) > 0;
 }
 
-/* Words without brackets of their own (+encrypt+): they stand between blanks, or before a mark of the sentence. */
-static bool plain_word(struct str text, size_t at, const char *const *words, size_t n_words, struct flag_found *ret)
+/* Words without brackets of their own (+encrypt+): they stand between blanks, or before a mark
+ * of the sentence. */
+static bool plain_word(struct str text, size_t at, const char *const *words, size_t n_words,
+                       struct flag_found *ret)
 {
     if (!begins_word(text, at)) {
         return false;
@@ -298,38 +314,50 @@ static bool plain_word(struct str text, size_t at, const char *const *words, siz
     return false;
 }
 
-static bool at_bracket(struct str text, size_t at, const char *const *words, size_t n_words, bool near_alone, struct flag_found *ret)
+static bool at_bracket(struct str text, size_t at, const char *const *words, size_t n_words,
+                       bool near_alone, struct flag_found *ret)
 {
     bool exact = false, apart = false, half = false;
     size_t begin = at, wide, n = text.p[at] != ']' ? bracketed(text, at) : 0;
     char sign = sign_at(text, at, &wide);
-    const char *meant = n > 0 ? meant_by(str_slice(text, at, at + n), words, n_words, &exact) : NULL;
+    const char *meant =
+        n > 0 ? meant_by(str_slice(text, at, at + n), words, n_words, &exact) : NULL;
     if (!meant && (text.p[at] == '[' || text.p[at] == ']')) {
         n = half_open(text, at, &begin, &apart);
-        meant = n >= NEAR_LEAST ? meant_by(str_slice(text, begin, begin + n), words, n_words, &exact) : NULL;
+        meant = n >= NEAR_LEAST
+                    ? meant_by(str_slice(text, begin, begin + n), words, n_words, &exact)
+                    : NULL;
         half = meant;
     }
-    if (meant && apart && !(has_its_word(str_slice(text, begin, begin + n), meant) && (near_alone || at_an_end(text, begin, n)))) {
-        return false; /* "[ secure lab" is meant as one, "[ security" or a bracket in a sentence is not */
+    if (meant && apart &&
+        !(has_its_word(str_slice(text, begin, begin + n), meant) &&
+          (near_alone || at_an_end(text, begin, n)))) {
+        /* "[ secure lab" is meant as one, "[ security" or a bracket in a sentence is not */
+        return false;
     }
-    if (meant && !exact && !near_alone && is_of_phrase(str_slice(text, begin, n + begin), meant) && !at_an_end(text, begin, n)) {
+    if (meant && !exact && !near_alone && is_of_phrase(str_slice(text, begin, n + begin), meant) &&
+        !at_an_end(text, begin, n)) {
         return false; /* "Re: [Secure Email] invoice": the tag of another program */
     }
-    bool square = sign == '[' || sign == ']'; /* other brackets have other uses: only where a flag would stand */
-    if (!meant || (!exact && !square && !at_an_end(text, begin, n)) || (!exact && near_alone && !stands_alone(text, begin, n)) || (!exact && sign == '<')) {
+    /* other brackets have other uses: only where a flag would stand */
+    bool square = sign == '[' || sign == ']';
+    if (!meant || (!exact && !square && !at_an_end(text, begin, n)) ||
+        (!exact && near_alone && !stands_alone(text, begin, n)) || (!exact && sign == '<')) {
         return false;
     }
     *ret = (struct flag_found){begin, n, meant, exact};
     return !half || !has_counterpart(text, at); /* last: it looks far */
 }
 
-bool flags_next(struct str text, size_t from, const char *const *words, size_t n_words, bool near_alone, struct flag_found *ret)
+bool flags_next(struct str text, size_t from, const char *const *words, size_t n_words,
+                bool near_alone, struct flag_found *ret)
 {
     for (size_t at = from; at < text.n; at++) {
         size_t wide;
         char c = sign_at(text, at, &wide);
         bool bracket = c == '[' || (c == ']' && wide == 1) || c == '(' || c == '{' || c == '<';
-        if ((bracket && at_bracket(text, at, words, n_words, near_alone, ret) && ret->at + ret->n > from) ||
+        if ((bracket && at_bracket(text, at, words, n_words, near_alone, ret) &&
+             ret->at + ret->n > from) ||
             plain_word(text, at, words, n_words, ret)) {
             return true;
         }
@@ -354,7 +382,8 @@ bool flags_next_obeyed(const struct conf *c, struct str text, size_t from, struc
     struct flag_found f;
     while (flags_next(text, from, words, n, false, &f)) {
         if (f.exact || c->flags.near_miss == CONF_NEAR_PROTECT) {
-            bool doubled = f.at + f.n < text.n && text.p[f.at + f.n] == ' ' && (f.at == 0 || text.p[f.at - 1] == ' ');
+            bool doubled = f.at + f.n < text.n && text.p[f.at + f.n] == ' ' &&
+                           (f.at == 0 || text.p[f.at - 1] == ' ');
             f.n += doubled; /* of two blanks that are neighbours now, one goes */
             *ret = f;
             return true;

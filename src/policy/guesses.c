@@ -135,7 +135,7 @@ void guesses_limit(struct guesses *g, enum guess_kind kind, const struct guess_l
     g->limits[kind] = *limits;
 }
 
-/* --- one budget ------------------------------------------------------------------------------ */
+/* --- one budget --------------------------------------------------------- */
 
 static int64_t price(struct guess_rate r)
 {
@@ -155,7 +155,7 @@ static int64_t paid(struct guess_rate r, int64_t whole_ms, int64_t now)
     return (whole_ms > now ? whole_ms : now) + (r.most > 0 ? price(r) : 0);
 }
 
-/* --- strangers' budgets ---------------------------------------------------------------------- */
+/* --- strangers' budgets ------------------------------------------------- */
 
 /* A budget in the table. */
 struct budget {
@@ -163,8 +163,8 @@ struct budget {
     struct guess_rate rate;
 };
 
-static struct budget guesses_budget_of(enum table t, const char *what, struct str narrow, struct str who,
-                               struct guess_rate rate)
+static struct budget guesses_budget_of(enum table t, const char *what, struct str narrow,
+                                       struct str who, struct guess_rate rate)
 {
     char key[KEY_MAX];
     const uint32_t base = (uint32_t)t * CELLS;
@@ -173,8 +173,9 @@ static struct budget guesses_budget_of(enum table t, const char *what, struct st
     memcpy(key + n, narrow.p ? narrow.p : "", used);
     str_copy_cut(who, key + n + used, sizeof key - n - used);
     uint64_t hash = map_hash(str_from(key, n + used + strlen(key + n + used)));
-    return (struct budget){
-        {base + (uint32_t)(hash % CELLS), base + (uint32_t)((hash >> 32) % CELLS)}, rate};
+    return (
+        struct budget){{base + (uint32_t)(hash % CELLS), base + (uint32_t)((hash >> 32) % CELLS)},
+                       rate};
 }
 
 static int64_t whole_at(const struct guesses *g, const struct budget *b)
@@ -230,7 +231,8 @@ static struct budget step_budget(const struct guesses *g, const struct guess *x,
     const char what[] = {guesses_secret_of(x->kind), family(n), '\0'};
     struct guess_rate rate = g->limits[x->kind].network;
     rate.most *= s->times;
-    return guesses_budget_of(OF_NETWORK, what, str_from((const char *)n->octets, s->octets), STR(""), rate);
+    return guesses_budget_of(OF_NETWORK, what, str_from((const char *)n->octets, s->octets),
+                             STR(""), rate);
 }
 
 static int64_t network_wait(const struct guesses *g, const struct guess *x, const struct network *n,
@@ -254,7 +256,7 @@ static void network_pay(struct guesses *g, const struct guess *x, const struct n
     }
 }
 
-/* --- places ---------------------------------------------------------------------------------- */
+/* --- places ------------------------------------------------------------- */
 
 static struct str owner_key(enum guess_kind kind, struct str who, char key[KEY_MAX])
 {
@@ -355,7 +357,7 @@ void guesses_forget(struct guesses *g, enum guess_kind kind, struct str who)
     free(map_take(g->owners, owner_key(kind, who, key)));
 }
 
-/* --- texts ----------------------------------------------------------------------------------- */
+/* --- texts -------------------------------------------------------------- */
 
 void guesses_place_text(struct str client, char ret[GUESS_PLACE_TEXT])
 {
@@ -408,7 +410,7 @@ bool guesses_know(struct guesses *g, enum guess_kind kind, struct str who, struc
     return o && (keep_place(o, &p, used_wall_ms), true);
 }
 
-/* --- a try ----------------------------------------------------------------------------------- */
+/* --- a try -------------------------------------------------------------- */
 
 static uint64_t guesses_tag_of(const struct guess *x, const struct network *n)
 {
@@ -482,10 +484,12 @@ static struct login_budgets budgets_of_login(const struct guesses *g, const stru
     const struct guess_limits *l = &g->limits[x->kind];
     const char what[] = {guesses_secret_of(x->kind), family(n), '\0'}, all[] = {what[0], '\0'};
     return (struct login_budgets){
-        .each = guesses_budget_of(OF_EACH, what, str_from((const char *)n->octets, n->area), x->who, l->each),
+        .each = guesses_budget_of(OF_EACH, what, str_from((const char *)n->octets, n->area), x->who,
+                                  l->each),
         .first = guesses_budget_of(OF_FIRST, all, STR(""), x->who, l->first),
         .rest = guesses_budget_of(OF_REST, all, STR(""), x->who, l->rest),
-        .day = guesses_budget_of(OF_DAY, all, STR(""), x->who, l->day)};
+        .day = guesses_budget_of(OF_DAY, all, STR(""), x->who, l->day),
+    };
 }
 
 /* A first try, and one of the rest: how long until there is one. */

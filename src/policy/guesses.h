@@ -18,9 +18,10 @@
  * The same wrong secret once more from the same place is no new guess (a phone with an old
  * password): the network alone pays.
  *
- * Memory: strangers' budgets are tables of fixed size, each counted in two cells that a keyed hash
- * chooses, the smaller counts. They cannot fill, and nobody can push another's count out of them;
- * at worst two who share both cells are a little slower. Places and devices come from success alone.
+ * Memory: strangers' budgets are tables of fixed size, each counted in two cells that a keyed
+ * hash chooses, the smaller counts. They cannot fill, and nobody can push another's count out of
+ * them; at worst two who share both cells are a little slower. Places and devices come from
+ * success alone.
  */
 #pragma once
 #include "base/str.h"
@@ -49,9 +50,9 @@ struct guess_rate {
 };
 
 struct guess_limits {
-    struct guess_rate own;     /* of a device, a place, an area */
-    struct guess_rate network; /* of an address or /64; what is around it has a multiple */
-    struct guess_rate each;    /* how many tries of an area at one login are its first ones */
+    struct guess_rate own;         /* of a device, a place, an area */
+    struct guess_rate network;     /* of an address or /64; what is around it has a multiple */
+    struct guess_rate each;        /* how many tries of an area at one login are its first ones */
     struct guess_rate first, rest; /* of all strangers at one login */
     struct guess_rate day;         /* what rest has beside */
 };
@@ -100,8 +101,8 @@ void guesses_limit(struct guesses *g, enum guess_kind kind, const struct guess_l
  * no more than one after the other. */
 void guesses_ask(struct guesses *g, const struct guess *x, struct guess_time now,
                  struct guess_ruling *ret);
-/* It was right: gives strangers' budgets back what it took, and keeps place and device. True: to be written down
- * (guesses_place_text, guesses_device_text). */
+/* It was right: gives strangers' budgets back what it took, and keeps place and device. True: to
+ * be written down (guesses_place_text, guesses_device_text). */
 bool guesses_right(struct guesses *g, const struct guess *x, struct guess_ruling *ruling,
                    struct guess_time now);
 /* Nothing was looked at: as if it had not been. */

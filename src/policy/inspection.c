@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * inspection.c: the lines of inspection.h. What can go wrong: more than fits; the writer says so in a line of its own.
+ * inspection.c: the lines of inspection.h. What can go wrong: more than fits; the writer says so
+ * in a line of its own.
  */
 #include "policy/inspection.h"
 
@@ -8,7 +9,9 @@ int inspection_put(struct buf *out, const char *key, const struct str *fields, s
     struct buf line = BUF_INIT(INSPECTION_FIELDS * (INSPECTION_FIELD_MAX + 1) + 64);
     int r = buf_add(&line, str_c(key));
     for (size_t i = 0; r == 0 && i < n && i < INSPECTION_FIELDS; i++) {
-        struct str f = str_slice(fields[i], 0, fields[i].n < INSPECTION_FIELD_MAX ? fields[i].n : INSPECTION_FIELD_MAX);
+        struct str f =
+            str_slice(fields[i], 0,
+                      fields[i].n < INSPECTION_FIELD_MAX ? fields[i].n : INSPECTION_FIELD_MAX);
         r = buf_append(&line, "\t", 1);
         for (size_t k = 0; r == 0 && k < f.n; k++) {
             r = buf_append(&line, (unsigned char)f.p[k] < ' ' || f.p[k] == 0x7f ? " " : f.p + k, 1);

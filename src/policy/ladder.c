@@ -5,7 +5,8 @@
 
 uint32_t ladder_there(const struct conf *c)
 {
-    return 1u << CHANNEL_TLS | 1u << CHANNEL_HOLD | 1u << CHANNEL_DROP | (c->portal.url ? 1u << CHANNEL_PORTAL : 0);
+    return 1u << CHANNEL_TLS | 1u << CHANNEL_HOLD | 1u << CHANNEL_DROP |
+           (c->portal.url ? 1u << CHANNEL_PORTAL : 0);
 }
 
 #define NAME_OF(n, s) s,
@@ -45,9 +46,11 @@ void ladder_of(const struct conf *c, const char *name, struct ladder_order *ret)
     }
 }
 
-unsigned ladder_next(const struct ladder_order *l, unsigned from, uint32_t available, bool by_transport)
+unsigned ladder_next(const struct ladder_order *l, unsigned from, uint32_t available,
+                     bool by_transport)
 {
-    while (from < l->n && (!(available >> l->rungs[from].channel & 1) || (l->rungs[from].channel == CHANNEL_TLS && !by_transport))) {
+    while (from < l->n && (!(available >> l->rungs[from].channel & 1) ||
+                           (l->rungs[from].channel == CHANNEL_TLS && !by_transport))) {
         from++;
     }
     return from < l->n ? from : l->n;

@@ -44,7 +44,8 @@ int64_t memory_helo_from(const struct store_domain *d, int64_t now_ms, const str
 }
 
 /* Since when HELO alone is taken by the same servers. One that is silent says nothing about it. */
-static int64_t helo_since(const struct store_domain *d, const struct memory_look *look, int64_t now_ms)
+static int64_t helo_since(const struct store_domain *d, const struct memory_look *look,
+                          int64_t now_ms)
 {
     bool stands = helo_stands(d, now_ms) && d->look_asked == look->asked;
     if (look->offered || (look->complete && !look->helo)) {
@@ -84,7 +85,8 @@ static int64_t memory_later(int64_t a, int64_t b)
 void memory_merge(struct store_domain *into, const struct store_domain *other)
 {
     bool mine = into->offered_ms > into->lowered_ms, theirs = other->offered_ms > other->lowered_ms;
-    if (mine == theirs ? other->offered_ms > into->offered_ms : theirs) { /* one that was lowered does not lower the other */
+    /* one that was lowered does not lower the other */
+    if (mine == theirs ? other->offered_ms > into->offered_ms : theirs) {
         into->offered_ms = other->offered_ms;
         into->lowered_ms = other->lowered_ms;
     }
@@ -95,7 +97,8 @@ void memory_merge(struct store_domain *into, const struct store_domain *other)
     into->probed_ms = memory_later(into->probed_ms, other->probed_ms);
     into->next_probe_ms = earlier(into->next_probe_ms, other->next_probe_ms);
     into->negative_ms = memory_later(into->negative_ms, other->negative_ms);
-    into->negative_days = into->negative_days < other->negative_days ? into->negative_days : other->negative_days;
+    into->negative_days =
+        into->negative_days < other->negative_days ? into->negative_days : other->negative_days;
     into->not_after_ms = earlier(into->not_after_ms, other->not_after_ms);
     into->alarms |= other->alarms;
     into->secure_mail |= other->secure_mail;
@@ -129,7 +132,8 @@ static uint32_t alarms_after(const struct store_domain *d, const struct memory_p
     }
     if (p->complete) {
         memory_set(&bits, ALARM_DANE, p->tlsa_bad);
-        memory_set(&bits, ALARM_DANE_GONE, !p->tlsa_published && (d->tlsa || (bits & 1u << ALARM_DANE_GONE)));
+        memory_set(&bits, ALARM_DANE_GONE,
+                   !p->tlsa_published && (d->tlsa || (bits & 1u << ALARM_DANE_GONE)));
         bool weaker = p->sts == STS_STATE_NONE || p->sts == STS_STATE_TESTING;
         bool had = d->sts == STS_STATE_ENFORCE || (bits & 1u << ALARM_STS_GONE);
         memory_set(&bits, ALARM_STS_GONE, weaker && had);
@@ -149,8 +153,9 @@ static bool is_negative(const struct memory_probe *p)
     return p->complete && !p->offered && !p->tlsa_published && p->sts == STS_STATE_NONE;
 }
 
-static void count_negative(struct store_domain *d, const struct memory_probe *p, bool middlebox, int64_t now_ms,
-                           const struct memory_rules *r, struct memory_change *change)
+static void count_negative(struct store_domain *d, const struct memory_probe *p, bool middlebox,
+                           int64_t now_ms, const struct memory_rules *r,
+                           struct memory_change *change)
 {
     if (!is_negative(p) || middlebox) {
         d->negative_days = 0; /* the days must be consecutive */
@@ -171,15 +176,21 @@ static void count_negative(struct store_domain *d, const struct memory_probe *p,
     }
 }
 
-struct memory_change memory_probed(struct store_domain *d, const struct memory_probe *p, bool middlebox, int64_t now_ms,
-                                   const struct memory_rules *r)
+struct memory_change memory_probed(struct store_domain *d, const struct memory_probe *p,
+                                   bool middlebox, int64_t now_ms, const struct memory_rules *r)
 {
     struct memory_change change = {0};
     bool seen = memory_seen(d, now_ms, r);
     uint32_t before = d->alarms;
     d->alarms = alarms_after(d, p, seen);
     if (p->complete || p->offered) { /* servers that did not answer prove nothing */
-        memory_looked(d, &(struct memory_look){.complete = p->complete, .offered = p->offered, .asked = p->asked}, now_ms);
+        memory_looked(d,
+                      &(struct memory_look){
+                          .complete = p->complete,
+                          .offered = p->offered,
+                          .asked = p->asked,
+                      },
+                      now_ms);
     }
     count_negative(d, p, middlebox, now_ms, r, &change);
     memory_set(&d->alarms, ALARM_UNLEARN, d->await_confirm);

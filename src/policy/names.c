@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define NAME_OF(n, s) s,
+#define NAME_OF(n, s)     s,
 #define RAISER_WORD(n, s) #n,
 static const char *const grade_names[] = {POLICY_GRADES(NAME_OF)};
 static const char *const force_names[] = {POLICY_FORCES(NAME_OF)};
@@ -19,7 +19,7 @@ struct reason_row {
     const char *name, *deferred, *bounced, *result, *sentence;
 };
 
-#define R(symbol, name, deferred, bounced, result, sentence)                                       \
+#define R(symbol, name, deferred, bounced, result, sentence) \
     {name, deferred, bounced, result, sentence},
 static const struct reason_row reasons[] = {
 #include "policy/reasons.tbl"
@@ -83,13 +83,15 @@ const char *reason_bounced_code(enum reason r)
 
 bool reason_is_tls(enum reason r)
 {
-    return r == REASON_NO_REQUIRETLS || r == REASON_LOOK_INCOMPLETE || names_row(r)->result[0] != '\0';
+    return r == REASON_NO_REQUIRETLS || r == REASON_LOOK_INCOMPLETE ||
+           names_row(r)->result[0] != '\0';
 }
 
 bool reason_is_before_session(enum reason r)
 {
-    return r == REASON_NULL_MX || r == REASON_MX_LOOKUP || r == REASON_NO_DOMAIN || r == REASON_NO_HOST || r == REASON_LOOP ||
-           r == REASON_TLSA_LOOKUP || r == REASON_STS_LOOKUP || r == REASON_DANE_REQUIRED || r == REASON_MX_NOT_IN_POLICY ||
+    return r == REASON_NULL_MX || r == REASON_MX_LOOKUP || r == REASON_NO_DOMAIN ||
+           r == REASON_NO_HOST || r == REASON_LOOP || r == REASON_TLSA_LOOKUP ||
+           r == REASON_STS_LOOKUP || r == REASON_DANE_REQUIRED || r == REASON_MX_NOT_IN_POLICY ||
            r == REASON_CONNECT;
 }
 
@@ -117,7 +119,7 @@ const char *reason_report_result(enum reason r)
     return names_row(r)->result;
 }
 
-#define ALARM_NAME(n, s, words) s,
+#define ALARM_NAME(n, s, words)  s,
 #define ALARM_WORDS(n, s, words) words,
 static const char *const alarm_names[] = {POLICY_ALARMS(ALARM_NAME)};
 static const char *const alarm_sentences[] = {POLICY_ALARMS(ALARM_WORDS)};

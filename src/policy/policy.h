@@ -18,7 +18,8 @@ struct host_verdict policy_host(const struct facts *f);
 /* H1 to H5: true when the lookups alone bar this host, before any connection. */
 bool policy_barred(const struct facts *f, struct host_verdict *ret);
 /* D1 to D7 over the hosts tried; hosts may be empty (n = 0: nothing could be tried, temporary). */
-struct verdict policy_recipient(const struct facts *f, const struct host_verdict *hosts, unsigned n);
+struct verdict policy_recipient(const struct facts *f, const struct host_verdict *hosts,
+                                unsigned n);
 struct verdict policy_decide(const struct facts *f);
 /* The grade this session reaches for these facts. */
 enum grade policy_grade(const struct facts *f);

@@ -16,7 +16,8 @@ void rules_split_target(struct str target, char *host, size_t size, uint16_t *po
     size_t colon = str_find_last(target, ':');
     bool bracketed = target.n > 0 && target.p[0] == '[';
     size_t close = bracketed ? str_find(target, ']', 0) : 0;
-    bool has_port = colon < target.n && (bracketed ? colon > close : str_find(target, ':', 0) == colon);
+    bool has_port =
+        colon < target.n && (bracketed ? colon > close : str_find(target, ':', 0) == colon);
     uint64_t number;
     if (has_port && str_to_u64(str_slice(target, colon + 1, target.n), 65535, &number) == 0) {
         *port = (uint16_t)number;
@@ -78,10 +79,12 @@ static void policy_rules_join(struct route *r, const struct conf_rule *rule)
     r->profile = r->profile ? r->profile : rule->profile;
     r->dane_required |= rule->dane != 0;
     r->pins = r->pins || rule->pins.n == 0 ? r->pins : rule;
-    r->client_certificate = r->client_certificate ? r->client_certificate : rule->client_certificate;
+    r->client_certificate =
+        r->client_certificate ? r->client_certificate : rule->client_certificate;
 }
 
-void rules_route(const struct conf *c, struct str reverse_path, struct str forward_path, struct route *ret)
+void rules_route(const struct conf *c, struct str reverse_path, struct str forward_path,
+                 struct route *ret)
 {
     struct domain_name domain = domain_of(forward_path);
     *ret = (struct route){.kind = ROUTE_MX, .port = (uint16_t)c->smtpout.port};
@@ -90,7 +93,8 @@ void rules_route(const struct conf *c, struct str reverse_path, struct str forwa
         policy_rules_join(ret, partner);
     }
     for (size_t i = 0; i < c->n_rules; i++) {
-        if (conf_rule_matches(c, &c->rules[i], reverse_path, forward_path) && !conf_rule_is_conditional(&c->rules[i])) {
+        if (conf_rule_matches(c, &c->rules[i], reverse_path, forward_path) &&
+            !conf_rule_is_conditional(&c->rules[i])) {
             policy_rules_join(ret, &c->rules[i]);
         }
     }
@@ -107,11 +111,13 @@ void rules_route(const struct conf *c, struct str reverse_path, struct str forwa
     } else {
         ret->next_hop = ret->memory = domain;
     }
-    ret->avoid = ret->kind == ROUTE_MX ? ret->avoid : 0; /* the setting speaks of their servers, not of ours */
+    /* the setting speaks of their servers, not of ours */
+    ret->avoid = ret->kind == ROUTE_MX ? ret->avoid : 0;
 }
 
 bool rules_same(const struct route *a, const struct route *b)
 {
-    return a->force == b->force && a->profile == b->profile && a->dane_required == b->dane_required && a->pins == b->pins && a->avoid == b->avoid &&
+    return a->force == b->force && a->profile == b->profile &&
+           a->dane_required == b->dane_required && a->pins == b->pins && a->avoid == b->avoid &&
            str_eq(str_c(a->client_certificate), str_c(b->client_certificate));
 }

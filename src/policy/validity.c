@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * validity.c: the one rule for certificates of ours and of others. Called by proc/smtpin/settings.c,
- * proc/smtpout/probe.c and the doctor.
+ * validity.c: the one rule for certificates of ours and of others. Called by
+ * proc/smtpin/settings.c, proc/smtpout/probe.c and the doctor.
  */
 #include "policy/validity.h"
 

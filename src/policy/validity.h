@@ -10,6 +10,7 @@ struct validity {
     int64_t from_ms, until_ms;
 };
 
-/* Whether less is left than `warning` and less than a third of its lifetime: by then even one of six days
- * should have been renewed, and before that it would be warned of all its life. Ended ones, too. */
+/* Whether less is left than `warning` and less than a third of its lifetime: by then even one of
+ * six days should have been renewed, and before that it would be warned of all its life. Ended
+ * ones, too. */
 bool validity_ends_soon(struct validity v, int64_t warning, int64_t now_ms);

@@ -5,9 +5,10 @@
 #include "policy/facts.h"
 #include <stdint.h>
 
-#define POLICY_ACTIONS(X)                                                                          \
-    X(SEND, "send") X(DEFER, "defer") X(BOUNCE, "bounce") X(FALLBACK, "fallback")                  \
-    X(DEFER_FALLBACK, "defer, then fallback")
+#define POLICY_ACTIONS(X) \
+    X(SEND, "send") \
+    X(DEFER, "defer") \
+    X(BOUNCE, "bounce") X(FALLBACK, "fallback") X(DEFER_FALLBACK, "defer, then fallback")
 #define POLICY_ACTION_ENUM(n, s) ACTION_##n,
 enum action { POLICY_ACTIONS(POLICY_ACTION_ENUM) ACTION_END };
 
@@ -23,15 +24,15 @@ enum reason {
 #undef R
 
 /* Who raised the floor: every one that did, as a set of bits. */
-#define POLICY_RAISERS(X)                                                                          \
-    X(RULE, "a rule for this sender or recipient")                                                 \
-    X(DEMAND, "the content or a flag of the message")                                              \
-    X(REQUIRETLS, "the sender's REQUIRETLS")                                                       \
-    X(DANE, "the recipient domain's DANE records")                                                 \
-    X(STS, "the recipient domain's MTA-STS policy")                                                \
-    X(MEMORY, "the domain has offered encryption")                                                 \
-    X(OFFER, "the server offered encryption: then nothing goes in clear")                          \
-    X(HOUSE, "the rule of the house for copies and for what inside servers send on")               \
+#define POLICY_RAISERS(X) \
+    X(RULE, "a rule for this sender or recipient") \
+    X(DEMAND, "the content or a flag of the message") \
+    X(REQUIRETLS, "the sender's REQUIRETLS") \
+    X(DANE, "the recipient domain's DANE records") \
+    X(STS, "the recipient domain's MTA-STS policy") \
+    X(MEMORY, "the domain has offered encryption") \
+    X(OFFER, "the server offered encryption: then nothing goes in clear") \
+    X(HOUSE, "the rule of the house for copies and for what inside servers send on") \
     X(NEXT_HOP, "the tls setting of relay or deliver-to")
 #define POLICY_RAISER_ENUM(n, s) RAISED_BIT_##n,
 enum raiser_bit { POLICY_RAISERS(POLICY_RAISER_ENUM) RAISED_END };
@@ -39,25 +40,25 @@ enum raiser_bit { POLICY_RAISERS(POLICY_RAISER_ENUM) RAISED_END };
 
 /* What is demanded of a host before it is contacted. */
 struct requirement {
-    enum grade floor;      /* the joined minimum */
+    enum grade floor; /* the joined minimum */
     enum grade sender_floor;
     enum grade recipient_floor;
     bool dane_must_match;
-    bool soft;             /* the recipient side is switched off */
-    uint32_t raised;       /* RAISED() bits */
+    bool soft;                 /* the recipient side is switched off */
+    uint32_t raised;           /* RAISED() bits */
     enum grade by[RAISED_END]; /* how much each of them demands */
 };
 
 struct host_verdict {
     enum host_class class;
-    enum grade grade;      /* of the session as it is */
+    enum grade grade; /* of the session as it is */
     enum reason reason;
     struct requirement need;
 };
 
 struct verdict {
     enum action action;
-    enum ladder channel;   /* for fallback actions */
+    enum ladder channel; /* for fallback actions */
     enum grade grade;
     enum reason reason;
     struct requirement need;

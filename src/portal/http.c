@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * http.c: calls over libmicrohttpd (http.h). The library polls its own descriptors in one epoll set, which our loop watches;
- * it runs when something is ready, when its time has come, and after we answered.
+ * http.c: calls over libmicrohttpd (http.h). The library polls its own descriptors in one epoll
+ * set, which our loop watches; it runs when something is ready, when its time has come, and
+ * after we answered.
  */
 #include "portal/http.h"
 #include "sys/loop.h"
@@ -11,7 +12,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MEMORY_OF_CONNECTION = 32 * 1024, POST_BUFFER = 64 * 1024, STREAM_BLOCK = 64 * 1024, REFUSED_READ_MAX = 4 * 1024 * 1024 };
+enum {
+    MEMORY_OF_CONNECTION = 32 * 1024,
+    POST_BUFFER = 64 * 1024,
+    STREAM_BLOCK = 64 * 1024,
+    REFUSED_READ_MAX = 4 * 1024 * 1024
+};
 
 struct http {
     struct loop *loop;
@@ -22,7 +28,7 @@ struct http {
     struct timer *timer;
     size_t connections, calls;
     size_t form_octets; /* of all calls */
-    bool again; /* something was answered: run once more */
+    bool again;         /* something was answered: run once more */
 };
 
 struct field {
@@ -84,7 +90,7 @@ static void http_on_turn_end(void *arg)
     }
 }
 
-/* --- a request ------------------------------------------------------------------------------------------------------------ */
+/* --- a request ---------------------------------------------------------- */
 
 static struct field *field_named(struct http_call *c, const char *name)
 {
@@ -111,7 +117,8 @@ static void drop_fields(struct http_call *c)
     c->n_fields = c->form_octets = 0;
 }
 
-/* Counts what comes, as a chunked body does not say before how long it is. Too much: nothing of the form is kept. */
+/* Counts what comes, as a chunked body does not say before how long it is. Too much: nothing of
+ * the form is kept. */
 static bool form_is_full(struct http_call *c, size_t more)
 {
     if (!c->too_much) {
@@ -125,8 +132,9 @@ static bool form_is_full(struct http_call *c, size_t more)
     return c->too_much;
 }
 
-static enum MHD_Result on_post(void *cls, enum MHD_ValueKind kind, const char *key, const char *filename, const char *type, const char *encoding, const char *data, uint64_t off,
-                               size_t size)
+static enum MHD_Result on_post(void *cls, enum MHD_ValueKind kind, const char *key,
+                               const char *filename, const char *type, const char *encoding,
+                               const char *data, uint64_t off, size_t size)
 {
     struct http_call *c = cls;
     if (c->discards || !key || strnlen(key, 65) > 64) {
@@ -140,17 +148,21 @@ static enum MHD_Result on_post(void *cls, enum MHD_ValueKind kind, const char *k
         return MHD_YES;
     }
     struct field *f = field_named(c, key);
-    c->too_much |= !f || (off == 0 && buf_len(&f->value) > 0) || buf_append(&f->value, data, size) < 0; /* also: the same field twice */
+    /* also: the same field twice */
+    c->too_much |=
+        !f || (off == 0 && buf_len(&f->value) > 0) || buf_append(&f->value, data, size) < 0;
     return MHD_YES;
 }
 
 static void find_client(struct http_call *c)
 {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(c->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(c->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     struct endpoint e = {.len = sizeof e.addr};
     const struct sockaddr *a = info ? info->client_addr : NULL;
     if (a && (a->sa_family == AF_INET || a->sa_family == AF_INET6)) {
-        memcpy(&e.addr, a, a->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
+        memcpy(&e.addr, a,
+               a->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
         endpoint_ip(&e, c->client, sizeof c->client);
     }
 }
@@ -171,7 +183,8 @@ struct framing {
     unsigned lengths, encodings, hosts;
 };
 
-static enum MHD_Result count_header(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
+static enum MHD_Result count_header(void *cls, enum MHD_ValueKind kind, const char *key,
+                                    const char *value)
 {
     struct framing *f = cls;
     f->lengths += str_eq_nocase(str_c(key), STR("Content-Length"));
@@ -180,7 +193,8 @@ static enum MHD_Result count_header(void *cls, enum MHD_ValueKind kind, const ch
     return MHD_YES;
 }
 
-/* One length or one encoding, one host: a proxy before us may have read another than we would (RFC 9112 6.3, 3.2). */
+/* One length or one encoding, one host: a proxy before us may have read another than we would
+ * (RFC 9112 6.3, 3.2). */
 static bool framing_is_sound(struct MHD_Connection *connection)
 {
     struct framing f = {0};
@@ -196,7 +210,8 @@ static bool take_target(struct http_call *c, struct str url)
     static const char *const schemes[] = {"http://", "https://"};
     struct str rest = url;
     for (size_t i = 0; i < ARRAY_LEN(schemes) && rest.n == url.n; i++) {
-        rest = str_starts_nocase(url, str_c(schemes[i])) ? str_slice(url, strlen(schemes[i]), url.n) : url;
+        rest = str_starts_nocase(url, str_c(schemes[i])) ? str_slice(url, strlen(schemes[i]), url.n)
+                                                         : url;
     }
     if (rest.n < url.n) {
         struct str host = str_slice(rest, 0, str_find(rest, '/', 0));
@@ -211,7 +226,8 @@ static bool take_target(struct http_call *c, struct str url)
     return rest.n > 0 && rest.p[0] == '/' && str_find(rest, '\\', 0) == rest.n;
 }
 
-static enum MHD_Result http_begin(struct http *h, struct MHD_Connection *connection, const char *url, const char *method, void **con_cls)
+static enum MHD_Result http_begin(struct http *h, struct MHD_Connection *connection,
+                                  const char *url, const char *method, void **con_cls)
 {
     struct http_call *c = err_calloc(1, sizeof *c);
     *con_cls = c;
@@ -231,18 +247,25 @@ static enum MHD_Result http_begin(struct http *h, struct MHD_Connection *connect
         h->events->on_begin(h->owner, c);
     } else {
         http_set_header(c, "Connection", "close");
-        http_answer(c, 400, sound ? STR("The target of this request is no path of ours.\n") : STR("This request can be read in more than one way.\n"));
+        http_answer(c, 400,
+                    sound ? STR("The target of this request is no path of ours.\n")
+                          : STR("This request can be read in more than one way.\n"));
     }
     c->in_handler = false;
-    bool has_body = http_header(c, "Transfer-Encoding").n > 0 || (http_header(c, "Content-Length").n > 0 && !str_eq(http_header(c, "Content-Length"), STR("0")));
+    bool has_body = http_header(c, "Transfer-Encoding").n > 0 ||
+                    (http_header(c, "Content-Length").n > 0 &&
+                     !str_eq(http_header(c, "Content-Length"), STR("0")));
     if (c->response && has_body) {
         return http_queue_answer(c); /* the body is not read, and the connection ends */
     }
-    return MHD_YES; /* answers wait for the next call, else the connection would end with them; who holds it is put to sleep at the next call: after a sleep here the library would begin anew */
+    /* answers wait for the next call, else the connection would end with them; who holds it is
+     * put to sleep at the next call: after a sleep here the library would begin anew */
+    return MHD_YES;
 }
 
-static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method, const char *version, const char *upload, size_t *size,
-                                  void **con_cls)
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *size, void **con_cls)
 {
     struct http *h = cls;
     struct http_call *c = *con_cls;
@@ -291,7 +314,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     return c->ended && c->response ? http_queue_answer(c) : MHD_YES;
 }
 
-static void on_completed(void *cls, struct MHD_Connection *connection, void **con_cls, enum MHD_RequestTerminationCode why)
+static void on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
+                         enum MHD_RequestTerminationCode why)
 {
     struct http *h = cls;
     struct http_call *c = *con_cls;
@@ -317,7 +341,8 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     *con_cls = NULL;
 }
 
-static void http_on_connection(void *cls, struct MHD_Connection *connection, void **socket_context, enum MHD_ConnectionNotificationCode code)
+static void http_on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
+                               enum MHD_ConnectionNotificationCode code)
 {
     struct http *h = cls;
     h->connections += code == MHD_CONNECTION_NOTIFY_STARTED ? 1 : (size_t)-1;
@@ -329,16 +354,23 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *s
     return strlen(s);
 }
 
-struct http *http_new(struct loop *l, const struct http_limits *limits, const struct http_events *events, void *owner)
+struct http *http_new(struct loop *l, const struct http_limits *limits,
+                      const struct http_events *events, void *owner)
 {
     struct http *h = err_calloc(1, sizeof *h);
     *h = (struct http){.loop = l, .events = events, .owner = owner};
-    h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request, h, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                                 (size_t)MEMORY_OF_CONNECTION, MHD_OPTION_CONNECTION_LIMIT, limits->connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-                                 limits->connections_per_address, MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
-                                 MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, h, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-                                 MHD_OPTION_END);
-    const union MHD_DaemonInfo *info = h->daemon ? MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+    h->daemon =
+        MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0,
+                         NULL, NULL, on_request, h, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                         (size_t)MEMORY_OF_CONNECTION, MHD_OPTION_CONNECTION_LIMIT,
+                         limits->connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+                         limits->connections_per_address, MHD_OPTION_CONNECTION_TIMEOUT,
+                         limits->idle_s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
+                         MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, h,
+                         MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+                         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+    const union MHD_DaemonInfo *info =
+        h->daemon ? MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
     if (!info) {
         free(h);
         return NULL;
@@ -352,7 +384,8 @@ struct http *http_new(struct loop *l, const struct http_limits *limits, const st
 
 void http_add(struct http *h, int fd, const struct endpoint *peer)
 {
-    if (MHD_add_connection(h->daemon, fd, (const struct sockaddr *)&peer->addr, peer->len) == MHD_YES) {
+    if (MHD_add_connection(h->daemon, fd, (const struct sockaddr *)&peer->addr, peer->len) ==
+        MHD_YES) {
         run_soon(h);
     } /* else: the library closed it */
 }
@@ -408,7 +441,7 @@ static int add_encoded(struct buf *out, const char *text)
 {
     int r = 0;
     for (const char *p = text; p && *p && r == 0; p++) {
-        r = *p == ' '          ? buf_add(out, STR("+"))
+        r = *p == ' '           ? buf_add(out, STR("+"))
             : is_of_a_query(*p) ? buf_append(out, p, 1)
                                 : buf_printf(out, "%%%02X", (unsigned char)*p);
     }
@@ -513,7 +546,7 @@ void http_discard(struct http_call *c)
     c->discards = true;
 }
 
-/* --- its answer ------------------------------------------------------------------------------------------------------------- */
+/* --- its answer --------------------------------------------------------- */
 
 void http_set_header(struct http_call *c, const char *name, const char *value)
 {
@@ -544,7 +577,9 @@ static void set_answer(struct http_call *c, unsigned status, struct MHD_Response
 
 void http_answer(struct http_call *c, unsigned status, struct str body)
 {
-    set_answer(c, status, MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY));
+    set_answer(c, status,
+               MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p,
+                                               MHD_RESPMEM_MUST_COPY));
 }
 
 struct stream {
@@ -582,9 +617,12 @@ static void on_stream_free(void *cls)
     free(s);
 }
 
-void http_answer_stream(struct http_call *c, unsigned status, int64_t size, http_fill fill, void (*done)(void *arg), void *arg)
+void http_answer_stream(struct http_call *c, unsigned status, int64_t size, http_fill fill,
+                        void (*done)(void *arg), void *arg)
 {
     struct stream *s = err_calloc(1, sizeof *s);
     *s = (struct stream){.fill = fill, .done = done, .arg = arg, .out = BUF_INIT(4 * 1024 * 1024)};
-    set_answer(c, status, MHD_create_response_from_callback(size < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)size, STREAM_BLOCK, on_stream, s, on_stream_free));
+    set_answer(c, status,
+               MHD_create_response_from_callback(size < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)size,
+                                                 STREAM_BLOCK, on_stream, s, on_stream_free));
 }

@@ -35,9 +35,12 @@ static void notice_put_facts(const struct notice_mail *n, struct data *d)
         data_c(d, "link", link);
     }
     if (n->code && a->code.n >= 4) {
-        snprintf(code, sizeof code, STR_FMT " " STR_FMT, STR_ARG(str_slice(a->code, 0, 4)), STR_ARG(str_slice(a->code, 4, a->code.n)));
+        snprintf(code, sizeof code, STR_FMT " " STR_FMT, STR_ARG(str_slice(a->code, 0, 4)),
+                 STR_ARG(str_slice(a->code, 4, a->code.n)));
     } else if (a->code.n == 12) {
-        snprintf(code, sizeof code, STR_FMT "-" STR_FMT "-" STR_FMT, STR_ARG(str_slice(a->code, 0, 4)), STR_ARG(str_slice(a->code, 4, 8)), STR_ARG(str_slice(a->code, 8, 12)));
+        snprintf(code, sizeof code, STR_FMT "-" STR_FMT "-" STR_FMT,
+                 STR_ARG(str_slice(a->code, 0, 4)), STR_ARG(str_slice(a->code, 4, 8)),
+                 STR_ARG(str_slice(a->code, 8, 12)));
     }
     data_c(d, "code", code);
 }
@@ -53,7 +56,9 @@ static int notice_put_part(const char *type, struct str text, struct buf *out)
         ascii &= (unsigned char)text.p[i] < 0x80;
     }
     bool plain = ascii && longest < 900;
-    int r = buf_printf(out, "Content-Type: %s; charset=utf-8\r\nContent-Transfer-Encoding: %s\r\n\r\n", type, plain ? "7bit" : "base64");
+    int r =
+        buf_printf(out, "Content-Type: %s; charset=utf-8\r\nContent-Transfer-Encoding: %s\r\n\r\n",
+                   type, plain ? "7bit" : "base64");
     if (!plain) {
         return r < 0 ? r : base64_write(text, 76, out);
     }
@@ -65,7 +70,8 @@ static int notice_put_part(const char *type, struct str text, struct buf *out)
     return r;
 }
 
-static int notice_put_head(const struct notice_mail *n, size_t language, const struct data *d, struct buf *out)
+static int notice_put_head(const struct notice_mail *n, size_t language, const struct data *d,
+                           struct buf *out)
 {
     const struct conf *c = n->conf;
     const struct ipc_envelope_mail *a = n->about;
@@ -75,14 +81,26 @@ static int notice_put_head(const struct notice_mail *n, size_t language, const s
     thread_address(c, a->thread, reply_to, sizeof reply_to);
     int r = encoded_write(str_c(*c->organization ? c->organization : c->hostname), true, &name);
     if (a->subject.n > 0 && !n->code) {
-        r = r < 0 ? r : buf_add(&subject, a->subject); /* the administrator's choice: it travels unprotected */
+        /* the administrator's choice: it travels unprotected */
+        r = r < 0 ? r : buf_add(&subject, a->subject);
     } else {
-        r = r < 0 ? r : site_text(n->site, n->code ? "mail.code-subject" : n->reminder ? "mail.reminder-subject" : "mail.subject", language, d, &subject);
+        r = r < 0 ? r
+                  : site_text(n->site,
+                              n->code       ? "mail.code-subject"
+                              : n->reminder ? "mail.reminder-subject"
+                                            : "mail.subject",
+                              language, d, &subject);
     }
-    r = r < 0 ? r : buf_printf(out, "From: " STR_FMT " <%s>\r\nTo: <" STR_FMT ">\r\n", STR_ARG(buf_str(&name)), c->portal.from, STR_ARG(a->to));
+    r = r < 0 ? r
+              : buf_printf(out, "From: " STR_FMT " <%s>\r\nTo: <" STR_FMT ">\r\n",
+                           STR_ARG(buf_str(&name)), c->portal.from, STR_ARG(a->to));
     r = r < 0 ? r : buf_printf(out, "Reply-To: <%s>\r\nSubject: ", reply_to);
     r = r < 0 ? r : encoded_write(buf_str(&subject), false, out);
-    r = r < 0 ? r : buf_printf(out, "\r\nDate: %s\r\nMessage-ID: <%s>\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n", date, n->message_id);
+    r = r < 0 ? r
+              : buf_printf(out,
+                           "\r\nDate: %s\r\nMessage-ID: <%s>\r\nAuto-Submitted: "
+                           "auto-generated\r\nMIME-Version: 1.0\r\n",
+                           date, n->message_id);
     buf_free(&name);
     buf_free(&subject);
     return r;
@@ -99,7 +117,9 @@ int notice_write(const struct notice_mail *n, struct buf *out)
     int r = site_write(n->site, n->code ? "code-mail-text" : "notice-text", language, &d, &text);
     r = r < 0 ? r : site_write(n->site, n->code ? "code-mail" : "notice", language, &d, &html);
     r = r < 0 ? r : notice_put_head(n, language, &d, out);
-    r = r < 0 ? r : buf_printf(out, "Content-Type: multipart/alternative; boundary=\"=_postern_notice\"\r\n\r\n--=_postern_notice\r\n");
+    r = r < 0 ? r
+              : buf_printf(out, "Content-Type: multipart/alternative; "
+                                "boundary=\"=_postern_notice\"\r\n\r\n--=_postern_notice\r\n");
     r = r < 0 ? r : notice_put_part("text/plain", buf_str(&text), out);
     r = r < 0 ? r : buf_add(out, STR("\r\n--=_postern_notice\r\n"));
     r = r < 0 ? r : notice_put_part("text/html", buf_str(&html), out);

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * notice.h: the mails of the portal: that a mail waits, a reminder, a code (RFC 5322, 2045, 3834). In one layout, text and
- * simple HTML, without pictures or attachments. Pure. Called by smtpout.
+ * notice.h: the mails of the portal: that a mail waits, a reminder, a code (RFC 5322, 2045,
+ * 3834). In one layout, text and simple HTML, without pictures or attachments. Pure. Called by
+ * smtpout.
  */
 #pragma once
 #include "portal/site.h"
 #include "sys/ipc.h"
 
 /* Fields of the mail that a signature covers. */
-#define NOTICE_SIGNED_FIELDS "from:to:reply-to:subject:date:message-id:auto-submitted:mime-version:content-type"
+#define NOTICE_SIGNED_FIELDS \
+    "from:to:reply-to:subject:date:message-id:auto-submitted:mime-version:content-type"
 
-/* Appends the whole mail. message_id without < >; kinds are those of proc/portal_kinds.h, given as what they show. 0 or -ENOSPC. */
+/* Appends the whole mail. message_id without < >; kinds are those of proc/portal_kinds.h, given
+ * as what they show. 0 or -ENOSPC. */
 struct notice_mail {
     const struct conf *conf;
     const struct site *site;

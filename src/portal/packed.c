@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * packed.c: fields one after the other, each a letter, its length (4 octets, the least first) and its octets; a part has its
- * numbers before its name and type; the places of a file inside another follow the first before them. Called by inspect (writing) and web (reading).
+ * packed.c: fields one after the other, each a letter, its length (4 octets, the least first)
+ * and its octets; a part has its numbers before its name and type; the places of a file inside
+ * another follow the first before them. Called by inspect (writing) and web (reading).
  */
 #include "portal/packed.h"
 
@@ -31,7 +32,8 @@ static int packed_put(struct buf *out, char letter, struct str value)
     return r < 0 ? r : buf_add(out, value);
 }
 
-/* 'p' for a part of the message; 'q' for one inside another, with the number of its further places. */
+/* 'p' for a part of the message; 'q' for one inside another, with the number of its further
+ * places. */
 static int packed_put_part(struct buf *out, const struct view_part *p)
 {
     unsigned char numbers[PART_NUMBERS], places[1 + (NESTED_MAX - 1) * PLACE_NUMBERS];
@@ -57,15 +59,19 @@ static int packed_put_part(struct buf *out, const struct view_part *p)
     r = r < 0 ? r : packed_put(out, p->n_inner > 0 ? 'q' : 'p', buf_str(&one));
     buf_free(&one);
     char about[ABOUT] = {(char)p->is_cut, (char)p->within};
-    return r < 0 || (!p->is_cut && !p->within) ? r : packed_put(out, 'a', str_from(about, sizeof about));
+    return r < 0 || (!p->is_cut && !p->within)
+               ? r
+               : packed_put(out, 'a', str_from(about, sizeof about));
 }
 
-/* A digit for the kind, one for "repeats", and its texts, a line each; the last may have several. */
+/* A digit for the kind, one for "repeats", and its texts, a line each; the last may have
+ * several. */
 static int put_event(struct buf *out, const struct view_event *e)
 {
     struct buf one = BUF_INIT(sizeof *e + 16);
-    int r = buf_printf(&one, "%d%d%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s", (int)e->kind, e->repeats, e->what, e->when,
-                       e->where, e->organizer, e->people, e->times, e->rule, e->url, e->about);
+    int r = buf_printf(&one, "%d%d%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s", (int)e->kind, e->repeats,
+                       e->what, e->when, e->where, e->organizer, e->people, e->times, e->rule,
+                       e->url, e->about);
     r = r < 0 ? r : packed_put(out, 'e', buf_str(&one));
     buf_free(&one);
     return r;
@@ -76,11 +82,23 @@ int packed_write(const struct view *v, struct buf *out)
     const struct {
         char letter;
         struct str value;
-    } fields[] = {{'f', str_c(v->from)}, {'n', str_c(v->from_name)}, {'t', str_c(v->to)}, {'c', str_c(v->cc)}, {'s', str_c(v->subject)}, {'d', str_c(v->date)},
-                  {'i', str_c(v->message_id)}, {'r', str_c(v->references)}, {'x', buf_str(&v->text)}, {'h', buf_str(&v->html)},
-                  {'!', str_c(v->cut ? "1" : "")}, {'I', str_c(v->incomplete ? "1" : "")}, {'R', str_c(v->remote ? "1" : "")},
-                  {'G', str_c(v->pgp ? "1" : "")}, {'S', str_c(v->smime ? "1" : "")},
-                  {'P', str_c(v->elsewhere ? "1" : "")}, {'B', str_c(v->blank ? "1" : "")}};
+    } fields[] = {{'f', str_c(v->from)},
+                  {'n', str_c(v->from_name)},
+                  {'t', str_c(v->to)},
+                  {'c', str_c(v->cc)},
+                  {'s', str_c(v->subject)},
+                  {'d', str_c(v->date)},
+                  {'i', str_c(v->message_id)},
+                  {'r', str_c(v->references)},
+                  {'x', buf_str(&v->text)},
+                  {'h', buf_str(&v->html)},
+                  {'!', str_c(v->cut ? "1" : "")},
+                  {'I', str_c(v->incomplete ? "1" : "")},
+                  {'R', str_c(v->remote ? "1" : "")},
+                  {'G', str_c(v->pgp ? "1" : "")},
+                  {'S', str_c(v->smime ? "1" : "")},
+                  {'P', str_c(v->elsewhere ? "1" : "")},
+                  {'B', str_c(v->blank ? "1" : "")}};
     int r = 0;
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(fields); i++) {
         r = fields[i].value.n > 0 ? packed_put(out, fields[i].letter, fields[i].value) : 0;
@@ -109,7 +127,8 @@ static int read_places(struct str *rest, struct packed_part *p)
     for (unsigned i = 0; i < n; i++) {
         const char *from = rest->p + 1 + i * PLACE_NUMBERS;
         struct nested_place *one = &p->places[p->n_places++];
-        *one = (struct nested_place){packed_number(from, 8), packed_number(from + 8, 8), (enum transfer)(unsigned char)from[16]};
+        *one = (struct nested_place){packed_number(from, 8), packed_number(from + 8, 8),
+                                     (enum transfer)(unsigned char)from[16]};
         if (!is_place(one)) {
             return -EBADMSG;
         }
@@ -125,11 +144,17 @@ static int packed_read_part(struct str v, bool is_inside, struct packed *ret)
     }
     struct packed_part *p = &ret->parts[ret->n_parts++];
     size_t name = (size_t)packed_number(v.p + 57, 2);
-    *p = (struct packed_part){.places = {{packed_number(v.p, 8), packed_number(v.p + 8, 8), (enum transfer)(unsigned char)v.p[24]}},
-                              .n_places = 1, .size = packed_number(v.p + 16, 8), .sha256 = str_slice(v, 25, 57)};
+    *p = (struct packed_part){
+        .places = {{packed_number(v.p, 8), packed_number(v.p + 8, 8),
+                    (enum transfer)(unsigned char)v.p[24]}},
+        .n_places = 1,
+        .size = packed_number(v.p + 16, 8),
+        .sha256 = str_slice(v, 25, 57),
+    };
     struct str rest = str_slice(v, PART_NUMBERS, v.n);
     bool is_empty = p->size == 0 && p->places[0].octets == 0 && !is_inside;
-    if ((!is_empty && !is_place(&p->places[0])) || (is_inside && read_places(&rest, p) < 0) || name > rest.n) {
+    if ((!is_empty && !is_place(&p->places[0])) || (is_inside && read_places(&rest, p) < 0) ||
+        name > rest.n) {
         return -EBADMSG;
     }
     p->name = str_slice(rest, 0, name);
@@ -157,7 +182,8 @@ static int packed_read_event(char letter, struct str v, struct packed *ret)
         return -EBADMSG;
     }
     struct packed_event *e = &ret->events[ret->n_events++];
-    struct str *const lines[] = {&e->what, &e->when, &e->where, &e->organizer, &e->people, &e->times, &e->rule, &e->url};
+    struct str *const lines[] = {&e->what,   &e->when,  &e->where, &e->organizer,
+                                 &e->people, &e->times, &e->rule,  &e->url};
     size_t n = letter == 'v' ? 4 : letter == 'w' ? 7 : ARRAY_LEN(lines);
     *e = (struct packed_event){.kind = (enum event_kind)kind, .repeats = v.p[1] == '1'};
     v = str_slice(v, 2, v.n);
@@ -180,9 +206,17 @@ int packed_read(struct str octets, struct packed *ret)
         }
         char letter = octets.p[0];
         struct str v = str_slice(octets, HEAD, HEAD + (size_t)n);
-        struct str *to = letter == 'f' ? &ret->from : letter == 'n' ? &ret->from_name : letter == 't' ? &ret->to : letter == 'c' ? &ret->cc
-                         : letter == 's' ? &ret->subject : letter == 'd' ? &ret->date : letter == 'i' ? &ret->message_id : letter == 'r' ? &ret->references
-                         : letter == 'x' ? &ret->text : letter == 'h' ? &ret->html : NULL;
+        struct str *to = letter == 'f'   ? &ret->from
+                         : letter == 'n' ? &ret->from_name
+                         : letter == 't' ? &ret->to
+                         : letter == 'c' ? &ret->cc
+                         : letter == 's' ? &ret->subject
+                         : letter == 'd' ? &ret->date
+                         : letter == 'i' ? &ret->message_id
+                         : letter == 'r' ? &ret->references
+                         : letter == 'x' ? &ret->text
+                         : letter == 'h' ? &ret->html
+                                         : NULL;
         bool *flag = letter == '!'   ? &ret->cut
                      : letter == 'I' ? &ret->incomplete
                      : letter == 'R' ? &ret->remote
@@ -196,9 +230,11 @@ int packed_read(struct str octets, struct packed *ret)
             *to = v;
         } else if (flag) {
             *flag = true;
-        } else if ((letter == 'v' || letter == 'w' || letter == 'e') && packed_read_event(letter, v, ret) == 0) {
+        } else if ((letter == 'v' || letter == 'w' || letter == 'e') &&
+                   packed_read_event(letter, v, ret) == 0) {
         } else if (letter == 'a' && read_about(v, ret) == 0) {
-        } else if ((letter != 'p' && letter != 'q') || packed_read_part(v, letter == 'q', ret) < 0) {
+        } else if ((letter != 'p' && letter != 'q') ||
+                   packed_read_part(v, letter == 'q', ret) < 0) {
             return -EBADMSG;
         }
         octets = str_slice(octets, HEAD + (size_t)n, octets.n);

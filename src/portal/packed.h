@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * packed.h: what readers see of a message (mime/view.h) as octets, between `inspect`, which makes it of a hostile message, and
- * `web`, which shows it. It is kept sealed in the store.
+ * packed.h: what readers see of a message (mime/view.h) as octets, between `inspect`, which
+ * makes it of a hostile message, and `web`, which shows it. It is kept sealed in the store.
  *
- * What can go wrong: octets that are none of it: -EBADMSG; nothing in it is believed beyond its length.
+ * What can go wrong: octets that are none of it: -EBADMSG; nothing in it is believed beyond its
+ * length.
  */
 #pragma once
 #include "mime/view.h"

@@ -14,7 +14,8 @@ void shown_size(uint64_t octets, char *dst, size_t size)
     } else if (octets < 1024 * 1024) {
         snprintf(dst, size, "%llu KB", (unsigned long long)(octets / 1024));
     } else {
-        snprintf(dst, size, "%llu.%llu MB", (unsigned long long)(octets / 1048576), (unsigned long long)(octets % 1048576 * 10 / 1048576));
+        snprintf(dst, size, "%llu.%llu MB", (unsigned long long)(octets / 1048576),
+                 (unsigned long long)(octets % 1048576 * 10 / 1048576));
     }
 }
 
@@ -72,7 +73,9 @@ static void put_parts(struct data *d, const struct packed *p)
         unsigned within = p->parts[i].within;
         outermost[i] = within ? outermost[within - 1] : i;
         struct data *group = groups[outermost[i]];
-        struct data *m = !within ? data_item(d, "parts") : group ? data_item(group, "inside") : NULL;
+        struct data *m = !within ? data_item(d, "parts")
+                         : group ? data_item(group, "inside")
+                                 : NULL;
         groups[i] = m;
         holds[outermost[i]] = holds[outermost[i]] || within;
         if (m) {
@@ -104,8 +107,10 @@ static bool read_rule(struct str text, struct rule *r)
         n++;
     }
     r->is_last = str_eq(words[6], STR("-1"));
-    bool numbers = str_to_u64(words[1], 9999, &r->interval) == 0 && str_to_u64(words[2], 9999, &r->count) == 0 &&
-                   str_to_u64(words[4], 127, &r->days) == 0 && str_to_u64(words[5], 31, &r->of_month) == 0 &&
+    bool numbers = str_to_u64(words[1], 9999, &r->interval) == 0 &&
+                   str_to_u64(words[2], 9999, &r->count) == 0 &&
+                   str_to_u64(words[4], 127, &r->days) == 0 &&
+                   str_to_u64(words[5], 31, &r->of_month) == 0 &&
                    (r->is_last || str_to_u64(words[6], 4, &r->nth) == 0);
     r->kind = words[0].n == 1 ? words[0].p[0] : '\0';
     r->until = words[3];
@@ -115,8 +120,10 @@ static bool read_rule(struct str text, struct rule *r)
 /* The same as flags and numbers for the texts of a language. */
 static void shown_put_rule(struct data *m, struct str text)
 {
-    static const char *const flags[] = {"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"};
-    static const char *const which[] = {"is-on-days", "is-first", "is-second", "is-third", "is-fourth"};
+    static const char *const flags[] = {"monday", "tuesday",  "wednesday", "thursday",
+                                        "friday", "saturday", "sunday"};
+    static const char *const which[] = {"is-on-days", "is-first", "is-second", "is-third",
+                                        "is-fourth"};
     struct rule r = {.kind = '\0'};
     bool known = read_rule(text, &r);
     data_flag(m, "repeats-somehow", !known);
@@ -161,12 +168,9 @@ static void shown_put_times(struct data *m, struct str times)
 static void shown_put_events(struct data *d, const struct packed *p)
 {
     static const char *const kinds[] = {
-        [EVENT_ENTRY] = "is-entry",
-        [EVENT_INVITATION] = "is-invitation",
-        [EVENT_CANCELLED] = "is-cancelled",
-        [EVENT_ANSWER] = "is-reply",
-        [EVENT_ACCEPTED] = "is-accepted",
-        [EVENT_DECLINED] = "is-declined",
+        [EVENT_ENTRY] = "is-entry",         [EVENT_INVITATION] = "is-invitation",
+        [EVENT_CANCELLED] = "is-cancelled", [EVENT_ANSWER] = "is-reply",
+        [EVENT_ACCEPTED] = "is-accepted",   [EVENT_DECLINED] = "is-declined",
     };
     for (size_t i = 0; i < p->n_events; i++) {
         const struct packed_event *e = &p->events[i];
@@ -213,7 +217,8 @@ static void put_date(struct data *d, struct str value)
     data_c(d, "date-time", text);
     date_zone(&said, text);
     data_c(d, "date-zone", text);
-    snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d", said.year, said.month, said.day, said.hour, said.minute);
+    snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d", said.year, said.month, said.day,
+             said.hour, said.minute);
     data_c(d, "date-local", text);
     if (said.is_known) {
         date_iso(said.wall_ms, text);
@@ -244,7 +249,8 @@ void shown_put(const struct packed *p, bool as_text, struct data *d)
     data_flag(d, "pgp", p->pgp);
     data_flag(d, "smime", p->smime);
     data_flag(d, "elsewhere", p->elsewhere);
-    bool said = p->cut || p->incomplete || p->encrypted || p->pgp || p->smime || p->elsewhere; /* why nothing is seen: it may have a text */
+    /* why nothing is seen: it may have a text */
+    bool said = p->cut || p->incomplete || p->encrypted || p->pgp || p->smime || p->elsewhere;
     data_flag(d, "is-blank", p->blank && !said);
     data_flag(d, "remote", p->remote);
     data_flag(d, "has-html", p->html.n > 0);

@@ -12,8 +12,11 @@
 enum { FILE_MAX = 256 * 1024, TEXTS_MAX = 1000, LINE_MAX_OCTETS = 4096 };
 
 /* Every template there is. Pages are HTML, mails come in both. */
-static const char *const html_names[] = {"head", "foot", "start", "knock", "code", "phrase", "list", "mail", "part", "body", "answer", "over", "problem", "login", "sent",
-                                         "sent-one", "compose", "own-phrase", "back", "notice", "code-mail"};
+static const char *const html_names[] = {"head",     "foot",    "start",      "knock", "code",
+                                         "phrase",   "list",    "mail",       "part",  "body",
+                                         "answer",   "over",    "problem",    "login", "sent",
+                                         "sent-one", "compose", "own-phrase", "back",  "notice",
+                                         "code-mail"};
 static const char *const text_names[] = {"notice-text", "code-mail-text"};
 static const char *const file_names[] = {"style.css", "portal.js"};
 
@@ -30,7 +33,7 @@ struct language {
 };
 
 struct site {
-    struct conf *conf; /* its own: a new one does not take this away */
+    struct conf *conf;             /* its own: a new one does not take this away */
     const struct conf_node *block; /* portal, in the file that was read: only while it is made */
     struct template *html[ARRAY_LEN(html_names)], *plain[ARRAY_LEN(text_names)];
     struct buf files[ARRAY_LEN(file_names)], logo;
@@ -74,11 +77,12 @@ static const struct template *words(void *arg, struct str key)
     return t ? t : words_of(&r->site->languages[0], key);
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------ */
 
-/* The administrator's file, or the one that comes with us; path says which. key: the setting that asks for it. */
-static int site_read_one(const struct site *s, const char *key, const char *name, char *path, size_t size,
-                    struct buf *out, struct buf *problems)
+/* The administrator's file, or the one that comes with us; path says which. key: the setting
+ * that asks for it. */
+static int site_read_one(const struct site *s, const char *key, const char *name, char *path,
+                         size_t size, struct buf *out, struct buf *problems)
 {
     const struct conf *c = s->conf;
     int r = -ENOENT;
@@ -111,10 +115,12 @@ static int read_template(const struct site *s, const char *name, bool html, stru
 }
 
 /* "key = words"; a line that begins with a blank goes on. */
-static int site_add_text(struct language *l, const char *path, unsigned line, struct str text, struct buf *problems)
+static int site_add_text(struct language *l, const char *path, unsigned line, struct str text,
+                         struct buf *problems)
 {
     size_t eq = str_find(text, '=', 0);
-    struct str key = str_trim(str_slice(text, 0, eq)), value = str_trim(str_slice(text, eq < text.n ? eq + 1 : eq, text.n));
+    struct str key = str_trim(str_slice(text, 0, eq)),
+               value = str_trim(str_slice(text, eq < text.n ? eq + 1 : eq, text.n));
     char file[1200];
     if (eq == text.n || key.n == 0 || key.n >= sizeof l->texts[0].key || l->n == TEXTS_MAX) {
         (void)!buf_printf(problems, "%s:%u: not \"key = words\"\n", path, line);
@@ -124,7 +130,8 @@ static int site_add_text(struct language *l, const char *path, unsigned line, st
     *t = (struct text){.line = line};
     memcpy(t->key, key.p, key.n);
     if (words_of(l, key)) {
-        (void)!buf_printf(problems, "%s:%u: \"" STR_FMT "\" is there twice\n", path, line, STR_ARG(key));
+        (void)!buf_printf(problems, "%s:%u: \"" STR_FMT "\" is there twice\n", path, line,
+                          STR_ARG(key));
         return -EINVAL;
     }
     snprintf(file, sizeof file, "%s:%u", path, line);
@@ -189,7 +196,9 @@ static int read_logo(struct site *s, struct buf *problems)
     }
     int r = file_read(path, &s->logo);
     struct str o = buf_str(&s->logo);
-    s->logo_type = o.n > 8 && memcmp(o.p, "\x89PNG\r\n\x1a\n", 8) == 0 ? "image/png" : memmem(o.p, o.n < 1024 ? o.n : 1024, "<svg", 4) ? "image/svg+xml" : NULL;
+    s->logo_type = o.n > 8 && memcmp(o.p, "\x89PNG\r\n\x1a\n", 8) == 0 ? "image/png"
+                   : memmem(o.p, o.n < 1024 ? o.n : 1024, "<svg", 4)   ? "image/svg+xml"
+                                                                       : NULL;
     if (r < 0 || !s->logo_type) {
         return conf_problem(problems, conf_place_of(s->block, "logo"), "logo: %s %s", path,
                             r < 0 ? strerror(-r) : "is neither PNG nor SVG");
@@ -242,7 +251,8 @@ int site_new(const struct conf *c, struct buf *problems, struct site **ret)
     for (size_t i = 0; i < ARRAY_LEN(file_names); i++) {
         s->files[i] = BUF_INIT(FILE_MAX);
         r = r < 0 ? r
-                  : site_read_one(s, "pages", file_names[i], path, sizeof path, &s->files[i], problems);
+                  : site_read_one(s, "pages", file_names[i], path, sizeof path, &s->files[i],
+                                  problems);
     }
     r = r < 0 ? r : read_logo(s, problems);
     r = r < 0 ? r : site_is_complete(s, problems) ? 0 : -EINVAL;
@@ -279,7 +289,7 @@ void site_free(struct site *s)
     free(s);
 }
 
-/* --- languages ------------------------------------------------------------------------------------------------------------ */
+/* --- languages ---------------------------------------------------------- */
 
 int site_language(const struct site *s, struct str name)
 {
@@ -296,12 +306,14 @@ int site_language(const struct site *s, struct str name)
 static unsigned weight_of(struct str *one)
 {
     size_t semicolon = str_find(*one, ';', 0);
-    struct str q = str_trim(str_slice(*one, semicolon < one->n ? semicolon + 1 : semicolon, one->n));
+    struct str q =
+        str_trim(str_slice(*one, semicolon < one->n ? semicolon + 1 : semicolon, one->n));
     *one = str_trim(str_slice(*one, 0, semicolon));
     unsigned value = 1000;
     if (q.n > 2 && str_starts_nocase(q, STR("q="))) {
         value = q.p[2] == '1' ? 1000 : 0;
-        for (unsigned i = 4, place = 100; i < q.n && place > 0 && q.p[i] >= '0' && q.p[i] <= '9'; i++, place /= 10) {
+        for (unsigned i = 4, place = 100; i < q.n && place > 0 && q.p[i] >= '0' && q.p[i] <= '9';
+             i++, place /= 10) {
             value += (unsigned)(q.p[i] - '0') * place;
         }
     }
@@ -335,7 +347,7 @@ const char *site_language_name(const struct site *s, size_t language)
     return s->languages[language].name;
 }
 
-/* --- writing -------------------------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------ */
 
 static void put_organisation(const struct site *s, size_t language, struct data *d)
 {
@@ -349,7 +361,8 @@ static void put_organisation(const struct site *s, size_t language, struct data 
     data_flag(d, "logo", s->logo_type != NULL);
 }
 
-int site_write(const struct site *s, const char *template, size_t language, struct data *d, struct buf *out)
+int site_write(const struct site *s, const char *template, size_t language, struct data *d,
+               struct buf *out)
 {
     const struct template *t = NULL;
     bool html = false;
@@ -369,7 +382,8 @@ int site_write(const struct site *s, const char *template, size_t language, stru
     return template_write(t, &w, d, out);
 }
 
-int site_text(const struct site *s, const char *key, size_t language, const struct data *d, struct buf *out)
+int site_text(const struct site *s, const char *key, size_t language, const struct data *d,
+              struct buf *out)
 {
     struct reader_of r = {s, language, false};
     const struct template_world w = {partial, words, &r};
@@ -394,7 +408,10 @@ const char *site_logo_type(const struct site *s)
 
 const char *site_template(size_t n)
 {
-    return n < ARRAY_LEN(html_names) ? html_names[n] : n - ARRAY_LEN(html_names) < ARRAY_LEN(text_names) ? text_names[n - ARRAY_LEN(html_names)] : NULL;
+    return n < ARRAY_LEN(html_names) ? html_names[n]
+           : n - ARRAY_LEN(html_names) < ARRAY_LEN(text_names)
+               ? text_names[n - ARRAY_LEN(html_names)]
+               : NULL;
 }
 
 bool site_is_html(size_t n)

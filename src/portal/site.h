@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * site.h: the templates and texts of the portal, read once: those that come with Postern, and in their place those of the
- * administrator. Each text in each language; what a language lacks is said in the first one.
+ * site.h: the templates and texts of the portal, read once: those that come with Postern, and in
+ * their place those of the administrator. Each text in each language; what a language lacks is
+ * said in the first one.
  *
- * Called by web (pages), smtpout (mails), posternd and postern check-config (whether they can be used). What can go wrong:
- * a file that cannot be read, is missing or has mistakes: -EINVAL with lines "file:line: what is wrong".
+ * Called by web (pages), smtpout (mails), posternd and postern check-config (whether they can be
+ * used). What can go wrong: a file that cannot be read, is missing or has mistakes: -EINVAL with
+ * lines "file:line: what is wrong".
  */
 #pragma once
 #include "conf/conf.h"
@@ -21,13 +23,16 @@ int site_language(const struct site *s, struct str name);
 int site_negotiate(const struct site *s, struct str accept);
 size_t site_languages(const struct site *s);
 const char *site_language_name(const struct site *s, size_t language);
-/* Appends a page or mail: its name without ending is in the table of site.c. Values of the organisation are added. 0 or -ENOSPC. */
-int site_write(const struct site *s, const char *template, size_t language, struct data *d, struct buf *out) MUST_USE;
+/* Appends a page or mail: its name without ending is in the table of site.c. Values of the
+ * organisation are added. 0 or -ENOSPC. */
+int site_write(const struct site *s, const char *template, size_t language, struct data *d,
+               struct buf *out) MUST_USE;
 /* The n-th template's name, NULL behind the last; is it HTML? For the preview. */
 const char *site_template(size_t n);
 bool site_is_html(size_t n);
 /* Appends one text, as plain text. */
-int site_text(const struct site *s, const char *key, size_t language, const struct data *d, struct buf *out) MUST_USE;
+int site_text(const struct site *s, const char *key, size_t language, const struct data *d,
+              struct buf *out) MUST_USE;
 /* The files that are sent as they are: "style.css", "portal.js"; empty: not there. */
 struct str site_file(const struct site *s, const char *name);
 /* Type of the logo, or NULL without one. */

@@ -1,28 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0
- * template.c: reading templates into a flat list of steps, and writing them out with values. Called by site.c.
+ * template.c: reading templates into a flat list of steps, and writing them out with values.
+ * Called by site.c.
  */
 #include "portal/template.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum step_kind { STEP_TEXT, STEP_VALUE, STEP_SECTION, STEP_INVERTED, STEP_END, STEP_PARTIAL, STEP_WORDS };
+enum step_kind {
+    STEP_TEXT,
+    STEP_VALUE,
+    STEP_SECTION,
+    STEP_INVERTED,
+    STEP_END,
+    STEP_PARTIAL,
+    STEP_WORDS
+};
 
 struct step {
     enum step_kind kind;
-    struct str text;  /* literal, or name; of the template's copy */
-    size_t end;       /* of a section: where its end stands */
+    struct str text; /* literal, or name; of the template's copy */
+    size_t end;      /* of a section: where its end stands */
     unsigned line;
 };
 
-struct template {
+struct template
+{
     char *file, *text;
     struct step *steps;
     size_t n;
     bool html;
 };
 
-/* --- values ------------------------------------------------------------------------------------------------------------- */
+/* --- values ------------------------------------------------------------- */
 
 struct entry {
     struct str name, value;
@@ -115,7 +125,7 @@ static const struct entry *template_find(const struct data *d, struct str name)
     return NULL;
 }
 
-/* --- reading -------------------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------ */
 
 struct reading {
     struct template *t;
@@ -128,7 +138,8 @@ struct reading {
 static void complain(struct reading *r, unsigned line, const char *what, struct str about)
 {
     r->bad = true;
-    (void)!buf_printf(r->problems, "%s:%u: %s \"" STR_FMT "\"\n", r->t->file, line, what, STR_ARG(about));
+    (void)!buf_printf(r->problems, "%s:%u: %s \"" STR_FMT "\"\n", r->t->file, line, what,
+                      STR_ARG(about));
 }
 
 static void template_add(struct reading *r, enum step_kind kind, struct str text)
@@ -156,7 +167,10 @@ static void template_end(struct reading *r, struct str name)
 {
     struct step *s = r->depth > 0 ? &r->t->steps[r->open[r->depth - 1]] : NULL;
     if (!s || !str_eq(s->text, name)) {
-        complain(r, r->line, s ? "this ends another section than the one that is open" : "this ends a section that was not begun:", name);
+        complain(r, r->line,
+                 s ? "this ends another section than the one that is open"
+                   : "this ends a section that was not begun:",
+                 name);
         return;
     }
     r->depth--;
@@ -168,7 +182,8 @@ static bool template_is_name(struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         char c = str_lower(s.p[i]);
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.')) {
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+              c == '.')) {
             return false;
         }
     }
@@ -221,7 +236,8 @@ static void template_read_all(struct reading *r, struct str rest)
         rest = str_slice(rest, text.n + 2, rest.n);
         const char *close = memmem(rest.p, rest.n, "}}", 2);
         if (!close) {
-            complain(r, r->line, "{{ without }} before", str_slice(rest, 0, rest.n < 30 ? rest.n : 30));
+            complain(r, r->line, "{{ without }} before",
+                     str_slice(rest, 0, rest.n < 30 ? rest.n : 30));
             return;
         }
         struct str tag = str_slice(rest, 0, (size_t)(close - rest.p));
@@ -231,13 +247,15 @@ static void template_read_all(struct reading *r, struct str rest)
     }
 }
 
-int template_new(const char *file, struct str text, bool html, struct buf *problems, struct template **ret)
+int template_new(const char *file, struct str text, bool html, struct buf *problems,
+                 struct template **ret)
 {
     struct template *t = err_calloc(1, sizeof *t);
     struct reading r = {.t = t, .problems = problems, .line = 1};
     t->file = err_strdup(file);
     t->html = html;
-    t->text = str_dup(str_slice(text, 0, text.n < TEMPLATE_OCTETS_MAX ? text.n : TEMPLATE_OCTETS_MAX));
+    t->text =
+        str_dup(str_slice(text, 0, text.n < TEMPLATE_OCTETS_MAX ? text.n : TEMPLATE_OCTETS_MAX));
     t->steps = err_calloc(TEMPLATE_NODES_MAX, sizeof *t->steps);
     if (text.n > TEMPLATE_OCTETS_MAX || strlen(t->text) != text.n) {
         complain(&r, 1, "too large, or with a NUL:", str_c(file));
@@ -268,29 +286,38 @@ void template_free(struct template *t)
     }
 }
 
-bool template_complete(const struct template *t, const struct template_world *w, struct buf *problems)
+bool template_complete(const struct template *t, const struct template_world *w,
+                       struct buf *problems)
 {
     bool ok = true;
     for (size_t i = 0; i < t->n; i++) {
         const struct step *s = &t->steps[i];
         bool partial = s->kind == STEP_PARTIAL, words = s->kind == STEP_WORDS;
         if ((partial && !w->partial(w->arg, s->text)) || (words && !w->text(w->arg, s->text))) {
-            (void)!buf_printf(problems, "%s:%u: there is no %s \"" STR_FMT "\"\n", t->file, s->line, partial ? "template" : "text", STR_ARG(s->text));
+            (void)!buf_printf(problems, "%s:%u: there is no %s \"" STR_FMT "\"\n", t->file, s->line,
+                              partial ? "template" : "text", STR_ARG(s->text));
             ok = false;
         }
     }
     return ok;
 }
 
-/* --- writing -------------------------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------ */
 
 int html_escape(struct str text, struct buf *out)
 {
     size_t from = 0;
     int r = 0;
     for (size_t i = 0; i < text.n && r == 0; i++) {
-        const char *name = text.p[i] == '&' ? "&amp;" : text.p[i] == '<' ? "&lt;" : text.p[i] == '>' ? "&gt;" : text.p[i] == '"' ? "&quot;" : text.p[i] == '\'' ? "&#39;"
-                           : text.p[i] == '{' ? "&#123;" : (unsigned char)text.p[i] < ' ' && text.p[i] != '\n' && text.p[i] != '\t' ? " " : NULL;
+        const char *name =
+            text.p[i] == '&'                                                           ? "&amp;"
+            : text.p[i] == '<'                                                         ? "&lt;"
+            : text.p[i] == '>'                                                         ? "&gt;"
+            : text.p[i] == '"'                                                         ? "&quot;"
+            : text.p[i] == '\''                                                        ? "&#39;"
+            : text.p[i] == '{'                                                         ? "&#123;"
+            : (unsigned char)text.p[i] < ' ' && text.p[i] != '\n' && text.p[i] != '\t' ? " "
+                                                                                       : NULL;
         if (name) {
             r = buf_add(out, str_slice(text, from, i));
             r = r < 0 ? r : buf_add(out, str_c(name));
@@ -319,7 +346,8 @@ struct writing {
     bool html; /* of the template that began: partials and texts follow it */
 };
 
-static int write_steps(struct writing *w, const struct template *t, size_t from, size_t to, const struct data *d);
+static int write_steps(struct writing *w, const struct template *t, size_t from, size_t to,
+                       const struct data *d);
 
 static int write_other(struct writing *w, const struct template *t, const struct data *d)
 {
@@ -332,7 +360,8 @@ static int write_other(struct writing *w, const struct template *t, const struct
     return r;
 }
 
-static int write_section(struct writing *w, const struct template *t, size_t at, const struct data *d)
+static int write_section(struct writing *w, const struct template *t, size_t at,
+                         const struct data *d)
 {
     const struct step *s = &t->steps[at];
     const struct entry *e = template_find(d, s->text);
@@ -347,7 +376,8 @@ static int write_section(struct writing *w, const struct template *t, size_t at,
     return r;
 }
 
-static int write_steps(struct writing *w, const struct template *t, size_t from, size_t to, const struct data *d)
+static int write_steps(struct writing *w, const struct template *t, size_t from, size_t to,
+                       const struct data *d)
 {
     int r = 0;
     for (size_t i = from; i < to && r == 0; i++) {
@@ -379,13 +409,15 @@ static int write_steps(struct writing *w, const struct template *t, size_t from,
     return r;
 }
 
-int template_write(const struct template *t, const struct template_world *world, const struct data *d, struct buf *out)
+int template_write(const struct template *t, const struct template_world *world,
+                   const struct data *d, struct buf *out)
 {
     struct writing w = {.world = world, .out = out, .html = t->html};
     return write_steps(&w, t, 0, t->n, d);
 }
 
-int template_write_plain(const struct template *t, const struct template_world *world, const struct data *d, struct buf *out)
+int template_write_plain(const struct template *t, const struct template_world *world,
+                         const struct data *d, struct buf *out)
 {
     struct writing w = {.world = world, .out = out};
     return write_steps(&w, t, 0, t->n, d);

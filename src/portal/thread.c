@@ -20,7 +20,8 @@ void thread_address(const struct conf *c, struct str thread, char *dst, size_t s
 {
     struct str from = str_c(c->portal.from);
     size_t at = str_find_last(from, '@');
-    snprintf(dst, size, STR_FMT "%s" STR_FMT STR_FMT, STR_ARG(str_slice(from, 0, at)), thread.n > 0 ? "+" : "", STR_ARG(thread), STR_ARG(str_slice(from, at, from.n)));
+    snprintf(dst, size, STR_FMT "%s" STR_FMT STR_FMT, STR_ARG(str_slice(from, 0, at)),
+             thread.n > 0 ? "+" : "", STR_ARG(thread), STR_ARG(str_slice(from, at, from.n)));
 }
 
 struct str thread_of_address(const struct conf *c, struct str address)
@@ -44,9 +45,11 @@ struct str thread_of_references(const struct conf *c, struct str field)
         if (!p) {
             break;
         }
-        struct str id = str_from(p + sizeof begin - 1, field.n - (size_t)(p - field.p) - (sizeof begin - 1));
+        struct str id =
+            str_from(p + sizeof begin - 1, field.n - (size_t)(p - field.p) - (sizeof begin - 1));
         size_t dot = str_find(id, '.', 0), at = str_find(id, '@', 0), end = str_find(id, '>', 0);
-        if (dot < at && at < end && end < id.n && is_thread(str_slice(id, 0, dot)) && domain_eq(domain_from(str_slice(id, at + 1, end)), domain_from(str_c(c->hostname)))) {
+        if (dot < at && at < end && end < id.n && is_thread(str_slice(id, 0, dot)) &&
+            domain_eq(domain_from(str_slice(id, at + 1, end)), domain_from(str_c(c->hostname)))) {
             return str_slice(id, 0, dot);
         }
         field = id;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * thread.h: the address and the message ids of a conversation in the portal. Pure.
  *
- * Notices and answers say Reply-To: NAME+THREAD@DOMAIN (NAME@DOMAIN is the portal's from) and have message ids
- * <portal.THREAD.NUMBER@HOSTNAME>: by either an answer is known to belong to it.
+ * Notices and answers say Reply-To: NAME+THREAD@DOMAIN (NAME@DOMAIN is the portal's from) and
+ * have message ids <portal.THREAD.NUMBER@HOSTNAME>: by either an answer is known to belong to
+ * it.
  */
 #pragma once
 #include "conf/conf.h"

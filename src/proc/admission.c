@@ -6,7 +6,8 @@
 
 #include <stdio.h>
 
-struct smtp_server_config admission_engine(const struct conf *c, const struct admission_client *w, const char *hostname)
+struct smtp_server_config admission_engine(const struct conf *c, const struct admission_client *w,
+                                           const char *hostname)
 {
     return (struct smtp_server_config){
         .hostname = hostname,
@@ -25,7 +26,8 @@ struct smtp_server_config admission_engine(const struct conf *c, const struct ad
         .transactions_max = (unsigned)c->limits.transactions,
         .device = w->is_device,
         /* outside only where the way inside is known to be safe: else good mail would come back */
-        .requiretls = c->requiretls && (w->inside_network || w->submits || !c->deliver_to || c->deliver_to_requiretls),
+        .requiretls = c->requiretls && (w->inside_network || w->submits || !c->deliver_to ||
+                                        c->deliver_to_requiretls),
     };
 }
 
@@ -47,21 +49,24 @@ bool admission_may_send_as(const struct conf *c, struct str addresses, struct st
         return true;
     }
     while (rest.n > 0 && str_split(&rest, ' ', &one)) {
-        if (one.n > 0 && (one.p[0] == '@' ? domain_eq(domain_kept(str_slice(one, 1, one.n)), domain_of(address)) : address_same(one, address))) {
+        if (one.n > 0 &&
+            (one.p[0] == '@' ? domain_eq(domain_kept(str_slice(one, 1, one.n)), domain_of(address))
+                             : address_same(one, address))) {
             return true;
         }
     }
     return false;
 }
 
-/* What inside machines send over a network is encrypted (docs/decisions/0032); not so devices, what runs on this machine, and
- * where no certificate is set at all. */
+/* What inside machines send over a network is encrypted (docs/decisions/0032); not so devices,
+ * what runs on this machine, and where no certificate is set at all. */
 static bool is_clear_from_inside(const struct admission_client *w)
 {
     return w->inside_network && !w->is_device && !w->in_tls && w->can_tls && !w->on_this_machine;
 }
 
-void admission_mail(const struct conf *c, const struct admission_client *w, struct str from, struct admission *ret)
+void admission_mail(const struct conf *c, const struct admission_client *w, struct str from,
+                    struct admission *ret)
 {
     admission_take(ret);
     if (is_clear_from_inside(w)) {
@@ -71,23 +76,29 @@ void admission_mail(const struct conf *c, const struct admission_client *w, stru
     }
 }
 
-void admission_rule(const struct inbound_verdict *v, const struct admission_client *w, struct admission *ret)
+void admission_rule(const struct inbound_verdict *v, const struct admission_client *w,
+                    struct admission *ret)
 {
     admission_take(ret);
     if (v->rule && v->enforced) {
         str_copy_cut(str_c(v->reason), ret->text, sizeof ret->text);
-        ret->reply = (struct smtp_reply){w->can_start ? 530 : 550, w->can_start ? "5.7.0" : "5.7.10", ret->text};
+        ret->reply = (struct smtp_reply){w->can_start ? 530 : 550,
+                                         w->can_start ? "5.7.0" : "5.7.10", ret->text};
     }
 }
 
 /* postmaster without a domain is always somebody (RFC 5321 4.5.1). */
-void admission_rcpt(const struct conf *c, const struct admission_client *w, const struct address *rcpt, struct admission *ret)
+void admission_rcpt(const struct conf *c, const struct admission_client *w,
+                    const struct address *rcpt, struct admission *ret)
 {
     bool ours = rcpt->domain.n == 0 || conf_is_inside(c, domain_of(rcpt->whole));
     bool client = w->inside_network || w->logged_in;
     admission_take(ret);
-    if (!client && c->portal.url && c->portal.mail_replies == 1 && thread_of_address(c, rcpt->whole).n > 0) {
-        snprintf(ret->text, sizeof ret->text, "Ordinary mail would not be protected: please answer in the portal, %s", c->portal.url);
+    if (!client && c->portal.url && c->portal.mail_replies == 1 &&
+        thread_of_address(c, rcpt->whole).n > 0) {
+        snprintf(ret->text, sizeof ret->text,
+                 "Ordinary mail would not be protected: please answer in the portal, %s",
+                 c->portal.url);
         ret->reply = (struct smtp_reply){550, "5.7.1", ret->text};
     } else if (!client && !ours) {
         admission_refuse(ret, REFUSE_RELAYING);

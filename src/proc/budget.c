@@ -11,26 +11,29 @@
 enum {
     KIB = 1024,
     MIB = 1024 * KIB,
-    BASE = 768 * MIB,            /* a backlog of 256 MiB, arenas of threads, libraries */
-    SESSION = 512 * KIB,         /* TLS, lines, a piece of a message */
-    RECIPIENT = 1 * KIB,         /* an address as it is kept until the end of its message */
-    CALL = 1 * MIB,              /* of a browser: TLS, fields, what goes out */
+    BASE = 768 * MIB,    /* a backlog of 256 MiB, arenas of threads, libraries */
+    SESSION = 512 * KIB, /* TLS, lines, a piece of a message */
+    RECIPIENT = 1 * KIB, /* an address as it is kept until the end of its message */
+    CALL = 1 * MIB,      /* of a browser: TLS, fields, what goes out */
     CALLS = 1000,
-    PAGES = 64 * MIB,            /* large views and forms at the same time */
-    OUT = 16 * MIB,              /* smtpout/connection.c: what waits to be sent */
-    FETCHES = 512 * MIB,         /* lookup: answers and policies that are kept, HTTPS under way */
-    ACCOUNTS = 512 * MIB,        /* login: accounts, argon2id (64 MiB), a directory's threads */
+    PAGES = 64 * MIB,     /* large views and forms at the same time */
+    OUT = 16 * MIB,       /* smtpout/connection.c: what waits to be sent */
+    FETCHES = 512 * MIB,  /* lookup: answers and policies that are kept, HTTPS under way */
+    ACCOUNTS = 512 * MIB, /* login: accounts, argon2id (64 MiB), a directory's threads */
 };
 
 static uint64_t of_smtpin(const struct conf *c)
 {
-    uint64_t message = (uint64_t)c->limits.header_octets * 3 / 2 + (uint64_t)c->limits.recipients * RECIPIENT;
+    uint64_t message =
+        (uint64_t)c->limits.header_octets * 3 / 2 + (uint64_t)c->limits.recipients * RECIPIENT;
     return (uint64_t)BASE + (uint64_t)c->limits.connections * (SESSION + message);
 }
 
 static uint64_t of_smtpout(const struct conf *c)
 {
-    return (uint64_t)BASE + (uint64_t)c->queue.deliveries * (SESSION + (uint64_t)HEADER_SECTION_MAX * 2) + 4 * (uint64_t)OUT;
+    return (uint64_t)BASE +
+           (uint64_t)c->queue.deliveries * (SESSION + (uint64_t)HEADER_SECTION_MAX * 2) +
+           4 * (uint64_t)OUT;
 }
 
 uint64_t budget_of(enum role role, const struct conf *c)

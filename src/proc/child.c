@@ -21,7 +21,8 @@
 
 enum { KEPT_FREE = 16 * 1024 * 1024 }; /* octets */
 
-const char *const role_names[] = {"queue", "lookup", "keys", "smtpin", "smtpout", "login", "metrics", "inspect", "web"};
+const char *const role_names[] = {"queue", "lookup",  "keys",    "smtpin", "smtpout",
+                                  "login", "metrics", "inspect", "web"};
 
 struct child_file {
     char name[160];
@@ -176,7 +177,8 @@ static const struct peer no_peer = {.fd = -1};
 static struct peer remember_peer(struct child *c, const struct peer *p)
 {
     size_t at = 0;
-    while (at < c->n_peers && (c->peers[at].role != p->role || c->peers[at].index != p->index || c->peers[at].signing != p->signing)) {
+    while (at < c->n_peers && (c->peers[at].role != p->role || c->peers[at].index != p->index ||
+                               c->peers[at].signing != p->signing)) {
         at++;
     }
     must(at < PEERS_MAX);
@@ -189,15 +191,17 @@ static struct peer remember_peer(struct child *c, const struct peer *p)
 static void child_tell_lost(struct child *c, const struct peer *p, bool misused)
 {
     ipc_send(c->control, &(struct ipc_msg){.type = IPC_ctl_peer_lost,
-                                           .ctl_peer_lost = {.role = (uint8_t)p->role,
-                                                             .index = p->index,
-                                                             .signing = p->signing,
-                                                             .serial = p->serial,
-                                                             .misused = misused}});
+                                           .ctl_peer_lost = {
+                                               .role = (uint8_t)p->role,
+                                               .index = p->index,
+                                               .signing = p->signing,
+                                               .serial = p->serial,
+                                               .misused = misused,
+                                           }});
 }
 
-/* Both processes may live and yet have lost each other (one was stopped until the other's backlog was full): posternd joins them
- * again, as it does when one was started anew. */
+/* Both processes may live and yet have lost each other (one was stopped until the other's
+ * backlog was full): posternd joins them again, as it does when one was started anew. */
 static void child_on_lost(void *arg, int fd, bool misused)
 {
     struct child *c = arg;
@@ -227,11 +231,13 @@ static void give_peer(struct child *c, const struct peer *p)
 static struct peer peer_of(const struct child *c, const struct ipc_ctl_peer *m, int fd)
 {
     must(m->role < ROLE_END && c->events->on_peer);
-    return (struct peer){.role = (enum role)m->role,
-                         .index = m->index,
-                         .signing = m->signing != 0,
-                         .serial = m->serial,
-                         .fd = fd};
+    return (struct peer){
+        .role = (enum role)m->role,
+        .index = m->index,
+        .signing = m->signing != 0,
+        .serial = m->serial,
+        .fd = fd,
+    };
 }
 
 /* What came before the start is handed to the process right after it. */
@@ -247,7 +253,8 @@ static void child_on_peer(void *owner, struct ipc_channel *ch, const struct ipc_
     c->early[c->n_early++] = p;
 }
 
-/* No descriptor was left for it. The other end hears that ours is closed; posternd makes the pair again a little later. */
+/* No descriptor was left for it. The other end hears that ours is closed; posternd makes the
+ * pair again a little later. */
 static void on_peer_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct child *c = owner;
@@ -340,9 +347,12 @@ static void child_on_reload(void *owner, struct ipc_channel *ch, const struct ip
 {
     struct child *c = owner;
     char problem[512] = "";
-    int r = c->lacks ? -EMFILE : c->events->on_reload ? c->events->on_reload(c->owner, c, problem, sizeof problem) : 0;
+    int r = c->lacks               ? -EMFILE
+            : c->events->on_reload ? c->events->on_reload(c->owner, c, problem, sizeof problem)
+                                   : 0;
     if (c->lacks) {
-        str_copy_cut(STR("no descriptors are left for what is handed over"), problem, sizeof problem);
+        str_copy_cut(STR("no descriptors are left for what is handed over"), problem,
+                     sizeof problem);
     }
     if (r == 0) {
         take_conf(c);
@@ -352,9 +362,11 @@ static void child_on_reload(void *owner, struct ipc_channel *ch, const struct ip
         c->next = NULL;
     }
     ipc_send(ch, &(struct ipc_msg){.type = IPC_ctl_reloaded,
-                                   .ctl_reloaded = {.generation = m->ctl_reload.generation,
-                                                    .ok = r == 0,
-                                                    .problem = str_c(problem)}});
+                                   .ctl_reloaded = {
+                                       .generation = m->ctl_reload.generation,
+                                       .ok = r == 0,
+                                       .problem = str_c(problem),
+                                   }});
 }
 
 static void child_on_status(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -370,9 +382,11 @@ static void child_on_status(void *owner, struct ipc_channel *ch, const struct ip
     }
     metric_put(&metrics, "channel_misuses_total", "", ipc_refused());
     ipc_send(ch, &(struct ipc_msg){.type = IPC_ctl_status,
-                                   .ctl_status = {.token = m->ctl_status_ask.token,
-                                                  .counters = str_c(text),
-                                                  .metrics = buf_str(&metrics)}});
+                                   .ctl_status = {
+                                       .token = m->ctl_status_ask.token,
+                                       .counters = str_c(text),
+                                       .metrics = buf_str(&metrics),
+                                   }});
 }
 
 static void child_on_stop(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -404,8 +418,10 @@ static void collect_rules(struct child *c)
         {IPC_ctl_file, child_on_file, on_part_without},
         {IPC_ctl_peer, child_on_peer, on_peer_without},
         {IPC_ctl_listener, child_on_listener, on_part_without},
-        {IPC_ctl_start, child_on_start},       {IPC_ctl_reload, child_on_reload},
-        {IPC_ctl_status_ask, child_on_status}, {IPC_ctl_stop, child_on_stop},
+        {IPC_ctl_start, child_on_start},
+        {IPC_ctl_reload, child_on_reload},
+        {IPC_ctl_status_ask, child_on_status},
+        {IPC_ctl_stop, child_on_stop},
         {IPC_ctl_shared, child_on_shared, on_part_without},
     };
     size_t n = 0;
@@ -420,23 +436,33 @@ static void collect_rules(struct child *c)
 
 void metric_put(struct buf *out, const char *name, const char *labels, uint64_t value)
 {
-    (void)!buf_printf(out, "postern_%s%s%s%s %llu\n", name, *labels ? "{" : "", labels, *labels ? "}" : "", (unsigned long long)value);
+    (void)!buf_printf(out, "postern_%s%s%s%s %llu\n", name, *labels ? "{" : "", labels,
+                      *labels ? "}" : "", (unsigned long long)value);
 }
 
-int child_main(int argc, char **argv, const char *name, const struct child_events *events, void *owner)
+int child_main(int argc, char **argv, const char *name, const struct child_events *events,
+               void *owner)
 {
     uint64_t index = 0;
     if (argc != 2 || str_to_u64(str_c(argv[1]), 255, &index) < 0) {
         fprintf(stderr, "%s is a part of Postern; it is started by posternd, not by hand.\n", name);
         return 64;
     }
-    struct child c = {.name = name, .index = (unsigned)index, .events = events, .owner = owner, .before = no_peer};
+    struct child c = {
+        .name = name,
+        .index = (unsigned)index,
+        .events = events,
+        .owner = owner,
+        .before = no_peer,
+    };
     snprintf(c.title, sizeof c.title, "%s-%u", name, c.index);
     log_hand_over();
     log_open(c.title, LOG_LEVEL_INFO, LOG_FORMAT_TEXT, false);
     signal(SIGPIPE, SIG_IGN);
-    (void)mallopt(M_TRIM_THRESHOLD, KEPT_FREE); /* what a message needed the next one needs again: giving memory */
-    (void)mallopt(M_MMAP_THRESHOLD, KEPT_FREE); /* back in between took a sixth of the CPU at 1 MB */
+    /* what a message needed the next one needs again: giving memory */
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_FREE);
+    /* back in between took a sixth of the CPU at 1 MB */
+    (void)mallopt(M_MMAP_THRESHOLD, KEPT_FREE);
     c.loop = loop_new();
     log_turn_begin(c.loop);
     loop_on_signal(c.loop, SIGINT, ignore_signal, NULL);

@@ -8,19 +8,32 @@
 #include "sys/loop.h"
 #include "sys/sandbox.h"
 
-enum role { ROLE_QUEUE, ROLE_LOOKUP, ROLE_KEYS, ROLE_SMTPIN, ROLE_SMTPOUT, ROLE_LOGIN, ROLE_METRICS, ROLE_INSPECT, ROLE_WEB, ROLE_END };
+enum role {
+    ROLE_QUEUE,
+    ROLE_LOOKUP,
+    ROLE_KEYS,
+    ROLE_SMTPIN,
+    ROLE_SMTPOUT,
+    ROLE_LOGIN,
+    ROLE_METRICS,
+    ROLE_INSPECT,
+    ROLE_WEB,
+    ROLE_END
+};
 extern const char *const role_names[];
 
 enum { CHILD_FILES_MAX = 64, CHILD_FILE_MAX = 4 * 1024 * 1024 };
-/* Exit status of a process that could not serve however often it were started: posternd ends with it. */
+/* Exit status of a process that could not serve however often it were started: posternd ends
+ * with it. */
 enum { CHILD_NEVER = 78 };
 
 struct child;
 
 /* What a process does with its life. All functions get the owner; any may be NULL. */
 struct child_events {
-    /* Called before the sandbox, with conf and files there: open what needs the file system.
-     * 0, or -errno with a sentence in problem: the process ends; with -EKEYREJECTED posternd ends, too. */
+    /* Called before the sandbox, with conf and files there: open what needs the file system. 0,
+     * or -errno with a sentence in problem: the process ends; with -EKEYREJECTED posternd ends,
+     * too. */
     int (*on_prepare)(void *owner, struct child *c, char *problem, size_t size);
     /* The walls to raise. */
     void (*sandbox)(void *owner, struct child *c, struct sandbox *ret);
@@ -50,7 +63,8 @@ struct child_events {
 void metric_put(struct buf *out, const char *name, const char *labels, uint64_t value);
 
 /* Runs the process until it ends; returns the exit status. argv: NAME INDEX. */
-int child_main(int argc, char **argv, const char *name, const struct child_events *events, void *owner);
+int child_main(int argc, char **argv, const char *name, const struct child_events *events,
+               void *owner);
 struct loop *child_loop(struct child *c);
 unsigned child_index(const struct child *c);
 /* The configuration in force; during on_reload still the old one. */

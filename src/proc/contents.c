@@ -37,9 +37,11 @@ static int read_expressions(struct contents *i, struct buf *problems)
         if (!c->contents[k].when) {
             continue;
         }
-        i->when[k] = detect_expression_new(i->packs, str_c(c->contents[k].when), problem, sizeof problem);
+        i->when[k] =
+            detect_expression_new(i->packs, str_c(c->contents[k].when), problem, sizeof problem);
         if (!i->when[k]) {
-            return conf_problem(problems, conf_place_of(c->contents[k].node, "when"), "content \"%s\": when: %s", c->contents[k].name, problem);
+            return conf_problem(problems, conf_place_of(c->contents[k].node, "when"),
+                                "content \"%s\": when: %s", c->contents[k].name, problem);
         }
     }
     return 0;
@@ -52,7 +54,8 @@ static void nearly(const char *directory, const char *name, char *dst, size_t si
     dst[0] = '\0';
     for (struct dirent *e; d && (e = readdir(d));) {
         struct str file = str_c(e->d_name);
-        if (str_ends_nocase(file, STR(".pack")) && str_distance(str_slice(file, 0, file.n - 5), str_c(name)) <= 2) {
+        if (str_ends_nocase(file, STR(".pack")) &&
+            str_distance(str_slice(file, 0, file.n - 5), str_c(name)) <= 2) {
             str_copy_cut(str_slice(file, 0, file.n - 5), dst, size);
         }
     }
@@ -61,7 +64,8 @@ static void nearly(const char *directory, const char *name, char *dst, size_t si
     }
 }
 
-/* Each pack that a content block names is there: said at its line, which the loader does not know. */
+/* Each pack that a content block names is there: said at its line, which the loader does not
+ * know. */
 static int find_packs(const struct conf *c, struct buf *problems)
 {
     int r = 0;
@@ -74,8 +78,13 @@ static int find_packs(const struct conf *c, struct buf *problems)
                 continue;
             }
             nearly(c->inspection.packs, name, meant, sizeof meant);
-            r = conf_problem(problems, conf_place_of(c->contents[i].node, "pack"), "content \"%s\": there is no pack %s in %s. %s%s%s", c->contents[i].name, name, c->inspection.packs,
-                             *meant ? "Did you mean " : "Another directory is named by inspection { packs DIRECTORY; }", meant, *meant ? "?" : "");
+            r = conf_problem(problems, conf_place_of(c->contents[i].node, "pack"),
+                             "content \"%s\": there is no pack %s in %s. %s%s%s",
+                             c->contents[i].name, name, c->inspection.packs,
+                             *meant
+                                 ? "Did you mean "
+                                 : "Another directory is named by inspection { packs DIRECTORY; }",
+                             meant, *meant ? "?" : "");
         }
     }
     return r;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * contents.h: the content blocks of a configuration, ready for use: their packs read, their expressions compiled.
+ * contents.h: the content blocks of a configuration, ready for use: their packs read, their
+ * expressions compiled.
  *
- * Called by proc/inspecting.c, which looks with them, and by posternd and postern check-config, which want to know that
- * they can be used before a configuration is taken. What can go wrong: a pack that is not there or has mistakes, an
- * expression over types nobody defines: -EINVAL with lines in problems.
+ * Called by proc/inspecting.c, which looks with them, and by posternd and postern check-config,
+ * which want to know that they can be used before a configuration is taken. What can go wrong: a
+ * pack that is not there or has mistakes, an expression over types nobody defines: -EINVAL with
+ * lines in problems.
  */
 #pragma once
 #include "conf/conf.h"

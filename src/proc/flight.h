@@ -29,5 +29,6 @@ bool flight_read(struct flight *f, struct conf_place at, const char *what, const
 /* Warns of a key that everybody may read. */
 void flight_key_mode(struct flight *f, struct conf_place at, const char *path);
 void flight_certificates(struct flight *f);
-/* The same in a reload, whose caller judges each pair: while one does not fit, only warnings are told. */
+/* The same in a reload, whose caller judges each pair: while one does not fit, only warnings are
+ * told. */
 void flight_certificates_reload(struct flight *f);

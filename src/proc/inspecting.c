@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * inspecting.c: from a message to the lines of its inspection. The order of the lines is their weight: when not all
- * fit, single findings are left out first, and a line says so.
+ * inspecting.c: from a message to the lines of its inspection. The order of the lines is their
+ * weight: when not all fit, single findings are left out first, and a line says so.
  */
 #include "proc/inspecting.h"
 #include "base/clock.h"
@@ -19,7 +19,8 @@ struct inspecting {
     struct contents *contents;
 };
 
-int inspecting_new(const struct conf *c, struct mime_pdf *pdf, struct buf *problems, struct inspecting **ret)
+int inspecting_new(const struct conf *c, struct mime_pdf *pdf, struct buf *problems,
+                   struct inspecting **ret)
 {
     struct contents *contents;
     int r = contents_new(c, problems, &contents);
@@ -38,21 +39,25 @@ void inspecting_free(struct inspecting *i)
     }
 }
 
-/* --- lines --------------------------------------------------------------------------------------------------- */
+/* --- lines -------------------------------------------------------------- */
 
 struct note {
     struct buf *facts;
-    const char *quoted; /* the first flag in what an answer repeats, or in the subject of an attached mail */
-    bool is_attached;   /* there */
-    bool asked;         /* a flag that counts */
+    /* the first flag in what an answer repeats, or in the subject of an attached mail */
+    const char *quoted;
+    bool is_attached; /* there */
+    bool asked;       /* a flag that counts */
     bool full;
 };
 
-#define PUT(note, key, ...) inspecting_put((note), (key), (const struct str[]){__VA_ARGS__}, sizeof((const struct str[]){__VA_ARGS__}) / sizeof(struct str))
+#define PUT(note, key, ...) \
+    inspecting_put((note), (key), (const struct str[]){__VA_ARGS__}, \
+                   sizeof((const struct str[]){__VA_ARGS__}) / sizeof(struct str))
 
 static void inspecting_put(struct note *n, const char *key, const struct str *fields, size_t count)
 {
-    if (buf_len(n->facts) + ROOM_FOR_END > INSPECTION_MAX || inspection_put(n->facts, key, fields, count) < 0) {
+    if (buf_len(n->facts) + ROOM_FOR_END > INSPECTION_MAX ||
+        inspection_put(n->facts, key, fields, count) < 0) {
         n->full = true;
     }
 }
@@ -62,7 +67,8 @@ static const char *place_name(enum mime_place p)
     return p == MIME_SUBJECT ? "subject" : p == MIME_BODY ? "body" : "attachment";
 }
 
-static void flags_of_text(const struct conf *c, const struct mime_text *t, bool is_new, inspecting_flag_fn fn, void *arg)
+static void flags_of_text(const struct conf *c, const struct mime_text *t, bool is_new,
+                          inspecting_flag_fn fn, void *arg)
 {
     const char *words[FLAG_WORDS_MAX];
     size_t n_words = flags_words(c, words);
@@ -70,17 +76,21 @@ static void flags_of_text(const struct conf *c, const struct mime_text *t, bool 
     struct detect_quotations quotations;
     detect_quotations(text, is_new, &quotations);
     struct flag_found f;
-    for (size_t at = 0, found = 0, quoted = 0; found < FLAGS_MAX && flags_next(text, at, words, n_words, t->place == MIME_BODY, &f); at = f.at + f.n) {
+    for (size_t at = 0, found = 0, quoted = 0;
+         found < FLAGS_MAX && flags_next(text, at, words, n_words, t->place == MIME_BODY, &f);
+         at = f.at + f.n) {
         const struct inspecting_flag flag = {
             .meant = f.meant,
             .written = str_slice(text, f.at, f.at + f.n),
             .exact = f.exact,
             .test = f.meant == c->flags.test,
-            .quoted = t->place == MIME_ATTACHMENT || (t->place == MIME_BODY && detect_is_quoted(&quotations, f.at)),
+            .quoted = t->place == MIME_ATTACHMENT ||
+                      (t->place == MIME_BODY && detect_is_quoted(&quotations, f.at)),
             .attached = t->is_attached_mail,
             .part = t->part,
         };
-        if (!flag.quoted || quoted < QUOTED_MAX) { /* a long thread of them hides none that counts, and says nothing new */
+        /* a long thread of them hides none that counts, and says nothing new */
+        if (!flag.quoted || quoted < QUOTED_MAX) {
             fn(arg, t->place, &flag);
         }
         found += !flag.quoted;
@@ -88,12 +98,15 @@ static void flags_of_text(const struct conf *c, const struct mime_text *t, bool 
     }
 }
 
-void inspecting_flags(const struct conf *c, const struct mime_reading *m, inspecting_flag_fn fn, void *arg)
+void inspecting_flags(const struct conf *c, const struct mime_reading *m, inspecting_flag_fn fn,
+                      void *arg)
 {
     bool is_new = !mime_is_answer(m);
     for (size_t k = 0; k < m->n_texts; k++) {
         const struct mime_text *t = &m->texts[k];
-        bool looked = t->place == MIME_ATTACHMENT ? t->is_attached_mail && conf_flags_count_in(c, "subject") : conf_flags_count_in(c, place_name(t->place));
+        bool looked = t->place == MIME_ATTACHMENT
+                          ? t->is_attached_mail && conf_flags_count_in(c, "subject")
+                          : conf_flags_count_in(c, place_name(t->place));
         if (looked) {
             flags_of_text(c, t, is_new, fn, arg);
         }
@@ -120,13 +133,14 @@ static void note_flag(void *arg, enum mime_place at, const struct inspecting_fla
     }
 }
 
-/* RFC 5322 3.6.4: an answer, and what most programs forward, names the mail before it. RFC 3834 5: and
- * programs, which nobody tells anything, say that they wrote it. */
+/* RFC 5322 3.6.4: an answer, and what most programs forward, names the mail before it. RFC 3834
+ * 5: and programs, which nobody tells anything, say that they wrote it. */
 static bool inspecting_is_answer(const struct mime_reading *m)
 {
     size_t answer = 0, thread = 0, automatic = 0;
     const char *by = mime_field_next(m, "Auto-Submitted", &automatic);
-    return mime_field_next(m, "In-Reply-To", &answer) || mime_field_next(m, "References", &thread) ||
+    return mime_field_next(m, "In-Reply-To", &answer) ||
+           mime_field_next(m, "References", &thread) ||
            (by && !str_eq_nocase(str_trim(str_c(by)), STR("no")));
 }
 
@@ -156,13 +170,21 @@ static const char *inspecting_label_of(const struct conf *c, struct str value)
     return NULL;
 }
 
-static void label_field(const struct conf *c, const char *name, struct str value, inspecting_field_fn fn, void *arg)
+static void label_field(const struct conf *c, const char *name, struct str value,
+                        inspecting_field_fn fn, void *arg)
 {
     const char *label = inspecting_label_of(c, value);
-    fn(arg, &(struct inspecting_field){.name = name, .value = value, .meant = str_c(label ? label : ""), .is_label = true, .counts = label});
+    fn(arg, &(struct inspecting_field){
+                .name = name,
+                .value = value,
+                .meant = str_c(label ? label : ""),
+                .is_label = true,
+                .counts = label,
+            });
 }
 
-void inspecting_fields(const struct conf *c, const struct mime_reading *m, inspecting_field_fn fn, void *arg)
+void inspecting_fields(const struct conf *c, const struct mime_reading *m, inspecting_field_fn fn,
+                       void *arg)
 {
     const char *value;
     if (conf_flags_count_in(c, "header")) {
@@ -171,11 +193,13 @@ void inspecting_fields(const struct conf *c, const struct mime_reading *m, inspe
     for (size_t cursor = 0; (value = mime_field_next(m, "Sensitivity", &cursor));) {
         label_field(c, "Sensitivity", str_c(value), fn, arg);
     }
-    for (size_t cursor = 0; (value = mime_field_next(m, "msip_labels", &cursor));) { /* MSIP_Label_GUID_Name=Confidential; ... */
+    /* MSIP_Label_GUID_Name=Confidential; ... */
+    for (size_t cursor = 0; (value = mime_field_next(m, "msip_labels", &cursor));) {
         struct str rest = str_c(value), one;
         while (str_split(&rest, ';', &one)) {
             size_t equals = str_find(one, '=', 0);
-            if (equals < one.n && str_ends_nocase(str_trim(str_slice(one, 0, equals)), STR("_Name"))) {
+            if (equals < one.n &&
+                str_ends_nocase(str_trim(str_slice(one, 0, equals)), STR("_Name"))) {
                 label_field(c, "msip_labels", str_slice(one, equals + 1, one.n), fn, arg);
             }
         }
@@ -190,7 +214,8 @@ static void note_field(void *arg, const struct inspecting_field *f)
     } else if (!f->is_label && f->counts) {
         PUT(n, "asks", f->meant);
     } else if (!f->is_label) {
-        PUT(n, "near", STR("X-Postern-Protect"), STR("transport, message or portal"), STR("header"));
+        PUT(n, "near", STR("X-Postern-Protect"), STR("transport, message or portal"),
+            STR("header"));
     }
 }
 
@@ -227,7 +252,7 @@ static void note_headers(const struct conf *c, const struct mime_reading *m, str
     }
 }
 
-/* --- findings ------------------------------------------------------------------------------------------------- */
+/* --- findings ----------------------------------------------------------- */
 
 struct fulfilled {
     const struct inspecting *i;
@@ -252,13 +277,16 @@ static void on_rule(void *arg, const char *pack, const char *rule, const char *t
 }
 
 /* Findings that one line tells of: a type at a level in a place. */
-static bool is_alike(const struct mime_reading *m, const struct detect_finding *a, const struct detect_finding *b)
+static bool is_alike(const struct mime_reading *m, const struct detect_finding *a,
+                     const struct detect_finding *b)
 {
-    return a->type == b->type && a->sample == b->sample && m->texts[a->text].place == m->texts[b->text].place &&
+    return a->type == b->type && a->sample == b->sample &&
+           m->texts[a->text].place == m->texts[b->text].place &&
            detect_level_name(a->score) == detect_level_name(b->score);
 }
 
-/* One line for those that are alike, with the first as an example. Numbers known from documentation count for no rule. */
+/* One line for those that are alike, with the first as an example. Numbers known from
+ * documentation count for no rule. */
 static void note_found(const struct detect_result *r, const struct mime_reading *m, struct note *n)
 {
     bool *told = err_calloc(r->n + 1, sizeof *told);
@@ -276,24 +304,28 @@ static void note_found(const struct detect_result *r, const struct mime_reading 
             count += alike;
         }
         snprintf(number, sizeof number, "%zu", count);
-        struct str type = str_c(detect_type_name(f->type)), place = str_c(place_name(m->texts[f->text].place));
+        struct str type = str_c(detect_type_name(f->type)),
+                   place = str_c(place_name(m->texts[f->text].place));
         if (f->sample) {
             PUT(n, "sample", type, str_c(number), place, str_c(f->masked));
         } else {
-            PUT(n, "found", type, str_c(detect_level_name(f->score)), str_c(number), place, str_c(f->masked));
+            PUT(n, "found", type, str_c(detect_level_name(f->score)), str_c(number), place,
+                str_c(f->masked));
         }
         lines++;
     }
     free(told);
 }
 
-static void look_for(const struct inspecting *i, const struct mime_reading *m, struct detect_result *ret, bool *contents)
+static void look_for(const struct inspecting *i, const struct mime_reading *m,
+                     struct detect_result *ret, bool *contents)
 {
     struct detect_text *texts = err_calloc(m->n_texts + 1, sizeof *texts);
     struct fulfilled f = {i, NULL, contents};
     bool is_new = !mime_is_answer(m);
     for (size_t k = 0; k < m->n_texts; k++) {
-        texts[k] = (struct detect_text){buf_str(&m->texts[k].text), (enum detect_place)m->texts[k].place, is_new};
+        texts[k] = (struct detect_text){buf_str(&m->texts[k].text),
+                                        (enum detect_place)m->texts[k].place, is_new};
     }
     detect_scan_until(i->contents->packs, texts, m->n_texts, m->look_until_ms, ret);
     detect_rules(i->contents->packs, ret, on_rule, &f);
@@ -308,7 +340,8 @@ static struct str masked_name(const char *name, char dst[32])
 {
     const char *dot = strrchr(name, '.');
     size_t n = dot ? strlen(dot) : 0;
-    while (n > 1 && strchr("\"'`,;)]>} ", dot[n - 1])) { /* what programs leave out when they keep the file */
+    /* what programs leave out when they keep the file */
+    while (n > 1 && strchr("\"'`,;)]>} ", dot[n - 1])) {
         n--;
     }
     bool plain = n > 1 && n <= 9;
@@ -334,7 +367,8 @@ static void note_rest(const struct mime_reading *m, struct note *n)
     char number[32], name[32];
     for (size_t k = 0; k < m->n_problems; k++) {
         const struct mime_problem *p = &m->problems[k];
-        if (p->kind == MIME_LIMIT && !p->part[0]) { /* of the message itself: parts of it were not read at all */
+        /* of the message itself: parts of it were not read at all */
+        if (p->kind == MIME_LIMIT && !p->part[0]) {
             PUT(n, "failed", STR("limit"));
         }
         PUT(n, "problem", str_c(mime_problem_name(p->kind)), str_c(p->part), str_c(p->detail));
@@ -342,12 +376,14 @@ static void note_rest(const struct mime_reading *m, struct note *n)
     for (size_t k = 0; k < m->n_attachments; k++) {
         const struct mime_attachment *a = &m->attachments[k];
         snprintf(number, sizeof number, "%llu", (unsigned long long)a->octets);
-        PUT(n, "attachment", str_c(a->type), masked_name(a->name, name), str_c(number), str_c(a->part));
+        PUT(n, "attachment", str_c(a->type), masked_name(a->name, name), str_c(number),
+            str_c(a->part));
     }
     inspecting_note_names(m, n);
 }
 
-static void note_contents(const struct inspecting *i, const struct mime_reading *m, struct note *n, struct detect_result *found)
+static void note_contents(const struct inspecting *i, const struct mime_reading *m, struct note *n,
+                          struct detect_result *found)
 {
     bool *contents = err_calloc(i->conf->n_contents + 1, sizeof *contents);
     struct fulfilled f = {i, n, contents};
@@ -397,7 +433,10 @@ void inspecting_run(const struct inspecting *i, struct str message, struct buf *
     if (missing) {
         (void)!inspection_put(facts, "failed", (const struct str[]){STR("limit")}, 1);
     } else if (n.full) {
-        (void)!inspection_put(facts, "problem", (const struct str[]){STR("limit"), STR(""), STR("more was found than is noted")}, 3);
+        (void)!inspection_put(facts, "problem",
+                              (const struct str[]){STR("limit"), STR(""),
+                                                   STR("more was found than is noted")},
+                              3);
     }
     (void)!inspection_put(facts, "done", (const struct str[]){str_c(parts), str_c(took)}, 2);
     detect_result_free(&found);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ipc_limits.c: asserts that the table of messages (sys/ipc_messages.def) knows the last value of each enum that its
- * fields hold, so that no process sees a value it has no word for. Compiled only; nothing calls it.
+ * ipc_limits.c: asserts that the table of messages (sys/ipc_messages.def) knows the last value
+ * of each enum that its fields hold, so that no process sees a value it has no word for.
+ * Compiled only; nothing calls it.
  */
 #include "dns/dns.h"
 #include "dns/host.h"
@@ -23,7 +24,7 @@
 #include "tls/tls.h"
 #include "wire/extension.h"
 
-#define LAST(name, end) _Static_assert(IPC_LAST_##name == (int)(end) - 1, "ipc_messages.def: " #name);
+#define LAST(name, end) _Static_assert(IPC_LAST_##name == (int)(end)-1, "ipc_messages.def: " #name);
 
 LAST(about, ABOUT_END)
 LAST(action, ACTION_END)

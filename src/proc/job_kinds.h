@@ -3,10 +3,25 @@
  */
 #pragma once
 
-enum job_kind { JOB_DELIVER, JOB_BOUNCE, JOB_NOTICE, JOB_TLS_REPORT /* a JOB_DELIVER for ourselves */, JOB_INSPECT, JOB_PREPARE /* for the portal */, JOB_KIND_END };
+enum job_kind {
+    JOB_DELIVER,
+    JOB_BOUNCE,
+    JOB_NOTICE,
+    JOB_TLS_REPORT /* a JOB_DELIVER for ourselves */,
+    JOB_INSPECT,
+    JOB_PREPARE /* for the portal */,
+    JOB_KIND_END
+};
 
 /* What became of a recipient in smtpout (field `result` of outcome_rcpt). */
-enum rcpt_result { RESULT_DELIVERED, RESULT_DEFERRED, RESULT_FAILED, RESULT_FALLBACK /* the next rung of the ladder, now */, RESULT_OPEN /* nothing yet: never told */ };
+enum rcpt_result {
+    RESULT_DELIVERED,
+    RESULT_DEFERRED,
+    RESULT_FAILED,
+    RESULT_FALLBACK /* the next rung of the ladder, now */,
+    RESULT_OPEN /* nothing yet: never told */
+};
 
-/* The recipients of one delivery at most, and their numbers as a text: 20 digits and a comma each (ipc_messages.def, rcpts). */
+/* The recipients of one delivery at most, and their numbers as a text: 20 digits and a comma
+ * each (ipc_messages.def, rcpts). */
 enum { JOB_RCPTS = 200, JOB_RCPTS_TEXT = JOB_RCPTS * 21 };

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * own_hosts.c: which host names and addresses are this gateway. Called by lookup, inside its sandbox, by postern explain, and by
- * preflight.c.
+ * own_hosts.c: which host names and addresses are this gateway. Called by lookup, inside its
+ * sandbox, by postern explain, and by preflight.c.
  *
- * Where we listen on explicit addresses, the machine's others may be another server's. What can go wrong: the kernel does not tell
- * the machine's addresses; then those it told before count, and the log says so. An address in front of us (NAT) is not known
- * here: an MX should go by our hostname there.
+ * Where we listen on explicit addresses, the machine's others may be another server's. What can
+ * go wrong: the kernel does not tell the machine's addresses; then those it told before count,
+ * and the log says so. An address in front of us (NAT) is not known here: an MX should go by our
+ * hostname there.
  */
 #include "proc/own_hosts.h"
 #include "base/clock.h"
@@ -71,7 +72,8 @@ static void read_machine(struct own_hosts *o)
         o->machine = now;
         o->is_warned = false;
     } else if (!o->is_warned) {
-        log_warn("own-addresses-unknown", KV("problem", strerror(errno)), KV("what", "an MX that points here may not be noticed"));
+        log_warn("own-addresses-unknown", KV("problem", strerror(errno)),
+                 KV("what", "an MX that points here may not be noticed"));
         o->is_warned = true;
     }
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * own_tls.c: when a process shakes hands with itself, and what it tells of it. Called by smtpin and web.
+ * own_tls.c: when a process shakes hands with itself, and what it tells of it. Called by smtpin
+ * and web.
  *
- * What can go wrong: the queue is away when there is something to tell: it is told after the next test.
+ * What can go wrong: the queue is away when there is something to tell: it is told after the
+ * next test.
  */
 #include "proc/own_tls.h"
 #include "base/log.h"
@@ -13,10 +15,12 @@ static void own_tls_tell(struct own_tls *o, bool is_alarm, const char *problem)
     if (*o->queue && !o->told) {
         o->told = true;
         ipc_send(*o->queue, &(struct ipc_msg){.type = IPC_alarm,
-                                              .alarm = {.kind = (uint8_t)o->alarm,
-                                                        .cleared = !is_alarm,
-                                                        .domain = str_c(child_conf(o->child)->hostname),
-                                                        .text = str_c(problem)}});
+                                              .alarm = {
+                                                  .kind = (uint8_t)o->alarm,
+                                                  .cleared = !is_alarm,
+                                                  .domain = str_c(child_conf(o->child)->hostname),
+                                                  .text = str_c(problem),
+                                              }});
     }
 }
 

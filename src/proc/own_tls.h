@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * own_tls.h: handshakes with ourselves, each minute, as strangers would make them now: what a process that offers TLS
- * knows of its own health. Called by smtpin and web; postern status and doctor, a metric and an alarm tell it.
+ * own_tls.h: handshakes with ourselves, each minute, as strangers would make them now: what a
+ * process that offers TLS knows of its own health. Called by smtpin and web; postern status and
+ * doctor, a metric and an alarm tell it.
  *
- * What can go wrong: keys are slow, away, or have another key than the certificate: the test fails, is repeated sooner, and
- * is an alarm once it failed several times in a row (one may fall into a moment in which keys are started anew).
+ * What can go wrong: keys are slow, away, or have another key than the certificate: the test
+ * fails, is repeated sooner, and is an alarm once it failed several times in a row (one may fall
+ * into a moment in which keys are started anew).
  */
 #pragma once
 #include "policy/alarm.h"

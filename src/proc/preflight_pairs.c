@@ -86,14 +86,13 @@ static bool same_text(const char *a, const char *b)
     return str_eq(str_c(a), str_c(b));
 }
 
-/* A reload in which files alone can have changed: the settings of certificates and of the names that
- * they are for are those in force. Files that are just being renewed refuse nothing; a setting that
- * a start refuses, a reload refuses too. */
+/* A reload in which files alone can have changed: the settings of certificates and of the names
+ * that they are for are those in force. Files that are just being renewed refuse nothing; a
+ * setting that a start refuses, a reload refuses too. */
 static bool is_renewal(const struct flight *f)
 {
     const struct conf *now = f->in_force, *next = f->conf;
-    bool same = now && now->n_own == next->n_own &&
-                same_text(now->portal.url, next->portal.url) &&
+    bool same = now && now->n_own == next->n_own && same_text(now->portal.url, next->portal.url) &&
                 same_text(now->portal.files_url, next->portal.files_url) &&
                 (now->portal.addresses.n > 0) == (next->portal.addresses.n > 0);
     for (size_t i = 0; same && i < next->n_own; i++) {

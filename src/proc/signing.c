@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * signing.c: asks keys for a TLS signature or the secret of tickets and waits: a handshake cannot go on without it, and keys do
- * nothing slower than a signature. Measured in docs/performance.md. Called by smtpin, smtpout and web.
+ * signing.c: asks keys for a TLS signature or the secret of tickets and waits: a handshake
+ * cannot go on without it, and keys do nothing slower than a signature. Measured in
+ * docs/performance.md. Called by smtpin, smtpout and web.
  *
- * What can go wrong: keys are slow (a busy machine, a stopped process): the handshake that found it out fails after
- * SIGNING_WAIT_MS, and nothing is asked until they speak again; keys are away: posternd starts them again and gives a new channel.
+ * What can go wrong: keys are slow (a busy machine, a stopped process): the handshake that found
+ * it out fails after SIGNING_WAIT_MS, and nothing is asked until they speak again; keys are
+ * away: posternd starts them again and gives a new channel.
  */
 #include "proc/signing.h"
 #include "base/clock.h"
@@ -22,7 +24,9 @@ void signing_join(struct signing *s, int fd)
 
 static uint64_t token_of(const struct ipc_msg *m)
 {
-    return m->type == IPC_tls_signature ? m->tls_signature.token : m->type == IPC_ticket_secret ? m->ticket_secret.token : 0;
+    return m->type == IPC_tls_signature   ? m->tls_signature.token
+           : m->type == IPC_ticket_secret ? m->ticket_secret.token
+                                          : 0;
 }
 
 /* 0: there is something to read (or the peer is gone), -ETIMEDOUT. */
@@ -38,9 +42,10 @@ static int wait_readable(const struct signing *s, int64_t until_ms)
     }
 }
 
-/* Reads until the answer with this token is there (0 of none: whatever has come), or the time is up. Its views live until
- * the next call. 0 or -errno. */
-static int signing_receive(struct signing *s, uint64_t token, int64_t until_ms, struct ipc_msg *answer)
+/* Reads until the answer with this token is there (0 of none: whatever has come), or the time is
+ * up. Its views live until the next call. 0 or -errno. */
+static int signing_receive(struct signing *s, uint64_t token, int64_t until_ms,
+                           struct ipc_msg *answer)
 {
     static char frame[IPC_FRAME_MAX]; /* one question at a time */
     struct str pending = STR("");
@@ -64,7 +69,8 @@ static int signing_receive(struct signing *s, uint64_t token, int64_t until_ms, 
 /* The channel is of no use any more: keys hear that it is closed, and posternd makes a new one. */
 static void give_channel_up(struct signing *s, int problem)
 {
-    log_error("keys-lost", KV("problem", strerror(-problem)), KV("what", "a new channel to them is asked for"));
+    log_error("keys-lost", KV("problem", strerror(-problem)),
+              KV("what", "a new channel to them is asked for"));
     err_close_fd(&s->fd);
     s->late = false;
 }
@@ -84,7 +90,8 @@ bool signing_is_ready(struct signing *s)
 }
 
 /* A question and its answer, whose views live until the next one. 0 or -errno. */
-static int proc_signing_ask(struct signing *s, const struct ipc_msg *question, enum ipc_type want, struct ipc_msg *answer)
+static int proc_signing_ask(struct signing *s, const struct ipc_msg *question, enum ipc_type want,
+                            struct ipc_msg *answer)
 {
     if (!signing_is_ready(s)) {
         return s->fd < 0 ? -ENOTCONN : -EAGAIN;
@@ -95,33 +102,40 @@ static int proc_signing_ask(struct signing *s, const struct ipc_msg *question, e
     if (r == -ETIMEDOUT || r == -EAGAIN) {
         s->late = true;
         s->given_up++;
-        log_error("keys-did-not-answer", KVN("after-ms", SIGNING_WAIT_MS), KV("what", "this handshake fails, others wait until they do"));
+        log_error("keys-did-not-answer", KVN("after-ms", SIGNING_WAIT_MS),
+                  KV("what", "this handshake fails, others wait until they do"));
     } else if (r < 0) {
         give_channel_up(s, r);
     }
     return r;
 }
 
-int signing_ask(void *arg, const unsigned char key_id[TLS_KEY_ID], enum tls_hash hash, bool pss, struct str digest, struct buf *signature)
+int signing_ask(void *arg, const unsigned char key_id[TLS_KEY_ID], enum tls_hash hash, bool pss,
+                struct str digest, struct buf *signature)
 {
     struct signing *s = arg;
     struct ipc_msg answer = {0};
     const struct ipc_msg question = {.type = IPC_tls_sign,
-                                     .tls_sign = {.token = s->token + 1,
-                                                  .key_id = str_from((const char *)key_id, TLS_KEY_ID),
-                                                  .hash = (uint8_t)hash,
-                                                  .pss = pss,
-                                                  .digest = digest}};
+                                     .tls_sign = {
+                                         .token = s->token + 1,
+                                         .key_id = str_from((const char *)key_id, TLS_KEY_ID),
+                                         .hash = (uint8_t)hash,
+                                         .pss = pss,
+                                         .digest = digest,
+                                     }};
     s->token++;
     int r = proc_signing_ask(s, &question, IPC_tls_signature, &answer);
-    return r < 0 ? r : answer.tls_signature.ok ? buf_add(signature, answer.tls_signature.signature) : -ENOKEY;
+    return r < 0                     ? r
+           : answer.tls_signature.ok ? buf_add(signature, answer.tls_signature.signature)
+                                     : -ENOKEY;
 }
 
 int signing_ask_ticket(void *arg, uint64_t period, unsigned char ret[TLS_TICKET_SECRET])
 {
     struct signing *s = arg;
     struct ipc_msg answer = {0};
-    const struct ipc_msg question = {.type = IPC_ticket_ask, .ticket_ask = {.token = s->token + 1, .period = period}};
+    const struct ipc_msg question = {.type = IPC_ticket_ask,
+                                     .ticket_ask = {.token = s->token + 1, .period = period}};
     s->token++;
     int r = proc_signing_ask(s, &question, IPC_ticket_secret, &answer);
     if (r < 0 || !answer.ticket_secret.ok || answer.ticket_secret.secret.n != TLS_TICKET_SECRET) {

@@ -12,7 +12,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-static struct conf_place surroundings_at_key(const struct conf *c, const char *block, const char *key)
+static struct conf_place surroundings_at_key(const struct conf *c, const char *block,
+                                             const char *key)
 {
     const struct conf_node *n = *block ? conf_node_find(c->root, block, NULL) : c->root;
     return conf_place_of(n ? n : c->root, key);
@@ -71,7 +72,8 @@ static void check_files(const struct conf *c, struct buf *problems)
     const char *told = "";
     check_rights(c->at_rest_key, S_IROTH, surroundings_at_key(c, "", "at-rest-key"),
                  "every user of this machine can read this key, and with it the store", problems);
-    check_rights(c->accounts.password_file, S_IROTH, surroundings_at_key(c, "accounts", "password-file"),
+    check_rights(c->accounts.password_file, S_IROTH,
+                 surroundings_at_key(c, "accounts", "password-file"),
                  "every user of this machine can read these hashes and try passwords on them",
                  problems);
     for (const struct conf_node *n = NULL; (n = conf_node_find(c->root, NULL, n));) {

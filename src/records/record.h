@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * record.h: what the lists of records.def mean in C, and one description of each record for those who
- * walk its fields: the journal's codec, the binding and reading of rows. Pure. Used by sys (messages
- * between processes), store, queue.
+ * record.h: what the lists of records.def mean in C, and one description of each record for
+ * those who walk its fields: the journal's codec, the binding and reading of rows. Pure. Used by
+ * sys (messages between processes), store, queue.
  *
  * What can go wrong: nothing but a lack of room, where texts are copied.
  */
@@ -11,40 +11,41 @@
 #include <stddef.h>
 
 /* Kinds of fields, as they stand in a struct. */
-#define RECORD_TYPE_key uint64_t /* the number of the row */
-#define RECORD_TYPE_u8 uint8_t
-#define RECORD_TYPE_u16 uint16_t
-#define RECORD_TYPE_u32 uint32_t
-#define RECORD_TYPE_u64 uint64_t
-#define RECORD_TYPE_i64 int64_t
-#define RECORD_TYPE_flag bool
-#define RECORD_TYPE_str struct str  /* a text */
-#define RECORD_TYPE_blob struct str /* octets */
-#define RECORD_TYPE_rcpt_state enum rcpt_state
+#define RECORD_TYPE_key         uint64_t /* the number of the row */
+#define RECORD_TYPE_u8          uint8_t
+#define RECORD_TYPE_u16         uint16_t
+#define RECORD_TYPE_u32         uint32_t
+#define RECORD_TYPE_u64         uint64_t
+#define RECORD_TYPE_i64         int64_t
+#define RECORD_TYPE_flag        bool
+#define RECORD_TYPE_str         struct str /* a text */
+#define RECORD_TYPE_blob        struct str /* octets */
+#define RECORD_TYPE_rcpt_state  enum rcpt_state
 #define RECORD_TYPE_rcpt_notice enum rcpt_notice
 
 /* The members of a struct. */
 #define RECORD_MEMBER(kind, name, most) RECORD_TYPE_##kind name;
-/* Assignments from another struct with the same fields: RECORD_COPY(attempt, to, from). Texts are views. */
+/* Assignments from another struct with the same fields: RECORD_COPY(attempt, to, from). Texts
+ * are views. */
 #define RECORD_ASSIGN(kind, name, most) record_to->name = record_from->name;
-#define RECORD_COPY(record, to, from)                                                              \
-    do {                                                                                           \
-        __typeof__(to) record_to = (to);                                                           \
-        __typeof__(from) record_from = (from);                                                     \
-        RECORD_##record(RECORD_ASSIGN)                                                             \
+#define RECORD_COPY(record, to, from) \
+    do { \
+        __typeof__(to) record_to = (to); \
+        __typeof__(from) record_from = (from); \
+        RECORD_##record(RECORD_ASSIGN) \
     } while (0)
 
 enum field_class { FIELD_NUMBER, FIELD_FLAG, FIELD_TEXT, FIELD_OCTETS };
-#define RECORD_CLASS_key FIELD_NUMBER
-#define RECORD_CLASS_u8 FIELD_NUMBER
-#define RECORD_CLASS_u16 FIELD_NUMBER
-#define RECORD_CLASS_u32 FIELD_NUMBER
-#define RECORD_CLASS_u64 FIELD_NUMBER
-#define RECORD_CLASS_i64 FIELD_NUMBER
-#define RECORD_CLASS_flag FIELD_FLAG
-#define RECORD_CLASS_str FIELD_TEXT
-#define RECORD_CLASS_blob FIELD_OCTETS
-#define RECORD_CLASS_rcpt_state FIELD_NUMBER
+#define RECORD_CLASS_key         FIELD_NUMBER
+#define RECORD_CLASS_u8          FIELD_NUMBER
+#define RECORD_CLASS_u16         FIELD_NUMBER
+#define RECORD_CLASS_u32         FIELD_NUMBER
+#define RECORD_CLASS_u64         FIELD_NUMBER
+#define RECORD_CLASS_i64         FIELD_NUMBER
+#define RECORD_CLASS_flag        FIELD_FLAG
+#define RECORD_CLASS_str         FIELD_TEXT
+#define RECORD_CLASS_blob        FIELD_OCTETS
+#define RECORD_CLASS_rcpt_state  FIELD_NUMBER
 #define RECORD_CLASS_rcpt_notice FIELD_NUMBER
 
 struct record_field {
@@ -62,8 +63,8 @@ struct record {
 };
 
 /* One of record_field, of the struct that RECORD_STRUCT is defined as where it is used. */
-#define RECORD_FIELD(kind, field, most)                                                            \
-    {#field, RECORD_CLASS_##kind, (uint8_t)sizeof(((RECORD_STRUCT *)0)->field),                    \
+#define RECORD_FIELD(kind, field, most) \
+    {#field, RECORD_CLASS_##kind, (uint8_t)sizeof(((RECORD_STRUCT *)0)->field), \
      (uint16_t)offsetof(RECORD_STRUCT, field)},
 
 static inline bool record_is_text(const struct record_field *f)

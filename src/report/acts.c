@@ -11,9 +11,10 @@ int acts_text(const struct ipc_row_act *const *rows, size_t n, const char *befor
         const struct ipc_row_act *a = rows[i];
         char date[DATE_MAX];
         date_iso(a->at_ms, date);
-        r = buf_printf(out, "%s%s  %-15.*s by " STR_FMT " (uid %u)%s" STR_FMT "%s" STR_FMT "\n", before, date, STR_ARG(a->verb),
-                       STR_ARG(a->by), (unsigned)a->uid, a->about.n > 0 ? ": " : "", STR_ARG(a->about),
-                       a->detail.n > 0 ? ", " : "", STR_ARG(a->detail));
+        r = buf_printf(out, "%s%s  %-15.*s by " STR_FMT " (uid %u)%s" STR_FMT "%s" STR_FMT "\n",
+                       before, date, STR_ARG(a->verb), STR_ARG(a->by), (unsigned)a->uid,
+                       a->about.n > 0 ? ": " : "", STR_ARG(a->about), a->detail.n > 0 ? ", " : "",
+                       STR_ARG(a->detail));
     }
     return r;
 }

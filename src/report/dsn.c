@@ -5,8 +5,9 @@
  * The body of the original is never returned: it may be what had to be protected. Text from peers
  * was cleaned of control bytes when it was read; here it is folded.
  *
- * What the notice needs of its way is settled here, not inherited: unless its own return path needs SMTPUTF8 it is ASCII
- * to the last octet (RFC 6533 3: addresses as utf-8-addr-xtext; text and headers in quoted-printable).
+ * What the notice needs of its way is settled here, not inherited: unless its own return path
+ * needs SMTPUTF8 it is ASCII to the last octet (RFC 6533 3: addresses as utf-8-addr-xtext; text
+ * and headers in quoted-printable).
  */
 #include "report/dsn.h"
 #include "policy/policy.h"
@@ -19,8 +20,8 @@
 
 enum { LINE_SOFT = 76 };
 
-/* Words of text, folded at 76 columns with the given prefix for further lines. utf8: other characters than ASCII may
- * stand there. */
+/* Words of text, folded at 76 columns with the given prefix for further lines. utf8: other
+ * characters than ASCII may stand there. */
 static int put_folded(struct buf *out, struct str text, const char *prefix, bool utf8)
 {
     utf8 = utf8 && marks_is_utf8(text);
@@ -53,10 +54,13 @@ struct action_words {
 
 static const struct action_words words_of[] = {
     [DSN_FAILED] = {"failed", "Your message could not be delivered", "could not be delivered to"},
-    [DSN_ASKED] = {"failed", "Did you mean to send this securely?", "went to nobody, because of a question"},
-    [DSN_CHOICE] = {"delayed", "Please decide: your message waits for you", "waits for you; it has not reached"},
+    [DSN_ASKED] = {"failed", "Did you mean to send this securely?",
+                   "went to nobody, because of a question"},
+    [DSN_CHOICE] = {"delayed", "Please decide: your message waits for you",
+                    "waits for you; it has not reached"},
     [DSN_HELD] = {"delayed", "Your message is held", "is held; it has not reached"},
-    [DSN_WAITS_FOR_TLS] = {"delayed", "Your message waits for a secure connection", "has not reached"},
+    [DSN_WAITS_FOR_TLS] = {"delayed", "Your message waits for a secure connection",
+                           "has not reached"},
     [DSN_DELAYED] = {"delayed", "Your message has not been delivered yet", "has not reached"},
     [DSN_RELAYED] = {"relayed", "Your message was handed on", "was handed on, for"},
     [DSN_DELIVERED] = {"delivered", "Your message was delivered", "was delivered to"},
@@ -79,11 +83,14 @@ static bool is_delayed(enum dsn_action a)
 
 static struct str status_of(const struct dsn_rcpt *r)
 {
-    char class = is_delayed(r->action) || r->expired ? '4' : r->action < DSN_CHOICE ? '5' : '2'; /* RFC 3463 2: 4 with a failure that another day may mend */
+    /* RFC 3463 2: 4 with a failure that another day may mend */
+    char class = is_delayed(r->action) || r->expired ? '4' : r->action < DSN_CHOICE ? '5' : '2';
     if (r->code.n > 0 && r->code.p[0] == class) {
         return r->code;
     }
-    const char *own = class == '4' ? reason_deferred_code(r->reason) : class == '5' ? reason_bounced_code(r->reason) : "";
+    const char *own = class == '4'   ? reason_deferred_code(r->reason)
+                      : class == '5' ? reason_bounced_code(r->reason)
+                                     : "";
     return str_c(*own ? own : class == '4' ? "4.0.0" : class == '5' ? "5.0.0" : "2.0.0");
 }
 
@@ -99,8 +106,8 @@ static int dsn_put_header(const struct dsn *d, const char *boundary, struct buf 
                       "Content-Type: multipart/report; report-type=delivery-status;\r\n"
                       "\tboundary=\"%s\"\r\n%s\r\n"
                       "This is a message in MIME format.\r\n\r\n",
-                      STR_ARG(d->hostname), STR_ARG(d->to), words_of[gravest(d)].subject, date, STR_ARG(d->own_id),
-                      STR_ARG(d->hostname), boundary,
+                      STR_ARG(d->hostname), STR_ARG(d->to), words_of[gravest(d)].subject, date,
+                      STR_ARG(d->own_id), STR_ARG(d->hostname), boundary,
                       d->utf8 ? "Content-Transfer-Encoding: 8bit\r\n" : "");
 }
 
@@ -108,9 +115,11 @@ static int dsn_put_header(const struct dsn *d, const char *boundary, struct buf 
 static const char *sentence_of(const struct dsn_rcpt *r)
 {
     if (r->action == DSN_RELAYED) {
-        return "the next server took it; that server gives no notices, so this is the last you hear of it";
+        return "the next server took it; that server gives no notices, so this is the last you "
+               "hear of it";
     }
-    return r->action == DSN_DELIVERED ? "it is in the recipient's mailbox" : reason_sentence(r->reason);
+    return r->action == DSN_DELIVERED ? "it is in the recipient's mailbox"
+                                      : reason_sentence(r->reason);
 }
 
 /* The reason is that of the last attempt: what ended it is time. */
@@ -127,8 +136,7 @@ static int dsn_put_person(const struct dsn_rcpt *r, struct buf *out)
     }
     e = e < 0 ? e : put_folded(out, str_c(sentence_of(r)), "    ", true);
     if (e == 0 && r->reply.n > 0) {
-        e = buf_printf(out, "\r\n    %s",
-                       r->remote ? "The other side said: " : "In detail: ");
+        e = buf_printf(out, "\r\n    %s", r->remote ? "The other side said: " : "In detail: ");
         e = e < 0 ? e : put_folded(out, r->reply, "    ", true);
     }
     return e < 0 ? e : buf_add(out, STR("\r\n\r\n"));
@@ -137,25 +145,35 @@ static int dsn_put_person(const struct dsn_rcpt *r, struct buf *out)
 static int dsn_put_ending(const struct dsn *d, enum dsn_action worst, struct buf *out)
 {
     bool has_admin = d->administrator.n > 0;
-    const char *next = worst == DSN_ASKED ? "If you meant the flag, write it as it is named above and send the message\r\nagain; if not, change that word and send it again."
-                                          : "It will not be tried again.";
+    const char *next = worst == DSN_ASKED
+                           ? "If you meant the flag, write it as it is named above and send the "
+                             "message\r\nagain; if not, change that word and send it again."
+                           : "It will not be tried again.";
     return buf_printf(out,
-                      "%s\r\nIf you do not know what to do, forward this notice to\r\n%s" STR_FMT ".\r\n\r\n",
-                      next, has_admin ? "" : "postmaster@", STR_ARG(has_admin ? d->administrator : d->hostname));
+                      "%s\r\nIf you do not know what to do, forward this notice to\r\n%s" STR_FMT
+                      ".\r\n\r\n",
+                      next, has_admin ? "" : "postmaster@",
+                      STR_ARG(has_admin ? d->administrator : d->hostname));
 }
 
 /* One line for each choice; a mail to its address, from the same sender, makes it. */
 static int put_choices(const struct dsn *d, struct buf *out)
 {
     struct str rest = d->choices, line;
-    int e = buf_add(out, STR("Nothing was sent yet. Choose by sending an empty mail to one of these addresses\r\n(in most mail programs: click on it, then send):\r\n\r\n"));
+    int e =
+        buf_add(out, STR("Nothing was sent yet. Choose by sending an empty mail to one of these "
+                         "addresses\r\n(in most mail programs: click on it, then send):\r\n\r\n"));
     while (e == 0 && rest.n > 0 && str_split(&rest, '\n', &line)) {
         size_t tab = str_find(line, '\t', 0);
         if (tab < line.n) {
-            e = buf_printf(out, "  " STR_FMT ":\r\n    mailto:" STR_FMT "\r\n\r\n", STR_ARG(str_slice(line, 0, tab)), STR_ARG(str_slice(line, tab + 1, line.n)));
+            e = buf_printf(out, "  " STR_FMT ":\r\n    mailto:" STR_FMT "\r\n\r\n",
+                           STR_ARG(str_slice(line, 0, tab)),
+                           STR_ARG(str_slice(line, tab + 1, line.n)));
         }
     }
-    return e < 0 ? e : buf_add(out, STR("The choice is recorded. Without one the message comes back to you in the end.\r\n\r\n"));
+    return e < 0 ? e
+                 : buf_add(out, STR("The choice is recorded. Without one the message comes back to "
+                                    "you in the end.\r\n\r\n"));
 }
 
 /* What will happen next, and what the sender can do. */
@@ -167,17 +185,21 @@ static int put_delay_ending(const struct dsn *d, struct buf *out)
         return put_choices(d, out);
     }
     if (gravest(d) == DSN_HELD) {
-        return buf_printf(out, "Nothing is lost and nothing was sent. You do not need to send it again: somebody\r\n"
-                               "looks at it, and lets it go or sends it back. Ask %s" STR_FMT ".\r\n\r\n",
-                          has_admin ? "" : "postmaster@", STR_ARG(has_admin ? d->administrator : d->hostname));
+        return buf_printf(
+            out,
+            "Nothing is lost and nothing was sent. You do not need to send it again: somebody\r\n"
+            "looks at it, and lets it go or sends it back. Ask %s" STR_FMT ".\r\n\r\n",
+            has_admin ? "" : "postmaster@", STR_ARG(has_admin ? d->administrator : d->hostname));
     }
     date_rfc5322(d->until_ms, until);
-    return buf_printf(out,
-                      "%sIt is tried again until\r\n%s; "
-                      "then it comes back to you.\r\nYou do not need to send it again. If it is urgent, reach the "
-                      "recipient in\r\nanother way, or ask %s" STR_FMT ".\r\n\r\n",
-                      gravest(d) == DSN_WAITS_FOR_TLS ? "Nothing was sent in clear, and nothing is lost. " : "Nothing is lost. ",
-                      until, has_admin ? "" : "postmaster@", STR_ARG(has_admin ? d->administrator : d->hostname));
+    return buf_printf(
+        out,
+        "%sIt is tried again until\r\n%s; then it comes back to you.\r\nYou do not need to send it "
+        "again. If it is urgent, reach the recipient in\r\nanother way, or ask %s" STR_FMT
+        ".\r\n\r\n",
+        gravest(d) == DSN_WAITS_FOR_TLS ? "Nothing was sent in clear, and nothing is lost. "
+                                        : "Nothing is lost. ",
+        until, has_admin ? "" : "postmaster@", STR_ARG(has_admin ? d->administrator : d->hostname));
 }
 
 static int put_words(const struct dsn *d, struct buf *out)
@@ -188,12 +210,15 @@ static int put_words(const struct dsn *d, struct buf *out)
     int e = buf_printf(out,
                        "This is the mail gateway " STR_FMT "%s" STR_FMT ".\r\n\r\n"
                        "Your message of %s\r\n(our number " STR_FMT ") %s:\r\n\r\n",
-                       STR_ARG(d->hostname), d->organization.n > 0 ? " of " : "", STR_ARG(d->organization), date,
-                       STR_ARG(d->id), words_of[worst].verb);
+                       STR_ARG(d->hostname), d->organization.n > 0 ? " of " : "",
+                       STR_ARG(d->organization), date, STR_ARG(d->id), words_of[worst].verb);
     for (size_t i = 0; e == 0 && i < d->n_rcpts; i++) {
         e = dsn_put_person(&d->rcpts[i], out);
     }
-    return e < 0 ? e : worst < DSN_CHOICE ? dsn_put_ending(d, worst, out) : is_delayed(worst) ? put_delay_ending(d, out) : 0;
+    return e < 0                ? e
+           : worst < DSN_CHOICE ? dsn_put_ending(d, worst, out)
+           : is_delayed(worst)  ? put_delay_ending(d, out)
+                                : 0;
 }
 
 static int put_words_part(const struct dsn *d, const char *boundary, struct buf *out)
@@ -201,7 +226,9 @@ static int put_words_part(const struct dsn *d, const char *boundary, struct buf 
     CLEANUP(buf_free) struct buf words = BUF_INIT(out->max);
     int e = put_words(d, &words);
     const char *charset = marks_has_8bit(buf_str(&words)) ? "utf-8" : "us-ascii";
-    e = e < 0 ? e : buf_printf(out, "--%s\r\nContent-Type: text/plain; charset=%s\r\n", boundary, charset);
+    e = e < 0 ? e
+              : buf_printf(out, "--%s\r\nContent-Type: text/plain; charset=%s\r\n", boundary,
+                           charset);
     return e < 0 ? e : qp_part(buf_str(&words), out);
 }
 
@@ -210,10 +237,12 @@ static int put_original(const struct dsn_rcpt *r, struct buf *out)
 {
     size_t semicolon = str_find(r->orcpt, ';', 0);
     CLEANUP(buf_free) struct buf address = BUF_INIT(NOTIFY_ORCPT_MAX);
-    if (semicolon == r->orcpt.n || notify_xtext_read(str_slice(r->orcpt, semicolon + 1, r->orcpt.n), &address) < 0) {
+    if (semicolon == r->orcpt.n ||
+        notify_xtext_read(str_slice(r->orcpt, semicolon + 1, r->orcpt.n), &address) < 0) {
         return 0;
     }
-    int e = buf_printf(out, "Original-Recipient: " STR_FMT ";", STR_ARG(str_slice(r->orcpt, 0, semicolon)));
+    int e = buf_printf(out, "Original-Recipient: " STR_FMT ";",
+                       STR_ARG(str_slice(r->orcpt, 0, semicolon)));
     e = e < 0 ? e : put_folded(out, buf_str(&address), "    ", false);
     return e < 0 ? e : buf_add(out, STR("\r\n"));
 }
@@ -223,7 +252,10 @@ static int put_final(const struct dsn *d, const struct dsn_rcpt *r, struct buf *
 {
     bool is_utf8 = marks_has_8bit(r->forward_path) && marks_is_utf8(r->forward_path);
     int e = buf_printf(out, "Final-Recipient: %s;", is_utf8 ? "utf-8" : "rfc822");
-    e = e < 0 ? e : is_utf8 ? notify_utf8_write(r->forward_path, d->utf8 ? NOTIFY_UTF8_UNICODE : NOTIFY_UTF8_ASCII, out) : buf_add(out, r->forward_path);
+    e = e < 0     ? e
+        : is_utf8 ? notify_utf8_write(r->forward_path,
+                                      d->utf8 ? NOTIFY_UTF8_UNICODE : NOTIFY_UTF8_ASCII, out)
+                  : buf_add(out, r->forward_path);
     return e < 0 ? e : buf_add(out, STR("\r\n"));
 }
 
@@ -235,7 +267,9 @@ static int put_rcpt_fields(const struct dsn *d, const struct dsn_rcpt *r, struct
     int e = buf_add(out, STR("\r\n"));
     e = e < 0 ? e : put_original(r, out);
     e = e < 0 ? e : put_final(d, r, out);
-    e = e < 0 ? e : buf_printf(out, "Action: %s\r\nStatus: " STR_FMT "\r\n", words_of[r->action].action, STR_ARG(status));
+    e = e < 0 ? e
+              : buf_printf(out, "Action: %s\r\nStatus: " STR_FMT "\r\n", words_of[r->action].action,
+                           STR_ARG(status));
     if (e == 0 && r->host.n > 0) {
         e = buf_printf(out, "Remote-MTA: dns;" STR_FMT "\r\n", STR_ARG(r->host));
     }
@@ -262,7 +296,8 @@ static int dsn_put_fields(const struct dsn *d, const char *boundary, struct buf 
                        "--%s\r\nContent-Type: message/%sdelivery-status\r\n%s\r\n"
                        "Reporting-MTA: dns;" STR_FMT "\r\nArrival-Date: %s\r\n",
                        boundary, d->utf8 ? "global-" : "",
-                       d->utf8 ? "Content-Transfer-Encoding: 8bit\r\n" : "", STR_ARG(d->hostname), date);
+                       d->utf8 ? "Content-Transfer-Encoding: 8bit\r\n" : "", STR_ARG(d->hostname),
+                       date);
     CLEANUP(buf_free) struct buf envid = BUF_INIT(NOTIFY_ENVID_MAX);
     if (e == 0 && d->envid.n > 0 && notify_xtext_read(d->envid, &envid) == 0) {
         e = buf_printf(out, "Original-Envelope-Id: ");
@@ -279,7 +314,8 @@ static int dsn_put_fields(const struct dsn *d, const char *boundary, struct buf 
 static int put_headers(const struct dsn *d, const char *boundary, struct buf *out)
 {
     bool global = marks_has_8bit(d->headers) && marks_is_utf8(d->headers);
-    int e = buf_printf(out, "--%s\r\nContent-Type: %s\r\n", boundary, global ? "message/global-headers" : "text/rfc822-headers");
+    int e = buf_printf(out, "--%s\r\nContent-Type: %s\r\n", boundary,
+                       global ? "message/global-headers" : "text/rfc822-headers");
     if (e < 0 || !global || !d->utf8) {
         return e < 0 ? e : qp_part(d->headers, out);
     }
@@ -290,7 +326,8 @@ static int put_headers(const struct dsn *d, const char *boundary, struct buf *ou
 int dsn_write(const struct dsn *d, struct buf *out)
 {
     char boundary[64];
-    snprintf(boundary, sizeof boundary, "=_%.40s/dsn", d->own_id.p); /* "=_" cannot stand in quoted-printable */
+    /* "=_" cannot stand in quoted-printable */
+    snprintf(boundary, sizeof boundary, "=_%.40s/dsn", d->own_id.p);
     int e = dsn_put_header(d, boundary, out);
     e = e < 0 ? e : put_words_part(d, boundary, out);
     e = e < 0 ? e : dsn_put_fields(d, boundary, out);

@@ -5,9 +5,18 @@
 #include "base/buf.h"
 #include "policy/verdict.h"
 
-/* What the notice says about a recipient (RFC 3464 2.3.3). RELAYED: handed to a server that gives no
- * notices of its own; what it does with it is not known. */
-enum dsn_action { DSN_FAILED, DSN_ASKED, DSN_CHOICE, DSN_HELD, DSN_WAITS_FOR_TLS, DSN_DELAYED, DSN_RELAYED, DSN_DELIVERED };
+/* What the notice says about a recipient (RFC 3464 2.3.3). RELAYED: handed to a server that
+ * gives no notices of its own; what it does with it is not known. */
+enum dsn_action {
+    DSN_FAILED,
+    DSN_ASKED,
+    DSN_CHOICE,
+    DSN_HELD,
+    DSN_WAITS_FOR_TLS,
+    DSN_DELAYED,
+    DSN_RELAYED,
+    DSN_DELIVERED
+};
 
 struct dsn_rcpt {
     enum dsn_action action;
@@ -24,15 +33,16 @@ struct dsn_rcpt {
 
 struct dsn {
     struct str hostname, organization, administrator; /* administrator may be empty */
-    struct str to;      /* the original reverse-path */
-    struct str id;      /* of the original message */
-    struct str own_id;  /* of the notification */
+    struct str to;                                    /* the original reverse-path */
+    struct str id;                                    /* of the original message */
+    struct str own_id;                                /* of the notification */
     int64_t arrived_ms, at_ms;
     const struct dsn_rcpt *rcpts;
     size_t n_rcpts;
     struct str headers; /* header section of the original, CRLF lines; never its body */
-    bool utf8;          /* it goes to an address that needs SMTPUTF8, so its reader knows RFC 6533's forms; else all
-                         * of it is ASCII, whatever is in the addresses, replies and headers */
+    /* it goes to an address that needs SMTPUTF8, so its reader knows RFC 6533's forms; else all
+     * of it is ASCII, whatever is in the addresses, replies and headers */
+    bool utf8;
     struct str envid;   /* xtext; may be empty */
     int64_t until_ms;   /* when a delayed mail comes back */
     struct str choices; /* of DSN_CHOICE: lines of words, a tab, an address */

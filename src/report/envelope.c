@@ -8,9 +8,12 @@
 
 #include <stdio.h>
 
-static const char *const levels[] = {"the link alone", "a code sent to the mailbox", "a code, and a phrase agreed on", "a code and a phrase; sealed: only the link opens it"};
+static const char *const levels[] = {"the link alone", "a code sent to the mailbox",
+                                     "a code, and a phrase agreed on",
+                                     "a code and a phrase; sealed: only the link opens it"};
 
-struct json *envelope_json(const struct ipc_row_envelope *e, const struct ipc_row_envelope_event *const *events, size_t n)
+struct json *envelope_json(const struct ipc_row_envelope *e,
+                           const struct ipc_row_envelope_event *const *events, size_t n)
 {
     struct json *o = report_object(), *all = report_array();
     char id[ID_TEXT];
@@ -38,7 +41,8 @@ struct json *envelope_json(const struct ipc_row_envelope *e, const struct ipc_ro
         if (events[i]->envelope == e->envelope) {
             struct json *one = report_object();
             report_put_time(one, "at", events[i]->at_ms);
-            report_put_str(one, "what", str_c(envelope_event_name((enum envelope_event)events[i]->kind)));
+            report_put_str(one, "what",
+                           str_c(envelope_event_name((enum envelope_event)events[i]->kind)));
             report_put_str(one, "who", events[i]->who);
             report_put_str(one, "detail", events[i]->detail);
             report_append(all, one);
@@ -48,7 +52,8 @@ struct json *envelope_json(const struct ipc_row_envelope *e, const struct ipc_ro
     return o;
 }
 
-int envelope_text(const struct ipc_row_envelope *e, const struct ipc_row_envelope_event *const *events, size_t n, struct buf *out)
+int envelope_text(const struct ipc_row_envelope *e,
+                  const struct ipc_row_envelope_event *const *events, size_t n, struct buf *out)
 {
     char id[ID_TEXT], number[ID_TEXT], made[DATE_MAX], until[DATE_MAX], at[DATE_MAX], sender[520];
     id_text(e->envelope, id);
@@ -56,15 +61,24 @@ int envelope_text(const struct ipc_row_envelope *e, const struct ipc_row_envelop
     date_iso(e->made_ms, made);
     date_iso(e->expires_ms, until);
     snprintf(sender, sizeof sender, "<" STR_FMT ">", STR_ARG(e->sender));
-    const struct str from = e->sender.n > 0 ? str_c(sender) : STR("the same: a copy of their answer");
-    int r = buf_printf(out, "Envelope %s in the portal (message %s)\n  To:       <" STR_FMT ">\n  From:     " STR_FMT "\n  Made:     %s\n  Until:    %s\n  State:    %s%s%s\n  Opens by: %s\n", id, number,
-                       STR_ARG(e->address), STR_ARG(from), made, until, envelope_state_name((enum envelope_state)e->state), e->opened_ms ? ", read" : ", not read",
-                       e->legal_hold ? ", legal hold" : "", levels[e->level & 3]);
+    const struct str from =
+        e->sender.n > 0 ? str_c(sender) : STR("the same: a copy of their answer");
+    int r = buf_printf(out,
+                       "Envelope %s in the portal (message %s)\n  To:       <" STR_FMT
+                       ">\n  From:     " STR_FMT
+                       "\n  Made:     %s\n  Until:    %s\n  State:    %s%s%s\n  Opens by: %s\n",
+                       id, number, STR_ARG(e->address), STR_ARG(from), made, until,
+                       envelope_state_name((enum envelope_state)e->state),
+                       e->opened_ms ? ", read" : ", not read", e->legal_hold ? ", legal hold" : "",
+                       levels[e->level & 3]);
     for (size_t i = 0; r == 0 && i < n; i++) {
         if (events[i]->envelope == e->envelope) {
             date_iso(events[i]->at_ms, at);
-            r = buf_printf(out, "  %s  %-18s " STR_FMT "%s" STR_FMT "\n", at, envelope_event_name((enum envelope_event)events[i]->kind), STR_ARG(events[i]->who),
-                           events[i]->detail.n > 0 && events[i]->who.n > 0 ? ": " : "", STR_ARG(events[i]->detail));
+            r = buf_printf(out, "  %s  %-18s " STR_FMT "%s" STR_FMT "\n", at,
+                           envelope_event_name((enum envelope_event)events[i]->kind),
+                           STR_ARG(events[i]->who),
+                           events[i]->detail.n > 0 && events[i]->who.n > 0 ? ": " : "",
+                           STR_ARG(events[i]->detail));
         }
     }
     return r;

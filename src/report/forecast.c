@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * forecast.c: by the decision that a delivery asks (policy/forecast.h); where the servers of the recipient were asked lately one
- * sentence, else what follows from each thing that they could do.
+ * forecast.c: by the decision that a delivery asks (policy/forecast.h); where the servers of the
+ * recipient were asked lately one sentence, else what follows from each thing that they could
+ * do.
  */
 #include "report/forecast.h"
 #include "policy/forecast.h"
@@ -14,7 +15,8 @@ static const char *channel_words(enum channel c, bool at_length)
 {
     switch (c) {
     case CHANNEL_PORTAL:
-        return at_length ? "kept in the portal, where only its recipient can read it" : "kept in the portal";
+        return at_length ? "kept in the portal, where only its recipient can read it"
+                         : "kept in the portal";
     case CHANNEL_HOLD:
         return at_length ? "held until somebody of the organisation has looked at it" : "held";
     case CHANNEL_TLS:
@@ -29,11 +31,13 @@ static const char *channel_words(enum channel c, bool at_length)
 
 static int put_patience(int64_t ms, struct buf *out)
 {
-    return ms % 60000 == 0 ? buf_printf(out, "%lld min", (long long)ms / 60000) : buf_printf(out, "%lld s", (long long)ms / 1000);
+    return ms % 60000 == 0 ? buf_printf(out, "%lld min", (long long)ms / 60000)
+                           : buf_printf(out, "%lld s", (long long)ms / 1000);
 }
 
 /* "sent securely: encrypted, ..." after "it would be ". */
-static int put_verdict(const struct forecast_rcpt *r, const struct verdict *v, bool at_length, struct buf *out)
+static int put_verdict(const struct forecast_rcpt *r, const struct verdict *v, bool at_length,
+                       struct buf *out)
 {
     bool legacy = v->reason == REASON_SENT_LEGACY, secure = v->grade >= GRADE_CERT && !legacy;
     const char *why = at_length ? reason_sentence(v->reason) : "", *colon = at_length ? ": " : "";
@@ -41,13 +45,17 @@ static int put_verdict(const struct forecast_rcpt *r, const struct verdict *v, b
     switch (v->action) {
     case ACTION_SEND:
         return buf_printf(out, "%s%s%s", secure ? "sent securely" : "SENT, NOT SECURELY", colon,
-                          !at_length ? "" : legacy ? "encrypted with outdated cryptography" : message_grade_words(v->grade));
+                          !at_length ? ""
+                          : legacy   ? "encrypted with outdated cryptography"
+                                     : message_grade_words(v->grade));
     case ACTION_FALLBACK:
         return buf_printf(out, "%s%s%s", channel_words(r->next, at_length), colon, why);
     case ACTION_DEFER_FALLBACK:
         e = buf_add(out, STR("kept waiting for a secure connection, "));
         e = e < 0 ? e : put_patience(r->patience_ms, out);
-        return e < 0 ? e : buf_printf(out, ", then %s%s%s", channel_words(r->next, at_length), colon, why);
+        return e < 0 ? e
+                     : buf_printf(out, ", then %s%s%s", channel_words(r->next, at_length), colon,
+                                  why);
     case ACTION_BOUNCE:
         return buf_printf(out, "sent back%s%s", colon, why);
     case ACTION_DEFER:
@@ -63,15 +71,18 @@ static bool forecast_is_same(const struct verdict *a, const struct verdict *b)
     return a->action == b->action && (!sent || (a->grade == b->grade && a->reason == b->reason));
 }
 
-/* Its servers were not asked: what follows from each thing they could do; neighbours with one outcome stand together. */
+/* Its servers were not asked: what follows from each thing they could do; neighbours with one
+ * outcome stand together. */
 static int put_cases(const struct forecast_rcpt *r, struct buf *out)
 {
     struct forecast one, next;
     size_t at = 0;
     int e = buf_add(out, STR("as its server turns out, which was not asked"));
-    for (bool more = forecast_next(&r->facts, &at, &one), first = true; e == 0 && more; one = next, first = false) {
+    for (bool more = forecast_next(&r->facts, &at, &one), first = true; e == 0 && more;
+         one = next, first = false) {
         e = buf_printf(out, "%s%s", first ? ". If it " : "; if it ", one.words);
-        while ((more = forecast_next(&r->facts, &at, &next)) && e == 0 && forecast_is_same(&one.verdict, &next.verdict)) {
+        while ((more = forecast_next(&r->facts, &at, &next)) && e == 0 &&
+               forecast_is_same(&one.verdict, &next.verdict)) {
             e = buf_printf(out, ", or %s", next.words);
         }
         e = e < 0 ? e : buf_add(out, STR(": "));
@@ -106,10 +117,12 @@ int forecast_write(const struct forecast_rcpt *r, struct buf *out)
         return e;
     }
     if (r->action < PROTECT_ACTION_END && actions[r->action]) {
-        return buf_printf(out, "%s%s%s", actions[r->action], r->text ? ": " : "", r->text ? r->text : "");
+        return buf_printf(out, "%s%s%s", actions[r->action], r->text ? ": " : "",
+                          r->text ? r->text : "");
     }
     if (r->first != CHANNEL_TLS) {
         return buf_add(out, str_c(channel_words(r->first, true)));
     }
-    return r->is_inside ? buf_add(out, STR("delivered inside: it does not leave the house")) : put_transport(r, out);
+    return r->is_inside ? buf_add(out, STR("delivered inside: it does not leave the house"))
+                        : put_transport(r, out);
 }

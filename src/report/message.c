@@ -66,9 +66,10 @@ bool message_attempt_lists(struct str rcpts, uint64_t rcpt)
     return false;
 }
 
-/* The attempt that decided about a recipient: at the server that is named with it, for its reason if there is one; or NULL. Of
- * several servers in a round each may have taken some. */
-static const struct ipc_row_attempt *message_attempt_of(const struct message_report *r, const struct ipc_row_rcpt *rcpt)
+/* The attempt that decided about a recipient: at the server that is named with it, for its
+ * reason if there is one; or NULL. Of several servers in a round each may have taken some. */
+static const struct ipc_row_attempt *message_attempt_of(const struct message_report *r,
+                                                        const struct ipc_row_rcpt *rcpt)
 {
     const struct ipc_row_attempt *found = NULL;
     for (size_t i = r->n_attempts; i > 0; i--) {
@@ -91,15 +92,20 @@ int message_transport_words(const struct ipc_row_attempt *a, struct buf *out)
         r = r == 0 && nist ? buf_printf(out, ", within profile nist") : r;
         bool by_dane = a->sess == SESS_DANE_OK, pinned = a->sess == SESS_PIN_OK;
         return r < 0 ? r
-                     : buf_printf(out, "; %s" STR_FMT, by_dane ? "DANE: " : pinned ? "the pinned certificate or key" : "certificate: ",
-                                  STR_ARG(by_dane ? a->dane_check : pinned ? STR("") : a->cert_check));
+                     : buf_printf(out, "; %s" STR_FMT,
+                                  by_dane  ? "DANE: "
+                                  : pinned ? "the pinned certificate or key"
+                                           : "certificate: ",
+                                  STR_ARG(by_dane  ? a->dane_check
+                                          : pinned ? STR("")
+                                                   : a->cert_check));
     }
-    static const char *const words[] = {
-        [SESS_NOCONN] = "no connection",         [SESS_NOADV] = "no encryption offered",
-        [SESS_REFUSED] = "encryption refused",   [SESS_HSFAIL] = "encryption failed",
-        [SESS_LEGACY] = "outdated encryption",   [SESS_DANE_OK] = "DANE",
-        [SESS_PIN_OK] = "pinned certificate",    [SESS_PKIX_OK] = "verified certificate",
-        [SESS_PKIX_BAD] = "unverified certificate"};
+    static const char *const words[] =
+        {[SESS_NOCONN] = "no connection",           [SESS_NOADV] = "no encryption offered",
+         [SESS_REFUSED] = "encryption refused",     [SESS_HSFAIL] = "encryption failed",
+         [SESS_LEGACY] = "outdated encryption",     [SESS_DANE_OK] = "DANE",
+         [SESS_PIN_OK] = "pinned certificate",      [SESS_PKIX_OK] = "verified certificate",
+         [SESS_PKIX_BAD] = "unverified certificate"};
     return buf_printf(out, "%s", a->sess < SESS_END ? words[a->sess] : "unknown");
 }
 
@@ -132,29 +138,37 @@ static int put_arrival(const struct ipc_row_message *m, struct buf *out)
         r = buf_printf(out, "logged in as " STR_FMT ", ", STR_ARG(m->login));
     }
     if (r == 0 && m->tls_version.n > 0) {
-        return buf_printf(out, "encrypted: " STR_FMT ", " STR_FMT ", %u bit%s" STR_FMT "\n", STR_ARG(m->tls_version),
-                          STR_ARG(m->tls_cipher), m->tls_bits, m->tls_group.n > 0 ? ", " : "", STR_ARG(m->tls_group));
+        return buf_printf(out, "encrypted: " STR_FMT ", " STR_FMT ", %u bit%s" STR_FMT "\n",
+                          STR_ARG(m->tls_version), STR_ARG(m->tls_cipher), m->tls_bits,
+                          m->tls_group.n > 0 ? ", " : "", STR_ARG(m->tls_group));
     }
     return r < 0 ? r : buf_add(out, STR("not encrypted on that way\n"));
 }
 
-static int message_put_rcpt(const struct message_report *report, const struct ipc_row_rcpt *r, struct buf *out)
+static int message_put_rcpt(const struct message_report *report, const struct ipc_row_rcpt *r,
+                            struct buf *out)
 {
     char date[DATE_MAX];
     const struct ipc_row_attempt *a = message_attempt_of(report, r);
     date_iso(r->last_ms, date);
-    int e = buf_printf(out, "\nTo <" STR_FMT ">: %s%s%s\n", STR_ARG(r->forward_path), message_state_words(r),
-                       r->last_ms ? " " : "", r->last_ms ? date : "");
+    int e = buf_printf(out, "\nTo <" STR_FMT ">: %s%s%s\n", STR_ARG(r->forward_path),
+                       message_state_words(r), r->last_ms ? " " : "", r->last_ms ? date : "");
     if (e == 0 && r->protection.n > 0) {
         e = protection_words(r->protection, "  ", out);
     }
     if (e == 0 && r->state == RCPT_DELIVERED && a) {
         e = buf_printf(out, "  Sent securely: %s; %s\n  Over: ",
-                       a->reason == REASON_SENT_LEGACY ? "NO" : a->grade >= GRADE_CERT ? "yes" : a->grade == GRADE_ENCRYPT ? "partly" : "NO",
-                       a->reason == REASON_SENT_LEGACY ? "encrypted with outdated cryptography, by an exception"
-                                                       : message_grade_words((enum grade)a->grade));
+                       a->reason == REASON_SENT_LEGACY ? "NO"
+                       : a->grade >= GRADE_CERT        ? "yes"
+                       : a->grade == GRADE_ENCRYPT     ? "partly"
+                                                       : "NO",
+                       a->reason == REASON_SENT_LEGACY
+                           ? "encrypted with outdated cryptography, by an exception"
+                           : message_grade_words((enum grade)a->grade));
         e = e < 0 ? e : message_transport_words(a, out);
-        e = e < 0 ? e : buf_printf(out, "\n  By: " STR_FMT " [" STR_FMT "]\n", STR_ARG(a->host), STR_ARG(a->address));
+        e = e < 0 ? e
+                  : buf_printf(out, "\n  By: " STR_FMT " [" STR_FMT "]\n", STR_ARG(a->host),
+                               STR_ARG(a->address));
     } else if (e == 0 && r->reason) {
         e = buf_printf(out, "  Why: %s\n", reason_sentence((enum reason)r->reason));
     }
@@ -172,10 +186,14 @@ static int message_put_rcpt(const struct message_report *report, const struct ip
     }
     if (e == 0 && (r->state == RCPT_FAILED || r->state == RCPT_EXPIRED)) {
         e = buf_printf(out, "  The sender %s told.\n",
-                       report->message->reverse_path.n == 0 ? "could not be (null reverse-path), and was not"
-                       : !notify_wants(r->notify, NOTIFY_FAILURE) ? "asked not to be (NOTIFY), and was not"
-                       : r->notice == NOTICE_LOST ? "could not be (the notice came back, too), and was not"
-                       : r->bounced ? "was" : "is being");
+                       report->message->reverse_path.n == 0
+                           ? "could not be (null reverse-path), and was not"
+                       : !notify_wants(r->notify, NOTIFY_FAILURE)
+                           ? "asked not to be (NOTIFY), and was not"
+                       : r->notice == NOTICE_LOST
+                           ? "could not be (the notice came back, too), and was not"
+                       : r->bounced ? "was"
+                                    : "is being");
     }
     return e;
 }
@@ -192,7 +210,8 @@ static int put_raised(const struct ipc_row_attempt *a, struct buf *out)
 }
 
 /* Whom the attempt was about, where that is not everybody. */
-static int put_whom(const struct message_report *report, const struct ipc_row_attempt *a, struct buf *out)
+static int put_whom(const struct message_report *report, const struct ipc_row_attempt *a,
+                    struct buf *out)
 {
     enum { SHOWN = 5 };
     size_t n = 0;
@@ -219,30 +238,39 @@ static int put_whom(const struct message_report *report, const struct ipc_row_at
     return r;
 }
 
-static int put_attempt(const struct message_report *report, const struct ipc_row_attempt *a, size_t number, struct buf *out)
+static int put_attempt(const struct message_report *report, const struct ipc_row_attempt *a,
+                       size_t number, struct buf *out)
 {
     char date[DATE_MAX];
     date_iso(a->at_ms, date);
     int r = buf_printf(out, "  %zu. %s  ", number, date);
     if (r == 0 && a->address.n > 0) {
-        r = buf_printf(out, STR_FMT " [" STR_FMT "]:%u%s, %u ms\n     ", STR_ARG(a->host), STR_ARG(a->address), a->port,
-                       a->reused ? ", kept connection" : "", a->took_ms);
+        r = buf_printf(out, STR_FMT " [" STR_FMT "]:%u%s, %u ms\n     ", STR_ARG(a->host),
+                       STR_ARG(a->address), a->port, a->reused ? ", kept connection" : "",
+                       a->took_ms);
         r = r < 0 ? r : message_transport_words(a, out);
     } else if (r == 0) {
-        r = buf_printf(out, STR_FMT "%sno server was asked", STR_ARG(a->host), a->host.n > 0 ? "; " : "");
+        r = buf_printf(out, STR_FMT "%sno server was asked", STR_ARG(a->host),
+                       a->host.n > 0 ? "; " : "");
     }
     if (r == 0 && a->tls_version.n > 0) {
-        r = buf_printf(out, "\n     key exchange " STR_FMT ", signature " STR_FMT ", server key " STR_FMT
-                            "\n     certificate of " STR_FMT ", by " STR_FMT "\n     SHA-256 " STR_FMT,
+        r = buf_printf(out,
+                       "\n     key exchange " STR_FMT ", signature " STR_FMT ", server key " STR_FMT
+                       "\n     certificate of " STR_FMT ", by " STR_FMT "\n     SHA-256 " STR_FMT,
                        STR_ARG(a->tls_group), STR_ARG(a->tls_signature), STR_ARG(a->peer_key),
-                       STR_ARG(a->cert_subject), STR_ARG(a->cert_issuer), STR_ARG(a->cert_fingerprint));
+                       STR_ARG(a->cert_subject), STR_ARG(a->cert_issuer),
+                       STR_ARG(a->cert_fingerprint));
     }
+    r = r < 0
+            ? r
+            : buf_printf(out, "\n     grade %s, needed %s, MX name %s: %s (%s)\n",
+                         grade_name((enum grade)a->grade), grade_name((enum grade)a->floor),
+                         a->mx == MX_SECURE ? "vouched for" : "not vouched for",
+                         action_name((enum action)a->action), reason_name((enum reason)a->reason));
     r = r < 0 ? r
-              : buf_printf(out, "\n     grade %s, needed %s, MX name %s: %s (%s)\n", grade_name((enum grade)a->grade),
-                           grade_name((enum grade)a->floor), a->mx == MX_SECURE ? "vouched for" : "not vouched for",
-                           action_name((enum action)a->action), reason_name((enum reason)a->reason));
-    r = r < 0 ? r : buf_printf(out, "     DANE %s%s" STR_FMT ", MTA-STS %s\n", tlsa_name((enum tlsa)a->tlsa),
-                               a->dane_check.n ? ": " : "", STR_ARG(a->dane_check), sts_name((enum sts)a->sts));
+              : buf_printf(out, "     DANE %s%s" STR_FMT ", MTA-STS %s\n",
+                           tlsa_name((enum tlsa)a->tlsa), a->dane_check.n ? ": " : "",
+                           STR_ARG(a->dane_check), sts_name((enum sts)a->sts));
     r = r < 0 ? r : put_whom(report, a, out);
     r = r < 0 ? r : put_raised(a, out);
     if (r == 0 && a->exception.n > 0) {
@@ -286,7 +314,8 @@ int message_report_words(const struct message_report *report, struct buf *out)
 static bool was_told(const struct ipc_row_message *m, const struct ipc_row_rcpt *r)
 {
     bool failed = r->state == RCPT_FAILED || r->state == RCPT_EXPIRED;
-    return failed && m->reverse_path.n > 0 && r->bounced && r->notice != NOTICE_LOST && notify_wants(r->notify, NOTIFY_FAILURE);
+    return failed && m->reverse_path.n > 0 && r->bounced && r->notice != NOTICE_LOST &&
+           notify_wants(r->notify, NOTIFY_FAILURE);
 }
 
 static struct json *rcpt_json(const struct ipc_row_message *m, const struct ipc_row_rcpt *r)
@@ -398,7 +427,8 @@ struct json *message_report_json(const struct message_report *report)
     if (report->n_envelopes > 0) {
         struct json *all = report_array();
         for (size_t i = 0; i < report->n_envelopes; i++) {
-            report_append(all, envelope_json(report->envelopes[i], report->events, report->n_events));
+            report_append(all,
+                          envelope_json(report->envelopes[i], report->events, report->n_events));
         }
         report_put(o, "portal", all);
     }

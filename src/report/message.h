@@ -14,7 +14,7 @@ struct message_report {
     size_t n_rcpts;
     const struct ipc_row_attempt *const *attempts;
     size_t n_attempts;
-    const struct ipc_row_inspection *inspection; /* NULL: it was not inspected */
+    const struct ipc_row_inspection *inspection;     /* NULL: it was not inspected */
     const struct ipc_row_envelope *const *envelopes; /* in the portal */
     size_t n_envelopes;
     const struct ipc_row_envelope_event *const *events;

@@ -6,7 +6,8 @@
 #include "policy/inspection.h"
 #include "policy/protect.h"
 
-/* What a kind of problem means: mime/ has the sentences, this the ones for what it never says itself. */
+/* What a kind of problem means: mime/ has the sentences, this the ones for what it never says
+ * itself. */
 static const char *problem_sentence(struct str kind)
 {
     for (enum mime_problem_kind k = MIME_PASSWORD; k < MIME_PROBLEM_END; k++) {
@@ -23,46 +24,68 @@ static int protection_put_line(const struct str f[INSPECTION_FIELDS], struct buf
     if (str_eq(key, STR("flag")) || str_eq(key, STR("test"))) {
         bool test = str_eq(key, STR("test"));
         return test ? buf_printf(out, "    the flag for a test in the " STR_FMT "\n", STR_ARG(f[1]))
-                    : buf_printf(out, "    the flag " STR_FMT " in the " STR_FMT "\n", STR_ARG(f[1]), STR_ARG(f[2]));
+                    : buf_printf(out, "    the flag " STR_FMT " in the " STR_FMT "\n",
+                                 STR_ARG(f[1]), STR_ARG(f[2]));
     }
     if (str_eq(key, STR("near"))) {
-        return buf_printf(out, "    \"" STR_FMT "\" in the " STR_FMT ", nearly " STR_FMT "\n", STR_ARG(f[1]), STR_ARG(f[3]), STR_ARG(f[2]));
+        return buf_printf(out, "    \"" STR_FMT "\" in the " STR_FMT ", nearly " STR_FMT "\n",
+                          STR_ARG(f[1]), STR_ARG(f[3]), STR_ARG(f[2]));
     }
     if (str_eq(key, STR("asks"))) {
         return buf_printf(out, "    the field X-Postern-Protect: " STR_FMT "\n", STR_ARG(f[1]));
     }
     if (str_eq(key, STR("found"))) {
-        return buf_printf(out, "    " STR_FMT ", " STR_FMT ", " STR_FMT " time%s in the " STR_FMT ", such as " STR_FMT "\n", STR_ARG(f[1]), STR_ARG(f[2]), STR_ARG(f[3]),
+        return buf_printf(out,
+                          "    " STR_FMT ", " STR_FMT ", " STR_FMT " time%s in the " STR_FMT
+                          ", such as " STR_FMT "\n",
+                          STR_ARG(f[1]), STR_ARG(f[2]), STR_ARG(f[3]),
                           str_eq(f[3], STR("1")) ? "" : "s", STR_ARG(f[4]), STR_ARG(f[5]));
     }
     if (str_eq(key, STR("sample"))) {
-        return buf_printf(out, "    " STR_FMT ", " STR_FMT " time%s in the " STR_FMT ", such as " STR_FMT ": sample number, ignored\n", STR_ARG(f[1]), STR_ARG(f[2]),
-                          str_eq(f[2], STR("1")) ? "" : "s", STR_ARG(f[3]), STR_ARG(f[4]));
+        return buf_printf(out,
+                          "    " STR_FMT ", " STR_FMT " time%s in the " STR_FMT ", such as " STR_FMT
+                          ": sample number, ignored\n",
+                          STR_ARG(f[1]), STR_ARG(f[2]), str_eq(f[2], STR("1")) ? "" : "s",
+                          STR_ARG(f[3]), STR_ARG(f[4]));
     }
     if (str_eq(key, STR("problem"))) {
-        return buf_printf(out, "    %s" STR_FMT ": %s (" STR_FMT ")%s" STR_FMT "\n", f[2].n ? "part " : "the message", STR_ARG(f[2]), problem_sentence(f[1]), STR_ARG(f[1]),
-                          f[3].n ? ": " : "", STR_ARG(f[3]));
+        return buf_printf(out, "    %s" STR_FMT ": %s (" STR_FMT ")%s" STR_FMT "\n",
+                          f[2].n ? "part " : "the message", STR_ARG(f[2]), problem_sentence(f[1]),
+                          STR_ARG(f[1]), f[3].n ? ": " : "", STR_ARG(f[3]));
     }
     if (str_eq(key, STR("attachment"))) {
-        return buf_printf(out, "    attachment%s" STR_FMT ": " STR_FMT ", " STR_FMT " octets%s" STR_FMT "\n", f[4].n ? " " : "", STR_ARG(f[4]), STR_ARG(f[1]), STR_ARG(f[3]), f[2].n ? ", " : "", STR_ARG(f[2]));
+        return buf_printf(out,
+                          "    attachment%s" STR_FMT ": " STR_FMT ", " STR_FMT " octets%s" STR_FMT
+                          "\n",
+                          f[4].n ? " " : "", STR_ARG(f[4]), STR_ARG(f[1]), STR_ARG(f[3]),
+                          f[2].n ? ", " : "", STR_ARG(f[2]));
     }
     if (str_eq(key, STR("quoted"))) {
         const char *where = str_eq(f[3], STR("attached")) ? "an attached mail" : "the quoted part";
-        return buf_printf(out, "    the flag " STR_FMT " stands only in %s: it does not protect this message\n", STR_ARG(f[1]), where);
+        return buf_printf(out,
+                          "    the flag " STR_FMT
+                          " stands only in %s: it does not protect this message\n",
+                          STR_ARG(f[1]), where);
     }
     if (str_eq(key, STR("named"))) {
-        return buf_printf(out, "    attachment%s" STR_FMT " is also called " STR_FMT "\n", f[2].n ? " " : "", STR_ARG(f[2]), STR_ARG(f[1]));
+        return buf_printf(out, "    attachment%s" STR_FMT " is also called " STR_FMT "\n",
+                          f[2].n ? " " : "", STR_ARG(f[2]), STR_ARG(f[1]));
     }
     if (str_eq(key, STR("failed"))) {
-        return buf_printf(out, "    it could not be inspected (" STR_FMT "): that never counts as clean\n", STR_ARG(f[1]));
+        return buf_printf(out,
+                          "    it could not be inspected (" STR_FMT
+                          "): that never counts as clean\n",
+                          STR_ARG(f[1]));
     }
     if (str_eq(key, STR("encrypted"))) {
         return buf_printf(out, "    encrypted by the sender: " STR_FMT "\n", STR_ARG(f[1]));
     }
     if (str_eq(key, STR("done"))) {
-        return buf_printf(out, "    " STR_FMT " part%s read in " STR_FMT " ms\n", STR_ARG(f[1]), str_eq(f[1], STR("1")) ? "" : "s", STR_ARG(f[2]));
+        return buf_printf(out, "    " STR_FMT " part%s read in " STR_FMT " ms\n", STR_ARG(f[1]),
+                          str_eq(f[1], STR("1")) ? "" : "s", STR_ARG(f[2]));
     }
-    return buf_printf(out, "    " STR_FMT " " STR_FMT "%s" STR_FMT "\n", STR_ARG(key), STR_ARG(f[1]), f[2].n ? ": " : "", STR_ARG(f[2]));
+    return buf_printf(out, "    " STR_FMT " " STR_FMT "%s" STR_FMT "\n", STR_ARG(key),
+                      STR_ARG(f[1]), f[2].n ? ": " : "", STR_ARG(f[2]));
 }
 
 int inspection_words(struct str facts, struct buf *out)
@@ -98,8 +121,11 @@ int protection_words(struct str record, const char *indent, struct buf *out)
     struct protect_record p;
     struct str line;
     protect_record_read(record, &p);
-    static const char *const needs[] = {"nothing special", "a connection that counts as secure, else the ladder", "more than transport: the ladder"};
-    int r = buf_printf(out, "%sNeeds: %s (%s)%s%s%s\n", indent, demand_name(p.demand), needs[p.demand], p.ladder[0] && p.demand ? "; ladder \"" : "",
+    static const char *const needs[] = {"nothing special",
+                                        "a connection that counts as secure, else the ladder",
+                                        "more than transport: the ladder"};
+    int r = buf_printf(out, "%sNeeds: %s (%s)%s%s%s\n", indent, demand_name(p.demand),
+                       needs[p.demand], p.ladder[0] && p.demand ? "; ladder \"" : "",
                        p.demand ? p.ladder : "", p.ladder[0] && p.demand ? "\"" : "");
     while (r == 0 && p.words.n > 0 && str_split(&p.words, '\n', &line)) {
         r = line.n > 0 ? buf_printf(out, "%s  - " STR_FMT "\n", indent, STR_ARG(line)) : 0;

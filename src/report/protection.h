@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * protection.h: what was found in a message, and what a recipient's mail needs and why, in words and as JSON. Called
- * by message.c and postern explain. Pure.
+ * protection.h: what was found in a message, and what a recipient's mail needs and why, in words
+ * and as JSON. Called by message.c and postern explain. Pure.
  */
 #pragma once
 #include "base/buf.h"

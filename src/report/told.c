@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * told.c: writes what was done with a mail, for its sender: one paragraph for each recipient, secure or not in its first
- * words. Nothing of the mail itself is in it but addresses.
+ * told.c: writes what was done with a mail, for its sender: one paragraph for each recipient,
+ * secure or not in its first words. Nothing of the mail itself is in it but addresses.
  *
  * What can go wrong: more recipients than a letter has room for: how many were left out is said.
  */
@@ -10,7 +10,8 @@
 #include "wire/date.h"
 
 enum {
-    RCPT_ROOM = 12 * 1024, /* a paragraph: address 900, reply 1,024, words 1,600 and an indent for each line */
+    /* a paragraph: address 900, reply 1,024, words 1,600 and an indent for each line */
+    RCPT_ROOM = 12 * 1024,
     ENDING_ROOM = 2048,
 };
 
@@ -20,15 +21,18 @@ static int put_sent(const struct told_rcpt *r, struct buf *out)
         return buf_printf(out, "%s", reason_sentence(r->reason));
     }
     if (r->is_inside) {
-        return buf_printf(out, "delivered inside, it does not leave the house: %s", message_grade_words(r->grade));
+        return buf_printf(out, "delivered inside, it does not leave the house: %s",
+                          message_grade_words(r->grade));
     }
     bool is_secure = r->grade >= GRADE_CERT && !r->is_legacy;
     int e = buf_printf(out, "%s: %s", is_secure ? "sent securely" : "SENT, NOT SECURELY",
-                       r->is_legacy ? "encrypted with outdated cryptography, by an exception" : message_grade_words(r->grade));
+                       r->is_legacy ? "encrypted with outdated cryptography, by an exception"
+                                    : message_grade_words(r->grade));
     if (e == 0 && r->tls_version.n > 0) {
         e = buf_printf(out, " (" STR_FMT ")", STR_ARG(r->tls_version));
     }
-    return e < 0 || r->host.n == 0 ? e : buf_printf(out, ", to the server " STR_FMT, STR_ARG(r->host));
+    return e < 0 || r->host.n == 0 ? e
+                                   : buf_printf(out, ", to the server " STR_FMT, STR_ARG(r->host));
 }
 
 /* What was done, in its first words. */
@@ -57,7 +61,9 @@ static int put_why(struct str words, struct buf *out)
     struct str rest = words, line;
     int e = 0;
     for (bool first = true; e == 0 && rest.n > 0 && str_split(&rest, '\n', &line); first = false) {
-        e = line.n > 0 ? buf_printf(out, "    %s" STR_FMT "\n", first ? "why: " : "     ", STR_ARG(line)) : 0;
+        e = line.n > 0
+                ? buf_printf(out, "    %s" STR_FMT "\n", first ? "why: " : "     ", STR_ARG(line))
+                : 0;
     }
     return e < 0 ? e : buf_add(out, STR("\n"));
 }
@@ -73,13 +79,16 @@ static int put_notice(const struct told_rcpt *r, struct buf *out)
 {
     static const char *const words[] = {
         [TOLD_NOTICE_DUE] = "its notice to the recipient is not written yet",
-        [TOLD_NOTICE_WRITTEN] = "its notice to the recipient is on its way; whether it arrives is not known yet",
+        [TOLD_NOTICE_WRITTEN] =
+            "its notice to the recipient is on its way; whether it arrives is not known yet",
         [TOLD_NOTICE_TAKEN] = "its notice was taken by the recipient's mail server",
     };
     char until[DATE_MAX];
     date_rfc5322(r->until_ms, until);
     int e = buf_printf(out, "\n    %s", words[r->pickup_notice]);
-    return e < 0 || r->until_ms == 0 ? e : buf_printf(out, "; the mail can be read there until %s", until);
+    return e < 0 || r->until_ms == 0
+               ? e
+               : buf_printf(out, "; the mail can be read there until %s", until);
 }
 
 static int told_put_rcpt(const struct told_rcpt *r, struct buf *out)
@@ -88,8 +97,11 @@ static int told_put_rcpt(const struct told_rcpt *r, struct buf *out)
     if (e == 0 && r->state == RCPT_DELIVERED) {
         e = put_sent(r, out);
     } else if (e == 0) {
-        e = is_trial(r) ? buf_printf(out, "nothing was sent; " STR_FMT, STR_ARG(r->reply)) : buf_printf(out, "%s%s", done_words(r->state), reason_sentence(r->reason));
-        e = e < 0 || r->reply.n == 0 || is_trial(r) ? e : buf_printf(out, "\n    in detail: " STR_FMT, STR_ARG(r->reply));
+        e = is_trial(r) ? buf_printf(out, "nothing was sent; " STR_FMT, STR_ARG(r->reply))
+                        : buf_printf(out, "%s%s", done_words(r->state), reason_sentence(r->reason));
+        e = e < 0 || r->reply.n == 0 || is_trial(r)
+                ? e
+                : buf_printf(out, "\n    in detail: " STR_FMT, STR_ARG(r->reply));
         e = e < 0 || r->state != RCPT_PICKUP ? e : put_notice(r, out);
     }
     e = e < 0 ? e : buf_add(out, STR("\n"));
@@ -121,32 +133,48 @@ static int put_later(const struct told *t, const struct open_ends *n, struct buf
         e = buf_printf(out, "What waits is tried until %s.\n", until);
     }
     if (e == 0 && n->held > 0) {
-        e = buf_add(out, STR("What is held goes when somebody of the organisation lets it go. If they delete\nit instead, no letter says so: ask.\n"));
+        e = buf_add(out, STR("What is held goes when somebody of the organisation lets it go. If "
+                             "they delete\nit instead, no letter says so: ask.\n"));
     }
     if (e == 0 && n->pickup > 0) {
-        e = buf_add(out, STR("What is in the portal is not read yet, as far as this letter knows.\n"));
-        e = e < 0 || t->sent_page.n == 0 ? e
-                                         : buf_printf(out, "Whether its notice arrived and when it was read, you see at\n" STR_FMT "\n", STR_ARG(t->sent_page));
+        e = buf_add(out,
+                    STR("What is in the portal is not read yet, as far as this letter knows.\n"));
+        e = e < 0 || t->sent_page.n == 0
+                ? e
+                : buf_printf(out,
+                             "Whether its notice arrived and when it was read, you see at\n" STR_FMT
+                             "\n",
+                             STR_ARG(t->sent_page));
     }
     if (e == 0 && n->hears > 0) {
-        e = buf_add(out, STR("You hear of it again only if it cannot be sent, or nobody picks it up.\n"));
+        e = buf_add(
+            out, STR("You hear of it again only if it cannot be sent, or nobody picks it up.\n"));
     } else if (e == 0 && n->waits + n->held + n->pickup > 0) {
-        e = buf_add(out, STR("You hear nothing more: the mail was sent with the wish for no notices.\n"));
+        e = buf_add(
+            out, STR("You hear nothing more: the mail was sent with the wish for no notices.\n"));
     }
     return e < 0 || n->waits + n->held + n->pickup == 0 ? e : buf_add(out, STR("\n"));
 }
 
-static int told_put_ending(const struct told *t, size_t left_out, const struct open_ends *n, struct buf *out)
+static int told_put_ending(const struct told *t, size_t left_out, const struct open_ends *n,
+                           struct buf *out)
 {
     bool has_admin = t->administrator.n > 0;
-    int e = left_out ? buf_printf(out, "There are %zu more recipients, for whom this letter has no room.\n\n", left_out) : 0;
+    int e = left_out
+                ? buf_printf(out,
+                             "There are %zu more recipients, for whom this letter has no room.\n\n",
+                             left_out)
+                : 0;
     e = e < 0 ? e : put_later(t, n, out);
     if (e == 0 && n->tried > 0) {
-        e = buf_add(out, STR("Send it again without the word for trying when you want it to go.\n\n"));
+        e = buf_add(out,
+                    STR("Send it again without the word for trying when you want it to go.\n\n"));
     }
-    return e < 0 ? e
-                 : buf_printf(out, "Questions: %s" STR_FMT ". Please name the number of the mail.\n", has_admin ? "" : "postmaster@",
-                              STR_ARG(has_admin ? t->administrator : t->hostname));
+    return e < 0
+               ? e
+               : buf_printf(out, "Questions: %s" STR_FMT ". Please name the number of the mail.\n",
+                            has_admin ? "" : "postmaster@",
+                            STR_ARG(has_admin ? t->administrator : t->hostname));
 }
 
 int told_write(const struct told *t, struct buf *out)
@@ -156,8 +184,11 @@ int told_write(const struct told *t, struct buf *out)
     size_t i = 0;
     date_rfc5322(t->arrived_ms, date);
     bool tried = t->n_rcpts > 0 && is_trial(&t->rcpts[0]);
-    int e = buf_printf(out, "This is the mail gateway " STR_FMT "%s" STR_FMT ".\n\nWhat %s done with your mail of %s\n(our number " STR_FMT ")%s:\n\n",
-                       STR_ARG(t->hostname), t->organization.n > 0 ? " of " : "", STR_ARG(t->organization), tried ? "would be" : "was", date, STR_ARG(t->id),
+    int e = buf_printf(out,
+                       "This is the mail gateway " STR_FMT "%s" STR_FMT
+                       ".\n\nWhat %s done with your mail of %s\n(our number " STR_FMT ")%s:\n\n",
+                       STR_ARG(t->hostname), t->organization.n > 0 ? " of " : "",
+                       STR_ARG(t->organization), tried ? "would be" : "was", date, STR_ARG(t->id),
                        tried ? ", a trial that went to nobody" : "");
     for (; e == 0 && i < t->n_rcpts && buf_len(out) + RCPT_ROOM + ENDING_ROOM < out->max; i++) {
         e = told_put_rcpt(&t->rcpts[i], out);

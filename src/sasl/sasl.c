@@ -2,8 +2,8 @@
  * sasl.c: exchanges over libgsasl. Called by the login process (server) and smtpout (client of a
  * smart host).
  *
- * What can go wrong: an authorisation name that is not the authentication name (refused: nobody acts
- * for somebody else), names with NUL, mechanisms that were not offered.
+ * What can go wrong: an authorisation name that is not the authentication name (refused: nobody
+ * acts for somebody else), names with NUL, mechanisms that were not offered.
  */
 #include "sasl/sasl.h"
 #include "wire/base64.h"
@@ -51,8 +51,10 @@ static int validate_password(struct sasl *s, Gsasl_session *session)
 static int validate_external(struct sasl *s, Gsasl_session *session)
 {
     const char *name = gsasl_property_fast(session, GSASL_AUTHZID);
-    return s->server->external_ok && s->server->external_ok(s->server->arg, name ? name : "", s->name)
-               ? GSASL_OK : GSASL_AUTHENTICATION_ERROR;
+    return s->server->external_ok &&
+                   s->server->external_ok(s->server->arg, name ? name : "", s->name)
+               ? GSASL_OK
+               : GSASL_AUTHENTICATION_ERROR;
 }
 
 static int give_scram(struct sasl *s, Gsasl_session *session)
@@ -60,7 +62,8 @@ static int give_scram(struct sasl *s, Gsasl_session *session)
     const char *name = gsasl_property_fast(session, GSASL_AUTHID);
     struct sasl_scram keys;
     char iterations[16];
-    if (!sasl_take_name(s, name) || !acts_for_himself(session, name) || !s->server->scram_of(s->server->arg, name, &keys)) {
+    if (!sasl_take_name(s, name) || !acts_for_himself(session, name) ||
+        !s->server->scram_of(s->server->arg, name, &keys)) {
         return GSASL_NO_CALLBACK;
     }
     snprintf(iterations, sizeof iterations, "%u", keys.iterations);
@@ -84,8 +87,8 @@ static int on_question(Gsasl *g, Gsasl_session *session, Gsasl_property question
     if (question == GSASL_VALIDATE_EXTERNAL) {
         return validate_external(s, session);
     }
-    if (question == GSASL_SCRAM_ITER || question == GSASL_SCRAM_SALT || question == GSASL_SCRAM_STOREDKEY ||
-        question == GSASL_SCRAM_SERVERKEY) {
+    if (question == GSASL_SCRAM_ITER || question == GSASL_SCRAM_SALT ||
+        question == GSASL_SCRAM_STOREDKEY || question == GSASL_SCRAM_SERVERKEY) {
         return give_scram(s, session);
     }
     return GSASL_NO_CALLBACK;
@@ -120,10 +123,12 @@ static bool offers(const char *offered, const char *mechanism)
     return false;
 }
 
-int sasl_client_new(const char *offered, const char *refused, const char *name, const char *password, const char *exporter, struct sasl **ret,
+int sasl_client_new(const char *offered, const char *refused, const char *name,
+                    const char *password, const char *exporter, struct sasl **ret,
                     const char **ret_mechanism)
 {
-    static const char *const strongest_first[] = {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"};
+    static const char *const strongest_first[] = {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN",
+                                                  "LOGIN"};
     Gsasl *g = library();
     for (size_t i = exporter ? 0 : 1; g && i < ARRAY_LEN(strongest_first); i++) {
         if (!offers(offered, strongest_first[i]) || offers(refused, strongest_first[i])) {
@@ -161,7 +166,8 @@ enum sasl_step sasl_step(struct sasl *s, struct str in, struct buf *out)
 {
     CLEANUP(buf_wipe) struct buf text = BUF_INIT(SASL_TEXT_MAX + 1);
     char *answer = NULL;
-    if (in.n > SASL_TEXT_MAX || memchr(in.p ? in.p : "", 0, in.n) || buf_add(&text, in) < 0 || buf_append(&text, "", 1) < 0) {
+    if (in.n > SASL_TEXT_MAX || memchr(in.p ? in.p : "", 0, in.n) || buf_add(&text, in) < 0 ||
+        buf_append(&text, "", 1) < 0) {
         return SASL_FAILED;
     }
     int r = gsasl_step64(s->session, buf_str(&text).p, &answer);
@@ -170,7 +176,10 @@ enum sasl_step sasl_step(struct sasl *s, struct str in, struct buf *out)
         explicit_bzero(answer, strlen(answer));
         gsasl_free(answer);
     }
-    return !fits ? SASL_FAILED : r == GSASL_OK ? SASL_DONE : r == GSASL_NEEDS_MORE ? SASL_MORE : SASL_FAILED;
+    return !fits                   ? SASL_FAILED
+           : r == GSASL_OK         ? SASL_DONE
+           : r == GSASL_NEEDS_MORE ? SASL_MORE
+                                   : SASL_FAILED;
 }
 
 const char *sasl_name(const struct sasl *s)
@@ -186,7 +195,8 @@ static void sasl_put_text(const char *octets, size_t n, char *dst, size_t size)
     buf_free(&text);
 }
 
-static void put_scram(unsigned iterations, const char *salt, const char *stored, const char *server, struct sasl_scram *ret)
+static void put_scram(unsigned iterations, const char *salt, const char *stored, const char *server,
+                      struct sasl_scram *ret)
 {
     ret->iterations = iterations;
     sasl_put_text(salt, 16, ret->salt, sizeof ret->salt);
@@ -194,11 +204,13 @@ static void put_scram(unsigned iterations, const char *salt, const char *stored,
     sasl_put_text(server, 32, ret->server_key, sizeof ret->server_key);
 }
 
-int sasl_make_scram(const char *password, unsigned iterations, const unsigned char salt[16], struct sasl_scram *ret)
+int sasl_make_scram(const char *password, unsigned iterations, const unsigned char salt[16],
+                    struct sasl_scram *ret)
 {
     char salted[32], client[32], server[32], stored[32];
-    if (gsasl_scram_secrets_from_password(GSASL_HASH_SHA256, password, iterations, (const char *)salt, 16, salted, client,
-                                          server, stored) != GSASL_OK) {
+    if (gsasl_scram_secrets_from_password(GSASL_HASH_SHA256, password, iterations,
+                                          (const char *)salt, 16, salted, client, server,
+                                          stored) != GSASL_OK) {
         return -EINVAL;
     }
     put_scram(iterations, (const char *)salt, stored, server, ret);
@@ -207,7 +219,9 @@ int sasl_make_scram(const char *password, unsigned iterations, const unsigned ch
     return 0;
 }
 
-void sasl_decoy_scram(const unsigned char salt[16], const unsigned char octets[64], struct sasl_scram *ret)
+void sasl_decoy_scram(const unsigned char salt[16], const unsigned char octets[64],
+                      struct sasl_scram *ret)
 {
-    put_scram(SASL_ITERATIONS, (const char *)salt, (const char *)octets, (const char *)octets + 32, ret);
+    put_scram(SASL_ITERATIONS, (const char *)salt, (const char *)octets, (const char *)octets + 32,
+              ret);
 }

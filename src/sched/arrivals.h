@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * arrivals.h: how far arrivals are ahead of deliveries where these go well: recipients who came within the last moments and
- * whose first attempt has not ended. Counted by moments, so that those who wait for a slow or dead destination soon do not
- * count any more. smtpin lets senders in by it. Pure.
+ * arrivals.h: how far arrivals are ahead of deliveries where these go well: recipients who came
+ * within the last moments and whose first attempt has not ended. Counted by moments, so that
+ * those who wait for a slow or dead destination soon do not count any more. smtpin lets senders
+ * in by it. Pure.
  */
 #pragma once
 #include "sched/sched.h"

@@ -20,7 +20,8 @@ int64_t jump_look(struct jump *j, struct sched_time now)
 
 bool jump_is_trusted(const struct jump *j, struct sched_time now)
 {
-    int64_t by = (now.wall_ms - j->last.wall_ms) - (now.mono_ms - j->last.mono_ms); /* since the last look */
+    /* since the last look */
+    int64_t by = (now.wall_ms - j->last.wall_ms) - (now.mono_ms - j->last.mono_ms);
     return now.mono_ms >= j->trusted_mono_ms && by <= JUMP_MIN_MS;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * lane.c: recipients in memory: a lane for each sender of a destination; lanes take turns. Called by proc/queue and sched.c.
- * What can go wrong: nothing; a lane that is full leaves what comes to the store.
+ * lane.c: recipients in memory: a lane for each sender of a destination; lanes take turns.
+ * Called by proc/queue and sched.c. What can go wrong: nothing; a lane that is full leaves what
+ * comes to the store.
  */
 #include "sched/sched_priv.h"
 
@@ -16,7 +17,8 @@ static struct str key_str(const struct sched_lane_key *key)
     return str_from((const char *)key, sizeof *key);
 }
 
-static struct sched_lane *lane_of(struct sched *s, struct sched_destination *d, struct str reverse_path)
+static struct sched_lane *lane_of(struct sched *s, struct sched_destination *d,
+                                  struct str reverse_path)
 {
     struct sched_lane_key key = lane_key_of(d, reverse_path);
     struct sched_lane *l = map_get(s->lanes, key_str(&key));
@@ -44,11 +46,13 @@ static void lane_leave(struct sched *s, struct sched_item *it)
     }
 }
 
-bool sched_has_place(struct sched *s, struct sched_destination *d, struct str reverse_path, int64_t due_ms)
+bool sched_has_place(struct sched *s, struct sched_destination *d, struct str reverse_path,
+                     int64_t due_ms)
 {
     struct sched_lane_key key = lane_key_of(d, reverse_path);
     const struct sched_lane *l = map_get(s->lanes, key_str(&key));
-    bool first_in_store = !l && d->n_ready == 0 && d->next_ms <= due_ms; /* those there wait longer */
+    /* those there wait longer */
+    bool first_in_store = !l && d->n_ready == 0 && d->next_ms <= due_ms;
     if (d->n_ready >= SCHED_READY_MAX || (l && l->n >= SCHED_LANE_MAX) || first_in_store) {
         sched_due_at(s, d, due_ms);
         return false;
@@ -56,7 +60,8 @@ bool sched_has_place(struct sched *s, struct sched_destination *d, struct str re
     return true;
 }
 
-void sched_add(struct sched *s, struct sched_destination *d, struct str reverse_path, struct sched_item *it)
+void sched_add(struct sched *s, struct sched_destination *d, struct str reverse_path,
+               struct sched_item *it)
 {
     it->lane = lane_of(s, d, reverse_path);
     list_append(&it->lane->items, &it->link);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pace.c: how fast a destination is served: how many deliveries at once, learned from how they go; pauses while it cannot be
- * reached; its partner's rate. All of it by the monotonic clock. Called by sched.c.
+ * pace.c: how fast a destination is served: how many deliveries at once, learned from how they
+ * go; pauses while it cannot be reached; its partner's rate. All of it by the monotonic clock.
+ * Called by sched.c.
  */
 #include "sched/sched_priv.h"
 
 enum {
     FIRST_LIMIT = 5,
-    DEAD_AFTER = 3,            /* connections that fail, one after the other */
-    PAUSE_MS = 2000,           /* at first */
-    RATE_WINDOW_MS = 20,       /* what a late wake-up may catch up on */
+    DEAD_AFTER = 3,      /* connections that fail, one after the other */
+    PAUSE_MS = 2000,     /* at first */
+    RATE_WINDOW_MS = 20, /* what a late wake-up may catch up on */
     MINUTE_MS = 60 * 1000,
     FORGET_MS = 60 * 60 * 1000 /* a destination without work and without another failure */
 };
@@ -100,7 +101,8 @@ void sched_learn(struct sched *s, struct sched_destination *d, struct sched_time
     }
     d->limit = limit > 1 ? limit / 2 : 1;
     d->failed_ms = now.mono_ms;
-    if (++d->failures >= DEAD_AFTER) { /* the others would fail in the same way: they wait without an attempt */
+    /* the others would fail in the same way: they wait without an attempt */
+    if (++d->failures >= DEAD_AFTER) {
         int64_t pause = PAUSE_MS, most = s->rules.longest_pause;
         for (unsigned i = DEAD_AFTER; i < d->failures && pause < most; i++) {
             pause *= 2;
@@ -121,7 +123,8 @@ bool sched_has_forgotten(const struct sched_destination *d, struct sched_time no
     return !d || (!d->is_reading && d->next_ms > now.wall_ms);
 }
 
-enum sched_why sched_why(const struct sched *s, const struct sched_destination *d, struct sched_time now, const struct sched_means *means)
+enum sched_why sched_why(const struct sched *s, const struct sched_destination *d,
+                         struct sched_time now, const struct sched_means *means)
 {
     enum sched_pause pause = pace_pause(d, now);
     return !pace_has_worker(d, means)                ? SCHED_WHY_WORKERS

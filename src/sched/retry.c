@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * retry.c: attempts, lifetimes and notices of one recipient. Called by proc/queue/job.c and expiry.c.
+ * retry.c: attempts, lifetimes and notices of one recipient. Called by proc/queue/job.c and
+ * expiry.c.
  */
 #include "sched/retry.h"
 
 #include "wire/notify.h"
 
-enum { OURS_MS = 1000, CHANCE_MAX_MS = 1000 * 1000, LAST_ATTEMPT_MS = 60 * 1000 /* or a twentieth of the lifetime */ };
+enum {
+    OURS_MS = 1000,
+    CHANCE_MAX_MS = 1000 * 1000,
+    LAST_ATTEMPT_MS = 60 * 1000 /* or a twentieth of the lifetime */
+};
 
 int64_t retry_pause(const struct retry_rules *rules, uint32_t attempts, retry_random random)
 {
@@ -14,7 +19,8 @@ int64_t retry_pause(const struct retry_rules *rules, uint32_t attempts, retry_ra
         pause *= 2;
     }
     pause = pause < rules->longest ? pause : rules->longest;
-    return pause + (int64_t)random((uint32_t)(pause / 10 < CHANCE_MAX_MS ? pause / 10 : CHANCE_MAX_MS) + 1);
+    return pause +
+           (int64_t)random((uint32_t)(pause / 10 < CHANCE_MAX_MS ? pause / 10 : CHANCE_MAX_MS) + 1);
 }
 
 bool retry_is_over(const struct retry_rules *rules, int64_t arrived_ms, int64_t now_ms)
@@ -44,15 +50,17 @@ static void set_notice(const struct retry_message *m, enum retry_fault fault, st
     if (m->null_reverse_path || !notify_wants(r->notify, NOTIFY_DELAY)) {
         return;
     }
-    if (r->notice != NOTICE_SENT && r->notice != NOTICE_OUTCOME && m->inside_sender && fault == RETRY_TLS) {
+    if (r->notice != NOTICE_SENT && r->notice != NOTICE_OUTCOME && m->inside_sender &&
+        fault == RETRY_TLS) {
         r->notice = NOTICE_DUE; /* they learn early why their mail waits */
     } else if (r->notice == NOTICE_NONE) {
         r->notice = NOTICE_DELAY;
     }
 }
 
-void retry_deferred(const struct retry_rules *rules, const struct retry_message *m, enum retry_fault fault, int64_t now_ms,
-                    bool may_expire, retry_random random, struct store_rcpt *r)
+void retry_deferred(const struct retry_rules *rules, const struct retry_message *m,
+                    enum retry_fault fault, int64_t now_ms, bool may_expire, retry_random random,
+                    struct store_rcpt *r)
 {
     if (fault == RETRY_OURS) { /* not the peer's doing: it does not count as an attempt */
         r->attempts--;

@@ -1,18 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sched.c: destinations: what the store holds for them, and what is done next. Called by proc/queue/schedule.c.
+ * sched.c: destinations: what the store holds for them, and what is done next. Called by
+ * proc/queue/schedule.c.
  *
- * Those with something to do stand in the pump list; each is served until it can take no more. Everything here can be lost:
- * at the start it is read from the store again.
+ * Those with something to do stand in the pump list; each is served until it can take no more.
+ * Everything here can be lost: at the start it is read from the store again.
  */
 #include "sched/sched_priv.h"
 
 #include <stdlib.h>
 
-enum { DESTINATIONS_MAX = 10 * 1000 * 1000, LANES_MAX = 10 * 1000 * 1000, READ_AGAIN_MS = 5000, LEASED_ONLY_MS = 1000 };
+enum {
+    DESTINATIONS_MAX = 10 * 1000 * 1000,
+    LANES_MAX = 10 * 1000 * 1000,
+    READ_AGAIN_MS = 5000,
+    LEASED_ONLY_MS = 1000
+};
 
 void sched_init(struct sched *s, const struct sched_ask *ask)
 {
-    *s = (struct sched){.destinations = map_new(DESTINATIONS_MAX), .lanes = map_new(LANES_MAX), .generation = 1, .ask = *ask};
+    *s = (struct sched){
+        .destinations = map_new(DESTINATIONS_MAX),
+        .lanes = map_new(LANES_MAX),
+        .generation = 1,
+        .ask = *ask,
+    };
     list_init(&s->pump);
 }
 
@@ -79,7 +90,7 @@ void sched_pump_all(struct sched *s)
     }
 }
 
-/* --- what the store holds ------------------------------------------------------------------------------------ */
+/* --- what the store holds ----------------------------------------------- */
 
 void sched_due_at(struct sched *s, struct sched_destination *d, int64_t next_ms)
 {
@@ -96,9 +107,11 @@ static void read_until(struct sched *s, struct sched_destination *d, int64_t nex
     sched_pump(s, d);
 }
 
-void sched_read(struct sched *s, struct sched_destination *d, struct sched_time now, bool is_full, unsigned added, int64_t next_ms)
+void sched_read(struct sched *s, struct sched_destination *d, struct sched_time now, bool is_full,
+                unsigned added, int64_t next_ms)
 {
-    if (is_full && added == 0) { /* all of it was under way already: the same would be read again at once */
+    /* all of it was under way already: the same would be read again at once */
+    if (is_full && added == 0) {
         d->again_ms = now.mono_ms + LEASED_ONLY_MS;
     }
     read_until(s, d, is_full ? d->next_ms : next_ms);
@@ -110,12 +123,14 @@ void sched_read_failed(struct sched *s, struct sched_destination *d, struct sche
     read_until(s, d, d->next_ms);
 }
 
-/* --- what is done next ---------------------------------------------------------------------------------------- */
+/* --- what is done next -------------------------------------------------- */
 
 /* True: *ret is something to do. */
-static bool sched_serve(struct sched *s, struct sched_destination *d, struct sched_time now, const struct sched_means *means, struct sched_step *ret)
+static bool sched_serve(struct sched *s, struct sched_destination *d, struct sched_time now,
+                        const struct sched_means *means, struct sched_step *ret)
 {
-    if (!pace_has_worker(d, means) || d->in_flight >= pace_limit(s, d, means) || pace_pause(d, now) != SCHED_NO_PAUSE) {
+    if (!pace_has_worker(d, means) || d->in_flight >= pace_limit(s, d, means) ||
+        pace_pause(d, now) != SCHED_NO_PAUSE) {
         return false;
     }
     ret->to = d;
@@ -140,10 +155,12 @@ static bool sched_serve(struct sched *s, struct sched_destination *d, struct sch
 
 static bool sched_is_idle(const struct sched_destination *d, struct sched_time now)
 {
-    return d->in_flight == 0 && d->n_ready == 0 && !d->is_reading && d->next_ms == SCHED_NEVER && pace_is_forgotten(d, now);
+    return d->in_flight == 0 && d->n_ready == 0 && !d->is_reading && d->next_ms == SCHED_NEVER &&
+           pace_is_forgotten(d, now);
 }
 
-void sched_next(struct sched *s, struct sched_time now, const struct sched_means *means, struct sched_step *ret)
+void sched_next(struct sched *s, struct sched_time now, const struct sched_means *means,
+                struct sched_step *ret)
 {
     *ret = (struct sched_step){.what = SCHED_IDLE};
     list_init(&ret->items);
@@ -166,15 +183,15 @@ void sched_ended(struct sched *s, struct sched_destination *d)
     sched_pump(s, d);
 }
 
-/* --- time ---------------------------------------------------------------------------------------------------- */
+/* --- time --------------------------------------------------------------- */
 
 int64_t sched_wait(const struct sched_destination *d, struct sched_time now, int64_t most_ms)
 {
     int64_t pause = pace_wait(d, now);
-    int64_t due = d->next_ms == SCHED_NEVER      ? SCHED_NEVER
-                  : d->next_ms > now.wall_ms     ? d->next_ms - now.wall_ms
-                  : d->again_ms > now.mono_ms    ? d->again_ms - now.mono_ms
-                                                 : SCHED_NEVER;
+    int64_t due = d->next_ms == SCHED_NEVER   ? SCHED_NEVER
+                  : d->next_ms > now.wall_ms  ? d->next_ms - now.wall_ms
+                  : d->again_ms > now.mono_ms ? d->again_ms - now.mono_ms
+                                              : SCHED_NEVER;
     int64_t wait = pause < due ? pause : due;
     return wait < most_ms ? wait : most_ms;
 }

@@ -5,7 +5,8 @@
 #include "sched/sched.h"
 
 /* lane.c */
-/* Moves the first item of the lane whose turn it is, and those behind it that go with it, into `job`; the lane goes to the end. */
+/* Moves the first item of the lane whose turn it is, and those behind it that go with it, into
+ * `job`; the lane goes to the end. */
 void lane_take_turn(struct sched *s, struct sched_destination *d, struct link *job);
 
 /* pace.c */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * password.c: argon2id by libsodium; "$5$", "$6$", "$2b$", "$y$" of password files by crypt(3). Called by
- * the login process, and by postern user.
+ * password.c: argon2id by libsodium; "$5$", "$6$", "$2b$", "$y$" of password files by crypt(3).
+ * Called by the login process, and by postern user.
  */
 #include "seal/password.h"
 
@@ -14,14 +14,18 @@ _Static_assert(PASSWORD_HASH_MAX == crypto_pwhash_STRBYTES, "hash");
 
 int password_hash(const char *password, char ret[PASSWORD_HASH_MAX])
 {
-    return crypto_pwhash_str_alg(ret, password, strlen(password), PASSES, MEMORY, crypto_pwhash_ALG_ARGON2ID13) == 0 ? 0 : -ENOMEM;
+    return crypto_pwhash_str_alg(ret, password, strlen(password), PASSES, MEMORY,
+                                 crypto_pwhash_ALG_ARGON2ID13) == 0
+               ? 0
+               : -ENOMEM;
 }
 
 bool password_nobody(const char *password)
 {
     unsigned char out[32];
     static const unsigned char salt[crypto_pwhash_SALTBYTES];
-    (void)!crypto_pwhash(out, sizeof out, password, strlen(password), salt, PASSES, MEMORY, crypto_pwhash_ALG_ARGON2ID13);
+    (void)!crypto_pwhash(out, sizeof out, password, strlen(password), salt, PASSES, MEMORY,
+                         crypto_pwhash_ALG_ARGON2ID13);
     return false;
 }
 
@@ -29,7 +33,8 @@ static bool crypt_ok(const char *hash, const char *password)
 {
     struct crypt_data *data = err_calloc(1, sizeof *data);
     const char *made = crypt_rn(password, hash, data, sizeof *data);
-    bool ok = made && made[0] == '$' && strlen(made) == strlen(hash) && sodium_memcmp(made, hash, strlen(hash)) == 0;
+    bool ok = made && made[0] == '$' && strlen(made) == strlen(hash) &&
+              sodium_memcmp(made, hash, strlen(hash)) == 0;
     sodium_memzero(data, sizeof *data);
     free(data);
     return ok;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * password.h: passwords as they are kept (argon2id, RFC 9106) and checked; also hashes of crypt(3) in
- * password files of others.
+ * password.h: passwords as they are kept (argon2id, RFC 9106) and checked; also hashes of
+ * crypt(3) in password files of others.
  */
 #pragma once
 #include "base/buf.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * rest.c: encryption at rest: bodies by AES-256-GCM (tls/aead.c), keys by libsodium. Called by smtpin
- * (seal, wrap), smtpout (read; seal for bounces) and keys (unwrap). The only folder that includes libsodium.
+ * rest.c: encryption at rest: bodies by AES-256-GCM (tls/aead.c), keys by libsodium. Called by
+ * smtpin (seal, wrap), smtpout (read; seal for bounces) and keys (unwrap). The only folder that
+ * includes libsodium.
  */
 #include "seal/rest.h"
 #include "tls/aead.h"
@@ -18,8 +19,8 @@ struct rest_wrapper {
     bool made;
 };
 
-/* The header that says how a body is sealed; bodies of earlier versions begin with 24 random octets, and
- * are libsodium's secretstream with pieces of the same size. */
+/* The header that says how a body is sealed; bodies of earlier versions begin with 24 random
+ * octets, and are libsodium's secretstream with pieces of the same size. */
 static const unsigned char magic[REST_HEADER] = "postern aes-256-gcm 16K";
 
 enum { TAG_MORE = 0, TAG_FINAL = crypto_secretstream_xchacha20poly1305_TAG_FINAL };
@@ -54,8 +55,10 @@ struct rest_opener {
 };
 
 _Static_assert(REST_HEADER == crypto_secretstream_xchacha20poly1305_HEADERBYTES, "header");
-_Static_assert(REST_PIECE_SEALED == REST_PIECE + crypto_secretstream_xchacha20poly1305_ABYTES, "piece");
-_Static_assert(REST_WRAPPED == 32 + crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES + REST_KEY,
+_Static_assert(REST_PIECE_SEALED == REST_PIECE + crypto_secretstream_xchacha20poly1305_ABYTES,
+               "piece");
+_Static_assert(REST_WRAPPED ==
+                   32 + crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES + REST_KEY,
                "wrapped");
 
 int rest_init(void)
@@ -182,9 +185,11 @@ int rest_unwrap(struct rest_opener *o, struct str wrapped, unsigned char ret_key
                : -EBADMSG;
 }
 
-void rest_derive(const unsigned char key[REST_KEY], const char *purpose, unsigned char ret[REST_KEY])
+void rest_derive(const unsigned char key[REST_KEY], const char *purpose,
+                 unsigned char ret[REST_KEY])
 {
-    crypto_generichash(ret, REST_KEY, (const unsigned char *)purpose, strlen(purpose), key, REST_KEY);
+    crypto_generichash(ret, REST_KEY, (const unsigned char *)purpose, strlen(purpose), key,
+                       REST_KEY);
 }
 
 static void link_key(struct str secret, unsigned char ret[REST_KEY])
@@ -196,7 +201,8 @@ static void link_key(struct str secret, unsigned char ret[REST_KEY])
     crypto_generichash_final(&state, ret, REST_KEY);
 }
 
-void rest_wrap_by_link(struct str secret, const unsigned char key[REST_KEY], unsigned char ret[REST_WRAPPED_BY_LINK])
+void rest_wrap_by_link(struct str secret, const unsigned char key[REST_KEY],
+                       unsigned char ret[REST_WRAPPED_BY_LINK])
 {
     unsigned char k[REST_KEY];
     link_key(secret, k);
@@ -213,7 +219,8 @@ int rest_unwrap_by_link(struct str secret, struct str wrapped, unsigned char ret
         return -EBADMSG;
     }
     link_key(secret, k);
-    int bad = crypto_secretbox_open_easy(ret_key, w + crypto_secretbox_NONCEBYTES, wrapped.n - crypto_secretbox_NONCEBYTES, w, k);
+    int bad = crypto_secretbox_open_easy(ret_key, w + crypto_secretbox_NONCEBYTES,
+                                         wrapped.n - crypto_secretbox_NONCEBYTES, w, k);
     sodium_memzero(k, sizeof k);
     return bad ? -EBADMSG : 0;
 }
@@ -260,7 +267,8 @@ static int seal_piece(struct rest_sealer *s, struct str plain, bool last, struct
     return r;
 }
 
-/* Fills the held piece first; whole pieces go through without a copy. The last piece is held back. */
+/* Fills the held piece first; whole pieces go through without a copy. The last piece is held
+ * back. */
 int rest_seal(struct rest_sealer *s, struct str plain, struct buf *out)
 {
     while (plain.n > 0) {
@@ -307,16 +315,19 @@ struct rest_reader *rest_reader_new(const unsigned char key[REST_KEY])
 }
 
 /* The tag of our own pieces comes before the text. */
-static int rest_open_own(struct rest_reader *r, struct str sealed, char *room, size_t *ret_n, unsigned char *ret_tag)
+static int rest_open_own(struct rest_reader *r, struct str sealed, char *room, size_t *ret_n,
+                         unsigned char *ret_tag)
 {
     *ret_n = sealed.n - 17;
     return tls_aead_open(r->aead, r->number++, sealed, (char *)ret_tag, 1, room);
 }
 
-static int open_old(struct rest_reader *r, struct str sealed, char *room, size_t *ret_n, unsigned char *ret_tag)
+static int open_old(struct rest_reader *r, struct str sealed, char *room, size_t *ret_n,
+                    unsigned char *ret_tag)
 {
     unsigned long long n = 0;
-    int bad = crypto_secretstream_xchacha20poly1305_pull(&r->state, (unsigned char *)room, &n, ret_tag, (const unsigned char *)sealed.p,
+    int bad = crypto_secretstream_xchacha20poly1305_pull(&r->state, (unsigned char *)room, &n,
+                                                         ret_tag, (const unsigned char *)sealed.p,
                                                          sealed.n, NULL, 0);
     *ret_n = (size_t)n;
     return bad ? -EBADMSG : 0;
@@ -331,7 +342,9 @@ static int open_piece(struct rest_reader *r, struct str sealed, struct buf *out)
         return -EBADMSG;
     }
     int err = buf_reserve(out, sealed.n, &room);
-    err = err < 0 ? err : r->aead ? rest_open_own(r, sealed, room, &n, &tag) : open_old(r, sealed, room, &n, &tag);
+    err = err < 0   ? err
+          : r->aead ? rest_open_own(r, sealed, room, &n, &tag)
+                    : open_old(r, sealed, room, &n, &tag);
     if (err < 0) {
         return err;
     }
@@ -364,7 +377,8 @@ int rest_read(struct rest_reader *r, struct str sealed, struct buf *out)
         return err;
     }
     while (sealed.n > 0) {
-        if (r->started && buf_len(&r->piece) == 0 && sealed.n >= REST_PIECE_SEALED) { /* a whole one: without a copy */
+        /* a whole one: without a copy */
+        if (r->started && buf_len(&r->piece) == 0 && sealed.n >= REST_PIECE_SEALED) {
             int err = open_piece(r, str_slice(sealed, 0, REST_PIECE_SEALED), out);
             if (err < 0) {
                 return err;

@@ -13,7 +13,8 @@ void token_make(const unsigned char secret[TOKEN_SECRET], struct str text, char 
     unsigned char hash[OCTETS];
     unsigned bits = 0, held = 0;
     size_t n = 0;
-    must(crypto_generichash(hash, sizeof hash, (const unsigned char *)text.p, text.n, secret, TOKEN_SECRET) == 0);
+    must(crypto_generichash(hash, sizeof hash, (const unsigned char *)text.p, text.n, secret,
+                            TOKEN_SECRET) == 0);
     for (size_t i = 0; i < OCTETS; i++) {
         held = held << 8 | hash[i];
         for (bits += 8; bits >= 5; bits -= 5) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * blame.c: what a refusal of MAIL or RCPT is about: the words behind the address (RFC 5321 4.1.1.11), or the address. Pure.
- * Called by client.c.
+ * blame.c: what a refusal of MAIL or RCPT is about: the words behind the address (RFC 5321
+ * 4.1.1.11), or the address. Pure. Called by client.c.
  *
- * What can go wrong: an answer that says nothing clear. Then this is a guess; who asks takes it back when it does not help.
+ * What can go wrong: an answer that says nothing clear. Then this is a guess; who asks takes it
+ * back when it does not help.
  */
 #include "smtp/blame.h"
 
@@ -17,19 +18,21 @@ static bool mentions(const struct smtp_answer *a, const char *word)
     return false;
 }
 
-/* True for a refusal that may be about the words behind the address, not the address itself (RFC 5321
- * 4.1.1.11, RFC 3463 3.6: X.5.Z is about the protocol). */
+/* True for a refusal that may be about the words behind the address, not the address itself (RFC
+ * 5321 4.1.1.11, RFC 3463 3.6: X.5.Z is about the protocol). */
 static bool may_mean_words(const struct smtp_answer *a)
 {
     struct str code = smtp_answer_enhanced(a);
-    bool fits = a->code == 500 || a->code == 501 || a->code == 504 || a->code == 555 || a->code == 550;
+    bool fits =
+        a->code == 500 || a->code == 501 || a->code == 504 || a->code == 555 || a->code == 550;
     return fits && (code.n == 0 ? a->code != 550 : str_starts_nocase(code, STR("5.5.")));
 }
 
 /* Nothing but words behind the address can be meant. */
 static bool means_words(const struct smtp_answer *a)
 {
-    return a->code == 504 || a->code == 555 || str_starts_nocase(smtp_answer_enhanced(a), STR("5.5.4"));
+    return a->code == 504 || a->code == 555 ||
+           str_starts_nocase(smtp_answer_enhanced(a), STR("5.5.4"));
 }
 
 /* The words of ours that the answer names. One that repeats the whole command names nothing. */
@@ -59,12 +62,16 @@ static bool is_one(extension_set set)
     return set && (set & (set - 1)) == 0;
 }
 
-enum extension refusal_blames(const struct smtp_answer *a, extension_set said, bool others, bool *ret_certain)
+enum extension refusal_blames(const struct smtp_answer *a, extension_set said, bool others,
+                              bool *ret_certain)
 {
     static const struct {
         enum extension extension;
         bool needed;
-    } order[] = {{EXTENSION_DSN, false}, {EXTENSION_SIZE, false}, {EXTENSION_8BITMIME, true}, {EXTENSION_SMTPUTF8, true}};
+    } order[] = {{EXTENSION_DSN, false},
+                 {EXTENSION_SIZE, false},
+                 {EXTENSION_8BITMIME, true},
+                 {EXTENSION_SMTPUTF8, true}};
     *ret_certain = false;
     if (!may_mean_words(a)) {
         return EXTENSION_END;

@@ -60,7 +60,9 @@ static void look_header(struct smtp_body *b, const struct smtp_server_config *c,
     for (size_t i = 0; i < text.n && b->in_header; i++) {
         char ch = text.p[i];
         b->header_octets++;
-        b->word_octets = ch == '\n' ? 0 : ch == ' ' || ch == '\t' ? 1 : b->word_octets + (ch != '\r');
+        b->word_octets = ch == '\n'                ? 0
+                         : ch == ' ' || ch == '\t' ? 1
+                                                   : b->word_octets + (ch != '\r');
         b->long_word |= b->word_octets > MARKS_LINE_MAX;
         if (ch == '\n') {
             header_line(b, c, b->line_octets);

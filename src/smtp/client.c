@@ -2,9 +2,10 @@
  * client.c: the SMTP client, RFC 5321 3.1-3.3 and 4.1, RFC 2920 (pipelining), RFC 3207 (STARTTLS),
  * RFC 3030 (chunks), RFC 3461 (notices), RFC 4954 (AUTH), RFC 2033 (LMTP).
  *
- * No octet of a message leaves before the peer accepted a recipient and said that it will read what
- * comes: 354, or the 250 to a chunk (docs/decisions/0026). A peer that refuses without reading would
- * take lines of the message for commands, and whoever wrote the message would give them.
+ * No octet of a message leaves before the peer accepted a recipient and said that it will read
+ * what comes: 354, or the 250 to a chunk (docs/decisions/0026). A peer that refuses without
+ * reading would take lines of the message for commands, and whoever wrote the message would give
+ * them.
  *
  * Expected replies stand in a small ring in the order of the commands; each reply goes to the
  * handler of its step, which returns nothing but may queue more commands. set_step() of the
@@ -20,11 +21,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { IN_MAX = 64 * 1024, OUT_MAX = 8 * 1024 * 1024 /* a header section that was kept whole, its dots doubled */, EXPECT_MAX = 64 };
+enum {
+    IN_MAX = 64 * 1024,
+    OUT_MAX = 8 * 1024 * 1024 /* a header section that was kept whole, its dots doubled */,
+    EXPECT_MAX = 64
+};
 
 enum step {
-    STEP_GREETING, STEP_EHLO, STEP_HELO, STEP_STARTTLS, STEP_RSET, STEP_MAIL, STEP_RCPT, STEP_DATA,
-    STEP_DOT, STEP_EMPTY_DOT, STEP_QUIT, STEP_EMPTY_CHUNK, STEP_CHUNK, STEP_AUTH,
+    STEP_GREETING,
+    STEP_EHLO,
+    STEP_HELO,
+    STEP_STARTTLS,
+    STEP_RSET,
+    STEP_MAIL,
+    STEP_RCPT,
+    STEP_DATA,
+    STEP_DOT,
+    STEP_EMPTY_DOT,
+    STEP_QUIT,
+    STEP_EMPTY_CHUNK,
+    STEP_CHUNK,
+    STEP_AUTH,
 };
 
 enum phase { PHASE_HELLO, PHASE_TLS, PHASE_READY, PHASE_ENVELOPE, PHASE_BODY, PHASE_OVER };
@@ -45,14 +62,16 @@ struct smtp_client {
     bool mail_refused, data_sent, needs_rset, finish_due;
     struct smtp_answer mail_answer; /* why MAIL was refused: it answers every RCPT then */
     extension_set said;             /* in MAIL and RCPT of the message under way, or by its BDAT */
-    enum extension untrue;          /* what was refused although it was announced; EXTENSION_END: nothing */
+    /* what was refused although it was announced; EXTENSION_END: nothing */
+    enum extension untrue;
     bool untrue_certain;
-    extension_set guess;            /* done without on suspicion alone, until a recipient is accepted */
-    extension_set given_back;       /* guesses that did not help by themselves */
-    bool grouped;                   /* commands left before others were answered */
-    bool untrusted;                 /* what the peer did with octets it refused is not known */
-    bool *accepted;                 /* LMTP: which recipients await their answer */
-    size_t answered_to;             /* LMTP: recipients before this one have theirs */
+    /* done without on suspicion alone, until a recipient is accepted */
+    extension_set guess;
+    extension_set given_back; /* guesses that did not help by themselves */
+    bool grouped;             /* commands left before others were answered */
+    bool untrusted;           /* what the peer did with octets it refused is not known */
+    bool *accepted;           /* LMTP: which recipients await their answer */
+    size_t answered_to;       /* LMTP: recipients before this one have theirs */
     bool any_delivered;
     struct dot_writer dots;
 };
@@ -75,7 +94,8 @@ static void emit(struct smtp_client *c, enum smtp_client_event_type type)
 
 static void broken(struct smtp_client *c, const char *note)
 {
-    c->phase = PHASE_OVER; /* what was still expected stands: smtp_client_waits_for() says how far it came */
+    /* what was still expected stands: smtp_client_waits_for() says how far it came */
+    c->phase = PHASE_OVER;
     c->event.note = note;
     emit(c, SMTP_CL_BROKEN);
 }
@@ -131,7 +151,7 @@ int smtp_client_feed(struct smtp_client *c, struct str bytes)
     return c->phase == PHASE_OVER ? 0 : buf_add(&c->in, bytes);
 }
 
-/* --- opening ----------------------------------------------------------------------------------- */
+/* --- opening ------------------------------------------------------------ */
 
 static void say_hello(struct smtp_client *c)
 {
@@ -169,7 +189,8 @@ static void learn_keyword(struct smtp_caps *caps, struct str line)
     caps->binary |= str_eq_nocase(keyword, STR("BINARYMIME"));
     caps->dsn |= str_eq_nocase(keyword, STR("DSN"));
     if (str_eq_nocase(keyword, STR("AUTH"))) {
-        size_t n = strlen(caps->auth); /* of a line before: some servers have one for old clients, too */
+        /* of a line before: some servers have one for old clients, too */
+        size_t n = strlen(caps->auth);
         snprintf(caps->auth + n, sizeof caps->auth - n, "%s" STR_FMT, n ? " " : "", STR_ARG(value));
     }
     if (str_eq_nocase(keyword, STR("SIZE"))) {
@@ -190,8 +211,8 @@ static void avoid(struct smtp_client *c, extension_set set)
     c->caps.utf8 &= !(set & EXTENSION_BIT(SMTPUTF8));
 }
 
-/* The last guess did not help, or the answer names another one: it is used again, unless this one was guessed before; then
- * both are done without. */
+/* The last guess did not help, or the answer names another one: it is used again, unless this
+ * one was guessed before; then both are done without. */
 static void do_without(struct smtp_client *c, enum extension e, bool certain)
 {
     extension_set bit = (extension_set)1 << e;
@@ -275,7 +296,7 @@ void smtp_client_tls_started(struct smtp_client *c)
     say_hello(c);
 }
 
-/* --- one message -------------------------------------------------------------------------------- */
+/* --- one message -------------------------------------------------------- */
 
 static void client_finish(struct smtp_client *c, bool accepted)
 {
@@ -311,7 +332,8 @@ static void say_rcpt(struct smtp_client *c, const struct smtp_mail_rcpt *r)
     }
     must(e == 0);
     c->said |= buf_len(&words) > 0 ? EXTENSION_BIT(DSN) : 0;
-    client_say(c, STEP_RCPT, "RCPT TO:<" STR_FMT ">" STR_FMT "\r\n", STR_ARG(r->path), STR_ARG(buf_str(&words)));
+    client_say(c, STEP_RCPT, "RCPT TO:<" STR_FMT ">" STR_FMT "\r\n", STR_ARG(r->path),
+               STR_ARG(buf_str(&words)));
 }
 
 /* DATA says before the first octet that the message will be read; BDAT does not, so it is kept for
@@ -334,7 +356,8 @@ static void say_rcpts(struct smtp_client *c)
 {
     const struct smtp_mail *m = c->mail;
     size_t window = c->caps.pipelining ? EXPECT_MAX / 2 : 1;
-    while (c->rcpts_sent < m->n_rcpts && c->n_expect < window && c->phase == PHASE_ENVELOPE && c->untrue == EXTENSION_END) {
+    while (c->rcpts_sent < m->n_rcpts && c->n_expect < window && c->phase == PHASE_ENVELOPE &&
+           c->untrue == EXTENSION_END) {
         say_rcpt(c, &m->rcpts[c->rcpts_sent++]);
     }
     bool all_sent = c->rcpts_sent == m->n_rcpts && !c->data_sent && c->untrue == EXTENSION_END;
@@ -345,7 +368,8 @@ static void say_rcpts(struct smtp_client *c)
         }
         return;
     }
-    bool along = c->caps.pipelining && !(c->said & EXTENSION_BIT(DSN)); /* else a refused NOTIFY comes too late */
+    /* else a refused NOTIFY comes too late */
+    bool along = c->caps.pipelining && !(c->said & EXTENSION_BIT(DSN));
     if (all_sent && c->phase == PHASE_ENVELOPE &&
         (along ? c->rcpts_accepted > 0 || !all_known : all_known && c->rcpts_accepted > 0)) {
         say_data(c);
@@ -359,7 +383,8 @@ static int say_chunk(struct smtp_client *c, struct str text, bool last)
     return c->phase == PHASE_OVER ? -ENOSPC : buf_add(&c->out, text);
 }
 
-/* MAIL or RCPT was refused: by the words said with it? others: words that nothing can be done without. */
+/* MAIL or RCPT was refused: by the words said with it? others: words that nothing can be done
+ * without. */
 static void blame(struct smtp_client *c, extension_set said, bool others)
 {
     c->untrue = refusal_blames(&c->answer, said, others, &c->untrue_certain);
@@ -367,11 +392,13 @@ static void blame(struct smtp_client *c, extension_set said, bool others)
 
 static bool permit_fits(const struct smtp_client *c, const struct permit *permit)
 {
-    return permit->granted && (c->in_tls ? permit->transport == PERMIT_TLS
-                                         : permit->transport == PERMIT_PLAINTEXT && !c->caps.starttls);
+    return permit->granted &&
+           (c->in_tls ? permit->transport == PERMIT_TLS
+                      : permit->transport == PERMIT_PLAINTEXT && !c->caps.starttls);
 }
 
-int smtp_client_send(struct smtp_client *c, const struct permit *permit, const struct smtp_mail *mail)
+int smtp_client_send(struct smtp_client *c, const struct permit *permit,
+                     const struct smtp_mail *mail)
 {
     must(c->phase == PHASE_READY && mail->n_rcpts > 0);
     c->mail_refused = false; /* whatever becomes of this one */
@@ -410,13 +437,18 @@ int smtp_client_send(struct smtp_client *c, const struct permit *permit, const s
         buf_free(&text);
     }
     bool envid = c->caps.dsn && mail->envid.n > 0;
-    bool body = mail->is_8bit && !mail->is_binary && c->caps.is_8bit, utf8 = mail->is_utf8 && c->caps.utf8;
+    bool body = mail->is_8bit && !mail->is_binary && c->caps.is_8bit,
+         utf8 = mail->is_utf8 && c->caps.utf8;
     c->said = (*size ? EXTENSION_BIT(SIZE) : 0) | (*notice || envid ? EXTENSION_BIT(DSN) : 0) |
               (body ? EXTENSION_BIT(8BITMIME) : 0) | (utf8 ? EXTENSION_BIT(SMTPUTF8) : 0);
-    client_say(c, STEP_MAIL, "MAIL FROM:<" STR_FMT ">%s%s%s" STR_FMT "%s%s%s\r\n", STR_ARG(mail->reverse_path), size, notice,
-        envid ? " ENVID=" : "", STR_ARG(envid ? mail->envid : STR("")),
-        mail->is_binary ? " BODY=BINARYMIME" : body ? " BODY=8BITMIME" : "", utf8 ? " SMTPUTF8" : "",
-        mail->requiretls && c->caps.requiretls && c->in_tls ? " REQUIRETLS" : "");
+    client_say(c, STEP_MAIL, "MAIL FROM:<" STR_FMT ">%s%s%s" STR_FMT "%s%s%s\r\n",
+               STR_ARG(mail->reverse_path), size, notice, envid ? " ENVID=" : "",
+               STR_ARG(envid ? mail->envid : STR("")),
+               mail->is_binary ? " BODY=BINARYMIME"
+               : body          ? " BODY=8BITMIME"
+                               : "",
+               utf8 ? " SMTPUTF8" : "",
+               mail->requiretls && c->caps.requiretls && c->in_tls ? " REQUIRETLS" : "");
     if (c->caps.pipelining) {
         say_rcpts(c);
     }
@@ -507,15 +539,16 @@ static void on_empty_chunk(struct smtp_client *c)
         c->phase = PHASE_BODY;
         emit(c, SMTP_CL_BODY);
     } else {
-        bool unknown = c->answer.code >= 500 && c->answer.code <= 504; /* and not 452, 552, 554: those are about the message */
+        /* and not 452, 552, 554: those are about the message */
+        bool unknown = c->answer.code >= 500 && c->answer.code <= 504;
         c->untrue = unknown ? EXTENSION_CHUNKING : EXTENSION_END;
         c->untrue_certain = unknown;
         client_finish(c, false);
     }
 }
 
-/* The answer to a chunk with octets, not the last: nothing follows a refused one. Whether the peer read
- * its octets is not known, so the session carries no further message. */
+/* The answer to a chunk with octets, not the last: nothing follows a refused one. Whether the
+ * peer read its octets is not known, so the session carries no further message. */
 static void on_chunk(struct smtp_client *c)
 {
     if (c->answer.code / 100 != 2) {
@@ -527,7 +560,8 @@ static void on_chunk(struct smtp_client *c)
 static void on_last(struct smtp_client *c)
 {
     bool taken = c->answer.code / 100 == 2;
-    c->untrusted |= (!taken && goes_in_chunks(c)) || c->answer.code == 421; /* not taken, and the peer is closing */
+    /* not taken, and the peer is closing */
+    c->untrusted |= (!taken && goes_in_chunks(c)) || c->answer.code == 421;
     client_finish(c, taken && c->rcpts_accepted > 0);
 }
 
@@ -563,7 +597,8 @@ static void on_auth(struct smtp_client *c)
 void smtp_client_auth(struct smtp_client *c, const char *mechanism, struct str initial)
 {
     must(c->phase == PHASE_READY && c->in_tls); /* requirement SM41 */
-    client_say(c, STEP_AUTH, "AUTH %s%s" STR_FMT "\r\n", mechanism, initial.n > 0 ? " " : "", STR_ARG(initial));
+    client_say(c, STEP_AUTH, "AUTH %s%s" STR_FMT "\r\n", mechanism, initial.n > 0 ? " " : "",
+               STR_ARG(initial));
 }
 
 void smtp_client_auth_reply(struct smtp_client *c, struct str text)
@@ -610,7 +645,7 @@ void smtp_client_quit(struct smtp_client *c)
     c->phase = PHASE_OVER;
 }
 
-/* --- replies ------------------------------------------------------------------------------------ */
+/* --- replies ------------------------------------------------------------ */
 
 static void client_on_answer(struct smtp_client *c, enum step step)
 {
@@ -666,13 +701,14 @@ static void on_unasked(struct smtp_client *c)
         c->answer.code = 0;
         c->answer.lines = 0;
         buf_reset(&c->answer.text);
-        bool closing = smtp_answer_read(&c->answer, &c->in) == SMTP_READ_DONE && c->answer.code == 421;
+        bool closing =
+            smtp_answer_read(&c->answer, &c->in) == SMTP_READ_DONE && c->answer.code == 421;
         broken(c, closing ? "the peer ended the session" : "a reply nobody asked for");
     }
 }
 
-/* An answer before the dot: a refusal stands, as without the dot nothing was taken (RFC 5321 4.1.1.4); the peer may take the
- * rest of the message for commands, or has gone. */
+/* An answer before the dot: a refusal stands, as without the dot nothing was taken (RFC 5321
+ * 4.1.1.4); the peer may take the rest of the message for commands, or has gone. */
 static void on_early(struct smtp_client *c)
 {
     if (c->answer.code >= 400 && !c->accepted) {

@@ -16,8 +16,8 @@
 struct smtp_client;
 
 struct smtp_client_config {
-    const char *hello; /* our host name; borrowed */
-    bool lmtp;         /* LHLO, and one answer for each recipient at the end (RFC 2033) */
+    const char *hello;    /* our host name; borrowed */
+    bool lmtp;            /* LHLO, and one answer for each recipient at the end (RFC 2033) */
     extension_set avoid;  /* not used, whatever is announced */
     bool ignore_starttls; /* only for TLS reports where TLS just failed (RFC 8460 3) */
 };
@@ -26,17 +26,18 @@ struct smtp_client_config {
 struct smtp_caps {
     bool esmtp, pipelining, starttls, has_size, is_8bit, utf8, requiretls, enhanced;
     bool chunking, binary, dsn; /* RFC 3030, RFC 3461 */
-    char auth[SMTP_REPLY_TEXT_MAX + 1]; /* SASL mechanisms, blank separated; a reply holds no more */
+    /* SASL mechanisms, blank separated; a reply holds no more */
+    char auth[SMTP_REPLY_TEXT_MAX + 1];
     unsigned ehlo_refused; /* the answer to EHLO, behind which HELO was said; 0: none */
-    bool bare_lf; /* its replies end in LF alone */
-    bool masked; /* a keyword of X's: some middlebox overwrote it */
-    uint64_t size; /* 0: announced without a limit */
+    bool bare_lf;          /* its replies end in LF alone */
+    bool masked;           /* a keyword of X's: some middlebox overwrote it */
+    uint64_t size;         /* 0: announced without a limit */
 };
 
 /* One recipient as it is offered. */
 struct smtp_mail_rcpt {
     struct str path;
-    uint8_t notify;   /* bits of enum notify; said where the peer knows DSN */
+    uint8_t notify; /* bits of enum notify; said where the peer knows DSN */
     struct str orcpt;
 };
 
@@ -63,11 +64,12 @@ enum smtp_client_event_type {
     SMTP_CL_RCPT_DONE, /* LMTP: what became of recipient ev.rcpt; DONE follows the last */
     SMTP_CL_AUTH_STEP, /* a challenge (base64) in the answer: smtp_client_auth_reply() */
     SMTP_CL_AUTH_DONE, /* ev.accepted; the session is ready again */
-    SMTP_CL_UNTRUE,    /* ev.extension was announced and refused, see answer: it is avoided from here on, and the session
-                          is ready for the same message. ev.certain: the refusal can mean nothing else */
-    SMTP_CL_DONE,      /* the message's outcome: answer; ev.accepted says whether it was taken */
-    SMTP_CL_REJECTED,  /* the greeting or EHLO was refused, or 421 came; see answer */
-    SMTP_CL_BROKEN,    /* not SMTP, or bytes where none may be; see ev.note */
+    /* ev.extension was announced and refused, see answer: it is avoided from here on, and the
+     * session is ready for the same message. ev.certain: the refusal can mean nothing else */
+    SMTP_CL_UNTRUE,
+    SMTP_CL_DONE,     /* the message's outcome: answer; ev.accepted says whether it was taken */
+    SMTP_CL_REJECTED, /* the greeting or EHLO was refused, or 421 came; see answer */
+    SMTP_CL_BROKEN,   /* not SMTP, or bytes where none may be; see ev.note */
 };
 
 struct smtp_client_event {
@@ -81,8 +83,14 @@ struct smtp_client_event {
 };
 
 enum smtp_wait {
-    SMTP_WAIT_NOTHING, SMTP_WAIT_GREETING, SMTP_WAIT_EHLO, SMTP_WAIT_STARTTLS, SMTP_WAIT_MAIL,
-    SMTP_WAIT_RCPT, SMTP_WAIT_DATA, SMTP_WAIT_DOT,
+    SMTP_WAIT_NOTHING,
+    SMTP_WAIT_GREETING,
+    SMTP_WAIT_EHLO,
+    SMTP_WAIT_STARTTLS,
+    SMTP_WAIT_MAIL,
+    SMTP_WAIT_RCPT,
+    SMTP_WAIT_DATA,
+    SMTP_WAIT_DOT,
 };
 
 struct smtp_client *smtp_client_new(const struct smtp_client_config *config);
@@ -96,17 +104,21 @@ const struct smtp_caps *smtp_client_caps(const struct smtp_client *c);
 extension_set smtp_client_avoids(const struct smtp_client *c);
 /* Inside TLS now: everything learned before is forgotten and EHLO is said again (RFC 3207 4.2). */
 void smtp_client_tls_started(struct smtp_client *c);
-/* Offers a message; smtp_client_next() is to be called after it. -EPERM without a permit that fits the channel as it is; -ENOSPC. */
+/* Offers a message; smtp_client_next() is to be called after it. -EPERM without a permit that
+ * fits the channel as it is; -ENOSPC. */
 int smtp_client_send(struct smtp_client *c, const struct permit *permit,
                      const struct smtp_mail *mail) MUST_USE;
-/* Appends message octets: dots doubled, or as one BDAT chunk if the message is binary. last: the message
- * ends with them. -EPIPE where none are wanted: see smtp_client_wants_body(). */
+/* Appends message octets: dots doubled, or as one BDAT chunk if the message is binary. last: the
+ * message ends with them. -EPIPE where none are wanted: see smtp_client_wants_body(). */
 int smtp_client_body(struct smtp_client *c, struct str text, bool last) MUST_USE;
-/* True between SMTP_CL_BODY and the last octet, but not while a chunk is unanswered: its refusal ends the message. */
+/* True between SMTP_CL_BODY and the last octet, but not while a chunk is unanswered: its refusal
+ * ends the message. */
 bool smtp_client_wants_body(const struct smtp_client *c);
-/* False after a message in which the peer refused octets that it may not have read: no further message. */
+/* False after a message in which the peer refused octets that it may not have read: no further
+ * message. */
 bool smtp_client_reusable(const struct smtp_client *c);
-/* MAIL itself was refused, for good or for now: the answer to it, which answers every recipient (borrows c); else NULL. */
+/* MAIL itself was refused, for good or for now: the answer to it, which answers every recipient
+ * (borrows c); else NULL. */
 const struct smtp_answer *smtp_client_mail_refused(const struct smtp_client *c);
 /* SASL on a ready session: AUTH, and the answers to its challenges (base64; "*" gives up). */
 void smtp_client_auth(struct smtp_client *c, const char *mechanism, struct str initial);

@@ -3,8 +3,8 @@
  *
  *   auth = "AUTH" SP sasl-mech [ SP initial-response ] CRLF *( base64 CRLF ) / "*" CRLF
  *
- * The words of the exchange are not looked at here: the process has them judged (src/sasl) and answers
- * with a challenge or the end. What a client says is wiped once it was told.
+ * The words of the exchange are not looked at here: the process has them judged (src/sasl) and
+ * answers with a challenge or the end. What a client says is wiped once it was told.
  */
 #include "smtp/server_priv.h"
 

@@ -3,9 +3,10 @@
  *
  *   bdat = "BDAT" SP chunk-size [ SP "LAST" ] CRLF
  *
- * The octets of a chunk follow whatever is answered: those of a refused one are read and dropped, so
- * that they are never taken for commands. A size that cannot be read ends the session for the same
- * reason. Apart from BODY=BINARYMIME the same rules hold as for DATA: CRLF ends a line, nothing else.
+ * The octets of a chunk follow whatever is answered: those of a refused one are read and
+ * dropped, so that they are never taken for commands. A size that cannot be read ends the
+ * session for the same reason. Apart from BODY=BINARYMIME the same rules hold as for DATA: CRLF
+ * ends a line, nothing else.
  */
 #include "smtp/server_priv.h"
 
@@ -51,7 +52,8 @@ static bool end_of_chunk(struct smtp_server *s, struct smtp_event *ret)
     if (s->chunk_last && !s->tx.is_binary) {
         smtp_body_chunks_end(&s->body, &s->config);
         buf_reset(&s->repair_out);
-        if (line_repair_end(&s->repair, &s->repair_out) == 0 && buf_len(&s->repair_out) > 0 && !smtp_body_refusal(&s->body)) {
+        if (line_repair_end(&s->repair, &s->repair_out) == 0 && buf_len(&s->repair_out) > 0 &&
+            !smtp_body_refusal(&s->body)) {
             ret->type = SMTP_EV_BODY;
             ret->bytes = buf_str(&s->repair_out); /* the end comes with the next call */
             return true;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cmd_ehlo.c: EHLO and HELO, RFC 5321 4.1.1.1; also mid-session, where they reset like RSET (4.1.4).
+ * cmd_ehlo.c: EHLO and HELO, RFC 5321 4.1.1.1; also mid-session, where they reset like RSET
+ * (4.1.4).
  *
  *   ehlo = "EHLO" SP ( Domain / address-literal ) CRLF
  *   helo = "HELO" SP Domain CRLF
  *
- * The name is recorded, never a reason to refuse (4.1.4); only a missing or unprintable argument is.
+ * The name is recorded, never a reason to refuse (4.1.4); only a missing or unprintable argument
+ * is.
  */
 #include "smtp/server_priv.h"
 
@@ -57,16 +59,22 @@ void smtp_cmd_helo(struct smtp_server *s, struct str args)
     hello(s, args, false);
 }
 
-/* PIPELINING RFC 2920, SIZE RFC 1870, CHUNKING and BINARYMIME RFC 3030, DSN RFC 3461, LIMITS RFC 9422,
- * AUTH RFC 4954 only inside TLS. */
+/* PIPELINING RFC 2920, SIZE RFC 1870, CHUNKING and BINARYMIME RFC 3030, DSN RFC 3461, LIMITS RFC
+ * 9422, AUTH RFC 4954 only inside TLS. */
 static void capabilities(struct smtp_server *s, struct buf *lines)
 {
     const struct smtp_server_config *c = &s->config;
-    int r = buf_printf(lines, "%s\nPIPELINING\nSIZE %llu\n%s8BITMIME\nENHANCEDSTATUSCODES\nSMTPUTF8\nCHUNKING\nBINARYMIME\nDSN\n",
-                       c->hostname, (unsigned long long)c->size_max, c->can_starttls && !s->in_tls ? "STARTTLS\n" : "");
+    int r =
+        buf_printf(lines,
+                   "%s\nPIPELINING\nSIZE "
+                   "%llu\n%s8BITMIME\nENHANCEDSTATUSCODES\nSMTPUTF8\nCHUNKING\nBINARYMIME\nDSN\n",
+                   c->hostname, (unsigned long long)c->size_max,
+                   c->can_starttls && !s->in_tls ? "STARTTLS\n" : "");
     r = r < 0 || !c->auth || !s->in_tls ? r : buf_printf(lines, "AUTH %s\n", c->auth);
     r = r < 0 || !c->requiretls || !s->in_tls ? r : buf_printf(lines, "REQUIRETLS\n");
-    r = r < 0 ? r : buf_printf(lines, "LIMITS MAILMAX=%u RCPTMAX=%zu", c->transactions_max, c->recipients_max);
+    r = r < 0 ? r
+              : buf_printf(lines, "LIMITS MAILMAX=%u RCPTMAX=%zu", c->transactions_max,
+                           c->recipients_max);
     must(r == 0);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cmd_mail.c: MAIL, RFC 5321 4.1.1.2; SIZE (RFC 1870), BODY (RFC 6152, RFC 3030), SMTPUTF8 (RFC 6531 3.4),
- * REQUIRETLS (RFC 8689 2), RET and ENVID (RFC 3461 4.3, 4.4), AUTH= (RFC 4954 5).
+ * cmd_mail.c: MAIL, RFC 5321 4.1.1.2; SIZE (RFC 1870), BODY (RFC 6152, RFC 3030), SMTPUTF8 (RFC
+ * 6531 3.4), REQUIRETLS (RFC 8689 2), RET and ENVID (RFC 3461 4.3, 4.4), AUTH= (RFC 4954 5).
  *
  *   mail        = "MAIL FROM:" Reverse-path [ SP Mail-parameters ] CRLF
  *   esmtp-param = esmtp-keyword [ "=" esmtp-value ]
@@ -9,7 +9,15 @@
 
 static const enum smtp_refusal FINE = REFUSE_END; /* nothing is wrong with a parameter */
 
-enum { SEEN_SIZE = 1, SEEN_BODY = 2, SEEN_UTF8 = 4, SEEN_REQUIRETLS = 8, SEEN_RET = 16, SEEN_ENVID = 32, SEEN_AUTH = 64 };
+enum {
+    SEEN_SIZE = 1,
+    SEEN_BODY = 2,
+    SEEN_UTF8 = 4,
+    SEEN_REQUIRETLS = 8,
+    SEEN_RET = 16,
+    SEEN_ENVID = 32,
+    SEEN_AUTH = 64
+};
 
 static bool once(struct smtp_server *s, unsigned bit)
 {
@@ -55,7 +63,8 @@ static enum smtp_refusal notice_parameter(struct smtp_server *s, struct str key,
 {
     bool is_ret = str_eq_nocase(key, STR("RET"));
     if (is_ret) {
-        return once(s, SEEN_RET) && notify_ret_parse(value, &s->tx.ret) == 0 ? FINE : REFUSE_RET_FORM;
+        return once(s, SEEN_RET) && notify_ret_parse(value, &s->tx.ret) == 0 ? FINE
+                                                                             : REFUSE_RET_FORM;
     }
     if (!once(s, SEEN_ENVID) || value.n == 0 || !notify_xtext_ok(value, NOTIFY_ENVID_MAX)) {
         return REFUSE_ENVID_FORM;
@@ -86,8 +95,11 @@ static enum smtp_refusal cmd_mail_parameter(struct smtp_server *s, struct str wo
     if (str_eq_nocase(key, STR("RET")) || str_eq_nocase(key, STR("ENVID"))) {
         return notice_parameter(s, key, value);
     }
-    if (str_eq_nocase(key, STR("AUTH")) && s->config.auth) { /* RFC 4954 5: read, and passed on to nobody */
-        return once(s, SEEN_AUTH) && value.n > 0 && notify_xtext_ok(value, NOTIFY_ORCPT_MAX) ? FINE : REFUSE_AUTH_FORM;
+    /* RFC 4954 5: read, and passed on to nobody */
+    if (str_eq_nocase(key, STR("AUTH")) && s->config.auth) {
+        return once(s, SEEN_AUTH) && value.n > 0 && notify_xtext_ok(value, NOTIFY_ORCPT_MAX)
+                   ? FINE
+                   : REFUSE_AUTH_FORM;
     }
     return REFUSE_MAIL_PARAMETER;
 }
@@ -148,7 +160,9 @@ void smtp_cmd_mail(struct smtp_server *s, struct str args)
     int r = smtp_server_path(s, &rest, utf8, false, &a);
     if (r < 0 || (rest.n > 0 && rest.p[0] != ' ')) {
         bool needs_utf8 = !utf8 && address_has_utf8(args);
-        smtp_server_refuse(s, needs_utf8 ? REFUSE_NEEDS_UTF8 : r == -EMSGSIZE ? REFUSE_SENDER_LONG : REFUSE_SENDER_FORM);
+        smtp_server_refuse(s, needs_utf8       ? REFUSE_NEEDS_UTF8
+                              : r == -EMSGSIZE ? REFUSE_SENDER_LONG
+                                               : REFUSE_SENDER_FORM);
         return;
     }
     s->tx.is_utf8 = utf8;

@@ -11,12 +11,15 @@
 static enum smtp_refusal keep_orcpt(struct smtp_server *s, struct str value)
 {
     CLEANUP(buf_free) struct buf ascii = BUF_INIT(NOTIFY_ORCPT_MAX);
-    bool unitext = s->tx.is_utf8 && str_starts_nocase(value, STR("utf-8;")) && marks_has_8bit(value) && marks_is_utf8(value);
-    int r = unitext ? notify_utf8_write(value, NOTIFY_UTF8_ESCAPED, &ascii) : buf_add(&ascii, value);
+    bool unitext = s->tx.is_utf8 && str_starts_nocase(value, STR("utf-8;")) &&
+                   marks_has_8bit(value) && marks_is_utf8(value);
+    int r =
+        unitext ? notify_utf8_write(value, NOTIFY_UTF8_ESCAPED, &ascii) : buf_add(&ascii, value);
     if (r < 0 || s->rcpt_asked.orcpt.n > 0 || !notify_orcpt_ok(buf_str(&ascii))) {
         return REFUSE_ORCPT_FORM;
     }
-    return arena_copy(&s->arena, buf_str(&ascii), &s->rcpt_asked.orcpt) < 0 ? REFUSE_RCPTS_TOO_MANY : REFUSE_END;
+    return arena_copy(&s->arena, buf_str(&ascii), &s->rcpt_asked.orcpt) < 0 ? REFUSE_RCPTS_TOO_MANY
+                                                                            : REFUSE_END;
 }
 
 /* NOTIFY and ORCPT (RFC 3461 4.1, 4.2). False: it was answered. */
@@ -26,7 +29,8 @@ static bool cmd_rcpt_parameters(struct smtp_server *s, struct str rest)
     struct str word;
     while (rest.n > 0 && str_split(&rest, ' ', &word)) {
         size_t eq = str_find(word, '=', 0);
-        struct str key = str_slice(word, 0, eq), value = eq < word.n ? str_slice(word, eq + 1, word.n) : STR("");
+        struct str key = str_slice(word, 0, eq),
+                   value = eq < word.n ? str_slice(word, eq + 1, word.n) : STR("");
         if (word.n == 0) {
             continue;
         }
@@ -64,7 +68,9 @@ void smtp_cmd_rcpt(struct smtp_server *s, struct str args)
     int r = smtp_server_path(s, &rest, s->tx.is_utf8, true, &a);
     if (r < 0 || (rest.n > 0 && rest.p[0] != ' ')) {
         bool needs_utf8 = !s->tx.is_utf8 && address_has_utf8(args);
-        smtp_server_refuse(s, needs_utf8 ? REFUSE_NEEDS_UTF8 : r == -EMSGSIZE ? REFUSE_RCPT_LONG : REFUSE_RCPT_ADDRESS);
+        smtp_server_refuse(s, needs_utf8       ? REFUSE_NEEDS_UTF8
+                              : r == -EMSGSIZE ? REFUSE_RCPT_LONG
+                                               : REFUSE_RCPT_ADDRESS);
         return;
     }
     s->rcpt_asked = (struct smtp_rcpt){0};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * refusals.c: the refusals of the SMTP server (refusals.def) as replies. Called by the engine and by smtpin.
+ * refusals.c: the refusals of the SMTP server (refusals.def) as replies. Called by the engine
+ * and by smtpin.
  */
 #include "smtp/reply.h"
 

@@ -3,8 +3,8 @@
  *
  *   Reply-line = *( Reply-code "-" [ textstring ] CRLF ) Reply-code [ SP textstring ] CRLF
  *
- * What can go wrong: a peer that sends no digits, endless lines, a bare LF after lines with CRLF: BROKEN, the
- * session ends.
+ * What can go wrong: a peer that sends no digits, endless lines, a bare LF after lines with
+ * CRLF: BROKEN, the session ends.
  */
 #include "smtp/reply.h"
 

@@ -5,7 +5,8 @@
 #include "base/buf.h"
 
 enum {
-    /* What we read of others; RFC 5321 4.5.3.1.5 says 512 octets a line, which servers with long texts do not keep */
+    /* What we read of others; RFC 5321 4.5.3.1.5 says 512 octets a line, which servers with long
+     * texts do not keep */
     SMTP_REPLY_LINE_MAX = 16 * 1024,
     SMTP_REPLY_LINES_MAX = 1000,
     SMTP_REPLY_TEXT_MAX = 8192, /* octets kept of one reply; the rest is read and dropped */
@@ -31,8 +32,8 @@ const struct smtp_reply *smtp_refusal(enum smtp_refusal r);
 /* Appends the lines with CRLF. 0 or -ENOSPC. */
 int smtp_reply_write(const struct smtp_reply *r, struct buf *out) MUST_USE;
 
-/* How the lines of a peer end: as the first one does. A peer whose first line ends in LF alone may go on so; from
- * any other a bare LF is BROKEN (RFC 5321 2.3.8). */
+/* How the lines of a peer end: as the first one does. A peer whose first line ends in LF alone
+ * may go on so; from any other a bare LF is BROKEN (RFC 5321 2.3.8). */
 enum smtp_line_end { SMTP_LINE_UNKNOWN, SMTP_LINE_CRLF, SMTP_LINE_LF };
 
 /* What a peer answered. Control bytes are already replaced: it may be stored and shown. */

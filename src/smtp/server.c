@@ -2,9 +2,10 @@
  * server.c: the session of the SMTP server: lines, the command table, the body, the end.
  *
  * RFC 5321 4.1.1 (commands), 4.1.4 (order), 4.5.3 (sizes), RFC 2920 (pipelining), RFC 3207
- * (STARTTLS), RFC 3030 (BDAT), RFC 4954 (AUTH). The order of commands is checked in the table below and nowhere else. A line ends
- * with CRLF; a bare LF in it ends the session (RFC 5321 2.3.8: what follows is the same line and no command), unless
- * config.device says that this client is an old machine of ours. Where a message ends does not depend on that: CRLF . CRLF
+ * (STARTTLS), RFC 3030 (BDAT), RFC 4954 (AUTH). The order of commands is checked in the table
+ * below and nowhere else. A line ends with CRLF; a bare LF in it ends the session (RFC 5321
+ * 2.3.8: what follows is the same line and no command), unless config.device says that this
+ * client is an old machine of ours. Where a message ends does not depend on that: CRLF . CRLF
  * alone (wire/dot.h).
  */
 #include "smtp/server_priv.h"
@@ -12,7 +13,12 @@
 
 #include <stdlib.h>
 
-enum { IN_MAX = 256 * 1024, IN_ENOUGH = 64 * 1024, OUT_MAX = 256 * 1024, ARENA_MAX = 4 * 1024 * 1024 };
+enum {
+    IN_MAX = 256 * 1024,
+    IN_ENOUGH = 64 * 1024,
+    OUT_MAX = 256 * 1024,
+    ARENA_MAX = 4 * 1024 * 1024
+};
 
 static const struct smtp_command commands[] = {
     {"EHLO", ST_ANY, smtp_cmd_ehlo, REFUSE_END},
@@ -140,7 +146,8 @@ int smtp_server_keep_path(struct smtp_server *s, const struct address *a, struct
 {
     char text[ADDRESS_MAX + 1];
     struct str copy;
-    int r = a->domain.n > 0 ? address_canonical(a->whole, text, sizeof text) : str_copy(a->whole, text, sizeof text);
+    int r = a->domain.n > 0 ? address_canonical(a->whole, text, sizeof text)
+                            : str_copy(a->whole, text, sizeof text);
     if (r < 0) {
         return r == -ENOSPC ? -EMSGSIZE : r;
     }
@@ -149,7 +156,11 @@ int smtp_server_keep_path(struct smtp_server *s, const struct address *a, struct
         return r;
     }
     size_t domain = a->domain.n > 0 ? a->local.n + 1 : copy.n;
-    *ret = (struct address){.whole = copy, .local = str_slice(copy, 0, a->local.n), .domain = str_slice(copy, domain, copy.n)};
+    *ret = (struct address){
+        .whole = copy,
+        .local = str_slice(copy, 0, a->local.n),
+        .domain = str_slice(copy, domain, copy.n),
+    };
     return 0;
 }
 
@@ -171,7 +182,8 @@ void smtp_server_tls_started(struct smtp_server *s)
     s->state = ST_START;
 }
 
-/* A browser was led here to speak SMTP in our name inside its request (cross-protocol attacks): nothing of it is looked at. */
+/* A browser was led here to speak SMTP in our name inside its request (cross-protocol attacks):
+ * nothing of it is looked at. */
 static bool is_http(struct str verb)
 {
     static const char *const methods[] = {"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT"};
@@ -193,7 +205,8 @@ static const struct smtp_command *command_of(struct str verb)
     return NULL;
 }
 
-/* Whoever sends the message although DATA was refused has its lines run as commands: nothing of that is looked at. */
+/* Whoever sends the message although DATA was refused has its lines run as commands: nothing of
+ * that is looked at. */
 static bool server_is_text(struct smtp_server *s, struct str line)
 {
     bool text = s->data_refused && !command_of(str_slice(line, 0, str_find(line, ' ', 0)));
@@ -232,14 +245,16 @@ static void run_command(struct smtp_server *s, struct str line)
     smtp_server_refuse(s, REFUSE_UNKNOWN_COMMAND);
 }
 
-/* Octets that the line may have which begins so. Tickets and tokens come with AUTH, and behind it (RFC 4954 4). */
+/* Octets that the line may have which begins so. Tickets and tokens come with AUTH, and behind
+ * it (RFC 4954 4). */
 static size_t line_max(const struct smtp_server *s, struct str begin)
 {
     bool auth = s->state == ST_AUTH || str_starts_nocase(begin, STR("AUTH "));
     return auth ? SMTP_AUTH_LINE_MAX : s->config.command_line_max;
 }
 
-/* A line is a command only if it is CRLF-ended, short enough, and free of NUL and CR. True: nothing more is due. */
+/* A line is a command only if it is CRLF-ended, short enough, and free of NUL and CR. True:
+ * nothing more is due. */
 static bool answer_line(struct smtp_server *s, struct str line, struct str text, bool crlf)
 {
     if (server_is_text(s, text)) {
@@ -247,7 +262,8 @@ static bool answer_line(struct smtp_server *s, struct str line, struct str text,
     }
     if (line.n > line_max(s, line)) {
         smtp_server_refuse(s, REFUSE_LINE_LONG);
-    } else if (!crlf) { /* up to CRLF it is one line with one answer: none of what follows is a command */
+    } else if (!crlf) {
+        /* up to CRLF it is one line with one answer: none of what follows is a command */
         s->note = "a command that does not end with CR LF";
         smtp_server_end(s, smtp_refusal(REFUSE_LINE_END));
     } else if (memchr(text.p, 0, text.n) || memchr(text.p, '\r', text.n)) {
@@ -255,7 +271,8 @@ static bool answer_line(struct smtp_server *s, struct str line, struct str text,
     } else if (s->state == ST_AUTH) {
         smtp_auth_line(s, text);
         return true;
-    } else if (text.n > 0 || !s->config.device) { /* an empty line is the rest of an odd line end there */
+    } else if (text.n > 0 || !s->config.device) {
+        /* an empty line is the rest of an odd line end there */
         run_command(s, text);
     }
     return false;
@@ -264,7 +281,8 @@ static bool answer_line(struct smtp_server *s, struct str line, struct str text,
 /* Octets up to an LF, which ends what is passed over only behind a CR. */
 static void server_take_line(struct smtp_server *s, struct str line)
 {
-    bool crlf = line.n >= 2 && line.p[line.n - 2] == '\r' && line.p[line.n - 1] == '\n', skipped = s->skipping_line;
+    bool crlf = line.n >= 2 && line.p[line.n - 2] == '\r' && line.p[line.n - 1] == '\n',
+         skipped = s->skipping_line;
     struct str text = str_slice(line, 0, line.n - (crlf ? 2 : 1));
     if (s->config.device) {
         s->repaired |= crlf || s->swallow_lf ? 0 : REPAIR_COMMAND_END;
@@ -286,11 +304,12 @@ static bool needs_whole_end(struct str line)
     return str_starts_nocase(line, STR("STARTTLS")) || str_starts_nocase(line, STR("BDAT"));
 }
 
-/* Octets of the line at the front with its end; 0: it is not complete. A device may end it with a CR, and then waits for
- * the answer: whether an LF follows is seen later. */
+/* Octets of the line at the front with its end; 0: it is not complete. A device may end it with
+ * a CR, and then waits for the answer: whether an LF follows is seen later. */
 static size_t whole_line(struct smtp_server *s, struct str in)
 {
-    size_t lf = str_find(in, '\n', 0), cr = s->config.device ? str_find(str_slice(in, 0, lf), '\r', 0) : lf;
+    size_t lf = str_find(in, '\n', 0),
+           cr = s->config.device ? str_find(str_slice(in, 0, lf), '\r', 0) : lf;
     if (cr == lf || (cr + 1 == lf && lf < in.n)) {
         return lf < in.n ? lf + 1 : 0;
     }
@@ -334,7 +353,8 @@ static bool next_line(struct smtp_server *s)
     return true;
 }
 
-int smtp_server_path(struct smtp_server *s, struct str *rest, bool utf8, bool is_rcpt, struct address *ret)
+int smtp_server_path(struct smtp_server *s, struct str *rest, bool utf8, bool is_rcpt,
+                     struct address *ret)
 {
     struct str word = str_slice(*rest, 0, str_find(*rest, ' ', 0));
     if (!s->config.device || word.n == 0 || word.p[0] == '<') {
@@ -362,7 +382,8 @@ void smtp_server_end_of_message(struct smtp_server *s, struct smtp_event *ret)
 {
     const struct smtp_reply *refusal = smtp_body_refusal(&s->body);
     if (!refusal) {
-        s->tx.repaired |= s->repaired | (s->repair.bare_lf ? REPAIR_BARE_LF : 0) | (s->repair.bare_cr ? REPAIR_BARE_CR : 0);
+        s->tx.repaired |= s->repaired | (s->repair.bare_lf ? REPAIR_BARE_LF : 0) |
+                          (s->repair.bare_cr ? REPAIR_BARE_CR : 0);
         smtp_server_ask(s, SMTP_EV_BODY_END);
         s->asked = SMTP_EV_NONE; /* told right here */
         ret->type = SMTP_EV_BODY_END;

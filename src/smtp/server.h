@@ -18,18 +18,20 @@
 struct smtp_server;
 
 struct smtp_server_config {
-    const char *hostname;     /* borrowed for the life of the engine */
-    const char *greeting;     /* words behind the host name */
-    bool can_starttls;        /* certificate and key are loaded */
-    bool requiretls;          /* offer REQUIRETLS inside TLS (RFC 8689) */
-    const char *auth;         /* SASL mechanisms offered inside TLS, blank separated; NULL: no AUTH */
-    bool auth_required;       /* submission: MAIL needs AUTH (RFC 6409 4.3) */
-    size_t command_line_max;  /* octets with CRLF */
-    uint64_t size_max;        /* octets of a message, announced by SIZE */
+    const char *hostname; /* borrowed for the life of the engine */
+    const char *greeting; /* words behind the host name */
+    bool can_starttls;    /* certificate and key are loaded */
+    bool requiretls;      /* offer REQUIRETLS inside TLS (RFC 8689) */
+    /* SASL mechanisms offered inside TLS, blank separated; NULL: no AUTH */
+    const char *auth;
+    bool auth_required;      /* submission: MAIL needs AUTH (RFC 6409 4.3) */
+    size_t command_line_max; /* octets with CRLF */
+    uint64_t size_max;       /* octets of a message, announced by SIZE */
     size_t header_octets_max, header_lines_max, header_field_max, hops_max;
     size_t recipients_max;
-    bool device;              /* an old machine of ours: what it does wrong is taken and repaired (wire/repair.h) */
-    unsigned errors_max;      /* rejected commands before 421 */
+    /* an old machine of ours: what it does wrong is taken and repaired (wire/repair.h) */
+    bool device;
+    unsigned errors_max; /* rejected commands before 421 */
     unsigned transactions_max;
 };
 
@@ -42,17 +44,19 @@ struct smtp_rcpt {
 
 /* One transaction: views live until the event that ends it was handled. */
 struct smtp_transaction {
-    struct address reverse_path; /* all empty: <> */
+    struct address reverse_path;      /* all empty: <> */
     bool is_8bit, is_utf8, is_binary; /* is_binary: BODY=BINARYMIME (RFC 3030) */
     enum notify_ret ret;
-    struct str envid;     /* xtext; empty: not said */
-    bool requiretls;      /* the sender demands TLS all the way (RFC 8689 2) */
-    bool tls_required_no; /* the only TLS-Required field of the header section says No (RFC 8689 3) */
-    uint64_t size_declared; /* by SIZE, or the first chunk; 0: not said. It may turn out otherwise */
+    struct str envid; /* xtext; empty: not said */
+    bool requiretls;  /* the sender demands TLS all the way (RFC 8689 2) */
+    /* the only TLS-Required field of the header section says No (RFC 8689 3) */
+    bool tls_required_no;
+    /* by SIZE, or the first chunk; 0: not said. It may turn out otherwise */
+    uint64_t size_declared;
     struct smtp_rcpt *rcpts;
     size_t n_rcpts;
-    uint64_t size;       /* octets of the body so far, dots removed */
-    unsigned repaired;   /* bits of enum repair; complete with SMTP_EV_BODY_END */
+    uint64_t size;     /* octets of the body so far, dots removed */
+    unsigned repaired; /* bits of enum repair; complete with SMTP_EV_BODY_END */
 };
 
 enum smtp_event_type {
@@ -68,8 +72,8 @@ enum smtp_event_type {
                        * smtp_server_challenge() or smtp_server_auth_done() */
     SMTP_EV_AUTH_RESPONSE, /* ev.bytes: the client's next base64 line */
     SMTP_EV_AUTH_CANCEL,   /* the client gave up (answered already) */
-    SMTP_EV_STARTTLS, /* the 220 is in out(): send it, then start the handshake */
-    SMTP_EV_CLOSE,    /* send out(), then close */
+    SMTP_EV_STARTTLS,      /* the 220 is in out(): send it, then start the handshake */
+    SMTP_EV_CLOSE,         /* send out(), then close */
 };
 
 struct smtp_event {
@@ -90,9 +94,9 @@ int smtp_server_feed(struct smtp_server *s, struct str bytes) MUST_USE;
 /* False while enough input waits: do not read from the socket then. */
 bool smtp_server_wants_input(const struct smtp_server *s);
 void smtp_server_next(struct smtp_server *s, struct smtp_event *ret);
-/* For the log: a command that the engine refused by itself; what the caller answered, it knows. line:
- * the command, of AUTH the verb alone; empty for what is no command, as whoever lost step may be saying
- * a password. Valid during the call. */
+/* For the log: a command that the engine refused by itself; what the caller answered, it knows.
+ * line: the command, of AUTH the verb alone; empty for what is no command, as whoever lost step
+ * may be saying a password. Valid during the call. */
 typedef void (*smtp_refused_fn)(void *arg, struct str line, const struct smtp_reply *r);
 void smtp_server_on_refusal(struct smtp_server *s, smtp_refused_fn fn, void *arg);
 /* Answers the event that asked. For DATA: 354, or a refusal. */
@@ -116,7 +120,8 @@ const struct smtp_transaction *smtp_server_transaction(const struct smtp_server 
 struct str smtp_server_helo(const struct smtp_server *s);
 bool smtp_server_is_esmtp(const struct smtp_server *s);
 bool smtp_server_in_body(const struct smtp_server *s);
-/* True while the message of a device has no end yet, and had a line LF . LF, which is none: the device may wait for an answer. */
+/* True while the message of a device has no end yet, and had a line LF . LF, which is none: the
+ * device may wait for an answer. */
 bool smtp_server_waits_for_end(const struct smtp_server *s);
 /* True inside a message: DATA, a BDAT chunk, or between two chunks. */
 bool smtp_server_in_message(const struct smtp_server *s);

@@ -11,7 +11,7 @@ enum smtp_state {
     ST_READY = 1 << 1, /* greeted, no transaction */
     ST_MAIL = 1 << 2,  /* reverse-path accepted */
     ST_RCPT = 1 << 3,  /* at least one recipient accepted */
-    ST_BODY = 1 << 4,   /* reading DATA */
+    ST_BODY = 1 << 4,  /* reading DATA */
     ST_ENDED = 1 << 5,
     ST_CHUNK = 1 << 6,  /* reading the octets of a BDAT */
     ST_CHUNKS = 1 << 7, /* between two BDATs of one message */
@@ -28,7 +28,7 @@ struct smtp_body {
     unsigned tls_required_fields;
     bool tls_required_no;
     size_t line_n, line_octets, word_octets; /* word: from the last blank of the line on */
-    const struct smtp_reply *refusal; /* set once: the rest is read and dropped */
+    const struct smtp_reply *refusal;        /* set once: the rest is read and dropped */
 };
 
 struct smtp_server {
@@ -37,7 +37,7 @@ struct smtp_server {
     struct buf in, out;
     struct buf helo;
     bool esmtp, in_tls;
-    bool asking;               /* an event waits for its answer */
+    bool asking;                          /* an event waits for its answer */
     enum smtp_event_type asked, question; /* to be told; waiting for its answer */
     bool authenticated;
     char auth_mechanism[24];
@@ -45,9 +45,10 @@ struct smtp_server {
     bool auth_has_bytes;
     uint64_t chunk_left, drain; /* octets of the BDAT being read; of one that was refused */
     bool chunk_last, chunk_asked;
-    bool data_refused;         /* what comes next is a command, or else text of the message */
-    bool skipping_line;        /* an over-long line: drop up to its CRLF */
-    bool swallow_lf;           /* of a device: the last command ended with a CR, its LF may still come */
+    bool data_refused;  /* what comes next is a command, or else text of the message */
+    bool skipping_line; /* an over-long line: drop up to its CRLF */
+    /* of a device: the last command ended with a CR, its LF may still come */
+    bool swallow_lf;
     unsigned repaired;         /* bits of enum repair: of the commands of this session */
     struct line_repair repair; /* of the message being read, where config.device */
     struct buf repair_out;     /* what was told last */
@@ -56,7 +57,7 @@ struct smtp_server {
     smtp_refused_fn refused; /* or NULL */
     void *refused_arg;
     struct str line; /* a view of the command that runs, for `refused` */
-    unsigned seen; /* bits of the parameters of the command under way: a second one is an error */
+    unsigned seen;   /* bits of the parameters of the command under way: a second one is an error */
     struct arena arena; /* of the transaction */
     struct smtp_transaction tx;
     struct smtp_rcpt rcpt_asked;
@@ -94,16 +95,18 @@ void smtp_cmd_help(struct smtp_server *s, struct str args);
 void smtp_cmd_quit(struct smtp_server *s, struct str args);
 
 /* address_path(); of a device also without brackets. */
-int smtp_server_path(struct smtp_server *s, struct str *rest, bool utf8, bool is_rcpt, struct address *ret) MUST_USE;
+int smtp_server_path(struct smtp_server *s, struct str *rest, bool utf8, bool is_rcpt,
+                     struct address *ret) MUST_USE;
 /* Writes a reply; 5yz count as errors, and too many end the session. */
 void smtp_server_reply(struct smtp_server *s, int code, const char *enhanced, const char *text);
 /* Writes a refusal; counts as above. */
 void smtp_server_refuse(struct smtp_server *s, enum smtp_refusal r);
 /* The one place that ends a transaction and forgets all of it. */
 void smtp_server_reset(struct smtp_server *s);
-/* Copies an address into the transaction, its domain in canonical form (wire/domain.h). 0; -EINVAL: the domain is none;
- * -EMSGSIZE: longer than ADDRESS_MAX; -ENOMEM or -ENOSPC: no room. */
-int smtp_server_keep_path(struct smtp_server *s, const struct address *a, struct address *ret) MUST_USE;
+/* Copies an address into the transaction, its domain in canonical form (wire/domain.h). 0;
+ * -EINVAL: the domain is none; -EMSGSIZE: longer than ADDRESS_MAX; -ENOMEM or -ENOSPC: no room. */
+int smtp_server_keep_path(struct smtp_server *s, const struct address *a,
+                          struct address *ret) MUST_USE;
 /* Asks the process; the answer comes by smtp_server_answer. */
 void smtp_server_ask(struct smtp_server *s, enum smtp_event_type type);
 
@@ -113,7 +116,8 @@ bool smtp_chunk_next(struct smtp_server *s, struct smtp_event *ret);
 void smtp_server_end_of_message(struct smtp_server *s, struct smtp_event *ret);
 
 void smtp_body_start(struct smtp_body *b);
-/* The text as the process gets it: repaired, where it comes from a device. A view until the next call. */
+/* The text as the process gets it: repaired, where it comes from a device. A view until the next
+ * call. */
 struct str smtp_server_repair(struct smtp_server *s, struct str text, bool stuffed);
 /* Looks at the next octets of the message; may set b->refusal. */
 void smtp_body_look(struct smtp_body *b, const struct smtp_server_config *c, struct str text,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * account.h: people who log in, and clients that an inbound rule turned away; part of the store, under
- * the same rules as store.h.
+ * account.h: people who log in, and clients that an inbound rule turned away; part of the store,
+ * under the same rules as store.h.
  */
 #pragma once
 #include "store/store.h"
@@ -33,7 +33,8 @@ void store_forget_places(struct store *s, int64_t before_ms);
 
 /* Members of a group of the directory, blank separated, as last read. */
 typedef void (*store_group_fn)(void *arg, struct str name, struct str addresses);
-void store_put_directory_group(struct store *s, struct str name, int64_t at_ms, struct str addresses);
+void store_put_directory_group(struct store *s, struct str name, int64_t at_ms,
+                               struct str addresses);
 enum store_result store_each_directory_group(struct store *s, store_group_fn fn, void *arg);
 
 typedef void (*store_account_fn)(void *arg, const struct store_account *a);
@@ -45,5 +46,6 @@ void store_each_account(struct store *s, store_account_fn fn, store_done done, v
 
 void store_add_refusal(struct store *s, const struct store_refusal *r);
 /* Newest first. */
-void store_each_refusal(struct store *s, unsigned max, store_refusal_fn fn, store_done done, void *arg);
+void store_each_refusal(struct store *s, unsigned max, store_refusal_fn fn, store_done done,
+                        void *arg);
 void store_forget_refusals(struct store *s, int64_t before_ms);

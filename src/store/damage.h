@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * damage.h: messages that were taken and cannot be delivered any more, as the disk lost them: whose they
- * were, and whether their senders know. Called by queue, which writes the letters, and by upkeep.h.
+ * damage.h: messages that were taken and cannot be delivered any more, as the disk lost them:
+ * whose they were, and whether their senders know. Called by queue, which writes the letters,
+ * and by upkeep.h.
  */
 #pragma once
 #include "store/store.h"
 
 struct store_damage {
-    uint64_t id;              /* of the message */
+    uint64_t id;               /* of the message */
     int64_t at_ms, arrived_ms; /* when it was found; when the message came */
     struct str reverse_path;
-    struct str rcpts;         /* addresses, a comma and a blank between them */
-    struct str what;          /* what is lost, in words */
-    bool told;                /* its sender was, or has no address */
+    struct str rcpts; /* addresses, a comma and a blank between them */
+    struct str what;  /* what is lost, in words */
+    bool told;        /* its sender was, or has no address */
 };
 
 typedef void (*store_damage_fn)(void *arg, const struct store_damage *d);
@@ -19,6 +20,7 @@ typedef void (*store_damage_fn)(void *arg, const struct store_damage *d);
 /* One more; a message that is known already stays as it is. */
 void store_add_damage(struct store *s, const struct store_damage *d);
 /* The oldest first; untold: only those whose senders do not know yet. Answers at once. */
-enum store_result store_each_damage(struct store *s, bool untold, unsigned max, store_damage_fn fn, void *arg) MUST_USE;
+enum store_result store_each_damage(struct store *s, bool untold, unsigned max, store_damage_fn fn,
+                                    void *arg) MUST_USE;
 /* The letter about it is stored in the open batch. */
 void store_set_damage_told(struct store *s, uint64_t id);

@@ -9,22 +9,26 @@
 /* Memory of one domain (docs/decision.md, "Memory"). Times are wall milliseconds, 0: never. */
 struct store_domain {
     struct str name;
-    int64_t offered_ms;  /* last sighting of STARTTLS */
-    int64_t lowered_ms;  /* sightings before this do not count any more */
-    int64_t looked_ms;   /* last look at all its servers */
-    int64_t mailed_ms;   /* last time it was a recipient */
+    int64_t offered_ms; /* last sighting of STARTTLS */
+    int64_t lowered_ms; /* sightings before this do not count any more */
+    int64_t looked_ms;  /* last look at all its servers */
+    int64_t mailed_ms;  /* last time it was a recipient */
     int64_t probed_ms, next_probe_ms;
-    int64_t negative_ms; /* last probe that counted against it */
+    int64_t negative_ms;  /* last probe that counted against it */
     int64_t not_after_ms; /* earliest end of a certificate */
     uint32_t negative_days;
-    uint32_t alarms;     /* bits of enum alarm_kind that are raised */
-    bool look_complete;  /* every address of every server answered that look */
-    int64_t helo_ms;     /* since when looks at these find that some take HELO alone (docs/decisions/0026); 0: none does */
-    uint64_t look_asked; /* which servers and addresses these were (policy/memory.h); 0: not known */
-    bool secure_mail;    /* mail that demanded security went there */
-    bool await_confirm;  /* seven negative days, but an administrator must confirm */
-    bool listed;         /* in the configuration's monitor block */
-    uint8_t grade, tlsa, sts; /* at the last complete probe: enum grade, published, enum sts_state */
+    uint32_t alarms;    /* bits of enum alarm_kind that are raised */
+    bool look_complete; /* every address of every server answered that look */
+    /* since when looks at these find that some take HELO alone (docs/decisions/0026); 0: none
+     * does */
+    int64_t helo_ms;
+    /* which servers and addresses these were (policy/memory.h); 0: not known */
+    uint64_t look_asked;
+    bool secure_mail;   /* mail that demanded security went there */
+    bool await_confirm; /* seven negative days, but an administrator must confirm */
+    bool listed;        /* in the configuration's monitor block */
+    /* at the last complete probe: enum grade, published, enum sts_state */
+    uint8_t grade, tlsa, sts;
 };
 
 struct store_probe {
@@ -51,8 +55,9 @@ struct store_exception {
     struct str domain, owner, reason;
     enum exception_kind kind;
     int64_t from_ms, until_ms, ended_ms;
-    uint32_t uid;               /* of who connected to add it */
-    struct str added_by, ended_by; /* the administrators; added_by is empty in what older versions wrote */
+    uint32_t uid; /* of who connected to add it */
+    /* the administrators; added_by is empty in what older versions wrote */
+    struct str added_by, ended_by;
 };
 
 struct store_sts {
@@ -82,7 +87,8 @@ void store_each_domain(struct store *s, store_domain_fn fn, store_done done, voi
 
 void store_add_probe(struct store *s, const struct store_probe *p);
 /* Newest first. */
-void store_each_probe(struct store *s, struct str domain, unsigned max, store_probe_fn fn, store_done done, void *arg);
+void store_each_probe(struct store *s, struct str domain, unsigned max, store_probe_fn fn,
+                      store_done done, void *arg);
 void store_forget_probes(struct store *s, int64_t before_ms);
 
 /* Raises it unless it is raised already. True when it is new. */
@@ -90,8 +96,10 @@ bool store_raise_alarm(struct store *s, const struct store_alarm *a);
 /* True when one stood. */
 bool store_clear_alarm(struct store *s, struct str domain, uint8_t kind, int64_t now_ms);
 /* Newest first; all: those that were cleared, too. */
-void store_each_alarm(struct store *s, bool all, unsigned max, store_alarm_fn fn, store_done done, void *arg);
-void store_each_unmailed_alarm(struct store *s, unsigned max, store_alarm_fn fn, store_done done, void *arg);
+void store_each_alarm(struct store *s, bool all, unsigned max, store_alarm_fn fn, store_done done,
+                      void *arg);
+void store_each_unmailed_alarm(struct store *s, unsigned max, store_alarm_fn fn, store_done done,
+                               void *arg);
 /* The mail about all alarms up to this number was stored. */
 void store_set_alarm_mailed(struct store *s, uint64_t up_to, int64_t now_ms);
 

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * entry.c: writing and reading the entries of the journal, both by the fields of their records. Pure.
+ * entry.c: writing and reading the entries of the journal, both by the fields of their records.
+ * Pure.
  */
 #include "store/entry.h"
 #include "store/records.h"
 
-enum { NUMBER_MAX = 10 /* octets of the largest number */, DONE = 0x40 /* in the octet of the kind */ };
+enum {
+    NUMBER_MAX = 10 /* octets of the largest number */,
+    DONE = 0x40 /* in the octet of the kind */
+};
 
-/* The kinds, and those of older versions, which are read as these: their fields were fewer, and not counted. */
+/* The kinds, and those of older versions, which are read as these: their fields were fewer, and
+ * not counted. */
 static const struct kind {
     enum entry_kind kind; /* 0: there is none of that number */
     size_t older;         /* so many fields, of an older version; 0: their number is written */
@@ -66,7 +71,7 @@ static struct shape shape_of(const struct entry *e)
     return (struct shape){0};
 }
 
-/* --- writing --------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------ */
 
 static int entry_put_number(struct buf *b, uint64_t value)
 {
@@ -98,7 +103,8 @@ static int entry_put_fields(struct buf *b, const struct entry *e)
     }
     for (size_t i = 0; r == 0 && i < shape.n; i++) {
         const struct record_field *f = &shape.record->fields[i];
-        r = record_is_text(f) ? entry_put_str(b, *record_str(f, shape.in)) : entry_put_number(b, record_number(f, shape.in));
+        r = record_is_text(f) ? entry_put_str(b, *record_str(f, shape.in))
+                              : entry_put_number(b, record_number(f, shape.in));
     }
     return r;
 }
@@ -114,7 +120,7 @@ int entry_write(struct buf *b, const struct entry *e)
     return r;
 }
 
-/* --- reading --------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------ */
 
 static int entry_take_number(struct str *rest, uint64_t *ret)
 {

@@ -1,73 +1,82 @@
 /* SPDX-License-Identifier: Apache-2.0
- * envelope.h: mail that waits to be picked up: one envelope for each recipient of a message; who came and what he did;
- * people, sessions, conversations and drafts of the portal. Part of the store, under the same rules as store.h.
+ * envelope.h: mail that waits to be picked up: one envelope for each recipient of a message; who
+ * came and what he did; people, sessions, conversations and drafts of the portal. Part of the
+ * store, under the same rules as store.h.
  *
- * An envelope has its own wrapped copy of the message key: when it ends, that copy is destroyed with it. Tokens, codes
- * and sessions are here as hashes only. The embedded store answers questions at once.
+ * An envelope has its own wrapped copy of the message key: when it ends, that copy is destroyed
+ * with it. Tokens, codes and sessions are here as hashes only. The embedded store answers
+ * questions at once.
  */
 #pragma once
 #include "store/store.h"
 
 enum { ENVELOPE_HASH = 32, ENVELOPE_WRAPPED_MAX = 256 };
 
-#define ENVELOPE_STATES(X)                                                                         \
-    X(WAITING, "waiting") X(LOCKED, "locked") X(RECALLED, "recalled") X(EXPIRED, "expired") X(LOST, "lost")
+#define ENVELOPE_STATES(X) \
+    X(WAITING, "waiting") \
+    X(LOCKED, "locked") X(RECALLED, "recalled") X(EXPIRED, "expired") X(LOST, "lost")
 #define ENVELOPE_STATE_ENUM(n, s) ENVELOPE_##n,
 /* lost: its notice could not be delivered. Recalled, expired and lost ones have no key any more. */
 enum envelope_state { ENVELOPE_STATES(ENVELOPE_STATE_ENUM) ENVELOPE_STATE_END };
 
-#define ENVELOPE_EVENTS(X)                                                                         \
-    X(MADE, "made") X(NOTICE_SENT, "notice-sent") X(NOTICE_DELIVERED, "notice-delivered") X(NOTICE_FAILED, "notice-failed") \
-    X(REMINDED, "reminded") X(CODE_SENT, "code-sent") X(CODE_WRONG, "code-wrong") X(OPENED, "opened") X(READ, "read")  \
-    X(DOWNLOADED, "downloaded") X(REPLIED, "replied") X(MAIL_REPLY, "mail-reply") X(EXTENDED, "extended")             \
-    X(RECALLED_BY, "recalled") X(LOCKED_BY, "locked") X(UNLOCKED, "unlocked") X(LEVEL, "level") X(HELD, "legal-hold")  \
-    X(EXPIRED_ON, "expired") X(SEALED, "sealed") X(ASKED_AGAIN, "asked-to-resend") X(PROOF_WRONG, "proof-wrong")
+#define ENVELOPE_EVENTS(X) \
+    X(MADE, "made") \
+    X(NOTICE_SENT, "notice-sent") \
+    X(NOTICE_DELIVERED, "notice-delivered") X(NOTICE_FAILED, "notice-failed") \
+        X(REMINDED, "reminded") X(CODE_SENT, "code-sent") X(CODE_WRONG, "code-wrong") \
+            X(OPENED, "opened") X(READ, "read") X(DOWNLOADED, "downloaded") X(REPLIED, "replied") \
+                X(MAIL_REPLY, "mail-reply") X(EXTENDED, "extended") X(RECALLED_BY, "recalled") \
+                    X(LOCKED_BY, "locked") X(UNLOCKED, "unlocked") X(LEVEL, "level") \
+                        X(HELD, "legal-hold") X(EXPIRED_ON, "expired") X(SEALED, "sealed") \
+                            X(ASKED_AGAIN, "asked-to-resend") X(PROOF_WRONG, "proof-wrong")
 #define ENVELOPE_EVENT_ENUM(n, s) EVENT_##n,
 enum envelope_event { ENVELOPE_EVENTS(ENVELOPE_EVENT_ENUM) EVENT_END };
 
 struct store_envelope {
-    uint64_t envelope;       /* random, 63 bits */
-    uint64_t id, rcpt;       /* its message and recipient */
-    struct str address;      /* of the recipient, domain and local part in small letters */
+    uint64_t envelope;  /* random, 63 bits */
+    uint64_t id, rcpt;  /* its message and recipient */
+    struct str address; /* of the recipient, domain and local part in small letters */
     struct str sender, sender_name;
     int64_t made_ms, expires_ms;
-    uint8_t level, state;    /* state: enum envelope_state */
-    uint8_t least;           /* what rules and portal ask for: no sender can have less */
+    uint8_t level, state; /* state: enum envelope_state */
+    uint8_t least;        /* what rules and portal ask for: no sender can have less */
     bool sealed, legal_hold;
-    struct str sealed_key;   /* message key, wrapped for keys or for the link */
+    struct str sealed_key; /* message key, wrapped for keys or for the link */
     uint32_t attachments;
-    uint64_t octets;         /* of the message */
-    int64_t notice_due_ms;   /* 0: none is due */
-    uint8_t notice_kind;     /* enum notice_kind of the portal */
-    uint64_t notice_id;      /* the last notice, a message of ours */
+    uint64_t octets;               /* of the message */
+    int64_t notice_due_ms;         /* 0: none is due */
+    uint8_t notice_kind;           /* enum notice_kind of the portal */
+    uint64_t notice_id;            /* the last notice, a message of ours */
     int64_t opened_ms, replied_ms; /* the first time; 0: never */
     uint32_t reminders;
     struct str thread;
-    struct str subject;      /* of the message, only where notices show it (portal, subject real); else empty */
+    /* of the message, only where notices show it (portal, subject real); else empty */
+    struct str subject;
 };
 
 struct store_envelope_event {
     uint64_t envelope;
     int64_t at_ms;
     uint8_t kind; /* enum envelope_event */
-    struct str who, detail; /* who: network of the browser, or name and uid, or login, of the one who did it */
+    /* who: network of the browser, or name and uid, or login, of the one who did it */
+    struct str who, detail;
 };
 
 /* A pass of a browser: a session, or that it is remembered. */
 struct store_pass {
-    struct str hash;         /* SHA-256 of what the cookie holds */
-    uint8_t kind;            /* enum pass_kind of the portal */
+    struct str hash; /* SHA-256 of what the cookie holds */
+    uint8_t kind;    /* enum pass_kind of the portal */
     struct str address;
-    uint64_t envelope;       /* the only one it is good for, 0: all of the address */
-    uint8_t level;           /* what was proved */
+    uint64_t envelope; /* the only one it is good for, 0: all of the address */
+    uint8_t level;     /* what was proved */
     int64_t made_ms, until_ms;
 };
 
 /* What is known about somebody outside. */
 struct store_person {
     struct str address;
-    struct str phrase;       /* his own, shown in notices */
-    struct str agreed;       /* hash of the phrase agreed with us (seal/password.h), "": none */
+    struct str phrase; /* his own, shown in notices */
+    struct str agreed; /* hash of the phrase agreed with us (seal/password.h), "": none */
     struct str language;
 };
 
@@ -87,74 +96,100 @@ typedef void (*store_view_fn)(void *arg, struct str sealed);
 
 /* Adds it, or writes all of it again. */
 void store_put_envelope(struct store *s, const struct store_envelope *e);
-/* A link token or pickup code of a notice, as SHA-256; each notice has its own, and the earlier ones stay good. */
+/* A link token or pickup code of a notice, as SHA-256; each notice has its own, and the earlier
+ * ones stay good. */
 void store_put_envelope_token(struct store *s, uint64_t envelope, struct str hash);
 /* What people see of the message, sealed; once for all its envelopes. */
 void store_put_view(struct store *s, uint64_t id, struct str sealed);
 /* fn runs at most once; STORE_OK also when there is none. */
-enum store_result store_get_view(struct store *s, uint64_t id, store_view_fn fn, void *arg) MUST_USE;
+enum store_result store_get_view(struct store *s, uint64_t id, store_view_fn fn,
+                                 void *arg) MUST_USE;
 /* Nobody can look at the message any more: the view goes. */
 void store_drop_view_if_unused(struct store *s, uint64_t id);
 
-enum envelope_by { ENVELOPE_BY_NUMBER, ENVELOPE_BY_RCPT, ENVELOPE_BY_MESSAGE, ENVELOPE_BY_NOTICE, ENVELOPE_BY_END };
+enum envelope_by {
+    ENVELOPE_BY_NUMBER,
+    ENVELOPE_BY_RCPT,
+    ENVELOPE_BY_MESSAGE,
+    ENVELOPE_BY_NOTICE,
+    ENVELOPE_BY_END
+};
 /* Those with this number; envelopes of one message are several. */
-enum store_result store_envelopes(struct store *s, enum envelope_by by, uint64_t number, store_envelope_fn fn, void *arg) MUST_USE;
-enum envelope_of { ENVELOPE_OF_TOKEN /* SHA-256 of what a notice gave */, ENVELOPE_OF_ADDRESS, ENVELOPE_OF_SENDER, ENVELOPE_OF_THREAD, ENVELOPE_OF_END };
+enum store_result store_envelopes(struct store *s, enum envelope_by by, uint64_t number,
+                                  store_envelope_fn fn, void *arg) MUST_USE;
+enum envelope_of {
+    ENVELOPE_OF_TOKEN /* SHA-256 of what a notice gave */,
+    ENVELOPE_OF_ADDRESS,
+    ENVELOPE_OF_SENDER,
+    ENVELOPE_OF_THREAD,
+    ENVELOPE_OF_END
+};
 /* Newest first, at most max. */
-enum store_result store_envelopes_of(struct store *s, enum envelope_of of, struct str key, unsigned max, store_envelope_fn fn, void *arg) MUST_USE;
+enum store_result store_envelopes_of(struct store *s, enum envelope_of of, struct str key,
+                                     unsigned max, store_envelope_fn fn, void *arg) MUST_USE;
 /* All, newest first. */
-enum store_result store_each_envelope(struct store *s, unsigned max, store_envelope_fn fn, void *arg) MUST_USE;
-/* Whose notice is due by now; who is over by now and still has its key (not those on legal hold); who may be due for a
- * reminder: waiting, never opened. */
+enum store_result store_each_envelope(struct store *s, unsigned max, store_envelope_fn fn,
+                                      void *arg) MUST_USE;
+/* Whose notice is due by now; who is over by now and still has its key (not those on legal
+ * hold); who may be due for a reminder: waiting, never opened. */
 enum envelope_due { ENVELOPE_NOTICE_DUE, ENVELOPE_OVER, ENVELOPE_UNREAD, ENVELOPE_DUE_END };
-enum store_result store_envelopes_due(struct store *s, enum envelope_due which, int64_t now_ms, unsigned max, store_envelope_fn fn, void *arg) MUST_USE;
+enum store_result store_envelopes_due(struct store *s, enum envelope_due which, int64_t now_ms,
+                                      unsigned max, store_envelope_fn fn, void *arg) MUST_USE;
 /* Octets of the messages that wait. */
 uint64_t store_envelope_octets(struct store *s);
 void store_add_envelope_event(struct store *s, const struct store_envelope_event *e);
-/* What a reader can do as often as he likes: the same again within a minute is not written, and nothing more once an
- * envelope has ENVELOPE_EVENTS_MAX of any kind. */
+/* What a reader can do as often as he likes: the same again within a minute is not written, and
+ * nothing more once an envelope has ENVELOPE_EVENTS_MAX of any kind. */
 enum { ENVELOPE_EVENTS_MAX = 2000 };
 void store_add_envelope_reading(struct store *s, const struct store_envelope_event *e);
-enum store_result store_envelope_events(struct store *s, uint64_t envelope, unsigned max, store_envelope_event_fn fn, void *arg) MUST_USE;
+enum store_result store_envelope_events(struct store *s, uint64_t envelope, unsigned max,
+                                        store_envelope_event_fn fn, void *arg) MUST_USE;
 /* The report of its message is over. */
 void store_forget_envelopes(struct store *s, int64_t before_ms);
-/* The message key is in the envelopes only from now on: nobody else needs it (else nothing happens). */
+/* The message key is in the envelopes only from now on: nobody else needs it (else nothing
+ * happens). */
 void store_drop_key_if_unused(struct store *s, uint64_t id);
 
 typedef void (*store_pass_fn)(void *arg, const struct store_pass *p);
 void store_put_pass(struct store *s, const struct store_pass *p);
-enum store_result store_get_pass(struct store *s, struct str hash, store_pass_fn fn, void *arg) MUST_USE;
+enum store_result store_get_pass(struct store *s, struct str hash, store_pass_fn fn,
+                                 void *arg) MUST_USE;
 void store_drop_pass(struct store *s, struct str hash);
 void store_drop_passes_of(struct store *s, struct str address);
 void store_forget_passes(struct store *s, int64_t now_ms);
 
 typedef void (*store_person_fn)(void *arg, const struct store_person *p);
 void store_put_person(struct store *s, const struct store_person *p);
-enum store_result store_get_person(struct store *s, struct str address, store_person_fn fn, void *arg) MUST_USE;
+enum store_result store_get_person(struct store *s, struct str address, store_person_fn fn,
+                                   void *arg) MUST_USE;
 
 /* A passkey of somebody outside (passkey/passkey.h). */
 struct store_passkey {
     struct str id, address;
-    uint8_t algorithm;       /* enum passkey_algorithm */
-    struct str key;          /* its public half */
-    uint64_t uses;           /* its own count of signatures, or always 0 */
+    uint8_t algorithm; /* enum passkey_algorithm */
+    struct str key;    /* its public half */
+    uint64_t uses;     /* its own count of signatures, or always 0 */
     int64_t made_ms, used_ms;
 };
 
 typedef void (*store_passkey_fn)(void *arg, const struct store_passkey *k);
 void store_put_passkey(struct store *s, const struct store_passkey *k);
 /* Oldest first. */
-enum store_result store_passkeys_of(struct store *s, struct str address, store_passkey_fn fn, void *arg) MUST_USE;
+enum store_result store_passkeys_of(struct store *s, struct str address, store_passkey_fn fn,
+                                    void *arg) MUST_USE;
 /* Anybody's? */
 bool store_has_passkey(struct store *s, struct str id);
 void store_drop_passkey(struct store *s, struct str address, struct str id);
 
 typedef void (*store_thread_fn)(void *arg, const struct store_thread *t);
 void store_put_thread(struct store *s, const struct store_thread *t);
-enum store_result store_get_thread(struct store *s, struct str thread, store_thread_fn fn, void *arg) MUST_USE;
+enum store_result store_get_thread(struct store *s, struct str thread, store_thread_fn fn,
+                                   void *arg) MUST_USE;
 
 /* An answer that is not sent yet, sealed with a key that is wrapped for keys. */
 typedef void (*store_draft_fn)(void *arg, struct str sealed_key, struct str sealed);
-void store_put_draft(struct store *s, uint64_t envelope, int64_t at_ms, struct str sealed_key, struct str sealed);
-enum store_result store_get_draft(struct store *s, uint64_t envelope, store_draft_fn fn, void *arg) MUST_USE;
+void store_put_draft(struct store *s, uint64_t envelope, int64_t at_ms, struct str sealed_key,
+                     struct str sealed);
+enum store_result store_get_draft(struct store *s, uint64_t envelope, store_draft_fn fn,
+                                  void *arg) MUST_USE;
 void store_drop_draft(struct store *s, uint64_t envelope);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * journal.c: the two files of the journal and the batches in them. Called by the rest of this folder.
+ * journal.c: the two files of the journal and the batches in them. Called by the rest of this
+ * folder.
  *
- * A batch in a file begins at a multiple of PAGE, so that writing one never touches a page of another: a header, its
- * entries, its bodies, and octets of nought to the end of the page. Numbers have their lowest octet first.
+ * A batch in a file begins at a multiple of PAGE, so that writing one never touches a page of
+ * another: a header, its entries, its bodies, and octets of nought to the end of the page.
+ * Numbers have their lowest octet first.
  *
- * Batches go to the disk past the page cache, written and synced in one call. Where a file is already as long as it may
- * become, that changes nothing but these octets: the file system has nothing of its own to write, which halves the time.
+ * Batches go to the disk past the page cache, written and synced in one call. Where a file is
+ * already as long as it may become, that changes nothing but these octets: the file system has
+ * nothing of its own to write, which halves the time.
  */
 #include "store/journal.h"
 #include "store/octets.h"
@@ -20,11 +23,11 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-/* A header: where each number is, and how many octets the header has. The checksum is of the entries,
- * seeded with that of the bodies, which is seeded with that of the header; AT_CHAIN has the checksum of
- * the batch before, 0 where it was not known; AT_ENTRIES_CHECK that of the entries alone: where only bodies
- * are damaged, it is known whose. Journals before format 17 have shorter headers, which
- * lack both, and a checksum that is seeded with the number alone. */
+/* A header: where each number is, and how many octets the header has. The checksum is of the
+ * entries, seeded with that of the bodies, which is seeded with that of the header; AT_CHAIN has
+ * the checksum of the batch before, 0 where it was not known; AT_ENTRIES_CHECK that of the
+ * entries alone: where only bodies are damaged, it is known whose. Journals before format 17
+ * have shorter headers, which lack both, and a checksum that is seeded with the number alone. */
 enum {
     MAGIC = 0x324a4f50,
     MAGIC_16 = 0x314a4f50,
@@ -41,7 +44,12 @@ enum {
     AT_ENTRIES_CHECK = 56,
     HEADER = 64,
 };
-enum { PAGE = 4096, KEPT_MAX = 256 * 1024 * 1024 /* more than two files of entries alone come to */, PIECES = 128, ROOMY = 8 };
+enum {
+    PAGE = 4096,
+    KEPT_MAX = 256 * 1024 * 1024 /* more than two files of entries alone come to */,
+    PIECES = 128,
+    ROOMY = 8
+};
 
 struct journal_file {
     int in, out;   /* out: past the page cache where the file system can do that */
@@ -55,19 +63,20 @@ struct journal {
     unsigned file;        /* the one that is written */
     size_t end, file_max; /* octets written to it in this round; at most */
     uint64_t store, newest, settled_for_good;
-    uint64_t chain;    /* checksum of the newest batch; 0: not known */
-    struct buf kept;   /* headers and entries of those that wait, then of the one that is being gathered */
-    size_t waiting;    /* octets of the first in `kept` */
-    size_t in_files;   /* octets of the first in the files */
+    uint64_t chain; /* checksum of the newest batch; 0: not known */
+    /* headers and entries of those that wait, then of the one that is being gathered */
+    struct buf kept;
+    size_t waiting;          /* octets of the first in `kept` */
+    size_t in_files;         /* octets of the first in the files */
     struct buf lost_entries; /* of batches whose bodies alone are damaged */
-    uint64_t lost;     /* batches that could not be read when it was opened */
-    uint64_t begin;    /* place of the first octet in `kept` */
-    struct buf bodies; /* of the one that is being gathered */
-    char *pages;       /* a batch as it is written, from a page of memory on */
+    uint64_t lost;           /* batches that could not be read when it was opened */
+    uint64_t begin;          /* place of the first octet in `kept` */
+    struct buf bodies;       /* of the one that is being gathered */
+    char *pages;             /* a batch as it is written, from a page of memory on */
     size_t pages_n;
 };
 
-/* --- octets ---------------------------------------------------------------------------------------- */
+/* --- octets ------------------------------------------------------------- */
 
 static size_t whole_pages(size_t n)
 {
@@ -93,10 +102,12 @@ static uint64_t checksum(const char *header, struct str entries, struct str bodi
         put_number(copy + AT_CHECK, 0, 8);
         seed = XXH3_64bits(copy, HEADER);
     }
-    return XXH3_64bits_withSeed(entries.p, entries.n, XXH3_64bits_withSeed(bodies.p, bodies.n, seed));
+    return XXH3_64bits_withSeed(entries.p, entries.n,
+                                XXH3_64bits_withSeed(bodies.p, bodies.n, seed));
 }
 
-static uint64_t journal_put_header(char *p, const struct journal_batch *b, uint64_t place, uint64_t store, uint64_t chain)
+static uint64_t journal_put_header(char *p, const struct journal_batch *b, uint64_t place,
+                                   uint64_t store, uint64_t chain)
 {
     memset(p, 0, HEADER);
     put_number(p + AT_MAGIC, MAGIC, 4);
@@ -107,7 +118,8 @@ static uint64_t journal_put_header(char *p, const struct journal_batch *b, uint6
     put_number(p + AT_PLACE, place, 8);
     put_number(p + AT_STORE, store, 8);
     put_number(p + AT_CHAIN, chain, 8);
-    put_number(p + AT_ENTRIES_CHECK, XXH3_64bits_withSeed(b->entries.p, b->entries.n, b->number), 8);
+    put_number(p + AT_ENTRIES_CHECK, XXH3_64bits_withSeed(b->entries.p, b->entries.n, b->number),
+               8);
     uint64_t check = checksum(p, b->entries, b->bodies);
     put_number(p + AT_CHECK, check, 8);
     return check;
@@ -116,15 +128,17 @@ static uint64_t journal_put_header(char *p, const struct journal_batch *b, uint6
 /* Octets in the file of the batch whose header this is. */
 static size_t size_in_file(const char *header)
 {
-    return whole_pages(header_size(header) + get_number(header + AT_ENTRIES, 4) + get_number(header + AT_BODIES, 4));
+    return whole_pages(header_size(header) + get_number(header + AT_ENTRIES, 4) +
+                       get_number(header + AT_BODIES, 4));
 }
 
-/* --- reading what is there ------------------------------------------------------------------------------ */
+/* --- reading what is there ---------------------------------------------- */
 
 /* A whole batch in a file. */
 struct found {
     size_t at;
-    bool behind_damage; /* what lies before it is no batch, and must have been one: this was written after it */
+    /* what lies before it is no batch, and must have been one: this was written after it */
+    bool behind_damage;
 };
 
 /* What a file holds: the whole batches of its last round. */
@@ -164,7 +178,8 @@ static int journal_read_some(int fd, char *p, size_t n, off_t at, size_t *ret)
 
 static bool is_header(const char *p, unsigned file, size_t at)
 {
-    return (get_number(p + AT_MAGIC, 4) == MAGIC || journal_is_old(p)) && get_number(p + AT_FILE, 4) == file && get_number(p + AT_PLACE, 8) == at &&
+    return (get_number(p + AT_MAGIC, 4) == MAGIC || journal_is_old(p)) &&
+           get_number(p + AT_FILE, 4) == file && get_number(p + AT_PLACE, 8) == at &&
            get_number(p + AT_ENTRIES, 4) > 0 && get_number(p + AT_NUMBER, 8) > 0;
 }
 
@@ -172,7 +187,8 @@ static bool is_whole(const char *p)
 {
     uint64_t entries = get_number(p + AT_ENTRIES, 4), bodies = get_number(p + AT_BODIES, 4);
     const char *at = p + header_size(p);
-    return get_number(p + AT_CHECK, 8) == checksum(p, str_from(at, entries), str_from(at + entries, bodies));
+    return get_number(p + AT_CHECK, 8) ==
+           checksum(p, str_from(at, entries), str_from(at + entries, bodies));
 }
 
 /* The batch that may begin at a place. ret: whether one that nothing happened to lies there. */
@@ -181,7 +197,8 @@ static int read_batch(int fd, unsigned file, size_t size, struct round *r, size_
     char *p = r->octets + at;
     size_t left = size - at, got;
     int error = journal_read_some(fd, p, left < PAGE ? left : PAGE, (off_t)at, &got);
-    *ret = error == 0 && got >= HEADER && is_header(p, file, at) && header_size(p) + get_number(p + AT_ENTRIES, 4) + get_number(p + AT_BODIES, 4) <= left;
+    *ret = error == 0 && got >= HEADER && is_header(p, file, at) &&
+           header_size(p) + get_number(p + AT_ENTRIES, 4) + get_number(p + AT_BODIES, 4) <= left;
     size_t whole = *ret ? size_in_file(p) : 0;
     if (whole > got && left > got) {
         size_t rest = (whole < left ? whole : left) - got;
@@ -206,9 +223,11 @@ static void keep_found(struct round *r, size_t at, uint64_t number, bool behind_
 static void keep_legible(int fd, size_t size, uint64_t store, struct round *r, size_t at)
 {
     char *p = r->octets + at;
-    size_t got = 0, entries = (size_t)get_number(p + AT_ENTRIES, 4), number = (size_t)get_number(p + AT_NUMBER, 8);
-    if (journal_is_old(p) || entries > size - at - HEADER || get_number(p + AT_STORE, 8) != store || journal_read_some(fd, p, HEADER + entries, (off_t)at, &got) < 0 ||
-        got < HEADER + entries || get_number(p + AT_ENTRIES_CHECK, 8) != XXH3_64bits_withSeed(p + HEADER, entries, number)) {
+    size_t got = 0, entries = (size_t)get_number(p + AT_ENTRIES, 4),
+           number = (size_t)get_number(p + AT_NUMBER, 8);
+    if (journal_is_old(p) || entries > size - at - HEADER || get_number(p + AT_STORE, 8) != store ||
+        journal_read_some(fd, p, HEADER + entries, (off_t)at, &got) < 0 || got < HEADER + entries ||
+        get_number(p + AT_ENTRIES_CHECK, 8) != XXH3_64bits_withSeed(p + HEADER, entries, number)) {
         return;
     }
     r->legible = reallocarray(r->legible, r->n_legible + 1, sizeof *r->legible);
@@ -216,10 +235,12 @@ static void keep_legible(int fd, size_t size, uint64_t store, struct round *r, s
     r->legible[r->n_legible++] = at;
 }
 
-/* Batches are written one behind the other, each synced before the next begins. So a torn end has nothing new behind it: whole
- * newer batches behind one that is not whole say that the disk lost it. Behind the end lie batches of an older round,
- * whose numbers are lower and in the tables; so numbers tell, not the places. ret_used: what of the file may hold anything. */
-static int read_round(int fd, unsigned file, uint64_t store, struct round *r, size_t *ret_size, size_t *ret_used)
+/* Batches are written one behind the other, each synced before the next begins. So a torn end
+ * has nothing new behind it: whole newer batches behind one that is not whole say that the disk
+ * lost it. Behind the end lie batches of an older round, whose numbers are lower and in the
+ * tables; so numbers tell, not the places. ret_used: what of the file may hold anything. */
+static int read_round(int fd, unsigned file, uint64_t store, struct round *r, size_t *ret_size,
+                      size_t *ret_used)
 {
     struct stat st;
     bool whole, damaged = false;
@@ -250,7 +271,8 @@ static int read_round(int fd, unsigned file, uint64_t store, struct round *r, si
         at += size_in_file(r->octets + at);
     }
     *ret_size = size;
-    *ret_used = r->n == 0 && get_number(r->octets, 4) == 0 ? 0 : size; /* the first page is wiped last */
+    /* the first page is wiped last */
+    *ret_used = r->n == 0 && get_number(r->octets, 4) == 0 ? 0 : size;
     return error;
 }
 
@@ -275,11 +297,14 @@ static int keep_batch(const char *p, struct buf *to, struct loaded *ret)
 /* Whether a batch is the one that another one was written behind, and that was promised. */
 static bool is_in_chain(const char *p, const char *before, struct journal_promise promised)
 {
-    uint64_t number = get_number(p + AT_NUMBER, 8), chain = journal_is_old(p) ? 0 : get_number(p + AT_CHAIN, 8);
-    if (number == promised.number && promised.check != 0 && get_number(p + AT_CHECK, 8) != promised.check) {
+    uint64_t number = get_number(p + AT_NUMBER, 8),
+             chain = journal_is_old(p) ? 0 : get_number(p + AT_CHAIN, 8);
+    if (number == promised.number && promised.check != 0 &&
+        get_number(p + AT_CHECK, 8) != promised.check) {
         return false;
     }
-    return !before || chain == 0 || get_number(before + AT_NUMBER, 8) + 1 != number || get_number(before + AT_CHECK, 8) == chain;
+    return !before || chain == 0 || get_number(before + AT_NUMBER, 8) + 1 != number ||
+           get_number(before + AT_CHECK, 8) == chain;
 }
 
 /* Those that were promised and of which nothing is left. */
@@ -304,14 +329,16 @@ static bool has_number(const struct round *r, uint64_t number)
 }
 
 /* The entries of the lost batches of which only bodies are damaged. */
-static int keep_lost_entries(struct round rounds[JOURNAL_FILES], uint64_t settled, uint64_t last, struct buf *to)
+static int keep_lost_entries(struct round rounds[JOURNAL_FILES], uint64_t settled, uint64_t last,
+                             struct buf *to)
 {
     int error = 0;
     for (unsigned i = 0; i < JOURNAL_FILES; i++) {
         for (size_t k = 0; k < rounds[i].n_legible && error == 0; k++) {
             const char *p = rounds[i].octets + rounds[i].legible[k];
             uint64_t number = get_number(p + AT_NUMBER, 8);
-            if (number > settled && number <= last && !has_number(&rounds[0], number) && !has_number(&rounds[1], number)) {
+            if (number > settled && number <= last && !has_number(&rounds[0], number) &&
+                !has_number(&rounds[1], number)) {
                 error = buf_append(to, p + HEADER, get_number(p + AT_ENTRIES, 4));
             }
         }
@@ -320,7 +347,8 @@ static int keep_lost_entries(struct round rounds[JOURNAL_FILES], uint64_t settle
 }
 
 /* The heads and entries of the batches after `settled` in both, the older file first. */
-static int after(struct round rounds[JOURNAL_FILES], struct journal_promise promised, uint64_t settled, struct buf *kept, struct loaded *ret)
+static int after(struct round rounds[JOURNAL_FILES], struct journal_promise promised,
+                 uint64_t settled, struct buf *kept, struct loaded *ret)
 {
     unsigned older = rounds[0].first <= rounds[1].first ? 0 : 1;
     const char *before = NULL;
@@ -350,7 +378,7 @@ void journal_name(unsigned file, char dst[16])
     snprintf(dst, 16, "journal-%u", file);
 }
 
-/* --- opening --------------------------------------------------------------------------------------- */
+/* --- opening ------------------------------------------------------------ */
 
 static int open_files(struct journal *j, const char *directory)
 {
@@ -367,7 +395,9 @@ static int open_files(struct journal *j, const char *directory)
             return -errno;
         }
         f->out = openat(dir, name, O_WRONLY | O_DIRECT | O_CLOEXEC | O_NOFOLLOW);
-        f->out = f->out < 0 && errno == EINVAL ? openat(dir, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW) : f->out;
+        f->out = f->out < 0 && errno == EINVAL
+                     ? openat(dir, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW)
+                     : f->out;
         if (f->out < 0) {
             return -errno;
         }
@@ -400,8 +430,8 @@ static int load(struct journal *j, struct journal_promise promised, uint64_t set
     return r;
 }
 
-int journal_open(const char *directory, uint64_t store, struct journal_promise promised, uint64_t settled, size_t file_max,
-                 struct journal **ret)
+int journal_open(const char *directory, uint64_t store, struct journal_promise promised,
+                 uint64_t settled, size_t file_max, struct journal **ret)
 {
     struct journal *j = err_calloc(1, sizeof *j);
     j->kept = BUF_INIT(KEPT_MAX);
@@ -461,8 +491,9 @@ static int add_entries(struct str batches, struct buf *to)
     return r;
 }
 
-int journal_look(const char *directory, uint64_t store, struct journal_promise promised, uint64_t settled,
-                 struct buf *lost_entries, struct buf *waiting_entries, struct journal_content *ret)
+int journal_look(const char *directory, uint64_t store, struct journal_promise promised,
+                 uint64_t settled, struct buf *lost_entries, struct buf *waiting_entries,
+                 struct journal_content *ret)
 {
     CLEANUP(free_rounds) struct round rounds[JOURNAL_FILES] = {0};
     CLEANUP(buf_free) struct buf kept = BUF_INIT(KEPT_MAX);
@@ -473,17 +504,26 @@ int journal_look(const char *directory, uint64_t store, struct journal_promise p
     for (unsigned i = 0; i < JOURNAL_FILES && r == 0; i++) {
         journal_name(i, name);
         int n = snprintf(path, sizeof path, "%s/%s", directory, name);
-        CLEANUP(err_close_fd) int fd = n < 0 || (size_t)n >= sizeof path ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        r = fd >= 0 ? read_round(fd, i, store, &rounds[i], &size, &used) : errno == ENOENT ? 0 : -errno;
+        CLEANUP(err_close_fd)
+        int fd =
+            n < 0 || (size_t)n >= sizeof path ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        r = fd >= 0           ? read_round(fd, i, store, &rounds[i], &size, &used)
+            : errno == ENOENT ? 0
+                              : -errno;
     }
     r = r < 0 ? r : after(rounds, promised, settled, &kept, &l);
     r = r < 0 || !lost_entries ? r : keep_lost_entries(rounds, settled, l.last, lost_entries);
     r = r < 0 || !waiting_entries ? r : add_entries(buf_str(&kept), waiting_entries);
-    *ret = (struct journal_content){.waiting = l.waiting, .lost = l.lost, .newest = l.last, .check = l.check};
+    *ret = (struct journal_content){
+        .waiting = l.waiting,
+        .lost = l.lost,
+        .newest = l.last,
+        .check = l.check,
+    };
     return r;
 }
 
-/* --- gathering and writing ---------------------------------------------------------------------------- */
+/* --- gathering and writing ---------------------------------------------- */
 
 static size_t gathered(const struct journal *j)
 {
@@ -505,7 +545,10 @@ int journal_room(struct journal *j, struct buf **ret_entries, struct buf **ret_b
 struct journal_batch journal_gathered(const struct journal *j)
 {
     struct str all = buf_str(&j->kept);
-    return (struct journal_batch){.entries = gathered(j) > HEADER ? str_slice(all, j->waiting + HEADER, all.n) : STR(""), .bodies = buf_str(&j->bodies)};
+    return (struct journal_batch){.entries = gathered(j) > HEADER
+                                                 ? str_slice(all, j->waiting + HEADER, all.n)
+                                                 : STR(""),
+                                  .bodies = buf_str(&j->bodies)};
 }
 
 void journal_drop(struct journal *j, const struct journal_batch *before)
@@ -535,7 +578,8 @@ bool journal_has_room(const struct journal *j)
     return journal_fits(j) || j->files[other(j)].last <= j->settled_for_good;
 }
 
-/* From a page of memory to a page of the file. Where the file system cannot do without the page cache it is used. */
+/* From a page of memory to a page of the file. Where the file system cannot do without the page
+ * cache it is used. */
 static int write_pages(struct journal_file *f, const char *p, size_t n, size_t at, int flags)
 {
     while (n > 0) {
@@ -603,7 +647,7 @@ int journal_write(struct journal *j)
     return r;
 }
 
-/* --- settling -------------------------------------------------------------------------------------- */
+/* --- settling ----------------------------------------------------------- */
 
 uint64_t journal_begin(const struct journal *j)
 {
@@ -653,15 +697,18 @@ bool journal_next(const struct journal *j, size_t *cursor, struct journal_batch 
     }
     const char *header = buf_str(&j->kept).p + *cursor;
     size_t n = get_number(header + AT_ENTRIES, 4), size = header_size(header);
-    *ret = (struct journal_batch){.number = get_number(header + AT_NUMBER, 8),
-                                  .entries = str_from(header + size, n),
-                                  .file = (unsigned)get_number(header + AT_FILE, 4),
-                                  .bodies_at = get_number(header + AT_PLACE, 8) + size + n};
+    *ret = (struct journal_batch){
+        .number = get_number(header + AT_NUMBER, 8),
+        .entries = str_from(header + size, n),
+        .file = (unsigned)get_number(header + AT_FILE, 4),
+        .bodies_at = get_number(header + AT_PLACE, 8) + size + n,
+    };
     *cursor += size + n;
     return true;
 }
 
-int journal_body(const struct journal *j, const struct journal_batch *b, uint64_t at, size_t n, struct buf *dst, struct str *ret)
+int journal_body(const struct journal *j, const struct journal_batch *b, uint64_t at, size_t n,
+                 struct buf *dst, struct str *ret)
 {
     size_t got = 0;
     char *p;
@@ -690,7 +737,7 @@ void journal_settled(struct journal *j, uint64_t number, bool for_good)
     j->settled_for_good = for_good ? number : j->settled_for_good;
 }
 
-/* --- files of nought ---------------------------------------------------------------------------------- */
+/* --- files of nought ---------------------------------------------------- */
 
 /* At most a part of a file that nobody waits long for. */
 static int write_zeros(struct journal *j, struct journal_file *f, size_t n, size_t at)
@@ -710,11 +757,12 @@ bool journal_is_clear(const struct journal *j)
     return j->waiting == 0 && j->files[0].used == 0 && j->files[1].used == 0;
 }
 
-/* From the end on, so that a first page without a header says that nothing follows. What comes meanwhile begins at the
- * start again: behind octets that were wiped nobody would look for it. */
+/* From the end on, so that a first page without a header says that nothing follows. What comes
+ * meanwhile begins at the start again: behind octets that were wiped nobody would look for it. */
 static int wipe_some(struct journal *j, struct journal_file *f)
 {
-    size_t piece = whole_pages(j->file_max / PIECES), to = whole_pages(f->used), n = piece < to ? piece : to;
+    size_t piece = whole_pages(j->file_max / PIECES), to = whole_pages(f->used),
+           n = piece < to ? piece : to;
     f->last = 0;
     j->end = f == &j->files[j->file] ? 0 : j->end;
     int r = write_zeros(j, f, n, to - n);
@@ -736,12 +784,14 @@ bool journal_clear(struct journal *j)
 static bool is_roomy(const struct journal *j)
 {
     struct statvfs disk;
-    return fstatvfs(j->files[0].in, &disk) == 0 && (uint64_t)disk.f_bavail * disk.f_frsize / ROOMY > (uint64_t)j->file_max * JOURNAL_FILES;
+    return fstatvfs(j->files[0].in, &disk) == 0 &&
+           (uint64_t)disk.f_bavail * disk.f_frsize / ROOMY > (uint64_t)j->file_max * JOURNAL_FILES;
 }
 
 static int lengthen_some(struct journal *j, struct journal_file *f)
 {
-    size_t piece = whole_pages(j->file_max / PIECES), before = f->size, at = before / PAGE * PAGE, left = j->file_max / PAGE * PAGE - at;
+    size_t piece = whole_pages(j->file_max / PIECES), before = f->size, at = before / PAGE * PAGE,
+           left = j->file_max / PAGE * PAGE - at;
     size_t n = piece < left ? piece : left;
     int r = write_zeros(j, f, n, at);
     r = r < 0 ? r : n == left && fdatasync(f->out) < 0 ? -errno : 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * mark.c: the two copies of the mark, a page each, with a checksum of their own. Called by sqlite.c and
- * the upkeep of the store.
+ * mark.c: the two copies of the mark, a page each, with a checksum of their own. Called by
+ * sqlite.c and the upkeep of the store.
  *
- * What can go wrong: a disk that takes or gives back nothing (-errno; the store works without a mark,
- * but then nothing says of its newest batches that they were there).
+ * What can go wrong: a disk that takes or gives back nothing (-errno; the store works without a
+ * mark, but then nothing says of its newest batches that they were there).
  */
 #include "store/mark.h"
 #include "store/octets.h"
@@ -16,7 +16,15 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-enum { MAGIC = 0x314b4d50, COPIES = 2, PLACE = 4096, NUMBERS = 5, AT_NUMBERS = 8, AT_CHECK = 48, OCTETS = 56 };
+enum {
+    MAGIC = 0x314b4d50,
+    COPIES = 2,
+    PLACE = 4096,
+    NUMBERS = 5,
+    AT_NUMBERS = 8,
+    AT_CHECK = 48,
+    OCTETS = 56
+};
 
 static void encode(const struct mark *m, char dst[OCTETS])
 {
@@ -43,7 +51,8 @@ static int open_in(const char *directory, int flags)
 {
     char path[4096];
     int n = snprintf(path, sizeof path, "%s/%s", directory, MARK_FILE);
-    int fd = n < 0 || (size_t)n >= sizeof path ? -1 : open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd =
+        n < 0 || (size_t)n >= sizeof path ? -1 : open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
     return fd < 0 ? -errno : fd;
 }
 

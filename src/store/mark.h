@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * mark.h: how far the store went, in a file of its own beside the journal and the tables. Used by the
- * rest of this folder.
+ * mark.h: how far the store went, in a file of its own beside the journal and the tables. Used
+ * by the rest of this folder.
  *
- * A journal that lost its newest batches, or a whole file, and a log of the tables that lost its last
- * transactions look like ones that never had them. The mark says that they were there: the newest
- * batch that was promised, with its checksum, and how many transactions of the tables were synced. It
- * is written after each of these, without a sync of its own: it may be behind them (after a loss of
- * power by some seconds), never ahead. There are two copies, written in turn.
+ * A journal that lost its newest batches, or a whole file, and a log of the tables that lost its
+ * last transactions look like ones that never had them. The mark says that they were there: the
+ * newest batch that was promised, with its checksum, and how many transactions of the tables
+ * were synced. It is written after each of these, without a sync of its own: it may be behind
+ * them (after a loss of power by some seconds), never ahead. There are two copies, written in
+ * turn.
  */
 #pragma once
 #include "base/err.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sqlite.c: the embedded store: opening, commits, and the changes that go to the tables themselves (SQLite,
- * WAL, synced transactions). What comes with every message goes to a journal first (sqlite_intents.c, sqlite_settle.c). Called
- * by queue and its tests. The only folder that includes SQLite.
+ * sqlite.c: the embedded store: opening, commits, and the changes that go to the tables
+ * themselves (SQLite, WAL, synced transactions). What comes with every message goes to a journal
+ * first (sqlite_intents.c, sqlite_settle.c). Called by queue and its tests. The only folder that
+ * includes SQLite.
  *
  * Every value is bound, never written into SQL text. What can go wrong: full disk, I/O errors,
  * read-only file systems: the batch is rolled back and its completions get STORE_FULL or
@@ -35,10 +36,9 @@ const char *rcpt_state_name(enum rcpt_state s)
     return s < RCPT_STATE_END ? state_names[s] : "unknown";
 }
 
-
-/* Runs a statement that returns no row. After a failure nothing more of the batch is run: SQLite may
- * have rolled the transaction back by itself (full disk, no memory; a read can fail so as well), and what
- * came then would be committed on its own. */
+/* Runs a statement that returns no row. After a failure nothing more of the batch is run: SQLite
+ * may have rolled the transaction back by itself (full disk, no memory; a read can fail so as
+ * well), and what came then would be committed on its own. */
 void store_run(struct store *s, enum statement which)
 {
     if (which != Q_BEGIN && sqlite3_get_autocommit(s->db)) {
@@ -97,7 +97,7 @@ static void add_completion(struct store *s, store_done done, void *arg)
     s->completions[s->n_completions++] = (struct completion){done, arg};
 }
 
-/* --- opening --------------------------------------------------------------------------------------- */
+/* --- opening ------------------------------------------------------------ */
 
 /* canonical_domain(TEXT) and canonical_address(TEXT), for upgrades; what has no such form stays. */
 static void sql_canonical_domain(sqlite3_context *c, int n, sqlite3_value **v)
@@ -117,8 +117,10 @@ static void sql_canonical_address(sqlite3_context *c, int n, sqlite3_value **v)
 static bool add_functions(sqlite3 *db)
 {
     const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC;
-    return sqlite3_create_function(db, "canonical_domain", 1, flags, NULL, sql_canonical_domain, NULL, NULL) == SQLITE_OK &&
-           sqlite3_create_function(db, "canonical_address", 1, flags, NULL, sql_canonical_address, NULL, NULL) == SQLITE_OK;
+    return sqlite3_create_function(db, "canonical_domain", 1, flags, NULL, sql_canonical_domain,
+                                   NULL, NULL) == SQLITE_OK &&
+           sqlite3_create_function(db, "canonical_address", 1, flags, NULL, sql_canonical_address,
+                                   NULL, NULL) == SQLITE_OK;
 }
 
 /* Tables and their version number in one transaction. */
@@ -130,7 +132,8 @@ static int make_tables(struct store *s, const char *sql, int version)
                    sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK &&
                    sqlite3_exec(s->db, set, NULL, NULL, NULL) == SQLITE_OK &&
                    sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK
-               ? 0 : -EIO;
+               ? 0
+               : -EIO;
 }
 
 /* Brings an older store to this version, step by step. -EPROTO: its version is not known here. */
@@ -161,10 +164,13 @@ static void add_checks(struct store *s)
         return;
     }
     if (!store_pages_ask(s->db) || sqlite3_exec(s->db, write_anew, NULL, NULL, NULL) != SQLITE_OK) {
-        log_warn("pages-without-checksums", KV("problem", sqlite3_errmsg(s->db)),
-                 KV("what", "damage of postern.db would not be noticed; it is tried again at the next start"));
+        log_warn(
+            "pages-without-checksums", KV("problem", sqlite3_errmsg(s->db)),
+            KV("what",
+               "damage of postern.db would not be noticed; it is tried again at the next start"));
     } else {
-        log_notice("pages-with-checksums", KV("what", "postern.db was written anew with a checksum in each page"));
+        log_notice("pages-with-checksums",
+                   KV("what", "postern.db was written anew with a checksum in each page"));
     }
 }
 
@@ -178,7 +184,8 @@ static int setup(struct store *s)
     sqlite3_stmt *q = NULL;
     int version = 0;
     struct stat st;
-    bool is_new = stat(sqlite3_db_filename(s->db, "main"), &st) == 0 && st.st_size == 0 && store_pages_ask(s->db);
+    bool is_new = stat(sqlite3_db_filename(s->db, "main"), &st) == 0 && st.st_size == 0 &&
+                  store_pages_ask(s->db);
     if (sqlite3_exec(s->db, "PRAGMA auto_vacuum=INCREMENTAL;", NULL, NULL, NULL) != SQLITE_OK ||
         sqlite3_exec(s->db, pragmas, NULL, NULL, NULL) != SQLITE_OK ||
         sqlite3_exec(s->db, cache, NULL, NULL, NULL) != SQLITE_OK ||
@@ -233,15 +240,22 @@ static int open_journal(struct store *s, char *problem, size_t size)
         return r;
     }
     promised.take_what_is_there = s->sizes.quarantine != NULL;
-    r = known ? journal_open(s->directory, store, promised, settled, s->sizes.journal_file, &s->journal) : -EIO;
+    r = known ? journal_open(s->directory, store, promised, settled, s->sizes.journal_file,
+                             &s->journal)
+              : -EIO;
     if (r == -EBADMSG && s->loss.transactions > 0) {
-        snprintf(problem, size, "the end of postern.db-wal in %s is gone or damaged (%llu transactions), or postern.db is older than the journal. "
-                 "Put back a copy of the whole store", s->directory, (unsigned long long)s->loss.transactions);
+        snprintf(problem, size,
+                 "the end of postern.db-wal in %s is gone or damaged (%llu transactions), or "
+                 "postern.db is older than the journal. Put back a copy of the whole store",
+                 s->directory, (unsigned long long)s->loss.transactions);
         return r;
     }
     if (r == -EBADMSG) {
-        snprintf(problem, size, "the journal in %s belongs to another postern.db, or to one of a later moment. Put back the one that belongs to it;"
-                 " or move journal-0 and journal-1 away, and what is in them alone is lost", s->directory);
+        snprintf(problem, size,
+                 "the journal in %s belongs to another postern.db, or to one of a later moment. "
+                 "Put back the one that belongs to it; or move journal-0 and journal-1 away, and "
+                 "what is in them alone is lost",
+                 s->directory);
         return r;
     }
     if (r < 0) {
@@ -252,13 +266,19 @@ static int open_journal(struct store *s, char *problem, size_t size)
     if (s->loss.batches > 0) {
         int kept = store_keep_journal(s->directory);
         log_error("journal-damaged", KVN("batches-lost", journal_lost(s->journal)),
-                  KV("what", "the disk gave back other octets than were written, or a file is gone; what is whole was taken, mail that was taken in the lost batches is lost"),
+                  KV("what",
+                     "the disk gave back other octets than were written, or a file is gone; what "
+                     "is whole was taken, mail that was taken in the lost batches is lost"),
                   KV("kept", kept < 0 ? strerror(-kept) : "a copy of the files beside them"));
     }
     enum store_result taken_over = store_settled(s);
     if (taken_over != STORE_OK) {
-        snprintf(problem, size, "what the journal in %s holds cannot be taken over into the tables: %s; nothing of it is lost", s->directory,
-                 taken_over == STORE_FULL ? "there is no space on the disk" : "they cannot be written");
+        snprintf(problem, size,
+                 "what the journal in %s holds cannot be taken over into the tables: %s; nothing "
+                 "of it is lost",
+                 s->directory,
+                 taken_over == STORE_FULL ? "there is no space on the disk"
+                                          : "they cannot be written");
         return -EIO;
     }
     store_damage_entries(s, journal_lost_entries(s->journal));
@@ -285,7 +305,8 @@ static int open_parts(struct store *s, char *problem, size_t size)
     }
     n = snprintf(path, sizeof path, "%s/postern.db", s->directory);
     if (n < 0 || (size_t)n >= sizeof path ||
-        sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+        sqlite3_open_v2(path, &s->db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                         store_pages_vfs()) != SQLITE_OK) {
         snprintf(problem, size, "%s cannot be opened: %s", path,
                  s->db ? sqlite3_errmsg(s->db) : "out of memory");
@@ -307,10 +328,14 @@ static int open_parts(struct store *s, char *problem, size_t size)
 
 int store_open(const char *directory, char *problem, size_t size, struct store **ret)
 {
-    return store_open_with(directory, (struct store_sizes){.journal_file = JOURNAL_FILE_MAX, .chunk = STORE_CHUNK}, problem, size, ret);
+    return store_open_with(directory,
+                           (struct store_sizes){.journal_file = JOURNAL_FILE_MAX,
+                                                .chunk = STORE_CHUNK},
+                           problem, size, ret);
 }
 
-int store_open_with(const char *directory, struct store_sizes sizes, char *problem, size_t size, struct store **ret)
+int store_open_with(const char *directory, struct store_sizes sizes, char *problem, size_t size,
+                    struct store **ret)
 {
     struct store *s = err_calloc(1, sizeof *s);
     s->sizes = sizes;
@@ -318,7 +343,8 @@ int store_open_with(const char *directory, struct store_sizes sizes, char *probl
     s->spool_dir = s->mark_fd = -1;
     s->unlink_pending = BUF_INIT(4 * 1024 * 1024);
     s->taking.body = BUF_INIT(2 * 1024 * 1024);
-    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* a lock for each allocation, for numbers nobody reads */
+    /* a lock for each allocation, for numbers nobody reads */
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     int r = open_parts(s, problem, size);
     if (r == 0) {
         r = recover(s);
@@ -369,19 +395,21 @@ void store_close(struct store *s)
     free(s);
 }
 
-/* --- changes ------------------------------------------------------------------------------------------ */
+/* --- changes ------------------------------------------------------------ */
 
 int store_secret(struct store *s, const char *name, store_secret_fn fn, void *arg)
 {
     return store_secret_kept(s, name, STR(""), fn, arg);
 }
 
-int store_secret_kept(struct store *s, const char *name, struct str value, store_secret_fn fn, void *arg)
+int store_secret_kept(struct store *s, const char *name, struct str value, store_secret_fn fn,
+                      void *arg)
 {
     sqlite3_stmt *q = s->q[Q_GET_SECRET];
     int code = SQLITE_DONE;
     for (int round = 0; round < 2 && code != SQLITE_ROW; round++) {
-        if (round == 1 && store_in_batch(s)) { /* only where there is none: the disk may be full, or not writable */
+        /* only where there is none: the disk may be full, or not writable */
+        if (round == 1 && store_in_batch(s)) {
             bind_str(s->q[Q_MAKE_SECRET], 1, str_c(name));
             if (value.n > 0) {
                 bind_str(s->q[Q_MAKE_SECRET], 2, value);
@@ -431,8 +459,14 @@ void store_sync(struct store *s, store_done done, void *arg)
 
 struct store_gathered store_gathered(const struct store *s)
 {
-    enum store_waiting waiting = s->waiting ? s->waiting : s->open_batch || s->n_completions > 0 ? STORE_CAN_WAIT : STORE_EMPTY;
-    return (struct store_gathered){.waiting = waiting, .completions = s->n_completions, .urgent = s->n_urgent};
+    enum store_waiting waiting = s->waiting                              ? s->waiting
+                                 : s->open_batch || s->n_completions > 0 ? STORE_CAN_WAIT
+                                                                         : STORE_EMPTY;
+    return (struct store_gathered){
+        .waiting = waiting,
+        .completions = s->n_completions,
+        .urgent = s->n_urgent,
+    };
 }
 
 static void unlink_pending_files(struct store *s, bool committed)
@@ -468,8 +502,10 @@ enum store_result store_end_transaction(struct store *s)
 
 void store_sync_commits(struct store *s, bool on)
 {
-    if (sqlite3_exec(s->db, on ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", NULL, NULL, NULL) != SQLITE_OK) {
-        s->poisoned = true; /* no memory: a commit that is not synced must not be taken for one that is */
+    if (sqlite3_exec(s->db, on ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", NULL,
+                     NULL, NULL) != SQLITE_OK) {
+        /* no memory: a commit that is not synced must not be taken for one that is */
+        s->poisoned = true;
         s->batch_failed = true;
     }
 }
@@ -477,7 +513,9 @@ void store_sync_commits(struct store *s, bool on)
 /* What was gathered, as a batch of the journal. */
 static enum store_result write_batch(struct store *s)
 {
-    int r = s->batch_failed || !store_make_room(s) ? -ECANCELED : journal_gathered(s->journal).entries.n > 0 ? journal_write(s->journal) : 0;
+    int r = s->batch_failed || !store_make_room(s)       ? -ECANCELED
+            : journal_gathered(s->journal).entries.n > 0 ? journal_write(s->journal)
+                                                         : 0;
     if (r < 0 && r != -ECANCELED) {
         log_error("journal-write-failed", KV("problem", strerror(-r)));
         s->batch_failed = true;
@@ -524,7 +562,8 @@ static enum store_result count_commit(struct store *s)
     s->commits.by_size[i]++;
     s->commits.commits++;
     s->commits.failed += r != STORE_OK;
-    s->commits.microseconds += (uint64_t)((b.tv_sec - a.tv_sec) * 1000000 + (b.tv_nsec - a.tv_nsec) / 1000);
+    s->commits.microseconds +=
+        (uint64_t)((b.tv_sec - a.tv_sec) * 1000000 + (b.tv_nsec - a.tv_nsec) / 1000);
     s->in_batch = 0;
     return r;
 }
@@ -558,7 +597,7 @@ void store_flush(struct store *s)
     store_leave_if_poisoned(s);
 }
 
-/* --- upkeep ------------------------------------------------------------------------------------------ */
+/* --- upkeep ------------------------------------------------------------- */
 
 unsigned store_change(struct store *s, const struct store_change *c)
 {
@@ -580,7 +619,13 @@ unsigned store_change(struct store *s, const struct store_change *c)
 unsigned store_set_state(struct store *s, uint64_t id, enum rcpt_state from, enum rcpt_state to,
                          int64_t next_ms, uint8_t reason)
 {
-    return store_change(s, &(struct store_change){.id = id, .from = from, .to = to, .next_ms = next_ms, .reason = reason});
+    return store_change(s, &(struct store_change){
+                               .id = id,
+                               .from = from,
+                               .to = to,
+                               .next_ms = next_ms,
+                               .reason = reason,
+                           });
 }
 
 void store_set_notice(struct store *s, uint64_t rcpt, enum rcpt_notice notice)
@@ -624,7 +669,8 @@ void store_set_next_hop(struct store *s, uint64_t rcpt, struct str next_hop)
 
 void store_expire(struct store *s, int64_t before_ms, unsigned max)
 {
-    static const enum statement forget[] = {Q_FORGET_ATTEMPTS, Q_FORGET_INSPECTION, Q_FORGET_RCPTS, Q_FORGET_MESSAGE};
+    static const enum statement forget[] = {Q_FORGET_ATTEMPTS, Q_FORGET_INSPECTION, Q_FORGET_RCPTS,
+                                            Q_FORGET_MESSAGE};
     uint64_t *ids = err_calloc(max, sizeof *ids);
     unsigned n = 0;
     sqlite3_stmt *q = s->q[Q_OLD];

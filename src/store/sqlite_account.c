@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sqlite_account.c: accounts, refusals and acts of administrators in the embedded store. Called by queue and its tests.
+ * sqlite_account.c: accounts, refusals and acts of administrators in the embedded store. Called
+ * by queue and its tests.
  */
 #include "store/account.h"
 #include "store/act.h"
@@ -32,9 +33,14 @@ void store_each_account(struct store *s, store_account_fn fn, store_done done, v
     sqlite3_stmt *q = s->q[Q_ACCOUNTS];
     int code;
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
-        fn(arg, &(struct store_account){.name = column_str(q, 0), .hash = column_str(q, 1), .scram = column_str(q, 2),
-                                        .addresses = column_str(q, 3), .enabled = column_int(q, 4) != 0,
-                                        .changed_ms = (int64_t)column_int(q, 5)});
+        fn(arg, &(struct store_account){
+                    .name = column_str(q, 0),
+                    .hash = column_str(q, 1),
+                    .scram = column_str(q, 2),
+                    .addresses = column_str(q, 3),
+                    .enabled = column_int(q, 4) != 0,
+                    .changed_ms = (int64_t)column_int(q, 5),
+                });
     }
     sqlite3_reset(q);
     done(arg, store_walked(s, code));
@@ -57,15 +63,24 @@ void store_add_refusal(struct store *s, const struct store_refusal *r)
     }
 }
 
-void store_each_refusal(struct store *s, unsigned max, store_refusal_fn fn, store_done done, void *arg)
+void store_each_refusal(struct store *s, unsigned max, store_refusal_fn fn, store_done done,
+                        void *arg)
 {
     sqlite3_stmt *q = s->q[Q_REFUSALS];
     int code;
     bind_int(q, 1, max);
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
-        fn(arg, &(struct store_refusal){.at_ms = (int64_t)column_int(q, 1), .rule = column_str(q, 2), .enforced = column_int(q, 3) != 0,
-                                        .client = column_str(q, 4), .helo = column_str(q, 5), .reverse_path = column_str(q, 6),
-                                        .wanted = column_str(q, 7), .had = column_str(q, 8), .reason = column_str(q, 9)});
+        fn(arg, &(struct store_refusal){
+                    .at_ms = (int64_t)column_int(q, 1),
+                    .rule = column_str(q, 2),
+                    .enforced = column_int(q, 3) != 0,
+                    .client = column_str(q, 4),
+                    .helo = column_str(q, 5),
+                    .reverse_path = column_str(q, 6),
+                    .wanted = column_str(q, 7),
+                    .had = column_str(q, 8),
+                    .reason = column_str(q, 9),
+                });
     }
     sqlite3_reset(q);
     done(arg, store_walked(s, code));
@@ -79,7 +94,8 @@ void store_forget_refusals(struct store *s, int64_t before_ms)
     }
 }
 
-void store_put_directory_group(struct store *s, struct str name, int64_t at_ms, struct str addresses)
+void store_put_directory_group(struct store *s, struct str name, int64_t at_ms,
+                               struct str addresses)
 {
     sqlite3_stmt *q = s->q[Q_PUT_GROUP];
     if (store_in_batch(s)) {
@@ -115,16 +131,23 @@ void store_add_act(struct store *s, const struct store_act *a)
     }
 }
 
-void store_each_act(struct store *s, struct str about, unsigned max, store_act_fn fn, store_done done, void *arg)
+void store_each_act(struct store *s, struct str about, unsigned max, store_act_fn fn,
+                    store_done done, void *arg)
 {
     sqlite3_stmt *q = s->q[Q_ACTS];
     int code;
     bind_str(q, 1, about);
     bind_int(q, 2, max);
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
-        fn(arg, &(struct store_act){.act = column_int(q, 0), .at_ms = (int64_t)column_int(q, 1), .verb = column_str(q, 2),
-                                    .about = column_str(q, 3), .detail = column_str(q, 4), .by = column_str(q, 5),
-                                    .uid = (uint32_t)column_int(q, 6)});
+        fn(arg, &(struct store_act){
+                    .act = column_int(q, 0),
+                    .at_ms = (int64_t)column_int(q, 1),
+                    .verb = column_str(q, 2),
+                    .about = column_str(q, 3),
+                    .detail = column_str(q, 4),
+                    .by = column_str(q, 5),
+                    .uid = (uint32_t)column_int(q, 6),
+                });
     }
     sqlite3_reset(q);
     done(arg, store_walked(s, code));
@@ -156,10 +179,12 @@ enum store_result store_each_place(struct store *s, int64_t since_ms, store_plac
     int code;
     bind_int(q, 1, (uint64_t)since_ms);
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
-        fn(arg, &(struct store_place){.kind = (uint8_t)column_int(q, 0),
-                                      .who = column_str(q, 1),
-                                      .place = column_str(q, 2),
-                                      .used_ms = (int64_t)column_int(q, 3)});
+        fn(arg, &(struct store_place){
+                    .kind = (uint8_t)column_int(q, 0),
+                    .who = column_str(q, 1),
+                    .place = column_str(q, 2),
+                    .used_ms = (int64_t)column_int(q, 3),
+                });
     }
     sqlite3_reset(q);
     return store_walked(s, code);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sqlite_bodies.c: every body that somebody still waits for, against its seal; and what cannot be delivered any more is put
- * aside. Called by sqlite_upkeep.c and postern store.
+ * sqlite_bodies.c: every body that somebody still waits for, against its seal; and what cannot
+ * be delivered any more is put aside. Called by sqlite_upkeep.c and postern store.
  *
- * A repair never deletes: files and bodies are moved to a directory quarantine-DATE in the store. Recipients of what is lost
- * fail without a bounce, which would need the message; a letter tells its sender (store/damage.h). Damaged tables are written anew
- * (sqlite_salvage.c). What can go wrong: tables of which too little can be read: then only a copy of the store helps.
+ * A repair never deletes: files and bodies are moved to a directory quarantine-DATE in the
+ * store. Recipients of what is lost fail without a bounce, which would need the message; a
+ * letter tells its sender (store/damage.h). Damaged tables are written anew (sqlite_salvage.c).
+ * What can go wrong: tables of which too little can be read: then only a copy of the store
+ * helps.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -23,16 +25,20 @@
 
 enum { PATH = 4096, RCPTS_OCTETS = 64 * 1024 };
 
-_Static_assert(RCPT_QUEUED == 0 && RCPT_HELD == 1 && RCPT_FAILED == 3 && RCPT_EXPIRED == 4 && RCPT_PICKUP == 6, "the states below");
+_Static_assert(RCPT_QUEUED == 0 && RCPT_HELD == 1 && RCPT_FAILED == 3 && RCPT_EXPIRED == 4 &&
+                   RCPT_PICKUP == 6,
+               "the states below");
 #define LOST_WITH_BODY "(state IN (0,1) OR (state IN (3,4) AND bounced=0))"
-#define BODIES BODIES_OF("") " ORDER BY id"
-#define BODIES_OF(which)                                                                           \
-    "SELECT id, arrived_ms, reverse_path, sealed_key, spool,"                                      \
-    " EXISTS (SELECT 1 FROM recipient r WHERE r.id=m.id AND " LOST_WITH_BODY ") FROM message m"     \
-    " WHERE EXISTS (SELECT 1 FROM recipient r WHERE r.id=m.id AND (state=6 OR " LOST_WITH_BODY "))" which
+#define BODIES         BODIES_OF("") " ORDER BY id"
+#define BODIES_OF(which) \
+    "SELECT id, arrived_ms, reverse_path, sealed_key, spool," \
+    " EXISTS (SELECT 1 FROM recipient r WHERE r.id=m.id AND " LOST_WITH_BODY ") FROM message m" \
+    " WHERE EXISTS (SELECT 1 FROM recipient r WHERE r.id=m.id AND (state=6 OR " LOST_WITH_BODY \
+    "))" which
 #define COUNT_BODIES "SELECT count(*) FROM (" BODIES ")"
 
-static const char rcpts_sql[] = "SELECT forward_path FROM recipient WHERE id=? AND " LOST_WITH_BODY " ORDER BY rcpt";
+static const char rcpts_sql[] =
+    "SELECT forward_path FROM recipient WHERE id=? AND " LOST_WITH_BODY " ORDER BY rcpt";
 static const char body_sql[] = "SELECT sealed FROM body WHERE id=?";
 
 struct bodies {
@@ -46,7 +52,7 @@ struct bodies {
     size_t n_bad;
 };
 
-/* --- looking ----------------------------------------------------------------------------------------- */
+/* --- looking ------------------------------------------------------------ */
 
 static const char *look_at_file(const struct bodies *b, struct str sealed_key, const char *path)
 {
@@ -54,8 +60,12 @@ static const char *look_at_file(const struct bodies *b, struct str sealed_key, c
     if (fd < 0) {
         return errno == ENOENT ? "its file is missing" : "its file cannot be opened";
     }
-    int r = b->checker->body && sealed_key.n > 0 ? b->checker->body(b->checker->arg, sealed_key, fd, STR("")) : 0;
-    return r == 0 ? NULL : r == -EBADMSG ? "its file is damaged: cut, or not as it was written" : "its file cannot be read";
+    int r = b->checker->body && sealed_key.n > 0
+                ? b->checker->body(b->checker->arg, sealed_key, fd, STR(""))
+                : 0;
+    return r == 0          ? NULL
+           : r == -EBADMSG ? "its file is damaged: cut, or not as it was written"
+                           : "its file cannot be read";
 }
 
 static const char *look_at_row(struct bodies *b, uint64_t id, struct str sealed_key)
@@ -67,14 +77,16 @@ static const char *look_at_row(struct bodies *b, uint64_t id, struct str sealed_
         wrong = "its body is missing";
     } else if (code != SQLITE_ROW) {
         wrong = "its body cannot be read";
-    } else if (b->checker->body && sealed_key.n > 0 && b->checker->body(b->checker->arg, sealed_key, -1, column_str(b->body, 0)) < 0) {
+    } else if (b->checker->body && sealed_key.n > 0 &&
+               b->checker->body(b->checker->arg, sealed_key, -1, column_str(b->body, 0)) < 0) {
         wrong = "its body is damaged: not as it was written";
     }
     sqlite3_reset(b->body);
     return wrong;
 }
 
-static void sqlite_bodies_tell(struct bodies *b, sqlite3_stmt *q, const char *wrong, const char *path)
+static void sqlite_bodies_tell(struct bodies *b, sqlite3_stmt *q, const char *wrong,
+                               const char *path)
 {
     CLEANUP(buf_free) struct buf rcpts = BUF_INIT(RCPTS_OCTETS);
     bind_int(b->rcpts, 1, column_int(q, 0));
@@ -82,12 +94,14 @@ static void sqlite_bodies_tell(struct bodies *b, sqlite3_stmt *q, const char *wr
         store_damage_rcpt(&rcpts, column_str(b->rcpts, 0));
     }
     sqlite3_reset(b->rcpts);
-    const struct store_damage d = {.id = column_int(q, 0),
-                                   .at_ms = clock_wall_ms(),
-                                   .arrived_ms = (int64_t)column_int(q, 1),
-                                   .reverse_path = column_str(q, 2),
-                                   .rcpts = buf_str(&rcpts),
-                                   .what = str_c(wrong)};
+    const struct store_damage d = {
+        .id = column_int(q, 0),
+        .at_ms = clock_wall_ms(),
+        .arrived_ms = (int64_t)column_int(q, 1),
+        .reverse_path = column_str(q, 2),
+        .rcpts = buf_str(&rcpts),
+        .what = str_c(wrong),
+    };
     b->bad(b->arg, &d, path, column_int(q, 5) != 0);
 }
 
@@ -95,7 +109,8 @@ static const char *sqlite_bodies_look(struct bodies *b, sqlite3_stmt *q, char pa
 {
     struct str spool = column_str(q, 4), key = column_str(q, 3);
     snprintf(path, PATH, "%s/spool/" STR_FMT, b->directory, STR_ARG(spool));
-    const char *wrong = spool.n > 0 ? look_at_file(b, key, path) : look_at_row(b, column_int(q, 0), key);
+    const char *wrong =
+        spool.n > 0 ? look_at_file(b, key, path) : look_at_row(b, column_int(q, 0), key);
     path[0] = spool.n > 0 ? path[0] : '\0';
     return wrong;
 }
@@ -118,7 +133,8 @@ static uint64_t sqlite_bodies_count(sqlite3 *db)
 {
     sqlite3_stmt *q = NULL;
     uint64_t n = 0;
-    if (sqlite3_prepare_v2(db, COUNT_BODIES, -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW) {
+    if (sqlite3_prepare_v2(db, COUNT_BODIES, -1, &q, NULL) == SQLITE_OK &&
+        sqlite3_step(q) == SQLITE_ROW) {
         n = column_int(q, 0);
     }
     sqlite3_finalize(q);
@@ -155,12 +171,20 @@ static int look_at_all(struct bodies *b)
     return code == SQLITE_DONE ? 0 : -EIO;
 }
 
-int store_check_bodies(sqlite3 *db, const char *directory, const struct store_checker *checker, store_bad_body_fn bad, void *arg)
+int store_check_bodies(sqlite3 *db, const char *directory, const struct store_checker *checker,
+                       store_bad_body_fn bad, void *arg)
 {
-    struct bodies b = {.db = db, .directory = directory, .checker = checker, .bad = bad, .arg = arg};
+    struct bodies b = {
+        .db = db,
+        .directory = directory,
+        .checker = checker,
+        .bad = bad,
+        .arg = arg,
+    };
     int code = sqlite3_prepare_v2(db, rcpts_sql, -1, &b.rcpts, NULL);
     code = code == SQLITE_OK ? sqlite3_prepare_v2(db, body_sql, -1, &b.body, NULL) : code;
-    code = code == SQLITE_OK ? sqlite3_prepare_v2(db, BODIES_OF(" AND id=?"), -1, &b.one, NULL) : code;
+    code =
+        code == SQLITE_OK ? sqlite3_prepare_v2(db, BODIES_OF(" AND id=?"), -1, &b.one, NULL) : code;
     int r = code == SQLITE_OK ? look_at_all(&b) : -EIO;
     for (size_t i = 0; i < b.n_bad && r == 0; i++) {
         look_again(&b, b.bad_ids[i]);
@@ -182,7 +206,8 @@ static uint64_t settled_now(sqlite3 *db)
 {
     sqlite3_stmt *q = NULL;
     uint64_t n = 0;
-    if (sqlite3_prepare_v2(db, "SELECT number FROM settled", -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW) {
+    if (sqlite3_prepare_v2(db, "SELECT number FROM settled", -1, &q, NULL) == SQLITE_OK &&
+        sqlite3_step(q) == SQLITE_ROW) {
         n = column_int(q, 0);
     }
     sqlite3_finalize(q);
@@ -201,13 +226,17 @@ static bool is_released(struct str entries, uint64_t id)
     return false;
 }
 
-static void look_at_waiting(void *arg, const struct store_damage *d, struct str spool, struct str sealed_key)
+static void look_at_waiting(void *arg, const struct store_damage *d, struct str spool,
+                            struct str sealed_key)
 {
     struct waiting *w = arg;
     char path[PATH];
     snprintf(path, sizeof path, "%s/spool/" STR_FMT, w->b.directory, STR_ARG(spool));
-    const char *wrong = spool.n > 0 && !is_released(w->entries, d->id) ? look_at_file(&w->b, sealed_key, path) : NULL;
-    if (wrong && settled_now(w->b.db) == w->settled) { /* else: taken over since, and perhaps gone on its way */
+    const char *wrong = spool.n > 0 && !is_released(w->entries, d->id)
+                            ? look_at_file(&w->b, sealed_key, path)
+                            : NULL;
+    /* else: taken over since, and perhaps gone on its way */
+    if (wrong && settled_now(w->b.db) == w->settled) {
         struct store_damage found = *d;
         found.what = str_c(wrong);
         w->b.bad(w->b.arg, &found, path, true);
@@ -215,14 +244,25 @@ static void look_at_waiting(void *arg, const struct store_damage *d, struct str 
 }
 
 /* Files of messages that the journal alone has so far; bodies in it have its checksum. */
-void store_check_waiting(sqlite3 *db, const char *directory, struct str entries, uint64_t settled, const struct store_checker *checker,
-                         store_bad_body_fn bad, void *arg)
+void store_check_waiting(sqlite3 *db, const char *directory, struct str entries, uint64_t settled,
+                         const struct store_checker *checker, store_bad_body_fn bad, void *arg)
 {
-    struct waiting w = {.settled = settled, .b = {.db = db, .directory = directory, .checker = checker, .bad = bad, .arg = arg}, .entries = entries};
+    struct waiting w = {
+        .settled = settled,
+        .b =
+            {
+                .db = db,
+                .directory = directory,
+                .checker = checker,
+                .bad = bad,
+                .arg = arg,
+            },
+        .entries = entries,
+    };
     store_each_in_entries(entries, look_at_waiting, &w);
 }
 
-/* --- repair ------------------------------------------------------------------------------------------ */
+/* --- repair ------------------------------------------------------------- */
 
 struct repair {
     struct store *store;
@@ -285,7 +325,8 @@ static void lose(void *arg, const struct store_damage *d, const char *path, bool
     }
     store_add_damage(s, d);
     store_release_body(s, d->id);
-    store_flush(s); /* before the next one: what is read and what is written are different connections */
+    /* before the next one: what is read and what is written are different connections */
+    store_flush(s);
 }
 
 /* Copies of what earlier starts found damaged. */
@@ -318,7 +359,11 @@ static void move_journal(struct repair *r, const char *directory)
 /* What is whole of the journal is taken over; one that is not this store's is put aside. */
 static int open_for_repair(struct repair *r, const char *directory, char *problem, size_t size)
 {
-    const struct store_sizes sizes = {.journal_file = JOURNAL_FILE_MAX, .chunk = STORE_CHUNK, .quarantine = r->ret->quarantine};
+    const struct store_sizes sizes = {
+        .journal_file = JOURNAL_FILE_MAX,
+        .chunk = STORE_CHUNK,
+        .quarantine = r->ret->quarantine,
+    };
     int e = store_open_with(directory, sizes, problem, size, &r->store);
     if (e == -EBADMSG) {
         move_journal(r, directory);
@@ -329,13 +374,15 @@ static int open_for_repair(struct repair *r, const char *directory, char *proble
     return e;
 }
 
-/* New tables of what can be read of damaged ones, which are put aside. Where that is too little, they stay, and opening says so. */
+/* New tables of what can be read of damaged ones, which are put aside. Where that is too little,
+ * they stay, and opening says so. */
 static void salvage_tables(struct repair *r, const char *directory, int64_t at_ms)
 {
     static const char *const names[] = {"postern.db", "postern.db-wal", "postern.db-shm"};
     char fresh[PATH], path[PATH];
     snprintf(fresh, sizeof fresh, "%s/postern.db.new", directory);
-    if (store_tables_are_whole(directory) || store_salvage(directory, at_ms, fresh, &r->ret->holes) < 0) {
+    if (store_tables_are_whole(directory) ||
+        store_salvage(directory, at_ms, fresh, &r->ret->holes) < 0) {
         return;
     }
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -351,7 +398,8 @@ static int make_quarantine(const char *directory, struct store_repaired *ret)
 {
     char date[DATE_MAX];
     date_iso(clock_wall_ms(), date);
-    int n = snprintf(ret->quarantine, sizeof ret->quarantine, "%s/quarantine-%.19s", directory, date);
+    int n =
+        snprintf(ret->quarantine, sizeof ret->quarantine, "%s/quarantine-%.19s", directory, date);
     int r = -EEXIST;
     for (unsigned i = 2; r == -EEXIST && i < 100; i++) { /* two in one second */
         r = mkdir(ret->quarantine, 0700) < 0 ? -errno : 0;
@@ -362,7 +410,8 @@ static int make_quarantine(const char *directory, struct store_repaired *ret)
     return r;
 }
 
-int store_repair(const char *directory, const struct store_checker *checker, uint8_t reason, struct store_repaired *ret, char *problem, size_t size)
+int store_repair(const char *directory, const struct store_checker *checker, uint8_t reason,
+                 struct store_repaired *ret, char *problem, size_t size)
 {
     struct repair r = {.ret = ret, .reason = reason};
     *ret = (struct store_repaired){0};
@@ -379,7 +428,8 @@ int store_repair(const char *directory, const struct store_checker *checker, uin
         move_kept(&r, directory);
         e = e < 0 ? e : r.error;
         store_list_damage(r.store->db, begun_ms, checker);
-        snprintf(problem, size, "%s: %s", directory, e == -EIO ? sqlite3_errmsg(r.store->log.db) : strerror(-e));
+        snprintf(problem, size, "%s: %s", directory,
+                 e == -EIO ? sqlite3_errmsg(r.store->log.db) : strerror(-e));
         store_close(r.store);
     }
     if (ret->moved == 0) {

@@ -26,16 +26,19 @@ void store_add_damage(struct store *s, const struct store_damage *d)
 
 struct store_damage store_damage_of(sqlite3_stmt *q)
 {
-    return (struct store_damage){.id = column_int(q, 0),
-                                 .at_ms = (int64_t)column_int(q, 1),
-                                 .arrived_ms = (int64_t)column_int(q, 2),
-                                 .reverse_path = column_str(q, 3),
-                                 .rcpts = column_str(q, 4),
-                                 .what = column_str(q, 5),
-                                 .told = column_int(q, 6) != 0};
+    return (struct store_damage){
+        .id = column_int(q, 0),
+        .at_ms = (int64_t)column_int(q, 1),
+        .arrived_ms = (int64_t)column_int(q, 2),
+        .reverse_path = column_str(q, 3),
+        .rcpts = column_str(q, 4),
+        .what = column_str(q, 5),
+        .told = column_int(q, 6) != 0,
+    };
 }
 
-enum store_result store_each_damage(struct store *s, bool untold, unsigned max, store_damage_fn fn, void *arg)
+enum store_result store_each_damage(struct store *s, bool untold, unsigned max, store_damage_fn fn,
+                                    void *arg)
 {
     sqlite3_stmt *q = s->q[Q_DAMAGES];
     int code;
@@ -57,7 +60,7 @@ void store_set_damage_told(struct store *s, uint64_t id)
     }
 }
 
-/* --- batches of the journal whose bodies are damaged ---------------------------------------------------- */
+/* --- batches of the journal whose bodies are damaged -------------------- */
 
 void store_damage_rcpt(struct buf *rcpts, struct str address)
 {
@@ -91,11 +94,13 @@ void store_each_in_entries(struct str entries, store_entry_fn fn, void *arg)
         if (e.kind == ENTRY_MESSAGE) {
             g.spool = e.message.spool;
             g.sealed_key = e.message.sealed_key;
-            g.d = (struct store_damage){.id = e.message.id,
-                                        .at_ms = clock_wall_ms(),
-                                        .arrived_ms = e.message.arrived_ms,
-                                        .reverse_path = e.message.reverse_path,
-                                        .what = STR("it was in a part of the journal that the disk damaged")};
+            g.d = (struct store_damage){
+                .id = e.message.id,
+                .at_ms = clock_wall_ms(),
+                .arrived_ms = e.message.arrived_ms,
+                .reverse_path = e.message.reverse_path,
+                .what = STR("it was in a part of the journal that the disk damaged"),
+            };
         } else if (e.kind == ENTRY_RCPT && g.d.id != 0) {
             store_damage_rcpt(&g.rcpts, e.rcpt.forward_path);
         }
@@ -104,11 +109,13 @@ void store_each_in_entries(struct str entries, store_entry_fn fn, void *arg)
     buf_free(&g.rcpts);
 }
 
-static void sqlite_damage_on_lost(void *arg, const struct store_damage *d, struct str spool, struct str sealed_key)
+static void sqlite_damage_on_lost(void *arg, const struct store_damage *d, struct str spool,
+                                  struct str sealed_key)
 {
     char id[ID_TEXT];
     id_text(d->id, id);
-    log_error("mail-lost", KV("id", id), KVS("from", d->reverse_path), KVS("to", d->rcpts), KVS("what", d->what));
+    log_error("mail-lost", KV("id", id), KVS("from", d->reverse_path), KVS("to", d->rcpts),
+              KVS("what", d->what));
     store_add_damage(arg, d);
 }
 

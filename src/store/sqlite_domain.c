@@ -18,9 +18,12 @@ static int64_t column_ms(sqlite3_stmt *q, int at)
 void store_put_domain(struct store *s, const struct store_domain *d)
 {
     sqlite3_stmt *q = s->q[Q_PUT_DOMAIN];
-    const int64_t numbers[] = {d->offered_ms, d->lowered_ms, d->looked_ms, d->mailed_ms, d->probed_ms, d->next_probe_ms,
-                               d->negative_ms, d->not_after_ms, d->negative_days, d->alarms, d->look_complete,
-                               d->secure_mail, d->await_confirm, d->listed, d->grade, d->tlsa, d->sts, (int64_t)d->look_asked,
+    const int64_t numbers[] = {d->offered_ms,    d->lowered_ms,    d->looked_ms,
+                               d->mailed_ms,     d->probed_ms,     d->next_probe_ms,
+                               d->negative_ms,   d->not_after_ms,  d->negative_days,
+                               d->alarms,        d->look_complete, d->secure_mail,
+                               d->await_confirm, d->listed,        d->grade,
+                               d->tlsa,          d->sts,           (int64_t)d->look_asked,
                                d->helo_ms};
     if (store_in_batch(s)) {
         bind_str(q, 1, d->name);
@@ -45,14 +48,27 @@ void store_each_domain(struct store *s, store_domain_fn fn, store_done done, voi
     int code;
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
         fn(arg, &(struct store_domain){
-                    .name = column_str(q, 0), .offered_ms = column_ms(q, 1), .lowered_ms = column_ms(q, 2),
-                    .looked_ms = column_ms(q, 3), .mailed_ms = column_ms(q, 4), .probed_ms = column_ms(q, 5),
-                    .next_probe_ms = column_ms(q, 6), .negative_ms = column_ms(q, 7), .not_after_ms = column_ms(q, 8),
-                    .negative_days = (uint32_t)column_int(q, 9), .alarms = (uint32_t)column_int(q, 10),
-                    .look_complete = column_int(q, 11) != 0, .secure_mail = column_int(q, 12) != 0,
-                    .await_confirm = column_int(q, 13) != 0, .listed = column_int(q, 14) != 0,
-                    .grade = (uint8_t)column_int(q, 15), .tlsa = (uint8_t)column_int(q, 16),
-                    .sts = (uint8_t)column_int(q, 17), .look_asked = (uint64_t)column_ms(q, 18), .helo_ms = column_ms(q, 19)});
+                    .name = column_str(q, 0),
+                    .offered_ms = column_ms(q, 1),
+                    .lowered_ms = column_ms(q, 2),
+                    .looked_ms = column_ms(q, 3),
+                    .mailed_ms = column_ms(q, 4),
+                    .probed_ms = column_ms(q, 5),
+                    .next_probe_ms = column_ms(q, 6),
+                    .negative_ms = column_ms(q, 7),
+                    .not_after_ms = column_ms(q, 8),
+                    .negative_days = (uint32_t)column_int(q, 9),
+                    .alarms = (uint32_t)column_int(q, 10),
+                    .look_complete = column_int(q, 11) != 0,
+                    .secure_mail = column_int(q, 12) != 0,
+                    .await_confirm = column_int(q, 13) != 0,
+                    .listed = column_int(q, 14) != 0,
+                    .grade = (uint8_t)column_int(q, 15),
+                    .tlsa = (uint8_t)column_int(q, 16),
+                    .sts = (uint8_t)column_int(q, 17),
+                    .look_asked = (uint64_t)column_ms(q, 18),
+                    .helo_ms = column_ms(q, 19),
+                });
     }
     sqlite3_reset(q);
     done(arg, store_walked(s, code));
@@ -61,8 +77,9 @@ void store_each_domain(struct store *s, store_domain_fn fn, store_done done, voi
 void store_add_probe(struct store *s, const struct store_probe *p)
 {
     sqlite3_stmt *q = s->q[Q_ADD_PROBE];
-    const int64_t numbers[] = {p->at_ms, p->outcome, p->complete, p->offered, p->all_offered, p->would_send, p->grade,
-                               p->reason, p->tlsa_published, p->tlsa_bad, p->sts};
+    const int64_t numbers[] = {p->at_ms,          p->outcome,    p->complete, p->offered,
+                               p->all_offered,    p->would_send, p->grade,    p->reason,
+                               p->tlsa_published, p->tlsa_bad,   p->sts};
     if (store_in_batch(s)) {
         bind_str(q, 1, p->domain);
         for (int i = 0; i < (int)ARRAY_LEN(numbers); i++) {
@@ -75,7 +92,8 @@ void store_add_probe(struct store *s, const struct store_probe *p)
     }
 }
 
-void store_each_probe(struct store *s, struct str domain, unsigned max, store_probe_fn fn, store_done done, void *arg)
+void store_each_probe(struct store *s, struct str domain, unsigned max, store_probe_fn fn,
+                      store_done done, void *arg)
 {
     sqlite3_stmt *q = s->q[Q_PROBES];
     int code;
@@ -83,13 +101,22 @@ void store_each_probe(struct store *s, struct str domain, unsigned max, store_pr
     bind_int(q, 2, max);
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
         fn(arg, &(struct store_probe){
-                    .domain = column_str(q, 1), .at_ms = column_ms(q, 2), .outcome = (uint8_t)column_int(q, 3),
-                    .complete = column_int(q, 4) != 0, .offered = column_int(q, 5) != 0,
-                    .all_offered = column_int(q, 6) != 0, .would_send = column_int(q, 7) != 0,
-                    .grade = (uint8_t)column_int(q, 8), .reason = (uint8_t)column_int(q, 9),
-                    .tlsa_published = column_int(q, 10) != 0, .tlsa_bad = column_int(q, 11) != 0,
-                    .sts = (uint8_t)column_int(q, 12), .sts_problem = column_str(q, 13),
-                    .not_after_ms = column_ms(q, 14), .hosts = column_str(q, 15)});
+                    .domain = column_str(q, 1),
+                    .at_ms = column_ms(q, 2),
+                    .outcome = (uint8_t)column_int(q, 3),
+                    .complete = column_int(q, 4) != 0,
+                    .offered = column_int(q, 5) != 0,
+                    .all_offered = column_int(q, 6) != 0,
+                    .would_send = column_int(q, 7) != 0,
+                    .grade = (uint8_t)column_int(q, 8),
+                    .reason = (uint8_t)column_int(q, 9),
+                    .tlsa_published = column_int(q, 10) != 0,
+                    .tlsa_bad = column_int(q, 11) != 0,
+                    .sts = (uint8_t)column_int(q, 12),
+                    .sts_problem = column_str(q, 13),
+                    .not_after_ms = column_ms(q, 14),
+                    .hosts = column_str(q, 15),
+                });
     }
     sqlite3_reset(q);
     done(arg, store_walked(s, code));
@@ -142,22 +169,30 @@ static enum store_result walk_alarms(struct store *s, sqlite3_stmt *q, store_ala
 {
     int code;
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
-        fn(arg, &(struct store_alarm){.alarm = column_int(q, 0), .at_ms = column_ms(q, 1), .kind = (uint8_t)column_int(q, 2),
-                                      .domain = column_str(q, 3), .detail = column_str(q, 4), .cleared_ms = column_ms(q, 5),
-                                      .mailed_ms = column_ms(q, 6)});
+        fn(arg, &(struct store_alarm){
+                    .alarm = column_int(q, 0),
+                    .at_ms = column_ms(q, 1),
+                    .kind = (uint8_t)column_int(q, 2),
+                    .domain = column_str(q, 3),
+                    .detail = column_str(q, 4),
+                    .cleared_ms = column_ms(q, 5),
+                    .mailed_ms = column_ms(q, 6),
+                });
     }
     sqlite3_reset(q);
     return store_walked(s, code);
 }
 
-void store_each_alarm(struct store *s, bool all, unsigned max, store_alarm_fn fn, store_done done, void *arg)
+void store_each_alarm(struct store *s, bool all, unsigned max, store_alarm_fn fn, store_done done,
+                      void *arg)
 {
     bind_int(s->q[Q_ALARMS], 1, all);
     bind_int(s->q[Q_ALARMS], 2, max);
     done(arg, walk_alarms(s, s->q[Q_ALARMS], fn, arg));
 }
 
-void store_each_unmailed_alarm(struct store *s, unsigned max, store_alarm_fn fn, store_done done, void *arg)
+void store_each_unmailed_alarm(struct store *s, unsigned max, store_alarm_fn fn, store_done done,
+                               void *arg)
 {
     bind_int(s->q[Q_UNMAILED_ALARMS], 1, max);
     done(arg, walk_alarms(s, s->q[Q_UNMAILED_ALARMS], fn, arg));
@@ -203,11 +238,19 @@ void store_each_exception(struct store *s, store_exception_fn fn, store_done don
     sqlite3_stmt *q = s->q[Q_EXCEPTIONS];
     int code;
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
-        fn(arg, &(struct store_exception){.exception = column_int(q, 0), .domain = column_str(q, 1),
-                                          .kind = (enum exception_kind)column_int(q, 2), .owner = column_str(q, 3),
-                                          .reason = column_str(q, 4), .from_ms = column_ms(q, 5), .until_ms = column_ms(q, 6),
-                                          .ended_ms = column_ms(q, 7), .uid = (uint32_t)column_int(q, 8),
-                                          .added_by = column_str(q, 9), .ended_by = column_str(q, 10)});
+        fn(arg, &(struct store_exception){
+                    .exception = column_int(q, 0),
+                    .domain = column_str(q, 1),
+                    .kind = (enum exception_kind)column_int(q, 2),
+                    .owner = column_str(q, 3),
+                    .reason = column_str(q, 4),
+                    .from_ms = column_ms(q, 5),
+                    .until_ms = column_ms(q, 6),
+                    .ended_ms = column_ms(q, 7),
+                    .uid = (uint32_t)column_int(q, 8),
+                    .added_by = column_str(q, 9),
+                    .ended_by = column_str(q, 10),
+                });
     }
     sqlite3_reset(q);
     done(arg, store_walked(s, code));
@@ -231,8 +274,13 @@ void store_each_sts(struct store *s, store_sts_fn fn, store_done done, void *arg
     sqlite3_stmt *q = s->q[Q_ALL_STS];
     int code;
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
-        fn(arg, &(struct store_sts){.domain = column_str(q, 0), .id = column_str(q, 1), .fetched_ms = column_ms(q, 2),
-                                    .expires_ms = column_ms(q, 3), .policy = column_str(q, 4)});
+        fn(arg, &(struct store_sts){
+                    .domain = column_str(q, 0),
+                    .id = column_str(q, 1),
+                    .fetched_ms = column_ms(q, 2),
+                    .expires_ms = column_ms(q, 3),
+                    .policy = column_str(q, 4),
+                });
     }
     sqlite3_reset(q);
     done(arg, store_walked(s, code));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sqlite_envelope.c: what waits in the portal, in the embedded store. Called by queue and its tests.
+ * sqlite_envelope.c: what waits in the portal, in the embedded store. Called by queue and its
+ * tests.
  */
 #include "store/envelope.h"
 #include "store/sqlite_priv.h"
@@ -40,18 +41,37 @@ void store_put_envelope(struct store *s, const struct store_envelope *e)
 static void read_envelope(sqlite3_stmt *q, struct store_envelope *e)
 {
     *e = (struct store_envelope){
-        .envelope = column_int(q, 0), .id = column_int(q, 1), .rcpt = column_int(q, 2), .address = column_str(q, 3),
-        .sender = column_str(q, 4), .sender_name = column_str(q, 5), .made_ms = (int64_t)column_int(q, 6),
-        .expires_ms = (int64_t)column_int(q, 7), .level = (uint8_t)column_int(q, 8), .state = (uint8_t)column_int(q, 9),
-        .sealed = column_int(q, 10) != 0, .legal_hold = column_int(q, 11) != 0, .sealed_key = column_str(q, 12),
-        .attachments = (uint32_t)column_int(q, 13), .octets = column_int(q, 14), .notice_due_ms = (int64_t)column_int(q, 15),
-        .notice_kind = (uint8_t)column_int(q, 16), .notice_id = column_int(q, 17), .opened_ms = (int64_t)column_int(q, 18),
-        .replied_ms = (int64_t)column_int(q, 19), .reminders = (uint32_t)column_int(q, 20), .thread = column_str(q, 21),
-        .subject = column_str(q, 22), .least = (uint8_t)column_int(q, 23)};
+        .envelope = column_int(q, 0),
+        .id = column_int(q, 1),
+        .rcpt = column_int(q, 2),
+        .address = column_str(q, 3),
+        .sender = column_str(q, 4),
+        .sender_name = column_str(q, 5),
+        .made_ms = (int64_t)column_int(q, 6),
+        .expires_ms = (int64_t)column_int(q, 7),
+        .level = (uint8_t)column_int(q, 8),
+        .state = (uint8_t)column_int(q, 9),
+        .sealed = column_int(q, 10) != 0,
+        .legal_hold = column_int(q, 11) != 0,
+        .sealed_key = column_str(q, 12),
+        .attachments = (uint32_t)column_int(q, 13),
+        .octets = column_int(q, 14),
+        .notice_due_ms = (int64_t)column_int(q, 15),
+        .notice_kind = (uint8_t)column_int(q, 16),
+        .notice_id = column_int(q, 17),
+        .opened_ms = (int64_t)column_int(q, 18),
+        .replied_ms = (int64_t)column_int(q, 19),
+        .reminders = (uint32_t)column_int(q, 20),
+        .thread = column_str(q, 21),
+        .subject = column_str(q, 22),
+        .least = (uint8_t)column_int(q, 23),
+    };
 }
 
-/* fn copies what it needs: it must not walk the same way again, and changes wait until the walk is over. */
-static enum store_result sqlite_envelope_walk(struct store *s, sqlite3_stmt *q, store_envelope_fn fn, void *arg)
+/* fn copies what it needs: it must not walk the same way again, and changes wait until the walk
+ * is over. */
+static enum store_result sqlite_envelope_walk(struct store *s, sqlite3_stmt *q,
+                                              store_envelope_fn fn, void *arg)
 {
     int code;
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
@@ -63,17 +83,21 @@ static enum store_result sqlite_envelope_walk(struct store *s, sqlite3_stmt *q, 
     return store_walked(s, code);
 }
 
-enum store_result store_envelopes(struct store *s, enum envelope_by by, uint64_t number, store_envelope_fn fn, void *arg)
+enum store_result store_envelopes(struct store *s, enum envelope_by by, uint64_t number,
+                                  store_envelope_fn fn, void *arg)
 {
-    static const enum statement which[ENVELOPE_BY_END] = {Q_ENVELOPE_NUMBER, Q_ENVELOPE_RCPT, Q_ENVELOPE_MESSAGE, Q_ENVELOPE_NOTICE};
+    static const enum statement which[ENVELOPE_BY_END] = {Q_ENVELOPE_NUMBER, Q_ENVELOPE_RCPT,
+                                                          Q_ENVELOPE_MESSAGE, Q_ENVELOPE_NOTICE};
     sqlite3_stmt *q = s->q[which[by]];
     bind_int(q, 1, number);
     return sqlite_envelope_walk(s, q, fn, arg);
 }
 
-enum store_result store_envelopes_of(struct store *s, enum envelope_of of, struct str key, unsigned max, store_envelope_fn fn, void *arg)
+enum store_result store_envelopes_of(struct store *s, enum envelope_of of, struct str key,
+                                     unsigned max, store_envelope_fn fn, void *arg)
 {
-    static const enum statement which[ENVELOPE_OF_END] = {Q_ENVELOPE_TOKEN, Q_ENVELOPE_ADDRESS, Q_ENVELOPE_SENDER, Q_ENVELOPE_THREAD};
+    static const enum statement which[ENVELOPE_OF_END] = {Q_ENVELOPE_TOKEN, Q_ENVELOPE_ADDRESS,
+                                                          Q_ENVELOPE_SENDER, Q_ENVELOPE_THREAD};
     sqlite3_stmt *q = s->q[which[of]];
     if (of == ENVELOPE_OF_TOKEN) {
         bind_blob(q, 1, key);
@@ -84,15 +108,18 @@ enum store_result store_envelopes_of(struct store *s, enum envelope_of of, struc
     return sqlite_envelope_walk(s, q, fn, arg);
 }
 
-enum store_result store_each_envelope(struct store *s, unsigned max, store_envelope_fn fn, void *arg)
+enum store_result store_each_envelope(struct store *s, unsigned max, store_envelope_fn fn,
+                                      void *arg)
 {
     bind_int(s->q[Q_ENVELOPES], 1, max);
     return sqlite_envelope_walk(s, s->q[Q_ENVELOPES], fn, arg);
 }
 
-enum store_result store_envelopes_due(struct store *s, enum envelope_due which, int64_t now_ms, unsigned max, store_envelope_fn fn, void *arg)
+enum store_result store_envelopes_due(struct store *s, enum envelope_due which, int64_t now_ms,
+                                      unsigned max, store_envelope_fn fn, void *arg)
 {
-    static const enum statement due[ENVELOPE_DUE_END] = {Q_ENVELOPE_NOTICE_DUE, Q_ENVELOPE_OVER, Q_ENVELOPE_UNREAD};
+    static const enum statement due[ENVELOPE_DUE_END] = {Q_ENVELOPE_NOTICE_DUE, Q_ENVELOPE_OVER,
+                                                         Q_ENVELOPE_UNREAD};
     sqlite3_stmt *q = s->q[due[which]];
     bind_int(q, 1, (uint64_t)now_ms);
     bind_int(q, 2, max);
@@ -183,15 +210,21 @@ void store_add_envelope_reading(struct store *s, const struct store_envelope_eve
     }
 }
 
-enum store_result store_envelope_events(struct store *s, uint64_t envelope, unsigned max, store_envelope_event_fn fn, void *arg)
+enum store_result store_envelope_events(struct store *s, uint64_t envelope, unsigned max,
+                                        store_envelope_event_fn fn, void *arg)
 {
     sqlite3_stmt *q = s->q[Q_EVENTS];
     int code;
     bind_int(q, 1, envelope);
     bind_int(q, 2, max);
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
-        fn(arg, &(struct store_envelope_event){.envelope = column_int(q, 0), .at_ms = (int64_t)column_int(q, 1), .kind = (uint8_t)column_int(q, 2),
-                                               .who = column_str(q, 3), .detail = column_str(q, 4)});
+        fn(arg, &(struct store_envelope_event){
+                    .envelope = column_int(q, 0),
+                    .at_ms = (int64_t)column_int(q, 1),
+                    .kind = (uint8_t)column_int(q, 2),
+                    .who = column_str(q, 3),
+                    .detail = column_str(q, 4),
+                });
     }
     sqlite3_reset(q);
     return store_walked(s, code);
@@ -204,7 +237,7 @@ void store_forget_envelopes(struct store *s, int64_t before_ms)
     run_for(s, Q_FORGET_TOKENS, 0);
 }
 
-/* --- passes, people, conversations, drafts ------------------------------------------------------------- */
+/* --- passes, people, conversations, drafts ------------------------------ */
 
 void store_put_pass(struct store *s, const struct store_pass *p)
 {
@@ -227,8 +260,15 @@ enum store_result store_get_pass(struct store *s, struct str hash, store_pass_fn
     bind_blob(q, 1, hash);
     int code = sqlite3_step(q);
     if (code == SQLITE_ROW) {
-        fn(arg, &(struct store_pass){.hash = column_str(q, 0), .kind = (uint8_t)column_int(q, 1), .address = column_str(q, 2), .envelope = column_int(q, 3),
-                                     .level = (uint8_t)column_int(q, 4), .made_ms = (int64_t)column_int(q, 5), .until_ms = (int64_t)column_int(q, 6)});
+        fn(arg, &(struct store_pass){
+                    .hash = column_str(q, 0),
+                    .kind = (uint8_t)column_int(q, 1),
+                    .address = column_str(q, 2),
+                    .envelope = column_int(q, 3),
+                    .level = (uint8_t)column_int(q, 4),
+                    .made_ms = (int64_t)column_int(q, 5),
+                    .until_ms = (int64_t)column_int(q, 6),
+                });
         code = SQLITE_DONE;
     }
     sqlite3_reset(q);
@@ -268,13 +308,19 @@ void store_put_person(struct store *s, const struct store_person *p)
     }
 }
 
-enum store_result store_get_person(struct store *s, struct str address, store_person_fn fn, void *arg)
+enum store_result store_get_person(struct store *s, struct str address, store_person_fn fn,
+                                   void *arg)
 {
     sqlite3_stmt *q = s->q[Q_GET_PERSON];
     bind_str(q, 1, address);
     int code = sqlite3_step(q);
     if (code == SQLITE_ROW) {
-        fn(arg, &(struct store_person){.address = column_str(q, 0), .phrase = column_str(q, 1), .agreed = column_str(q, 2), .language = column_str(q, 3)});
+        fn(arg, &(struct store_person){
+                    .address = column_str(q, 0),
+                    .phrase = column_str(q, 1),
+                    .agreed = column_str(q, 2),
+                    .language = column_str(q, 3),
+                });
         code = SQLITE_DONE;
     }
     sqlite3_reset(q);
@@ -296,14 +342,22 @@ void store_put_passkey(struct store *s, const struct store_passkey *k)
     }
 }
 
-enum store_result store_passkeys_of(struct store *s, struct str address, store_passkey_fn fn, void *arg)
+enum store_result store_passkeys_of(struct store *s, struct str address, store_passkey_fn fn,
+                                    void *arg)
 {
     sqlite3_stmt *q = s->q[Q_GET_PASSKEYS];
     int code;
     bind_str(q, 1, address);
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
-        fn(arg, &(struct store_passkey){.id = column_str(q, 0), .address = column_str(q, 1), .algorithm = (uint8_t)column_int(q, 2), .key = column_str(q, 3),
-                                        .uses = column_int(q, 4), .made_ms = (int64_t)column_int(q, 5), .used_ms = (int64_t)column_int(q, 6)});
+        fn(arg, &(struct store_passkey){
+                    .id = column_str(q, 0),
+                    .address = column_str(q, 1),
+                    .algorithm = (uint8_t)column_int(q, 2),
+                    .key = column_str(q, 3),
+                    .uses = column_int(q, 4),
+                    .made_ms = (int64_t)column_int(q, 5),
+                    .used_ms = (int64_t)column_int(q, 6),
+                });
     }
     sqlite3_reset(q);
     return store_walked(s, code);
@@ -340,21 +394,28 @@ void store_put_thread(struct store *s, const struct store_thread *t)
     }
 }
 
-enum store_result store_get_thread(struct store *s, struct str thread, store_thread_fn fn, void *arg)
+enum store_result store_get_thread(struct store *s, struct str thread, store_thread_fn fn,
+                                   void *arg)
 {
     sqlite3_stmt *q = s->q[Q_GET_THREAD];
     bind_str(q, 1, thread);
     int code = sqlite3_step(q);
     if (code == SQLITE_ROW) {
-        fn(arg, &(struct store_thread){.thread = column_str(q, 0), .inside = column_str(q, 1), .outside = column_str(q, 2),
-                                       .made_ms = (int64_t)column_int(q, 3), .lowered = column_int(q, 4) != 0});
+        fn(arg, &(struct store_thread){
+                    .thread = column_str(q, 0),
+                    .inside = column_str(q, 1),
+                    .outside = column_str(q, 2),
+                    .made_ms = (int64_t)column_int(q, 3),
+                    .lowered = column_int(q, 4) != 0,
+                });
         code = SQLITE_DONE;
     }
     sqlite3_reset(q);
     return store_walked(s, code);
 }
 
-void store_put_draft(struct store *s, uint64_t envelope, int64_t at_ms, struct str sealed_key, struct str sealed)
+void store_put_draft(struct store *s, uint64_t envelope, int64_t at_ms, struct str sealed_key,
+                     struct str sealed)
 {
     sqlite3_stmt *q = s->q[Q_PUT_DRAFT];
     if (store_in_batch(s)) {

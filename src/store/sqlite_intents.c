@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sqlite_intents.c: the changes that come with every message: given as entries to the journal, or, where the batch goes
- * to the tables itself, done there at once (sqlite_settle.c). Called by queue and its tests.
+ * sqlite_intents.c: the changes that come with every message: given as entries to the journal,
+ * or, where the batch goes to the tables itself, done there at once (sqlite_settle.c). Called by
+ * queue and its tests.
  *
  * What can go wrong: a batch that gets too long for the journal; it goes to the tables then.
  */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sqlite_pages.c: a checksum in each page of postern.db, so that a flipped bit is an error of the disk
- * and not another recipient. SQLite asks for files through a VFS; this one stands before the usual one.
- * It writes the checksum into the last PAGE_CHECK octets of a page, which SQLite leaves free for that
- * (its reserved octets), and compares it when the page is read. Called by the rest of this folder.
+ * sqlite_pages.c: a checksum in each page of postern.db, so that a flipped bit is an error of
+ * the disk and not another recipient. SQLite asks for files through a VFS; this one stands
+ * before the usual one. It writes the checksum into the last PAGE_CHECK octets of a page, which
+ * SQLite leaves free for that (its reserved octets), and compares it when the page is read.
+ * Called by the rest of this folder.
  *
- * The log of commits (postern.db-wal) has checksums of SQLite's own, which it compares after a crash
- * alone: store_log_walk() compares them at any time.
+ * The log of commits (postern.db-wal) has checksums of SQLite's own, which it compares after a
+ * crash alone: store_log_walk() compares them at any time.
  *
  * A program that does not know of this may read the file. If it writes, its pages are refused.
  */
@@ -20,7 +21,7 @@
 
 enum { PAGE = 4096, AT_CHECK = PAGE - PAGE_CHECK, AT_RESERVED = 20, AT_PAGES = 28, HEADER = 100 };
 
-/* --- files with checksums ---------------------------------------------------------------------------- */
+/* --- files with checksums ----------------------------------------------- */
 
 /* An open postern.db; the real file lies behind it in memory. */
 struct checked {
@@ -42,7 +43,8 @@ static uint32_t word_of(const unsigned char *p, bool high_first)
 
 static uint64_t page_check(const char *page, sqlite3_int64 at)
 {
-    return XXH3_64bits_withSeed(page, AT_CHECK, (uint64_t)at); /* one in another's place is wrong, too */
+    /* one in another's place is wrong, too */
+    return XXH3_64bits_withSeed(page, AT_CHECK, (uint64_t)at);
 }
 
 /* The header says it, in the octets that SQLite reads and writes first. */
@@ -56,8 +58,8 @@ static void see_header(struct checked *c, const char *p, int n, sqlite3_int64 at
 
 static int checked_read(sqlite3_file *f, void *to, int n, sqlite3_int64 at);
 
-/* A part of a page, as SQLite 3.45 and later read the rest of a long row (SQLITE_DIRECT_OVERFLOW_READ): the page as a whole tells
- * whether it is sound. */
+/* A part of a page, as SQLite 3.45 and later read the rest of a long row
+ * (SQLITE_DIRECT_OVERFLOW_READ): the page as a whole tells whether it is sound. */
 static int checked_part(sqlite3_file *f, void *to, int n, sqlite3_int64 at)
 {
     char page[PAGE];
@@ -84,7 +86,9 @@ static int checked_read(sqlite3_file *f, void *to, int n, sqlite3_int64 at)
     if (code != SQLITE_OK || !c->has_checks || n != PAGE) {
         return code;
     }
-    return get_number((const char *)to + AT_CHECK, PAGE_CHECK) == page_check(to, at) ? SQLITE_OK : SQLITE_IOERR_DATA;
+    return get_number((const char *)to + AT_CHECK, PAGE_CHECK) == page_check(to, at)
+               ? SQLITE_OK
+               : SQLITE_IOERR_DATA;
 }
 
 static int checked_write(sqlite3_file *f, const void *from, int n, sqlite3_int64 at)
@@ -200,7 +204,8 @@ static sqlite3_vfs *usual(sqlite3_vfs *v)
     return v->pAppData;
 }
 
-static int checked_open(sqlite3_vfs *v, const char *name, sqlite3_file *f, int flags, int *ret_flags)
+static int checked_open(sqlite3_vfs *v, const char *name, sqlite3_file *f, int flags,
+                        int *ret_flags)
 {
     struct checked *c = (struct checked *)f;
     if (!(flags & SQLITE_OPEN_MAIN_DB)) {
@@ -242,7 +247,7 @@ bool store_pages_ask(sqlite3 *db)
     return sqlite3_file_control(db, "main", SQLITE_FCNTL_RESERVE_BYTES, &n) == SQLITE_OK;
 }
 
-/* --- the log of commits (https://sqlite.org/fileformat2.html#walformat) --------------------------------- */
+/* --- the log of commits (https://sqlite.org/fileformat2.html#walformat) --- */
 
 enum { LOG_HEADER = 32, FRAME_HEADER = 24, LOG_MAGIC = 0x377f0682, INDEX_FRAMES = 16 };
 
@@ -270,7 +275,8 @@ static uint64_t count_frames(FILE *f)
     unsigned char header[LOG_HEADER], frame[FRAME_HEADER + PAGE];
     struct walk w = {0};
     uint64_t n = 0;
-    if (fread(header, 1, sizeof header, f) != sizeof header || (word_of(header, true) & ~1U) != LOG_MAGIC) {
+    if (fread(header, 1, sizeof header, f) != sizeof header ||
+        (word_of(header, true) & ~1U) != LOG_MAGIC) {
         return 0;
     }
     w.high_first = word_of(header, true) & 1;
@@ -278,7 +284,8 @@ static uint64_t count_frames(FILE *f)
     if (!sums_are(&w, header + 24)) {
         return 0;
     }
-    while (fread(frame, 1, sizeof frame, f) == sizeof frame && memcmp(frame + 8, header + 16, 8) == 0) {
+    while (fread(frame, 1, sizeof frame, f) == sizeof frame &&
+           memcmp(frame + 8, header + 16, 8) == 0) {
         sqlite_pages_add_words(&w, frame, 8);
         sqlite_pages_add_words(&w, frame + FRAME_HEADER, PAGE);
         if (!sums_are(&w, frame + 16)) {

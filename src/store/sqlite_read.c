@@ -18,7 +18,8 @@ enum store_result store_walked(struct store *s, int code)
     return result_of(code);
 }
 
-static enum store_result sqlite_read_each_rcpt(struct store *s, enum statement which, store_rcpt_fn fn, void *arg)
+static enum store_result sqlite_read_each_rcpt(struct store *s, enum statement which,
+                                               store_rcpt_fn fn, void *arg)
 {
     sqlite3_stmt *q = s->q[which];
     int code = SQLITE_DONE;
@@ -57,7 +58,8 @@ void store_each_due(struct store *s, struct str next_hop, int64_t now_ms, unsign
     done(arg, sqlite_read_each_rcpt(s, Q_DUE, fn, arg));
 }
 
-void store_next_due(struct store *s, struct str next_hop, int64_t after_ms, store_next_hop_fn fn, store_done done, void *arg)
+void store_next_due(struct store *s, struct str next_hop, int64_t after_ms, store_next_hop_fn fn,
+                    store_done done, void *arg)
 {
     sqlite3_stmt *q = s->q[Q_NEXT_DUE];
     enum store_result settled = store_settled(s);
@@ -72,14 +74,16 @@ void store_next_due(struct store *s, struct str next_hop, int64_t after_ms, stor
     done(arg, settled == STORE_OK ? store_walked(s, code) : settled);
 }
 
-void store_each_over(struct store *s, int64_t before_ms, unsigned max, store_rcpt_fn fn, store_done done, void *arg)
+void store_each_over(struct store *s, int64_t before_ms, unsigned max, store_rcpt_fn fn,
+                     store_done done, void *arg)
 {
     bind_int(s->q[Q_OVER], 1, id_make(before_ms, 0, 0));
     bind_int(s->q[Q_OVER], 2, max);
     done(arg, sqlite_read_each_rcpt(s, Q_OVER, fn, arg));
 }
 
-void store_each_held(struct store *s, uint8_t reason, uint64_t after_rcpt, unsigned max, store_rcpt_fn fn, store_done done, void *arg)
+void store_each_held(struct store *s, uint8_t reason, uint64_t after_rcpt, unsigned max,
+                     store_rcpt_fn fn, store_done done, void *arg)
 {
     bind_int(s->q[Q_HELD], 1, reason);
     bind_int(s->q[Q_HELD], 2, after_rcpt);
@@ -87,14 +91,15 @@ void store_each_held(struct store *s, uint8_t reason, uint64_t after_rcpt, unsig
     done(arg, sqlite_read_each_rcpt(s, Q_HELD, fn, arg));
 }
 
-void store_each_bounce_due(struct store *s, unsigned max, store_rcpt_fn fn, store_done done, void *arg)
+void store_each_bounce_due(struct store *s, unsigned max, store_rcpt_fn fn, store_done done,
+                           void *arg)
 {
     bind_int(s->q[Q_BOUNCES], 1, max);
     done(arg, sqlite_read_each_rcpt(s, Q_BOUNCES, fn, arg));
 }
 
-void store_each_notice_due(struct store *s, int64_t due_before_ms, int64_t delay_before_ms, unsigned max, store_rcpt_fn fn,
-                           store_done done, void *arg)
+void store_each_notice_due(struct store *s, int64_t due_before_ms, int64_t delay_before_ms,
+                           unsigned max, store_rcpt_fn fn, store_done done, void *arg)
 {
     bind_int(s->q[Q_NOTICES], 1, (uint64_t)due_before_ms);
     bind_int(s->q[Q_NOTICES], 2, (uint64_t)delay_before_ms);
@@ -102,14 +107,16 @@ void store_each_notice_due(struct store *s, int64_t due_before_ms, int64_t delay
     done(arg, sqlite_read_each_rcpt(s, Q_NOTICES, fn, arg));
 }
 
-void store_each_outcome_due(struct store *s, int64_t before_ms, unsigned max, store_rcpt_fn fn, store_done done, void *arg)
+void store_each_outcome_due(struct store *s, int64_t before_ms, unsigned max, store_rcpt_fn fn,
+                            store_done done, void *arg)
 {
     bind_int(s->q[Q_OUTCOMES], 1, (uint64_t)before_ms);
     bind_int(s->q[Q_OUTCOMES], 2, max);
     done(arg, sqlite_read_each_rcpt(s, Q_OUTCOMES, fn, arg));
 }
 
-static enum store_result give_message(struct store *s, uint64_t id, bool with_body, store_message_fn fn, void *arg)
+static enum store_result give_message(struct store *s, uint64_t id, bool with_body,
+                                      store_message_fn fn, void *arg)
 {
     sqlite3_stmt *q = s->q[Q_GET_MESSAGE];
     struct store_message m;
@@ -129,7 +136,8 @@ static enum store_result give_message(struct store *s, uint64_t id, bool with_bo
     return store_walked(s, code);
 }
 
-void store_message_get(struct store *s, uint64_t id, store_message_fn fn, store_done done, void *arg)
+void store_message_get(struct store *s, uint64_t id, store_message_fn fn, store_done done,
+                       void *arg)
 {
     done(arg, give_message(s, id, true, fn, arg));
 }
@@ -192,7 +200,8 @@ void store_list(struct store *s, enum rcpt_state state, unsigned max, store_mess
 }
 
 /* The row of one message, if there is one. */
-static enum store_result give_inspection(struct store *s, uint64_t id, store_inspection_fn fn, void *arg)
+static enum store_result give_inspection(struct store *s, uint64_t id, store_inspection_fn fn,
+                                         void *arg)
 {
     sqlite3_stmt *q = s->q[Q_GET_INSPECTION];
     enum store_result settled = store_settled(s);
@@ -209,13 +218,15 @@ static enum store_result give_inspection(struct store *s, uint64_t id, store_ins
     return store_walked(s, code);
 }
 
-void store_inspection_get(struct store *s, uint64_t id, store_inspection_fn fn, store_done done, void *arg)
+void store_inspection_get(struct store *s, uint64_t id, store_inspection_fn fn, store_done done,
+                          void *arg)
 {
     done(arg, give_inspection(s, id, fn, arg));
 }
 
-void store_each_since(struct store *s, int64_t since_ms, unsigned max, store_message_fn message, store_rcpt_fn rcpt,
-                      store_inspection_fn inspection, store_done done, void *arg)
+void store_each_since(struct store *s, int64_t since_ms, unsigned max, store_message_fn message,
+                      store_rcpt_fn rcpt, store_inspection_fn inspection, store_done done,
+                      void *arg)
 {
     sqlite3_stmt *q = s->q[Q_SINCE];
     enum store_result settled = store_settled(s);
@@ -247,7 +258,9 @@ void store_count(struct store *s, store_counts_fn fn, void *arg)
 int64_t store_oldest_ms(struct store *s, int64_t now_ms)
 {
     sqlite3_stmt *q = s->q[Q_OLDEST];
-    int64_t age = store_settled(s) == STORE_OK && sqlite3_step(q) == SQLITE_ROW ? now_ms - (int64_t)column_int(q, 0) : 0;
+    int64_t age = store_settled(s) == STORE_OK && sqlite3_step(q) == SQLITE_ROW
+                      ? now_ms - (int64_t)column_int(q, 0)
+                      : 0;
     sqlite3_reset(q);
     return age;
 }

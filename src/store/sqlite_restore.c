@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * sqlite_restore.c: puts a copy of a store where there is none. Called by postern store.
  *
- * The copy may be of an older version, and a copy of files after a crash: it is opened as the start would open it. Then
- * all that waits is held: what went out after the copy was made would go out twice. postern.db comes last, so that what was
- * begun and not ended is no store. What can go wrong: a place that is not empty, no room, a copy that is damaged.
+ * The copy may be of an older version, and a copy of files after a crash: it is opened as the
+ * start would open it. Then all that waits is held: what went out after the copy was made would
+ * go out twice. postern.db comes last, so that what was begun and not ended is no store. What
+ * can go wrong: a place that is not empty, no room, a copy that is damaged.
  */
 #include "base/clock.h"
 #include "store/sqlite_priv.h"
@@ -35,7 +36,8 @@ static int sqlite_restore_fail(struct restoring *r, int error, const char *what,
 /* A file system of its own has lost+found; posternd.lock is who asked. */
 static bool may_be_there(const char *name)
 {
-    return name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "lost+found") == 0 || strcmp(name, "posternd.lock") == 0;
+    return name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+           strcmp(name, "lost+found") == 0 || strcmp(name, "posternd.lock") == 0;
 }
 
 static int look_at_place(struct restoring *r)
@@ -55,7 +57,10 @@ static int look_at_place(struct restoring *r)
         }
     }
     closedir(dir);
-    return *found ? sqlite_restore_fail(r, -EEXIST, r->to, "there is something in it already, and nothing is written over. Move it away, whole, and keep it until all is well") : 0;
+    return *found ? sqlite_restore_fail(r, -EEXIST, r->to,
+                                        "there is something in it already, and nothing is written "
+                                        "over. Move it away, whole, and keep it until all is well")
+                  : 0;
 }
 
 static uint64_t sqlite_restore_count_files(const char *path)
@@ -82,7 +87,8 @@ static int copy_one(struct restoring *r, const char *name, const char *as)
     if (in < 0 && errno == ENOENT) {
         return 0;
     }
-    CLEANUP(err_close_fd) int out = in < 0 ? -1 : open(b, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    CLEANUP(err_close_fd)
+    int out = in < 0 ? -1 : open(b, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     int e = in < 0 || out < 0 ? -errno : store_copy_octets(in, out);
     if (e < 0) {
         return sqlite_restore_fail(r, e, in < 0 ? a : b, strerror(-e));
@@ -155,18 +161,26 @@ static int hold_all(struct restoring *r, uint8_t reason, struct store_restored *
     store_set_restored(s, clock_wall_ms());
     store_flush(s);
     if (store_restored_ms(s) == 0) {
-        e = sqlite_restore_fail(r, -EIO, r->to, "what waits could not be held: do not start the gateway with it");
+        e = sqlite_restore_fail(r, -EIO, r->to,
+                                "what waits could not be held: do not start the gateway with it");
     }
     store_close(s);
     return e;
 }
 
-int store_restore(const char *from, const char *to, uint8_t reason, store_progress_fn progress, void *arg, struct store_restored *ret,
-                  char *problem, size_t size)
+int store_restore(const char *from, const char *to, uint8_t reason, store_progress_fn progress,
+                  void *arg, struct store_restored *ret, char *problem, size_t size)
 {
     char path[PATH];
     struct stat st;
-    struct restoring r = {.from = from, .to = to, .progress = progress, .arg = arg, .problem = problem, .size = size};
+    struct restoring r = {
+        .from = from,
+        .to = to,
+        .progress = progress,
+        .arg = arg,
+        .problem = problem,
+        .size = size,
+    };
     *ret = (struct store_restored){0};
     snprintf(path, sizeof path, "%s/postern.db", from);
     if (stat(path, &st) < 0) {
@@ -179,7 +193,7 @@ int store_restore(const char *from, const char *to, uint8_t reason, store_progre
     return e < 0 ? e : hold_all(&r, reason, ret);
 }
 
-/* --- what is held since ------------------------------------------------------------------------------ */
+/* --- what is held since ------------------------------------------------- */
 
 int64_t store_restored_ms(struct store *s)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sqlite_rows.c: records and rows, by the names of their fields; and what an entry does to the rows of messages, recipients and
- * attempts, in the open transaction. Called by sqlite_read.c, by
- * sqlite_intents.c where the batch goes to the tables itself, and by sqlite_settle.c.
+ * sqlite_rows.c: records and rows, by the names of their fields; and what an entry does to the
+ * rows of messages, recipients and attempts, in the open transaction. Called by sqlite_read.c,
+ * by sqlite_intents.c where the batch goes to the tables itself, and by sqlite_settle.c.
  */
 #include "store/sqlite_priv.h"
 
 #include <stdio.h>
 
-/* --- rows and records ------------------------------------------------------------------------ */
+/* --- rows and records --------------------------------------------------- */
 
 enum { NOWHERE = -1 };
 
@@ -29,8 +29,9 @@ static int8_t column_of(sqlite3_stmt *q, const char *name)
     return NOWHERE;
 }
 
-static const struct bound *sqlite_rows_look_up(struct bound *b, const struct record *r, sqlite3_stmt *q,
-                                   int8_t (*of)(sqlite3_stmt *q, const char *name))
+static const struct bound *sqlite_rows_look_up(struct bound *b, const struct record *r,
+                                               sqlite3_stmt *q,
+                                               int8_t (*of)(sqlite3_stmt *q, const char *name))
 {
     must(!b->record || b->record == r);
     if (!b->record) {
@@ -82,7 +83,7 @@ void store_read_row(struct store *s, enum statement which, const struct record *
     }
 }
 
-/* --- what entries do --------------------------------------------------------------------------- */
+/* --- what entries do ---------------------------------------------------- */
 
 /* released: nobody needs its body any more. */
 void store_add_message(struct store *s, const struct store_message *m, bool released)
@@ -93,7 +94,8 @@ void store_add_message(struct store *s, const struct store_message *m, bool rele
         row.spool = STR("");
     }
     store_bind(s, Q_ADD_MESSAGE, &store_record_message, &row);
-    bind_int(s->q[Q_ADD_MESSAGE], sqlite3_bind_parameter_index(s->q[Q_ADD_MESSAGE], ":has_body"), !released);
+    bind_int(s->q[Q_ADD_MESSAGE], sqlite3_bind_parameter_index(s->q[Q_ADD_MESSAGE], ":has_body"),
+             !released);
     store_run(s, Q_ADD_MESSAGE);
     if (m->spool.n == 0 && !released) {
         bind_int(s->q[Q_ADD_BODY], 1, m->id);
@@ -142,7 +144,8 @@ static void set_bounced(struct store *s, const struct store_rcpt *r)
 void store_unlink_later(struct store *s, struct str spool)
 {
     if (spool.n > 0) {
-        (void)!(buf_add(&s->unlink_pending, spool) || buf_append(&s->unlink_pending, "", 1)); /* else: swept later */
+        /* else: swept later */
+        (void)!(buf_add(&s->unlink_pending, spool) || buf_append(&s->unlink_pending, "", 1));
     }
 }
 

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sqlite_settle.c: what the entries of the journal do to the tables. Called by the rest of this folder and, for what
- * may wait, by queue.
+ * sqlite_settle.c: what the entries of the journal do to the tables. Called by the rest of this
+ * folder and, for what may wait, by queue.
  *
- * Under load most messages were delivered before their batch is taken over: such a one goes into the tables as it
- * ended, without its body ever having been there and without a row being written twice. Batches are taken over in
- * their order, some at a time, in a transaction that also records the number of the last. For the messages among them what
- * later batches say of their recipients and bodies is done at the same time; after a crash it is done once more, which
- * changes nothing. Such a transaction is not synced: what it did can be done again from the journal, which keeps the
- * batches until a later sync of the tables.
+ * Under load most messages were delivered before their batch is taken over: such a one goes into
+ * the tables as it ended, without its body ever having been there and without a row being
+ * written twice. Batches are taken over in their order, some at a time, in a transaction that
+ * also records the number of the last. For the messages among them what later batches say of
+ * their recipients and bodies is done at the same time; after a crash it is done once more,
+ * which changes nothing. Such a transaction is not synced: what it did can be done again from
+ * the journal, which keeps the batches until a later sync of the tables.
  *
- * Whatever reads or changes these tables in another way has everything taken over first (store_settled(),
- * store_go_direct()), so that there is one order of things. What can go wrong: a table that cannot be written: the
- * batches wait on, and who asked hears STORE_FULL or STORE_RETRY.
+ * Whatever reads or changes these tables in another way has everything taken over first
+ * (store_settled(), store_go_direct()), so that there is one order of things. What can go wrong:
+ * a table that cannot be written: the batches wait on, and who asked hears STORE_FULL or
+ * STORE_RETRY.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -20,12 +22,13 @@
 #include <stdlib.h>
 
 enum {
-    KEPT_ENOUGH = 2 * 1024 * 1024, /* octets of entries that wait under load: time for messages to end */
-    PAUSE_MS = 1000,               /* after it failed */
-    SPOOLED_ENOUGH = 4,            /* messages whose spool files stay on the disk as long */
+    /* octets of entries that wait under load: time for messages to end */
+    KEPT_ENOUGH = 2 * 1024 * 1024,
+    PAUSE_MS = 1000,    /* after it failed */
+    SPOOLED_ENOUGH = 4, /* messages whose spool files stay on the disk as long */
 };
 
-/* --- what came and ended within the batches at hand ------------------------------------------------------- */
+/* --- what came and ended within the batches at hand --------------------- */
 
 static void *one_more(void *array, size_t n, size_t *cap, size_t size)
 {
@@ -94,11 +97,18 @@ static void copy_outcome(struct store_rcpt *to, const struct store_rcpt *r)
     RCPT_OUTCOME(COPY_NAMED, )
 }
 
-static void sqlite_settle_take_message(struct store *s, const struct entry *e, const struct journal_batch *b)
+static void sqlite_settle_take_message(struct store *s, const struct entry *e,
+                                       const struct journal_batch *b)
 {
     struct taking *t = &s->taking;
     t->messages = one_more(t->messages, t->n, &t->cap, sizeof *t->messages);
-    t->messages[t->n++] = (struct taken){.m = e->message, .batch = *b, .body_at = e->body_at, .body_n = e->body_n, .first = t->n_rcpts};
+    t->messages[t->n++] = (struct taken){
+        .m = e->message,
+        .batch = *b,
+        .body_at = e->body_at,
+        .body_n = e->body_n,
+        .first = t->n_rcpts,
+    };
     t->least_id = t->n == 1 || e->message.id < t->least_id ? e->message.id : t->least_id;
     t->greatest_id = t->n == 1 || e->message.id > t->greatest_id ? e->message.id : t->greatest_id;
     s->spooled -= e->message.spool.n > 0 && s->spooled > 0;
@@ -135,7 +145,8 @@ static void take_release(struct store *s, const struct entry *e)
     }
 }
 
-static void sqlite_settle_take(struct store *s, const struct entry *e, const struct journal_batch *b)
+static void sqlite_settle_take(struct store *s, const struct entry *e,
+                               const struct journal_batch *b)
 {
     switch (e->kind) {
     case ENTRY_MESSAGE:
@@ -176,13 +187,14 @@ static void take_all(struct store *s, const struct journal_batch *b)
     }
 }
 
-/* --- what later batches say of them ----------------------------------------------------------------------- */
+/* --- what later batches say of them ------------------------------------- */
 
 void store_note_later(struct store *s, const struct entry *e, uint64_t place)
 {
     struct later *l = &s->later;
     bool is_release = e->kind == ENTRY_RELEASE;
-    if (!is_release && e->kind != ENTRY_OUTCOME && e->kind != ENTRY_DECIDED && e->kind != ENTRY_BOUNCED) {
+    if (!is_release && e->kind != ENTRY_OUTCOME && e->kind != ENTRY_DECIDED &&
+        e->kind != ENTRY_BOUNCED) {
         return;
     }
     if (l->n == l->cap && l->first > 0) {
@@ -191,13 +203,18 @@ void store_note_later(struct store *s, const struct entry *e, uint64_t place)
         l->first = 0;
     }
     l->entries = one_more(l->entries, l->n, &l->cap, sizeof *l->entries);
-    l->entries[l->n++] = (struct later_entry){.place = place, .of = is_release ? e->id : e->rcpt.rcpt, .is_release = is_release};
+    l->entries[l->n++] = (struct later_entry){
+        .place = place,
+        .of = is_release ? e->id : e->rcpt.rcpt,
+        .is_release = is_release,
+    };
 }
 
 void store_forget_later(struct store *s)
 {
     struct later *l = &s->later;
-    while (l->n > l->first && l->entries[l->n - 1].place >= journal_end(s->journal)) { /* it was dropped */
+    /* it was dropped */
+    while (l->n > l->first && l->entries[l->n - 1].place >= journal_end(s->journal)) {
         l->n--;
     }
     while (l->first < l->n && l->entries[l->first].place < journal_begin(s->journal)) {
@@ -206,7 +223,8 @@ void store_forget_later(struct store *s)
     if (l->first == l->n) {
         l->first = l->n = 0;
     }
-    s->spooled = journal_begin(s->journal) == journal_end(s->journal) ? 0 : s->spooled; /* those of a batch that failed were counted, too */
+    /* those of a batch that failed were counted, too */
+    s->spooled = journal_begin(s->journal) == journal_end(s->journal) ? 0 : s->spooled;
 }
 
 static bool concerns_taken(struct taking *t, const struct later_entry *l)
@@ -222,7 +240,8 @@ static void look_ahead(struct store *s, uint64_t place)
 {
     for (size_t i = s->later.first; i < s->later.n && !s->batch_failed; i++) {
         struct later_entry *l = &s->later.entries[i];
-        l->is_used = l->place >= place && l->place < journal_waiting_end(s->journal) && concerns_taken(&s->taking, l);
+        l->is_used = l->place >= place && l->place < journal_waiting_end(s->journal) &&
+                     concerns_taken(&s->taking, l);
         if (l->is_used) {
             struct str rest = journal_at(s->journal, l->place);
             struct entry e;
@@ -248,7 +267,8 @@ static void mark_done(struct store *s)
 static void fetch_body(struct store *s, struct taken *m)
 {
     if (!m->released && m->m.spool.n == 0) {
-        int r = journal_body(s->journal, &m->batch, m->body_at, m->body_n, &s->taking.body, &m->m.body);
+        int r =
+            journal_body(s->journal, &m->batch, m->body_at, m->body_n, &s->taking.body, &m->m.body);
         if (r < 0) {
             log_error("journal-unreadable", KV("problem", strerror(-r)));
             s->batch_failed = true;
@@ -274,7 +294,8 @@ static void write_taken(struct store *s)
     t->n = t->n_rcpts = 0;
 }
 
-/* Without this a transaction might find nothing to write and sync nothing of what was before it either. */
+/* Without this a transaction might find nothing to write and sync nothing of what was before it
+ * either. */
 static void set_settled(struct store *s, uint64_t number)
 {
     s->counts = true;
@@ -282,7 +303,7 @@ static void set_settled(struct store *s, uint64_t number)
     store_run(s, Q_SET_SETTLED);
 }
 
-/* --- transactions ---------------------------------------------------------------------------------- */
+/* --- transactions ------------------------------------------------------- */
 
 void store_go_direct(struct store *s)
 {
@@ -311,7 +332,8 @@ static enum store_result settle_oldest(struct store *s, bool for_good)
     s->batch_result = STORE_RETRY;
     store_sync_commits(s, for_good);
     store_run(s, Q_BEGIN);
-    while (!s->batch_failed && s->taking.n < s->sizes.chunk && journal_next(s->journal, &cursor, &b)) {
+    while (!s->batch_failed && s->taking.n < s->sizes.chunk &&
+           journal_next(s->journal, &cursor, &b)) {
         take_all(s, &b);
     }
     look_ahead(s, journal_begin(s->journal) + cursor);
@@ -361,17 +383,22 @@ static bool sqlite_settle_is_old(const struct store *s)
     return journal_next(s->journal, &cursor, &b) && b.number <= s->old;
 }
 
-/* Under load as much as a file may wait, less what one round of the other needs to be settled in time. */
+/* Under load as much as a file may wait, less what one round of the other needs to be settled in
+ * time. */
 static bool sqlite_settle_is_too_much(const struct store *s)
 {
-    return journal_waiting(s->journal) > s->sizes.journal_file / 4 * 3 || journal_kept(s->journal) > KEPT_ENOUGH || s->spooled > SPOOLED_ENOUGH;
+    return journal_waiting(s->journal) > s->sizes.journal_file / 4 * 3 ||
+           journal_kept(s->journal) > KEPT_ENOUGH || s->spooled > SPOOLED_ENOUGH;
 }
 
 bool store_settle(struct store *s, enum store_settling what)
 {
     bool may = !s->open_batch && clock_mono_ms() >= s->settle_again_ms;
-    if (may && (what == STORE_SETTLE_OLD ? sqlite_settle_is_old(s) : sqlite_settle_is_too_much(s)) && settle_oldest(s, false) != STORE_OK) {
-        s->settle_again_ms = clock_mono_ms() + PAUSE_MS; /* whoever must have it in the tables tries all the same, and is told */
+    if (may &&
+        (what == STORE_SETTLE_OLD ? sqlite_settle_is_old(s) : sqlite_settle_is_too_much(s)) &&
+        settle_oldest(s, false) != STORE_OK) {
+        /* whoever must have it in the tables tries all the same, and is told */
+        s->settle_again_ms = clock_mono_ms() + PAUSE_MS;
         store_leave_if_poisoned(s);
     }
     if (what == STORE_SETTLE_EXCESS) {
@@ -385,7 +412,8 @@ bool store_settle(struct store *s, enum store_settling what)
 bool store_rest(struct store *s)
 {
     bool more = !s->open_batch && !journal_is_clear(s->journal) && store_settled(s) == STORE_OK &&
-                (journal_is_settled(s->journal) || settle_oldest(s, true) == STORE_OK) && journal_clear(s->journal);
+                (journal_is_settled(s->journal) || settle_oldest(s, true) == STORE_OK) &&
+                journal_clear(s->journal);
     store_leave_if_poisoned(s);
     return more;
 }

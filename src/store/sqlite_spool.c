@@ -32,9 +32,10 @@ void store_drop_spares(struct store *s)
     }
 }
 
-/* Making and removing a file costs more than writing a megabyte into one: a few are used again, under a new
- * name, by the writer they had: one that was taken over may have kept its descriptor, and must not reach the mail
- * of another. Not one that a backup has a link to: what is in it belongs to the backup. */
+/* Making and removing a file costs more than writing a megabyte into one: a few are used again,
+ * under a new name, by the writer they had: one that was taken over may have kept its
+ * descriptor, and must not reach the mail of another. Not one that a backup has a link to: what
+ * is in it belongs to the backup. */
 
 /* Out of the list; its name is free then. */
 static void take_spare(struct store *s, unsigned at, const char *as)
@@ -128,7 +129,8 @@ enum store_result store_spool_create(struct store *s, uint32_t writer, char name
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    snprintf(name, 64, "%llx-%lx-%x-%u", (unsigned long long)now.tv_sec, now.tv_nsec, ++s->spool_count, writer);
+    snprintf(name, 64, "%llx-%lx-%x-%u", (unsigned long long)now.tv_sec, now.tv_nsec,
+             ++s->spool_count, writer);
     if (!writer_is_there(s, writer) && s->n_writers < WRITERS_MAX) {
         s->writers[s->n_writers++] = writer;
     }

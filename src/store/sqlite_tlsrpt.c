@@ -27,7 +27,8 @@ void store_rpt_count(struct store *s, const struct store_rpt_session *r)
     bind_int(q, 7, !r->ok);
     store_run(s, Q_RPT_COUNT);
     if (!r->ok) {
-        const struct str texts[] = {r->policy, r->result, r->sender, r->host, r->receiver, r->reason};
+        const struct str texts[] = {r->policy, r->result,   r->sender,
+                                    r->host,   r->receiver, r->reason};
         q = s->q[Q_RPT_FAILURE];
         bind_int(q, 1, r->day);
         bind_str(q, 2, r->domain);
@@ -46,26 +47,33 @@ void store_rpt_open(struct store *s, uint64_t before_day, int64_t next_ms)
     }
 }
 
-static enum store_result walk_sent(struct store *s, sqlite3_stmt *q, store_rpt_sent_fn fn, void *arg)
+static enum store_result walk_sent(struct store *s, sqlite3_stmt *q, store_rpt_sent_fn fn,
+                                   void *arg)
 {
     int code;
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
-        fn(arg, &(struct store_rpt_sent){.day = column_int(q, 0), .domain = column_str(q, 1),
-                                         .state = (enum rpt_state)column_int(q, 2), .next_ms = (int64_t)column_int(q, 3),
-                                         .detail = column_str(q, 4)});
+        fn(arg, &(struct store_rpt_sent){
+                    .day = column_int(q, 0),
+                    .domain = column_str(q, 1),
+                    .state = (enum rpt_state)column_int(q, 2),
+                    .next_ms = (int64_t)column_int(q, 3),
+                    .detail = column_str(q, 4),
+                });
     }
     sqlite3_reset(q);
     return store_walked(s, code);
 }
 
-void store_each_rpt_due(struct store *s, int64_t now_ms, unsigned max, store_rpt_sent_fn fn, store_done done, void *arg)
+void store_each_rpt_due(struct store *s, int64_t now_ms, unsigned max, store_rpt_sent_fn fn,
+                        store_done done, void *arg)
 {
     bind_int(s->q[Q_RPT_DUE], 1, (uint64_t)now_ms);
     bind_int(s->q[Q_RPT_DUE], 2, max);
     done(arg, walk_sent(s, s->q[Q_RPT_DUE], fn, arg));
 }
 
-void store_each_rpt_sent(struct store *s, unsigned max, store_rpt_sent_fn fn, store_done done, void *arg)
+void store_each_rpt_sent(struct store *s, unsigned max, store_rpt_sent_fn fn, store_done done,
+                         void *arg)
 {
     bind_int(s->q[Q_RPT_SENT], 1, max);
     done(arg, walk_sent(s, s->q[Q_RPT_SENT], fn, arg));
@@ -84,22 +92,28 @@ void store_rpt_set(struct store *s, const struct store_rpt_sent *r)
     }
 }
 
-void store_each_rpt_count(struct store *s, uint64_t day, struct str domain, store_rpt_count_fn fn, store_done done, void *arg)
+void store_each_rpt_count(struct store *s, uint64_t day, struct str domain, store_rpt_count_fn fn,
+                          store_done done, void *arg)
 {
     sqlite3_stmt *q = s->q[Q_RPT_COUNTS];
     int code;
     bind_int(q, 1, day);
     bind_str(q, 2, domain);
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
-        fn(arg, &(struct store_rpt_count){.type = (enum rpt_type)column_int(q, 2), .policy = column_str(q, 3),
-                                          .mx = column_str(q, 4), .ok = column_int(q, 5), .failed = column_int(q, 6)});
+        fn(arg, &(struct store_rpt_count){
+                    .type = (enum rpt_type)column_int(q, 2),
+                    .policy = column_str(q, 3),
+                    .mx = column_str(q, 4),
+                    .ok = column_int(q, 5),
+                    .failed = column_int(q, 6),
+                });
     }
     sqlite3_reset(q);
     done(arg, store_walked(s, code));
 }
 
-void store_each_rpt_failure(struct store *s, uint64_t day, struct str domain, enum rpt_type type, struct str policy,
-                            store_rpt_failure_fn fn, store_done done, void *arg)
+void store_each_rpt_failure(struct store *s, uint64_t day, struct str domain, enum rpt_type type,
+                            struct str policy, store_rpt_failure_fn fn, store_done done, void *arg)
 {
     sqlite3_stmt *q = s->q[Q_RPT_FAILURES];
     int code;
@@ -108,8 +122,14 @@ void store_each_rpt_failure(struct store *s, uint64_t day, struct str domain, en
     bind_int(q, 3, type);
     bind_str(q, 4, policy);
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
-        fn(arg, &(struct store_rpt_failure){.result = column_str(q, 4), .sender = column_str(q, 5), .host = column_str(q, 6),
-                                            .receiver = column_str(q, 7), .reason = column_str(q, 8), .n = column_int(q, 9)});
+        fn(arg, &(struct store_rpt_failure){
+                    .result = column_str(q, 4),
+                    .sender = column_str(q, 5),
+                    .host = column_str(q, 6),
+                    .receiver = column_str(q, 7),
+                    .reason = column_str(q, 8),
+                    .n = column_int(q, 9),
+                });
     }
     sqlite3_reset(q);
     done(arg, store_walked(s, code));
@@ -117,7 +137,8 @@ void store_each_rpt_failure(struct store *s, uint64_t day, struct str domain, en
 
 void store_rpt_forget(struct store *s, uint64_t before_day, int64_t received_before_ms)
 {
-    static const enum statement forget[] = {Q_RPT_FORGET_COUNT, Q_RPT_FORGET_FAILURE, Q_RPT_FORGET_SENT};
+    static const enum statement forget[] = {Q_RPT_FORGET_COUNT, Q_RPT_FORGET_FAILURE,
+                                            Q_RPT_FORGET_SENT};
     for (size_t i = 0; i < ARRAY_LEN(forget) && store_in_batch(s); i++) {
         bind_int(s->q[forget[i]], 1, before_day);
         store_run(s, forget[i]);
@@ -156,7 +177,8 @@ void store_rpt_add_received(struct store *s, const struct store_rpt_received *r)
     store_run(s, Q_RPT_ADD_RECEIVED);
 }
 
-void store_each_rpt_received(struct store *s, uint64_t received, unsigned max, store_rpt_received_fn fn, store_done done, void *arg)
+void store_each_rpt_received(struct store *s, uint64_t received, unsigned max,
+                             store_rpt_received_fn fn, store_done done, void *arg)
 {
     sqlite3_stmt *q = s->q[Q_RPT_RECEIVED];
     int code;
@@ -164,10 +186,18 @@ void store_each_rpt_received(struct store *s, uint64_t received, unsigned max, s
     bind_int(q, 2, max);
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
         fn(arg, &(struct store_rpt_received){
-                    .received = column_int(q, 0), .at_ms = (int64_t)column_int(q, 1), .organization = column_str(q, 2),
-                    .report_id = column_str(q, 3), .domain = column_str(q, 4), .begin_ms = (int64_t)column_int(q, 5),
-                    .end_ms = (int64_t)column_int(q, 6), .type = column_str(q, 7), .ok = column_int(q, 8),
-                    .failed = column_int(q, 9), .details = column_str(q, 10)});
+                    .received = column_int(q, 0),
+                    .at_ms = (int64_t)column_int(q, 1),
+                    .organization = column_str(q, 2),
+                    .report_id = column_str(q, 3),
+                    .domain = column_str(q, 4),
+                    .begin_ms = (int64_t)column_int(q, 5),
+                    .end_ms = (int64_t)column_int(q, 6),
+                    .type = column_str(q, 7),
+                    .ok = column_int(q, 8),
+                    .failed = column_int(q, 9),
+                    .details = column_str(q, 10),
+                });
     }
     sqlite3_reset(q);
     done(arg, store_walked(s, code));

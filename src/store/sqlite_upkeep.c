@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sqlite_upkeep.c: checking and copying the embedded store over a connection of its own. Called by
- * postern store; the queue goes on meanwhile (WAL: readers and the writer do not wait for each other).
+ * sqlite_upkeep.c: checking and copying the embedded store over a connection of its own. Called
+ * by postern store; the queue goes on meanwhile (WAL: readers and the writer do not wait for
+ * each other).
  *
- * What can go wrong: no right to read, a copy that does not fit: told, and what was begun is left for
- * the administrator to look at.
+ * What can go wrong: no right to read, a copy that does not fit: told, and what was begun is
+ * left for the administrator to look at.
  */
 #include "base/clock.h"
 #include "store/envelope.h"
@@ -22,7 +23,8 @@
 
 enum { PAGES_PER_STEP = 256, PATH = 4096, RCPTS_SHOWN = 900, ENTRIES_MAX = 256 * 1024 * 1024 };
 
-static int sqlite_upkeep_fail(char *problem, size_t size, int r, const char *what, const char *detail)
+static int sqlite_upkeep_fail(char *problem, size_t size, int r, const char *what,
+                              const char *detail)
 {
     snprintf(problem, size, "%s: %s", what, detail);
     return r;
@@ -32,8 +34,10 @@ static int open_beside(const char *directory, sqlite3 **ret, char *problem, size
 {
     char path[PATH];
     snprintf(path, sizeof path, "%s/postern.db", directory);
-    if (sqlite3_open_v2(path, ret, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, store_pages_vfs()) != SQLITE_OK) {
-        int r = sqlite_upkeep_fail(problem, size, -EACCES, path, *ret ? sqlite3_errmsg(*ret) : "out of memory");
+    if (sqlite3_open_v2(path, ret, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, store_pages_vfs()) !=
+        SQLITE_OK) {
+        int r = sqlite_upkeep_fail(problem, size, -EACCES, path,
+                                   *ret ? sqlite3_errmsg(*ret) : "out of memory");
         sqlite3_close(*ret);
         *ret = NULL;
         return r;
@@ -47,7 +51,7 @@ static void close_database(sqlite3 **db)
     sqlite3_close(*db);
 }
 
-/* --- check --------------------------------------------------------------------------------------- */
+/* --- check -------------------------------------------------------------- */
 
 struct look {
     sqlite3 *db;
@@ -115,7 +119,8 @@ static void sqlite_upkeep_count_files(struct look *l, const char *spool)
     }
 }
 
-/* Copies that a start made of what was damaged: until somebody looked at them, the store is not called whole. */
+/* Copies that a start made of what was damaged: until somebody looked at them, the store is not
+ * called whole. */
 static void find_kept(struct look *l, const char *directory)
 {
     DIR *dir = opendir(directory);
@@ -123,7 +128,9 @@ static void find_kept(struct look *l, const char *directory)
     char text[400];
     while (dir && (entry = readdir(dir))) {
         if (strstr(entry->d_name, STORE_KEPT_MARK)) {
-            snprintf(text, sizeof text, "the store was damaged, and mail may be lost; %s is what it was. Look at the log of that day, then move the file away",
+            snprintf(text, sizeof text,
+                     "the store was damaged, and mail may be lost; %s is what it was. Look at the "
+                     "log of that day, then move the file away",
                      entry->d_name);
             found(l, true, text);
         }
@@ -142,8 +149,11 @@ static struct settled settled_of(sqlite3 *db)
 {
     sqlite3_stmt *q = NULL;
     struct settled s = {0};
-    if (sqlite3_prepare_v2(db, "SELECT number, store, times, marked FROM settled", -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW) {
-        s = (struct settled){column_int(q, 0), column_int(q, 1), column_int(q, 2), column_int(q, 3) != 0};
+    if (sqlite3_prepare_v2(db, "SELECT number, store, times, marked FROM settled", -1, &q, NULL) ==
+            SQLITE_OK &&
+        sqlite3_step(q) == SQLITE_ROW) {
+        s = (struct settled){column_int(q, 0), column_int(q, 1), column_int(q, 2),
+                             column_int(q, 3) != 0};
     }
     sqlite3_finalize(q);
     return s;
@@ -164,7 +174,8 @@ static bool is_wrong(const struct ends *e)
     return e->journal_result == -EBADMSG || e->journal.lost > 0 || e->settled.times < e->mark.times;
 }
 
-/* The mark first: what it says is in the others from then on. The queue may settle and write on meanwhile. */
+/* The mark first: what it says is in the others from then on. The queue may settle and write on
+ * meanwhile. */
 static int look_at_ends(sqlite3 *db, const char *directory, struct ends *ret)
 {
     int r = 0;
@@ -175,9 +186,13 @@ static int look_at_ends(sqlite3 *db, const char *directory, struct ends *ret)
         buf_reset(&ret->waiting_entries);
         r = mark_read(directory, &ret->mark, &ret->state);
         ret->settled = settled_of(db);
-        ret->mark = ret->mark.store == ret->settled.store ? ret->mark : (struct mark){.store = ret->mark.store};
-        ret->journal_result = journal_look(directory, ret->settled.store, (struct journal_promise){ret->mark.number, ret->mark.check}, ret->settled.number,
-                                           &ret->lost_entries, &ret->waiting_entries, &ret->journal);
+        ret->mark = ret->mark.store == ret->settled.store ? ret->mark
+                                                          : (struct mark){.store = ret->mark.store};
+        ret->journal_result =
+            journal_look(directory, ret->settled.store,
+                         (struct journal_promise){ret->mark.number, ret->mark.check},
+                         ret->settled.number, &ret->lost_entries, &ret->waiting_entries,
+                         &ret->journal);
     }
     return r < 0 ? r : ret->journal_result == -EBADMSG ? 0 : ret->journal_result;
 }
@@ -193,8 +208,11 @@ static void check_mark(struct look *l, const struct ends *e)
     char text[300];
     bool readable = e->state == MARK_WHOLE || e->state == MARK_ONE_DAMAGED;
     if (!readable && e->settled.marked) {
-        found(l, true, e->state == MARK_NONE ? "the file " MARK_FILE " is missing: nothing says whether the newest mail is there"
-                                             : "the file " MARK_FILE " is damaged: nothing says whether the newest mail is there");
+        found(l, true,
+              e->state == MARK_NONE ? "the file " MARK_FILE
+                                      " is missing: nothing says whether the newest mail is there"
+                                    : "the file " MARK_FILE
+                                      " is damaged: nothing says whether the newest mail is there");
     } else if (e->state == MARK_ONE_DAMAGED) {
         found(l, false, "one of the two copies in " MARK_FILE " is damaged");
     }
@@ -202,7 +220,9 @@ static void check_mark(struct look *l, const struct ends *e)
         found(l, true, "the file " MARK_FILE " belongs to another database");
     }
     if (e->settled.times < e->mark.times) {
-        snprintf(text, sizeof text, "the tables lack their last %llu transactions: the end of postern.db-wal is gone or damaged, or postern.db is older than the rest",
+        snprintf(text, sizeof text,
+                 "the tables lack their last %llu transactions: the end of postern.db-wal is gone "
+                 "or damaged, or postern.db is older than the rest",
                  (unsigned long long)(e->mark.times - e->settled.times));
         found(l, true, text);
     }
@@ -214,8 +234,11 @@ static void on_bad_body(void *arg, const struct store_damage *d, const char *pat
     char text[PATH + 1500], id[ID_TEXT], date[DATE_MAX];
     id_text(d->id, id);
     date_iso(d->arrived_ms, date);
-    snprintf(text, sizeof text, "message %s from <" STR_FMT "> to " STR_FMT ", taken %.19s: " STR_FMT "%s%s", id, STR_ARG(d->reverse_path),
-             STR_ARG(str_slice(d->rcpts, 0, d->rcpts.n < RCPTS_SHOWN ? d->rcpts.n : RCPTS_SHOWN)), date, STR_ARG(d->what), *path ? ": " : "", path);
+    snprintf(text, sizeof text,
+             "message %s from <" STR_FMT "> to " STR_FMT ", taken %.19s: " STR_FMT "%s%s", id,
+             STR_ARG(d->reverse_path),
+             STR_ARG(str_slice(d->rcpts, 0, d->rcpts.n < RCPTS_SHOWN ? d->rcpts.n : RCPTS_SHOWN)),
+             date, STR_ARG(d->what), *path ? ": " : "", path);
     found(l, is_lost, text);
     if (is_lost && l->checker->lost) {
         l->checker->lost(l->checker->arg, d);
@@ -223,7 +246,8 @@ static void on_bad_body(void *arg, const struct store_damage *d, const char *pat
 }
 
 /* Of a batch whose bodies are damaged; the batch itself is a finding. */
-static void on_lost_entry(void *arg, const struct store_damage *d, struct str spool, struct str sealed_key)
+static void on_lost_entry(void *arg, const struct store_damage *d, struct str spool,
+                          struct str sealed_key)
 {
     struct look *l = arg;
     if (l->checker->lost) {
@@ -231,10 +255,13 @@ static void on_lost_entry(void *arg, const struct store_damage *d, struct str sp
     }
 }
 
-/* What was promised and waits to be taken over; what lies between it and the tables must not be missing. */
+/* What was promised and waits to be taken over; what lies between it and the tables must not be
+ * missing. */
 static int check_journal(struct look *l, const char *directory)
 {
-    CLEANUP(free_ends) struct ends e = {.lost_entries = BUF_INIT(ENTRIES_MAX), .waiting_entries = BUF_INIT(ENTRIES_MAX)};
+    CLEANUP(free_ends)
+    struct ends e = {.lost_entries = BUF_INIT(ENTRIES_MAX),
+                     .waiting_entries = BUF_INIT(ENTRIES_MAX)};
     char text[300];
     int r = look_at_ends(l->db, directory, &e);
     if (r < 0) {
@@ -245,34 +272,43 @@ static int check_journal(struct look *l, const char *directory)
     l->health->settled = e.settled.number;
     l->health->newest = e.journal.newest > e.mark.number ? e.journal.newest : e.mark.number;
     if (e.journal.lost > 0) {
-        snprintf(text, sizeof text, "%llu batches of the journal are damaged or gone: the disk gave back other octets than were written, and mail that was "
-                 "taken is lost", (unsigned long long)e.journal.lost);
+        snprintf(text, sizeof text,
+                 "%llu batches of the journal are damaged or gone: the disk gave back other octets "
+                 "than were written, and mail that was taken is lost",
+                 (unsigned long long)e.journal.lost);
         found(l, true, text);
     }
     store_each_in_entries(buf_str(&e.lost_entries), on_lost_entry, l);
-    store_check_waiting(l->db, directory, buf_str(&e.waiting_entries), e.settled.number, l->checker, on_bad_body, l);
+    store_check_waiting(l->db, directory, buf_str(&e.waiting_entries), e.settled.number, l->checker,
+                        on_bad_body, l);
     find_kept(l, directory);
     check_mark(l, &e);
     if (e.journal_result == -EBADMSG && e.settled.times >= e.mark.times) {
-        found(l, true, "the journal belongs to another database, or to one of a later moment, or a part of it is gone");
+        found(l, true,
+              "the journal belongs to another database, or to one of a later moment, or a part of "
+              "it is gone");
     }
     return 0;
 }
 
-/* The pages of the tables and of their log, octet by octet. integrity_check reads those of the tables that are in use. */
+/* The pages of the tables and of their log, octet by octet. integrity_check reads those of the
+ * tables that are in use. */
 static void check_pages(struct look *l, const char *directory)
 {
     uint64_t used, whole;
     char text[200];
     if (store_pages_reserved(l->db) != PAGE_CHECK) {
-        found(l, true, "the pages of postern.db have no checksums, so that damage of them is not seen: see pages-without-checksums in the log of the last start");
+        found(l, true,
+              "the pages of postern.db have no checksums, so that damage of them is not seen: see "
+              "pages-without-checksums in the log of the last start");
     }
     whole = store_log_walk(directory, &used);
     for (unsigned i = 0; i < 5 && whole < used; i++) { /* it began anew meanwhile */
         whole = store_log_walk(directory, &used);
     }
     if (whole < used) {
-        snprintf(text, sizeof text, "postern.db-wal is damaged at frame %llu of %llu", (unsigned long long)(whole + 1), (unsigned long long)used);
+        snprintf(text, sizeof text, "postern.db-wal is damaged at frame %llu of %llu",
+                 (unsigned long long)(whole + 1), (unsigned long long)used);
         found(l, true, text);
     }
 }
@@ -281,7 +317,8 @@ uint64_t store_list_damage(sqlite3 *db, int64_t since_ms, const struct store_che
 {
     sqlite3_stmt *q = NULL;
     uint64_t n = 0;
-    int code = sqlite3_prepare_v2(db, "SELECT * FROM damage WHERE at_ms>=? ORDER BY id", -1, &q, NULL);
+    int code =
+        sqlite3_prepare_v2(db, "SELECT * FROM damage WHERE at_ms>=? ORDER BY id", -1, &q, NULL);
     if (code == SQLITE_OK) {
         bind_int(q, 1, (uint64_t)since_ms);
     }
@@ -308,7 +345,8 @@ bool store_tables_are_whole(const char *directory)
 
 #define KEY_KEPT "SELECT value FROM secret WHERE name='" STORE_AT_REST "'"
 
-int store_key_kept(const char *directory, char *ret, size_t size, char *problem, size_t problem_size)
+int store_key_kept(const char *directory, char *ret, size_t size, char *problem,
+                   size_t problem_size)
 {
     CLEANUP(close_database) sqlite3 *db = NULL;
     sqlite3_stmt *q = NULL;
@@ -335,7 +373,8 @@ int store_key_kept(const char *directory, char *ret, size_t size, char *problem,
     return r;
 }
 
-#define PICKUP_WAITING "SELECT count(*), coalesce(max(expires_ms), 0) FROM envelope WHERE state IN (0, 1)"
+#define PICKUP_WAITING \
+    "SELECT count(*), coalesce(max(expires_ms), 0) FROM envelope WHERE state IN (0, 1)"
 
 int store_pickup_waiting(const char *directory, uint64_t *ret_n, int64_t *ret_last_ms)
 {
@@ -359,7 +398,8 @@ int store_pickup_waiting(const char *directory, uint64_t *ret_n, int64_t *ret_la
     return code == SQLITE_ROW ? 0 : -EIO;
 }
 
-int store_check(const char *directory, const struct store_checker *checker, struct store_health *ret, char *problem, size_t size)
+int store_check(const char *directory, const struct store_checker *checker,
+                struct store_health *ret, char *problem, size_t size)
 {
     CLEANUP(close_database) sqlite3 *db = NULL;
     char spool[PATH];
@@ -371,18 +411,31 @@ int store_check(const char *directory, const struct store_checker *checker, stru
     struct look l = {db, checker, ret};
     snprintf(spool, sizeof spool, "%s/spool", directory);
     if (sqlite_upkeep_number(db, "PRAGMA user_version") != STORE_SCHEMA_VERSION) {
-        return sqlite_upkeep_fail(problem, size, -EPROTO, directory, "written by another version of Postern");
+        return sqlite_upkeep_fail(problem, size, -EPROTO, directory,
+                                  "written by another version of Postern");
     }
     text_of(db, KEY_KEPT, ret->at_rest, sizeof ret->at_rest);
     r = each(&l, "PRAGMA integrity_check", "the database is damaged", "ok", true);
-    r = r < 0 ? r : each(&l, "SELECT rcpt FROM recipient r WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.id=r.id)",
-                         "a recipient without its message", NULL, true);
-    r = r < 0 ? r : each(&l, "SELECT id FROM message m WHERE NOT EXISTS (SELECT 1 FROM recipient r WHERE r.id=m.id)",
-                         "a message without recipients", NULL, true);
-    r = r < 0 ? r : each(&l, "SELECT envelope FROM envelope e WHERE state IN (0,1) AND (length(sealed_key)=0 OR NOT EXISTS (SELECT 1 FROM view v WHERE v.id=e.id))",
-                         "mail in the portal that nobody can open, envelope", NULL, true);
-    r = r < 0 ? r : each(&l, "SELECT id FROM body b WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.id=b.id)", "a body without its message",
-                         NULL, false);
+    r = r < 0 ? r
+              : each(&l,
+                     "SELECT rcpt FROM recipient r WHERE NOT EXISTS (SELECT 1 FROM message m WHERE "
+                     "m.id=r.id)",
+                     "a recipient without its message", NULL, true);
+    r = r < 0 ? r
+              : each(&l,
+                     "SELECT id FROM message m WHERE NOT EXISTS (SELECT 1 FROM recipient r WHERE "
+                     "r.id=m.id)",
+                     "a message without recipients", NULL, true);
+    r = r < 0 ? r
+              : each(&l,
+                     "SELECT envelope FROM envelope e WHERE state IN (0,1) AND "
+                     "(length(sealed_key)=0 OR NOT EXISTS (SELECT 1 FROM view v WHERE v.id=e.id))",
+                     "mail in the portal that nobody can open, envelope", NULL, true);
+    r = r < 0 ? r
+              : each(&l,
+                     "SELECT id FROM body b WHERE NOT EXISTS (SELECT 1 FROM message m WHERE "
+                     "m.id=b.id)",
+                     "a body without its message", NULL, false);
     r = r < 0 ? r : store_check_bodies(db, directory, checker, on_bad_body, &l);
     sqlite_upkeep_count_files(&l, spool);
     r = r < 0 ? r : check_journal(&l, directory);
@@ -398,7 +451,7 @@ int store_check(const char *directory, const struct store_checker *checker, stru
     return 0;
 }
 
-/* --- backup ---------------------------------------------------------------------------------------- */
+/* --- backup ------------------------------------------------------------- */
 
 /* Noughts become holes: a journal is mostly room. */
 int store_copy_octets(int from, int to)
@@ -433,7 +486,8 @@ static int copy_journal(const char *from, const char *to)
         if (in < 0 && errno == ENOENT) {
             continue;
         }
-        CLEANUP(err_close_fd) int out = in < 0 ? -1 : open(b, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        CLEANUP(err_close_fd)
+        int out = in < 0 ? -1 : open(b, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         int r = in < 0 || out < 0 ? -errno : store_copy_octets(in, out);
         if (r < 0) {
             return r;
@@ -448,7 +502,8 @@ static int keep_file(const char *directory, const char *name, const char *date)
     snprintf(a, sizeof a, "%s/%s", directory, name);
     snprintf(b, sizeof b, "%s%s%.19s", a, STORE_KEPT_MARK, date);
     CLEANUP(err_close_fd) int in = open(a, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    CLEANUP(err_close_fd) int out = in < 0 ? -1 : open(b, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    CLEANUP(err_close_fd)
+    int out = in < 0 ? -1 : open(b, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     return in < 0 || out < 0 ? -errno : store_copy_octets(in, out);
 }
 
@@ -484,13 +539,14 @@ static int drop_journal(const char *to)
     return 0;
 }
 
-/* The journal went on while it was copied: where it does not meet the copied tables any more, they stand alone. The mark
- * is of what is in the copy. */
+/* The journal went on while it was copied: where it does not meet the copied tables any more,
+ * they stand alone. The mark is of what is in the copy. */
 static int fit_journal(sqlite3 *copy, const char *to)
 {
     struct settled s = settled_of(copy);
     struct journal_content c;
-    int fd = -1, r = journal_look(to, s.store, (struct journal_promise){0}, s.number, NULL, NULL, &c);
+    int fd = -1,
+        r = journal_look(to, s.store, (struct journal_promise){0}, s.number, NULL, NULL, &c);
     if (r == -EBADMSG) {
         c = (struct journal_content){.newest = s.number};
         r = drop_journal(to);
@@ -510,7 +566,9 @@ static int copy_whole_journal(sqlite3 *db, const char *from, const char *to)
         struct settled s = settled_of(db);
         r = drop_journal(to);
         r = r < 0 ? r : copy_journal(from, to);
-        int looked = r < 0 ? 0 : journal_look(to, s.store, (struct journal_promise){0}, s.number, NULL, NULL, &c);
+        int looked = r < 0 ? 0
+                           : journal_look(to, s.store, (struct journal_promise){0}, s.number, NULL,
+                                          NULL, &c);
         r = looked == -EBADMSG ? 0 : r < 0 ? r : looked;
     }
     return r;
@@ -526,7 +584,8 @@ static int copy_file(const char *from, const char *to)
         return -ENOENT;
     }
     CLEANUP(err_close_fd) int in = open(from, O_RDONLY | O_CLOEXEC);
-    CLEANUP(err_close_fd) int out = in < 0 ? -1 : open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    CLEANUP(err_close_fd)
+    int out = in < 0 ? -1 : open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     return in < 0 || out < 0 ? -errno : store_copy_octets(in, out);
 }
 
@@ -555,7 +614,8 @@ static int complete_spool(sqlite3 *copy, const char *from, const char *to, uint6
 {
     sqlite3_stmt *q = NULL;
     char a[PATH], b[PATH];
-    int r = 0, code = sqlite3_prepare_v2(copy, "SELECT spool FROM message WHERE spool<>''", -1, &q, NULL);
+    int r = 0,
+        code = sqlite3_prepare_v2(copy, "SELECT spool FROM message WHERE spool<>''", -1, &q, NULL);
     while (r == 0 && code == SQLITE_OK && (code = sqlite3_step(q)) == SQLITE_ROW) {
         const char *name = (const char *)sqlite3_column_text(q, 0);
         snprintf(a, sizeof a, "%s/%s", from, name);
@@ -583,7 +643,8 @@ static int copy_database(sqlite3 *from, sqlite3 *to, store_progress_fn progress,
     return code == SQLITE_DONE && end == SQLITE_OK ? 0 : -EIO;
 }
 
-int store_backup(const char *directory, const char *to, store_progress_fn progress, void *arg, uint64_t *ret_gone, char *problem, size_t size)
+int store_backup(const char *directory, const char *to, store_progress_fn progress, void *arg,
+                 uint64_t *ret_gone, char *problem, size_t size)
 {
     CLEANUP(close_database) sqlite3 *from = NULL;
     CLEANUP(close_database) sqlite3 *copy = NULL;
@@ -599,15 +660,20 @@ int store_backup(const char *directory, const char *to, store_progress_fn progre
     if (mkdir(to, 0700) < 0 || mkdir(spool_to, 0700) < 0) {
         return sqlite_upkeep_fail(problem, size, -errno, to, strerror(errno));
     }
-    r = copy_whole_journal(from, directory, to); /* first: what the tables took over since then is passed over */
+    /* first: what the tables took over since then is passed over */
+    r = copy_whole_journal(from, directory, to);
     r = r < 0 ? r : sqlite_upkeep_copy_spool(spool, spool_to);
     /* one read transaction: the copy is the database of one moment, however long it takes */
-    if (r == 0 && (sqlite3_exec(from, "BEGIN; SELECT count(*) FROM message;", NULL, NULL, NULL) != SQLITE_OK ||
-                   sqlite3_open_v2(path, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, store_pages_vfs()) != SQLITE_OK)) {
+    if (r == 0 && (sqlite3_exec(from, "BEGIN; SELECT count(*) FROM message;", NULL, NULL, NULL) !=
+                       SQLITE_OK ||
+                   sqlite3_open_v2(path, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                                   store_pages_vfs()) != SQLITE_OK)) {
         return sqlite_upkeep_fail(problem, size, -EIO, directory, sqlite3_errmsg(from));
     }
     r = r < 0 ? r : copy_database(from, copy, progress, arg);
     r = r < 0 ? r : fit_journal(copy, to);
     r = r < 0 ? r : complete_spool(copy, spool, spool_to, ret_gone);
-    return r < 0 ? sqlite_upkeep_fail(problem, size, r, to, copy && r == -EIO ? sqlite3_errmsg(copy) : strerror(-r)) : 0;
+    return r < 0 ? sqlite_upkeep_fail(problem, size, r, to,
+                                      copy && r == -EIO ? sqlite3_errmsg(copy) : strerror(-r))
+                 : 0;
 }

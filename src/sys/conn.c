@@ -25,7 +25,8 @@ struct conn {
     struct timer *linger;
     bool connecting, paused, finishing, freed, busy;
     bool ended; /* the peer sends nothing more */
-    bool answered; /* something went out in answer to what is being read: that carries the acknowledgement */
+    /* something went out in answer to what is being read: that carries the acknowledgement */
+    bool answered;
 };
 
 int endpoint_parse(struct str ip, uint16_t port, struct endpoint *ret)
@@ -215,7 +216,8 @@ static void conn_on_readable(struct conn *c)
         if (!c->finishing) {
             c->events->on_read(c->arg, str_from(bytes, (size_t)n));
         }
-        if (!c->answered && !c->freed) { /* many clients hold small writes back until we acknowledge: not for 40 ms */
+        /* many clients hold small writes back until we acknowledge: not for 40 ms */
+        if (!c->answered && !c->freed) {
             int on = 1;
             (void)setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
         }
@@ -271,9 +273,9 @@ bool endpoint_has_route(const struct endpoint *e)
 
 const char *endpoint_no_route(const struct endpoint *e)
 {
-    return endpoint_has_route(e)            ? NULL
+    return endpoint_has_route(e)           ? NULL
            : e->addr.ss_family == AF_INET6 ? "this machine has no IPv6 route to it"
-                                            : "this machine has no route to it";
+                                           : "this machine has no route to it";
 }
 
 int conn_connect(struct loop *l, const struct endpoint *to, const struct endpoint *from,
@@ -284,8 +286,8 @@ int conn_connect(struct loop *l, const struct endpoint *to, const struct endpoin
         return -errno;
     }
     bool bound = !from || bind(fd, (const struct sockaddr *)&from->addr, from->len) == 0;
-    if (!bound || (connect(fd, (const struct sockaddr *)&to->addr, to->len) < 0 &&
-                   errno != EINPROGRESS)) {
+    if (!bound ||
+        (connect(fd, (const struct sockaddr *)&to->addr, to->len) < 0 && errno != EINPROGRESS)) {
         int r = -errno;
         close(fd);
         return r;

@@ -19,13 +19,14 @@ struct endpoint {
 };
 
 struct conn_events {
-    void (*on_connect)(void *arg);               /* an outgoing connection stands */
+    void (*on_connect)(void *arg);                /* an outgoing connection stands */
     void (*on_read)(void *arg, struct str bytes); /* borrowed */
-    void (*on_drain)(void *arg);                 /* all output was written */
-    /* The peer sends nothing more, but may still read (it shut down its sending side, or closed: both look the same). What it
-     * asked is to be answered first; then conn_finish(). NULL: as on_close with 0. */
+    void (*on_drain)(void *arg);                  /* all output was written */
+    /* The peer sends nothing more, but may still read (it shut down its sending side, or closed:
+     * both look the same). What it asked is to be answered first; then conn_finish(). NULL: as
+     * on_close with 0. */
     void (*on_end)(void *arg);
-    void (*on_close)(void *arg, int error);      /* 0 = the peer closed; -errno; conn still valid */
+    void (*on_close)(void *arg, int error); /* 0 = the peer closed; -errno; conn still valid */
 };
 
 /* "192.0.2.1", "2001:db8::1" (or with [ ]); port in host order. 0 or -EINVAL. */
@@ -33,7 +34,8 @@ int endpoint_parse(struct str ip, uint16_t port, struct endpoint *ret) MUST_USE;
 /* "192.0.2.1" or "2001:db8::1" into at least 46 octets. */
 void endpoint_ip(const struct endpoint *e, char *dst, size_t size);
 uint16_t endpoint_port(const struct endpoint *e);
-/* False when this machine has no route there at all, as to IPv6 where there is none. Sends nothing. */
+/* False when this machine has no route there at all, as to IPv6 where there is none. Sends
+ * nothing. */
 bool endpoint_has_route(const struct endpoint *e);
 /* Words where it has none; NULL: it has one. */
 const char *endpoint_no_route(const struct endpoint *e);

@@ -36,7 +36,8 @@ bool descriptors_have_room(unsigned n)
 
 bool descriptors_is_lack(int error)
 {
-    return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM || error == -ETOOMANYREFS;
+    return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM ||
+           error == -ETOOMANYREFS;
 }
 
 void descriptors_note_lack(const char *peer, const char *what)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fence.c: RLIMIT_DATA moved up and down (fence.h). What is in use says /proc/self/statm, opened before the sandbox: its
- * sixth number is what RLIMIT_DATA counts, and the stack.
+ * fence.c: RLIMIT_DATA moved up and down (fence.h). What is in use says /proc/self/statm, opened
+ * before the sandbox: its sixth number is what RLIMIT_DATA counts, and the stack.
  */
 #include "sys/fence.h"
 #include "base/sanitized.h"
@@ -17,7 +17,8 @@ static rlim_t page;
 
 static void on_clock(int signal_number)
 {
-    static const char words[] = "postern: a message took too long to read inside a library: the reading was ended\n";
+    static const char words[] =
+        "postern: a message took too long to read inside a library: the reading was ended\n";
     (void)!write(STDERR_FILENO, words, sizeof words - 1);
     signal(signal_number, SIG_DFL);
     raise(signal_number);

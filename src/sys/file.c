@@ -102,7 +102,8 @@ int file_give_tree(const char *path, uid_t uid, gid_t gid)
         bool may = e->fts_info == FTS_D || (e->fts_info == FTS_F && e->fts_statp->st_nlink == 1);
         if (e->fts_info == FTS_ERR || e->fts_info == FTS_DNR || e->fts_info == FTS_NS) {
             r = e->fts_errno == ENOENT ? 0 : -e->fts_errno;
-        } else if (may && (e->fts_statp->st_uid != uid || e->fts_statp->st_gid != gid) && lchown(e->fts_accpath, uid, gid) < 0) {
+        } else if (may && (e->fts_statp->st_uid != uid || e->fts_statp->st_gid != gid) &&
+                   lchown(e->fts_accpath, uid, gid) < 0) {
             r = errno == ENOENT ? 0 : -errno;
         }
     }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * filter.c: the keeper of filter.h and the pipes to its program.
  *
- * The keeper waits for three descriptors (the program's standard ones) on a socket pair, forks, and answers with the
- * wait status. Forks are bare ones (_Fork): libuv's handler for forks would close descriptors of ours by their old
- * numbers. Time is kept by alarm(2) and RLIMIT_CPU, which outlive exec: whoever started it cannot forget it.
+ * The keeper waits for three descriptors (the program's standard ones) on a socket pair, forks,
+ * and answers with the wait status. Forks are bare ones (_Fork): libuv's handler for forks would
+ * close descriptors of ours by their old numbers. Time is kept by alarm(2) and RLIMIT_CPU, which
+ * outlive exec: whoever started it cannot forget it.
  */
 #include "sys/filter.h"
 #include "sys/sandbox.h"
@@ -33,13 +34,18 @@ struct filter {
     pid_t pid;
 };
 
-/* --- in the keeper ------------------------------------------------------------------------------------------ */
+/* --- in the keeper ------------------------------------------------------ */
 
 static bool receive_fds(int from, int fds[3], struct bounds *ret)
 {
     char control[CMSG_SPACE(3 * sizeof(int))];
     struct iovec v = {ret, sizeof *ret};
-    struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    struct msghdr m = {
+        .msg_iov = &v,
+        .msg_iovlen = 1,
+        .msg_control = control,
+        .msg_controllen = sizeof control,
+    };
     ssize_t n;
     do {
         n = recvmsg(from, &m, 0);
@@ -52,10 +58,13 @@ static bool receive_fds(int from, int fds[3], struct bounds *ret)
     return true;
 }
 
-static _Noreturn void filter_become(const char *const argv[], const int fds[3], struct bounds bounds)
+static _Noreturn void filter_become(const char *const argv[], const int fds[3],
+                                    struct bounds bounds)
 {
-    static char *const environment[] = {(char *)(uintptr_t)"LC_ALL=C.UTF-8", (char *)(uintptr_t)"HOME=/", NULL};
-    const struct rlimit memory = {bounds.memory, bounds.memory}, time = {FILTER_SECONDS, FILTER_SECONDS}, nothing = {0, 0};
+    static char *const environment[] = {(char *)(uintptr_t) "LC_ALL=C.UTF-8",
+                                        (char *)(uintptr_t) "HOME=/", NULL};
+    const struct rlimit memory = {bounds.memory, bounds.memory},
+                        time = {FILTER_SECONDS, FILTER_SECONDS}, nothing = {0, 0};
     int high[3]; /* above the standard ones, so that none is overwritten before its turn */
     for (int i = 0; i < 3; i++) {
         high[i] = fcntl(fds[i], F_DUPFD, 10);
@@ -66,14 +75,18 @@ static _Noreturn void filter_become(const char *const argv[], const int fds[3], 
         }
     }
     close_range(3, ~0U, 0);
-    if (setrlimit(RLIMIT_AS, &memory) < 0 || setrlimit(RLIMIT_CPU, &time) < 0 || setrlimit(RLIMIT_FSIZE, &nothing) < 0 || setrlimit(RLIMIT_CORE, &nothing) < 0) {
+    if (setrlimit(RLIMIT_AS, &memory) < 0 || setrlimit(RLIMIT_CPU, &time) < 0 ||
+        setrlimit(RLIMIT_FSIZE, &nothing) < 0 || setrlimit(RLIMIT_CORE, &nothing) < 0) {
         _exit(125);
     }
     signal(SIGALRM, SIG_DFL);
     signal(SIGPROF, SIG_DFL);
     alarm(FILTER_SECONDS);
-    int64_t cpu_ms = bounds.cpu_ms < 1 ? 1 : bounds.cpu_ms < FILTER_SECONDS * 1000 ? bounds.cpu_ms : FILTER_SECONDS * 1000;
-    const struct itimerval clock = {.it_value = {cpu_ms / 1000, cpu_ms % 1000 * 1000}}; /* it goes on behind execve */
+    int64_t cpu_ms = bounds.cpu_ms < 1                       ? 1
+                     : bounds.cpu_ms < FILTER_SECONDS * 1000 ? bounds.cpu_ms
+                                                             : FILTER_SECONDS * 1000;
+    /* it goes on behind execve */
+    const struct itimerval clock = {.it_value = {cpu_ms / 1000, cpu_ms % 1000 * 1000}};
     if (setitimer(ITIMER_PROF, &clock, NULL) < 0) {
         _exit(125);
     }
@@ -83,7 +96,8 @@ static _Noreturn void filter_become(const char *const argv[], const int fds[3], 
 
 static _Noreturn void filter_keep(int socket, const char *const argv[])
 {
-    const struct sandbox walls = {.calls = SANDBOX_EXEC, .executable = {"/usr", "/lib", "/lib64", "/etc"}};
+    const struct sandbox walls = {.calls = SANDBOX_EXEC,
+                                  .executable = {"/usr", "/lib", "/lib64", "/etc"}};
     char text[128];
     int fds[3];
     struct bounds bounds;
@@ -116,7 +130,7 @@ static _Noreturn void filter_keep(int socket, const char *const argv[])
     _exit(0);
 }
 
-/* --- on our side --------------------------------------------------------------------------------------------- */
+/* --- on our side -------------------------------------------------------- */
 
 int filter_new(const char *const argv[], struct filter **ret)
 {
@@ -147,7 +161,12 @@ static int send_fds(int to, const int fds[3], struct bounds bounds)
 {
     char control[CMSG_SPACE(3 * sizeof(int))] = {0};
     struct iovec v = {&bounds, sizeof bounds};
-    struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    struct msghdr m = {
+        .msg_iov = &v,
+        .msg_iovlen = 1,
+        .msg_control = control,
+        .msg_controllen = sizeof control,
+    };
     struct cmsghdr *c = CMSG_FIRSTHDR(&m);
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
@@ -175,7 +194,8 @@ static void filter_take(int *fd, struct buf *out, bool *ret_too_much)
 }
 
 /* Moves octets until the program has closed its outputs. */
-static void filter_pump(int in_fd, int out_fd, int err_fd, struct str in, struct buf *out, struct filter_outcome *ret)
+static void filter_pump(int in_fd, int out_fd, int err_fd, struct str in, struct buf *out,
+                        struct filter_outcome *ret)
 {
     struct buf words = BUF_INIT(sizeof ret->words - 1);
     bool ignored = false;
@@ -210,7 +230,8 @@ static void filter_pump(int in_fd, int out_fd, int err_fd, struct str in, struct
     buf_free(&words);
 }
 
-int filter_run(struct filter *f, struct str in, int64_t cpu_ms, struct buf *out, struct filter_outcome *ret)
+int filter_run(struct filter *f, struct str in, int64_t cpu_ms, struct buf *out,
+               struct filter_outcome *ret)
 {
     int ins[2] = {-1, -1}, outs[2] = {-1, -1}, errs[2] = {-1, -1}, status = 0;
     *ret = (struct filter_outcome){0};

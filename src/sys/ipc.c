@@ -38,9 +38,10 @@ struct ipc_channel {
     struct link waiting;
     size_t backlog;
     struct timer *again; /* sends what waits for want of something here; NULL: nothing ever did */
-    struct link dirty; /* in the list of channels with something to flush */
+    struct link dirty;   /* in the list of channels with something to flush */
     bool failed, misused, freed, busy;
-    bool deaf; /* the peer is told nothing more, and says nothing more; what it said before is still read */
+    /* the peer is told nothing more, and says nothing more; what it said before is still read */
+    bool deaf;
 };
 
 /* Channels to flush at the end of the turn. One loop per process, hence one list. */
@@ -140,7 +141,8 @@ static void mark_dirty(struct ipc_channel *ch)
 
 void ipc_refuse(struct ipc_channel *ch, enum ipc_type type, const char *why)
 {
-    log_error("ipc-message-not-allowed", KV("peer", ch->name), KV("type", ipc_name(type)), KV("why", why));
+    log_error("ipc-message-not-allowed", KV("peer", ch->name), KV("type", ipc_name(type)),
+              KV("why", why));
     n_refused++;
     ch->failed = ch->misused = true;
     mark_dirty(ch); /* also when this is not one of its own handlers */
@@ -202,8 +204,9 @@ static int send_frame(int sock, const char *p, size_t n, int fd)
     }
 }
 
-/* Nothing more goes to the peer, which is as good as gone. What it said before may wait to be read: its end is told behind
- * that. It may live on (we gave it up, or it reads no more), so it can add nothing: what waits has an end. */
+/* Nothing more goes to the peer, which is as good as gone. What it said before may wait to be
+ * read: its end is told behind that. It may live on (we gave it up, or it reads no more), so it
+ * can add nothing: what waits has an end. */
 static void turn_deaf(struct ipc_channel *ch)
 {
     ch->deaf = true;
@@ -371,8 +374,9 @@ static void write_waiting(struct ipc_channel *ch)
 
 enum { CONTROL_ROOM = 8 }; /* descriptors: what a peer sends too many of is closed, too */
 
-/* The one descriptor of a packet, or -1; -EBADMSG where there were more: all are closed; -EMFILE: this process has no
- * room for it (unix(7): the kernel leaves it out and says MSG_CTRUNC). */
+/* The one descriptor of a packet, or -1; -EBADMSG where there were more: all are closed;
+ * -EMFILE: this process has no room for it (unix(7): the kernel leaves it out and says
+ * MSG_CTRUNC). */
 static int take_descriptor(struct msghdr *msg)
 {
     int fd = -1, n = 0;
@@ -394,8 +398,8 @@ static int take_descriptor(struct msghdr *msg)
     return fd;
 }
 
-/* One packet and the descriptor with it, -EMFILE where there was no room for that. >0 octets, 0 nothing now, -EPIPE the
- * peer is gone, -EBADMSG too much of anything. */
+/* One packet and the descriptor with it, -EMFILE where there was no room for that. >0 octets, 0
+ * nothing now, -EPIPE the peer is gone, -EBADMSG too much of anything. */
 static ssize_t recv_frame(int sock, char *p, size_t size, int flags, int *ret_fd)
 {
     struct iovec iov = {.iov_base = p, .iov_len = size};
@@ -403,15 +407,19 @@ static ssize_t recv_frame(int sock, char *p, size_t size, int flags, int *ret_fd
         struct cmsghdr head;
         char room[CMSG_SPACE(CONTROL_ROOM * sizeof(int))];
     } control;
-    struct msghdr msg = {.msg_iov = &iov,
-                         .msg_iovlen = 1,
-                         .msg_control = &control,
-                         .msg_controllen = sizeof control};
+    struct msghdr msg = {
+        .msg_iov = &iov,
+        .msg_iovlen = 1,
+        .msg_control = &control,
+        .msg_controllen = sizeof control,
+    };
     *ret_fd = -1;
     ssize_t n;
     do {
         n = recvmsg(sock, &msg, flags | MSG_CMSG_CLOEXEC);
-    } while (n < 0 && errno == ECONNRESET); /* told once, before what it said last: the peer ended with frames unread */
+    } while (
+        /* told once, before what it said last: the peer ended with frames unread */
+        n < 0 && errno == ECONNRESET);
     if (n < 0) {
         return errno == EAGAIN || errno == EINTR ? 0 : -EPIPE;
     }
@@ -435,7 +443,8 @@ static const struct ipc_rule *find_rule(const struct ipc_channel *ch, enum ipc_t
 }
 
 /* Its descriptor got no room here. */
-static void dispatch_without(struct ipc_channel *ch, const struct ipc_rule *rule, const struct ipc_msg *m)
+static void dispatch_without(struct ipc_channel *ch, const struct ipc_rule *rule,
+                             const struct ipc_msg *m)
 {
     descriptors_note_lack(ch->name, ipc_name(m->type));
     if (rule->without) {
@@ -445,8 +454,8 @@ static void dispatch_without(struct ipc_channel *ch, const struct ipc_rule *rule
     }
 }
 
-/* Hands the messages of one frame to their handlers. Takes fd, which is for the one message of its frame; -EMFILE: there
- * was no room for it. */
+/* Hands the messages of one frame to their handlers. Takes fd, which is for the one message of
+ * its frame; -EMFILE: there was no room for it. */
 static void dispatch_frame(struct ipc_channel *ch, struct str frame, int fd)
 {
     while (frame.n > 0 && !ch->freed && !ch->failed) {
@@ -476,7 +485,8 @@ static void dispatch_frame(struct ipc_channel *ch, struct str frame, int fd)
 /* Peers are drained in turns of at most this many frames, so that none starves the others. */
 enum { FRAMES_PER_TURN = 64 };
 
-/* Reads a frame (room: IPC_FRAME_MAX) and hands out what is in it. False: nothing more is to be read now. */
+/* Reads a frame (room: IPC_FRAME_MAX) and hands out what is in it. False: nothing more is to be
+ * read now. */
 static bool ipc_read_one(struct ipc_channel *ch, char *frame)
 {
     int fd;
@@ -524,7 +534,8 @@ void ipc_channel_end(struct ipc_channel *ch)
     if (ch->busy) {
         return; /* one of its own handlers: the end comes behind what waits */
     }
-    char *frame = err_calloc(1, IPC_FRAME_MAX); /* ipc_on_ready() of another channel may be using its own */
+    /* ipc_on_ready() of another channel may be using its own */
+    char *frame = err_calloc(1, IPC_FRAME_MAX);
     ch->busy = true;
     for (bool more = !ch->failed; more;) {
         more = ipc_read_one(ch, frame);

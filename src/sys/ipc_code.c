@@ -7,8 +7,8 @@
  */
 #include "sys/ipc.h"
 
-#define NAME_CASE(number, name)                                                                    \
-    case IPC_##name:                                                                               \
+#define NAME_CASE(number, name) \
+    case IPC_##name: \
         return #name;
 
 const char *ipc_name(enum ipc_type type)
@@ -75,75 +75,75 @@ static int get_lease(struct str *in, struct lease_id *ret)
     return 0;
 }
 
-#define PUT_u8(out, v, max) ((max) > 0 && (v) > (max) ? -EMSGSIZE : put_int(out, v, 1))
-#define PUT_u16(out, v, max) put_int(out, v, 2)
-#define PUT_u32(out, v, max) put_int(out, v, 4)
-#define PUT_u64(out, v, max) put_int(out, v, 8)
-#define PUT_i64(out, v, max) put_int(out, (uint64_t)(v), 8)
-#define PUT_lease(out, v, max) buf_append(out, (v).octets, sizeof(v).octets)
-#define PUT_str(out, v, max) ipc_code_put_str(out, v, max)
-#define PUT_bytes(out, v, max) ipc_code_put_str(out, v, max)
-#define PUT_key(out, v, max) PUT_u64(out, v, max)
-#define PUT_flag(out, v, max) put_int(out, v, 1)
-#define PUT_blob(out, v, max) PUT_bytes(out, v, max)
-#define PUT_rcpt_state(out, v, max) PUT_u8(out, v, max)
+#define PUT_u8(out, v, max)          ((max) > 0 && (v) > (max) ? -EMSGSIZE : put_int(out, v, 1))
+#define PUT_u16(out, v, max)         put_int(out, v, 2)
+#define PUT_u32(out, v, max)         put_int(out, v, 4)
+#define PUT_u64(out, v, max)         put_int(out, v, 8)
+#define PUT_i64(out, v, max)         put_int(out, (uint64_t)(v), 8)
+#define PUT_lease(out, v, max)       buf_append(out, (v).octets, sizeof(v).octets)
+#define PUT_str(out, v, max)         ipc_code_put_str(out, v, max)
+#define PUT_bytes(out, v, max)       ipc_code_put_str(out, v, max)
+#define PUT_key(out, v, max)         PUT_u64(out, v, max)
+#define PUT_flag(out, v, max)        put_int(out, v, 1)
+#define PUT_blob(out, v, max)        PUT_bytes(out, v, max)
+#define PUT_rcpt_state(out, v, max)  PUT_u8(out, v, max)
 #define PUT_rcpt_notice(out, v, max) PUT_u8(out, v, max)
-#define PUT_FIELD(kind, field, max)                                                                \
-    if ((r = PUT_##kind(out, m->field, max)) < 0) {                                                \
-        return r;                                                                                  \
+#define PUT_FIELD(kind, field, max) \
+    if ((r = PUT_##kind(out, m->field, max)) < 0) { \
+        return r; \
     }
-#define ENCODER(number, name)                                                                      \
-    static int encode_##name(const struct ipc_##name *m, struct buf *out)                          \
-    {                                                                                              \
-        int r = 0;                                                                                 \
-        IPC_FIELDS_##name(PUT_FIELD) return r;                                                     \
+#define ENCODER(number, name) \
+    static int encode_##name(const struct ipc_##name *m, struct buf *out) \
+    { \
+        int r = 0; \
+        IPC_FIELDS_##name(PUT_FIELD) return r; \
     }
 IPC_MESSAGES(ENCODER)
 
-#define GET_INT(type, octets, field)                                                               \
-    if ((r = get_int(in, octets, &value)) < 0) {                                                   \
-        return r;                                                                                  \
-    }                                                                                              \
+#define GET_INT(type, octets, field) \
+    if ((r = get_int(in, octets, &value)) < 0) { \
+        return r; \
+    } \
     m->field = (type)value;
-#define GET_u8(field, max)                                                                         \
-    GET_INT(uint8_t, 1, field)                                                                     \
-    if ((max) > 0 && value > (max)) {                                                              \
-        return -EBADMSG;                                                                           \
+#define GET_u8(field, max) \
+    GET_INT(uint8_t, 1, field) \
+    if ((max) > 0 && value > (max)) { \
+        return -EBADMSG; \
     }
 #define GET_u16(field, max) GET_INT(uint16_t, 2, field)
 #define GET_u32(field, max) GET_INT(uint32_t, 4, field)
 #define GET_u64(field, max) GET_INT(uint64_t, 8, field)
 #define GET_i64(field, max) GET_INT(int64_t, 8, field)
-#define GET_lease(field, max)                                                                      \
-    if ((r = get_lease(in, &m->field)) < 0) {                                                      \
-        return r;                                                                                  \
+#define GET_lease(field, max) \
+    if ((r = get_lease(in, &m->field)) < 0) { \
+        return r; \
     }
-#define GET_str(field, max)                                                                        \
-    if ((r = get_str(in, max, &m->field)) < 0) {                                                   \
-        return r;                                                                                  \
+#define GET_str(field, max) \
+    if ((r = get_str(in, max, &m->field)) < 0) { \
+        return r; \
     }
-#define GET_bytes(field, max) GET_str(field, max)
-#define GET_key(field, max) GET_u64(field, max)
-#define GET_flag(field, max) GET_u8(field, max)
-#define GET_blob(field, max) GET_bytes(field, max)
-#define GET_rcpt_state(field, max) GET_u8(field, max)
+#define GET_bytes(field, max)       GET_str(field, max)
+#define GET_key(field, max)         GET_u64(field, max)
+#define GET_flag(field, max)        GET_u8(field, max)
+#define GET_blob(field, max)        GET_bytes(field, max)
+#define GET_rcpt_state(field, max)  GET_u8(field, max)
 #define GET_rcpt_notice(field, max) GET_u8(field, max)
 #define GET_FIELD(kind, field, max) GET_##kind(field, max)
-#define DECODER(number, name)                                                                      \
-    static int decode_##name(struct str *in, struct ipc_##name *m)                                 \
-    {                                                                                              \
-        int r = 0;                                                                                 \
-        uint64_t value = 0;                                                                        \
-        IPC_FIELDS_##name(GET_FIELD)(void) value;                                                  \
-        return r;                                                                                  \
+#define DECODER(number, name) \
+    static int decode_##name(struct str *in, struct ipc_##name *m) \
+    { \
+        int r = 0; \
+        uint64_t value = 0; \
+        IPC_FIELDS_##name(GET_FIELD)(void) value; \
+        return r; \
     }
 IPC_MESSAGES(DECODER)
 
-#define ENCODE_CASE(number, name)                                                                  \
-    case IPC_##name:                                                                               \
+#define ENCODE_CASE(number, name) \
+    case IPC_##name: \
         return encode_##name(&m->name, out);
-#define DECODE_CASE(number, name)                                                                  \
-    case IPC_##name:                                                                               \
+#define DECODE_CASE(number, name) \
+    case IPC_##name: \
         return decode_##name(in, &ret->name);
 
 static int encode_fields(const struct ipc_msg *m, struct buf *out)

@@ -205,7 +205,8 @@ static void on_poll(uv_poll_t *handle, int status, int events)
     if (status < 0) {
         seen = w->events; /* let read(2) or write(2) report the error */
     } else {
-        seen = ((events & UV_READABLE) ? WATCH_READ : 0) | ((events & UV_WRITABLE) ? WATCH_WRITE : 0);
+        seen =
+            ((events & UV_READABLE) ? WATCH_READ : 0) | ((events & UV_WRITABLE) ? WATCH_WRITE : 0);
     }
     if (seen) {
         w->fn(w->arg, seen);
@@ -232,8 +233,8 @@ void watch_set(struct watch *w, int events)
         return;
     }
     w->events = events;
-    int uv_events = ((events & WATCH_READ) ? UV_READABLE : 0) |
-                    ((events & WATCH_WRITE) ? UV_WRITABLE : 0);
+    int uv_events =
+        ((events & WATCH_READ) ? UV_READABLE : 0) | ((events & WATCH_WRITE) ? UV_WRITABLE : 0);
     if (uv_events == 0) {
         uv_poll_stop(&w->handle);
     } else {

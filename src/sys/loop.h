@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * loop.h: the event loop of a process: timers, descriptors to watch, signals, end-of-turn work.
  *
- * The only place that knows libuv (with sys/loop.c). One loop per process, in one thread; what would block it
- * (a sync of the disk) can be given to another one. End-of-turn
- * work runs after all events of a turn were handled and before the process sleeps: group commit
- * (TURN_COMMIT) first, then writing out what the turn produced (TURN_FLUSH), then what nobody waits for (TURN_LATER).
+ * The only place that knows libuv (with sys/loop.c). One loop per process, in one thread; what
+ * would block it (a sync of the disk) can be given to another one. End-of-turn work runs after
+ * all events of a turn were handled and before the process sleeps: group commit (TURN_COMMIT)
+ * first, then writing out what the turn produced (TURN_FLUSH), then what nobody waits for
+ * (TURN_LATER).
  */
 #pragma once
 #include "base/err.h"
@@ -27,12 +28,12 @@ void loop_stop(struct loop *l);
 void loop_free(struct loop *l);
 /* At most 16 hooks per phase; called each turn, in order of registration. */
 void loop_on_turn_end(struct loop *l, enum turn_phase phase, loop_fn fn, void *arg);
-/* From an end-of-turn hook: lets the other processes run, then the next turn begins without sleeping
- * and takes what is ready by then. */
+/* From an end-of-turn hook: lets the other processes run, then the next turn begins without
+ * sleeping and takes what is ready by then. */
 void loop_again(struct loop *l);
-/* Runs fn in a thread beside the loop, then done in the loop, both with arg (the caller keeps it until then). Nothing
- * that fn uses may be used by the loop meanwhile. The process needs SANDBOX_THREADS; made only when sandboxed,
- * the thread is so too. It cannot be taken back. */
+/* Runs fn in a thread beside the loop, then done in the loop, both with arg (the caller keeps it
+ * until then). Nothing that fn uses may be used by the loop meanwhile. The process needs
+ * SANDBOX_THREADS; made only when sandboxed, the thread is so too. It cannot be taken back. */
 void loop_work(struct loop *l, loop_fn fn, loop_fn done, void *arg);
 /* Calls fn in the loop when the signal arrives. */
 void loop_on_signal(struct loop *l, int signum, signal_fn fn, void *arg);
@@ -50,6 +51,7 @@ void timer_free(struct timer *t);
 struct watch *watch_new(struct loop *l, int fd, watch_fn fn, void *arg);
 /* events: WATCH_READ, WATCH_WRITE, both, or 0 to pause. */
 void watch_set(struct watch *w, int events);
-/* It says nothing for half a second, or until watch_set(): what it says cannot be done now (no descriptors are left). */
+/* It says nothing for half a second, or until watch_set(): what it says cannot be done now (no
+ * descriptors are left). */
 void watch_rest(struct watch *w);
 void watch_free(struct watch *w);

@@ -20,48 +20,100 @@
 #include <unistd.h>
 
 static const int base_calls[] = {
-    SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(pread64),
-    SCMP_SYS(pwrite64), SCMP_SYS(close), SCMP_SYS(fstat), SCMP_SYS(lseek), SCMP_SYS(dup),
-    SCMP_SYS(fcntl), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(recvfrom), SCMP_SYS(sendto),
-    SCMP_SYS(shutdown), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(getsockname),
-    SCMP_SYS(getpeername), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl),
-    SCMP_SYS(epoll_create1), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(eventfd2), SCMP_SYS(pipe2),
-    SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mprotect), SCMP_SYS(mremap), SCMP_SYS(madvise),
-    SCMP_SYS(brk), SCMP_SYS(futex), SCMP_SYS(set_robust_list), SCMP_SYS(rseq),
-    SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep),
-    SCMP_SYS(gettimeofday), SCMP_SYS(getrandom), SCMP_SYS(getpid), SCMP_SYS(gettid),
-    SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(getrusage), SCMP_SYS(sysinfo),
-    SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack),
-    SCMP_SYS(restart_syscall), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(sched_yield),
-    SCMP_SYS(alarm), SCMP_SYS(setitimer),
+    SCMP_SYS(read),
+    SCMP_SYS(write),
+    SCMP_SYS(readv),
+    SCMP_SYS(writev),
+    SCMP_SYS(pread64),
+    SCMP_SYS(pwrite64),
+    SCMP_SYS(close),
+    SCMP_SYS(fstat),
+    SCMP_SYS(lseek),
+    SCMP_SYS(dup),
+    SCMP_SYS(fcntl),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(sendto),
+    SCMP_SYS(shutdown),
+    SCMP_SYS(getsockopt),
+    SCMP_SYS(setsockopt),
+    SCMP_SYS(getsockname),
+    SCMP_SYS(getpeername),
+    SCMP_SYS(epoll_wait),
+    SCMP_SYS(epoll_pwait),
+    SCMP_SYS(epoll_ctl),
+    SCMP_SYS(epoll_create1),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    SCMP_SYS(eventfd2),
+    SCMP_SYS(pipe2),
+    SCMP_SYS(mmap),
+    SCMP_SYS(munmap),
+    SCMP_SYS(mprotect),
+    SCMP_SYS(mremap),
+    SCMP_SYS(madvise),
+    SCMP_SYS(brk),
+    SCMP_SYS(futex),
+    SCMP_SYS(set_robust_list),
+    SCMP_SYS(rseq),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(nanosleep),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(getpid),
+    SCMP_SYS(gettid),
+    SCMP_SYS(getuid),
+    SCMP_SYS(geteuid),
+    SCMP_SYS(getgid),
+    SCMP_SYS(getegid),
+    SCMP_SYS(getrusage),
+    SCMP_SYS(sysinfo),
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(sigaltstack),
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(alarm),
+    SCMP_SYS(setitimer),
 };
 static const int accept_calls[] = {SCMP_SYS(accept4)};
-static const int connect_calls[] = {SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(bind),
+static const int connect_calls[] = {SCMP_SYS(socket),   SCMP_SYS(connect),  SCMP_SYS(bind),
                                     SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg), SCMP_SYS(ioctl),
                                     SCMP_SYS(uname)};
 static const int file_calls[] = {
-    SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS(newfstatat), SCMP_SYS(stat), SCMP_SYS(lstat),
-    SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(ftruncate), SCMP_SYS(rename), SCMP_SYS(renameat),
-    SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(getdents64), SCMP_SYS(access),
-    SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(fallocate), SCMP_SYS(statfs),
-    SCMP_SYS(fstatfs), SCMP_SYS(getcwd), SCMP_SYS(readlink), SCMP_SYS(fchown), SCMP_SYS(fchmod),
-    SCMP_SYS(statx), SCMP_SYS(accept4), SCMP_SYS(pwritev2),
+    SCMP_SYS(openat),     SCMP_SYS(open),     SCMP_SYS(newfstatat), SCMP_SYS(stat),
+    SCMP_SYS(lstat),      SCMP_SYS(fsync),    SCMP_SYS(fdatasync),  SCMP_SYS(ftruncate),
+    SCMP_SYS(rename),     SCMP_SYS(renameat), SCMP_SYS(unlink),     SCMP_SYS(unlinkat),
+    SCMP_SYS(getdents64), SCMP_SYS(access),   SCMP_SYS(faccessat),  SCMP_SYS(faccessat2),
+    SCMP_SYS(fallocate),  SCMP_SYS(statfs),   SCMP_SYS(fstatfs),    SCMP_SYS(getcwd),
+    SCMP_SYS(readlink),   SCMP_SYS(fchown),   SCMP_SYS(fchmod),     SCMP_SYS(statx),
+    SCMP_SYS(accept4),    SCMP_SYS(pwritev2),
 };
 static const int pair_calls[] = {SCMP_SYS(socketpair)};
 static const int sync_calls[] = {SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(ftruncate)};
 static const int thread_calls[] = {SCMP_SYS(set_tid_address), SCMP_SYS(sched_getaffinity)};
 /* What a small program does between its start and its end, and what starting it takes. */
 static const int exec_calls[] = {
-    SCMP_SYS(execve), SCMP_SYS(clone), SCMP_SYS(fork), SCMP_SYS(vfork), SCMP_SYS(wait4), SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(close_range),
-    SCMP_SYS(alarm), SCMP_SYS(setitimer), SCMP_SYS(arch_prctl), SCMP_SYS(set_tid_address), SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS(access), SCMP_SYS(faccessat),
-    SCMP_SYS(faccessat2), SCMP_SYS(newfstatat), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(statx), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(getdents64),
-    SCMP_SYS(getcwd), SCMP_SYS(uname), SCMP_SYS(getppid), SCMP_SYS(sched_getaffinity), SCMP_SYS(statfs), SCMP_SYS(fstatfs), SCMP_SYS(fadvise64), SCMP_SYS(times),
+    SCMP_SYS(execve),     SCMP_SYS(clone),      SCMP_SYS(fork),       SCMP_SYS(vfork),
+    SCMP_SYS(wait4),      SCMP_SYS(dup2),       SCMP_SYS(dup3),       SCMP_SYS(close_range),
+    SCMP_SYS(alarm),      SCMP_SYS(setitimer),  SCMP_SYS(arch_prctl), SCMP_SYS(set_tid_address),
+    SCMP_SYS(openat),     SCMP_SYS(open),       SCMP_SYS(access),     SCMP_SYS(faccessat),
+    SCMP_SYS(faccessat2), SCMP_SYS(newfstatat), SCMP_SYS(stat),       SCMP_SYS(lstat),
+    SCMP_SYS(statx),      SCMP_SYS(readlink),   SCMP_SYS(readlinkat), SCMP_SYS(getdents64),
+    SCMP_SYS(getcwd),     SCMP_SYS(uname),      SCMP_SYS(getppid),    SCMP_SYS(sched_getaffinity),
+    SCMP_SYS(statfs),     SCMP_SYS(fstatfs),    SCMP_SYS(fadvise64),  SCMP_SYS(times),
     SCMP_SYS(prctl),
 };
 /* The sanitizers' runtime reads /proc and starts helpers; never in a release build. */
-static const int sanitizer_calls[] = {SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS(readlink),
-                                      SCMP_SYS(personality), SCMP_SYS(stat), SCMP_SYS(newfstatat),
-                                      SCMP_SYS(prctl), SCMP_SYS(ioctl), SCMP_SYS(sched_getaffinity)};
+static const int sanitizer_calls[] =
+    {SCMP_SYS(openat),      SCMP_SYS(open),  SCMP_SYS(readlink),
+     SCMP_SYS(personality), SCMP_SYS(stat),  SCMP_SYS(newfstatat),
+     SCMP_SYS(prctl),       SCMP_SYS(ioctl), SCMP_SYS(sched_getaffinity)};
 
 static int sandbox_allow(scmp_filter_ctx filter, const int *calls, size_t n, unsigned *count)
 {
@@ -82,19 +134,28 @@ static int allow_threads(scmp_filter_ctx filter, unsigned *count)
                              SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
     r = r < 0 ? r : seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     /* libuv of Debian 13 gives its threads a name, from inside of each */
-    r = r < 0 ? r : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
+    r = r < 0 ? r
+              : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
+                                 SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
     return r < 0 ? r : sandbox_allow(filter, thread_calls, ARRAY_LEN(thread_calls), count);
 }
 
-/* Our processes may run as one user: no signals to each other, and no change of each other's limits. Of a child that is forked
- * in here neither can be said to be its own; it needs none. */
+/* Our processes may run as one user: no signals to each other, and no change of each other's
+ * limits. Of a child that is forked in here neither can be said to be its own; it needs none. */
 static int allow_to_itself(scmp_filter_ctx filter, unsigned *count)
 {
     scmp_datum_t self = (scmp_datum_t)getpid();
-    int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, self));
-    r = r < 0 ? r : seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_NE, self));
-    r = r < 0 ? r : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A0(SCMP_CMP_EQ, 0));
-    r = r < 0 ? r : seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prlimit64), 1, SCMP_A0(SCMP_CMP_NE, 0));
+    int r =
+        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, self));
+    r = r < 0 ? r
+              : seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(tgkill), 1,
+                                 SCMP_A0(SCMP_CMP_NE, self));
+    r = r < 0 ? r
+              : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
+                                 SCMP_A0(SCMP_CMP_EQ, 0));
+    r = r < 0 ? r
+              : seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prlimit64), 1,
+                                 SCMP_A0(SCMP_CMP_NE, 0));
     *count += 2;
     return r;
 }
@@ -133,7 +194,8 @@ static int sandbox_add_rules(scmp_filter_ctx filter, unsigned calls, unsigned *c
         r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl), 0);
         r = r == -EEXIST || (calls & SANDBOX_CONNECT) || SANITIZED ? 0 : r;
     }
-    if (r == 0 && !(calls & SANDBOX_CONNECT)) { /* syslog(3) tries this when its daemon was restarted */
+    /* syslog(3) tries this when its daemon was restarted */
+    if (r == 0 && !(calls & SANDBOX_CONNECT)) {
         r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 0);
         r = r < 0 ? r : seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(connect), 0);
     }
@@ -164,8 +226,9 @@ static int landlock_path(int ruleset, const char *path, uint64_t access)
         return -errno;
     }
     struct landlock_path_beneath_attr rule = {.allowed_access = access, .parent_fd = fd};
-    return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0 ? -errno
-                                                                                             : 0;
+    return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0
+               ? -errno
+               : 0;
 }
 
 /* Landlock ABI in force, 0 when the kernel has none, -errno on failure. */
@@ -245,7 +308,8 @@ int sandbox_enter(const struct sandbox *s, char *text, size_t size)
         return r;
     }
     char wall[32];
-    snprintf(wall, sizeof wall, landlock > 0 ? "landlock %d" : "no landlock in this kernel", landlock);
+    snprintf(wall, sizeof wall, landlock > 0 ? "landlock %d" : "no landlock in this kernel",
+             landlock);
     snprintf(text, size, "uid %u%s, no capabilities, %s, seccomp %u calls", (unsigned)geteuid(),
              geteuid() == 0 ? " (not changed)" : "", wall, calls);
     return 0;

@@ -15,7 +15,8 @@ enum sandbox_calls {
     SANDBOX_SYNC = 1 << 4,    /* sync and cutting off of descriptors handed in */
     SANDBOX_THREADS = 1 << 3, /* threads of this process: a library's, or loop_work() */
     SANDBOX_PAIRS = 1 << 6,   /* pairs of local sockets */
-    SANDBOX_EXEC = 1 << 5,    /* start a program of `executable` and wait for it; it is inside the same walls */
+    /* start a program of `executable` and wait for it; it is inside the same walls */
+    SANDBOX_EXEC = 1 << 5,
 };
 
 struct sandbox {
@@ -26,10 +27,11 @@ struct sandbox {
     const char *executable[4]; /* directories whose files may be read and started; borrowed */
 };
 
-/* From here on this process and its children have no io_uring: io_uring_setup answers ENOSYS, as in a kernel without
- * it. Newer versions of libuv set a ring up with every loop and go on using it inside the sandbox, whose list has no
- * io_uring_enter: the ring would end the process. Called by loop_new(). Where the kernel refuses filters it does
- * nothing; sandbox_enter() says so later. */
+/* From here on this process and its children have no io_uring: io_uring_setup answers ENOSYS, as
+ * in a kernel without it. Newer versions of libuv set a ring up with every loop and go on using
+ * it inside the sandbox, whose list has no io_uring_enter: the ring would end the process.
+ * Called by loop_new(). Where the kernel refuses filters it does nothing; sandbox_enter() says
+ * so later. */
 void sandbox_refuse_io_uring(void);
 
 /* Enters it. Fills text (e.g. "uid 64010, landlock 4, seccomp 61 calls"). 0, or -errno when a wall

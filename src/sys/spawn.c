@@ -32,8 +32,8 @@ int spawn_find_user(const char *name, const char *process, struct spawn_user *re
 }
 
 /* Runs in the child, between fork and exec. Says what failed by its exit status. */
-static _Noreturn void spawn_become(const char *path, char *const argv[], int control_fd, int error_fd,
-                             const struct spawn_user *user, pid_t parent)
+static _Noreturn void spawn_become(const char *path, char *const argv[], int control_fd,
+                                   int error_fd, const struct spawn_user *user, pid_t parent)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -54,9 +54,8 @@ static _Noreturn void spawn_become(const char *path, char *const argv[], int con
     }
     close_range(SPAWN_CONTROL_FD + 1, ~0U, 0);
     setpgid(0, 0); /* a terminal's Ctrl-C reaches posternd alone, which stops us in order */
-    if (user->change &&
-        (setgroups(0, NULL) < 0 || setresgid(user->gid, user->gid, user->gid) < 0 ||
-         setresuid(user->uid, user->uid, user->uid) < 0)) {
+    if (user->change && (setgroups(0, NULL) < 0 || setresgid(user->gid, user->gid, user->gid) < 0 ||
+                         setresuid(user->uid, user->uid, user->uid) < 0)) {
         _exit(122);
     }
     prctl(PR_SET_PDEATHSIG, SIGKILL);

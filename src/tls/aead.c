@@ -30,7 +30,8 @@ struct tls_aead *tls_aead_new(const unsigned char key[TLS_AEAD_KEY], bool encryp
     struct tls_aead *a = err_calloc(1, sizeof *a);
     a->encrypt = encrypt;
     a->ctx = EVP_CIPHER_CTX_new();
-    if (!a->ctx || !cipher() || EVP_CipherInit_ex2(a->ctx, cipher(), key, NULL, encrypt, NULL) != 1) {
+    if (!a->ctx || !cipher() ||
+        EVP_CipherInit_ex2(a->ctx, cipher(), key, NULL, encrypt, NULL) != 1) {
         ERR_clear_error();
         tls_aead_free(a);
         return NULL;
@@ -59,14 +60,18 @@ int tls_aead_seal(struct tls_aead *a, uint64_t number, struct str head, struct s
 {
     unsigned char *to = (unsigned char *)out;
     int one = 0, two = 0, three = 0;
-    bool ok = aead_begin(a, number) && EVP_CipherUpdate(a->ctx, to, &one, (const unsigned char *)head.p, (int)head.n) == 1 &&
-              (plain.n == 0 || EVP_CipherUpdate(a->ctx, to + one, &two, (const unsigned char *)plain.p, (int)plain.n) == 1) &&
-              EVP_CipherFinal_ex(a->ctx, to + one + two, &three) == 1 &&
-              EVP_CIPHER_CTX_ctrl(a->ctx, EVP_CTRL_GCM_GET_TAG, TLS_AEAD_TAG, to + head.n + plain.n) == 1;
+    bool ok =
+        aead_begin(a, number) &&
+        EVP_CipherUpdate(a->ctx, to, &one, (const unsigned char *)head.p, (int)head.n) == 1 &&
+        (plain.n == 0 || EVP_CipherUpdate(a->ctx, to + one, &two, (const unsigned char *)plain.p,
+                                          (int)plain.n) == 1) &&
+        EVP_CipherFinal_ex(a->ctx, to + one + two, &three) == 1 &&
+        EVP_CIPHER_CTX_ctrl(a->ctx, EVP_CTRL_GCM_GET_TAG, TLS_AEAD_TAG, to + head.n + plain.n) == 1;
     return ok ? 0 : -EIO;
 }
 
-int tls_aead_open(struct tls_aead *a, uint64_t number, struct str sealed, char *head, size_t head_n, char *out)
+int tls_aead_open(struct tls_aead *a, uint64_t number, struct str sealed, char *head, size_t head_n,
+                  char *out)
 {
     const unsigned char *from = (const unsigned char *)sealed.p;
     unsigned char *to = (unsigned char *)out;
@@ -75,9 +80,12 @@ int tls_aead_open(struct tls_aead *a, uint64_t number, struct str sealed, char *
         return -EBADMSG;
     }
     size_t n = sealed.n - TLS_AEAD_TAG;
-    bool ok = aead_begin(a, number) && EVP_CIPHER_CTX_ctrl(a->ctx, EVP_CTRL_GCM_SET_TAG, TLS_AEAD_TAG, (void *)(sealed.p + n)) == 1 &&
+    bool ok = aead_begin(a, number) &&
+              EVP_CIPHER_CTX_ctrl(a->ctx, EVP_CTRL_GCM_SET_TAG, TLS_AEAD_TAG,
+                                  (void *)(sealed.p + n)) == 1 &&
               EVP_CipherUpdate(a->ctx, (unsigned char *)head, &one, from, (int)head_n) == 1 &&
-              (n == head_n || EVP_CipherUpdate(a->ctx, to, &two, from + head_n, (int)(n - head_n)) == 1) &&
+              (n == head_n ||
+               EVP_CipherUpdate(a->ctx, to, &two, from + head_n, (int)(n - head_n)) == 1) &&
               EVP_CipherFinal_ex(a->ctx, to + two, &three) == 1;
     return ok ? 0 : -EBADMSG;
 }

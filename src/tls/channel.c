@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * channel.c: one TLS session, octets in and octets out. Called by smtpin (server), smtpout (client) and web (server).
+ * channel.c: one TLS session, octets in and octets out. Called by smtpin (server), smtpout
+ * (client) and web (server).
  *
- * OpenSSL reads from where the arrived octets lie and writes to where they leave from, by a BIO of our own: its memory
- * BIO would copy and blank each way once more.
+ * OpenSSL reads from where the arrived octets lie and writes to where they leave from, by a BIO
+ * of our own: its memory BIO would copy and blank each way once more.
  *
  * What can go wrong: anything a peer can send. Every OpenSSL failure ends the channel as
  * TLS_BROKEN with a sentence; the error queue is cleared before each call, so that no session is
@@ -65,7 +66,8 @@ static BIO *channel_bio(struct tls_channel *ch)
     static BIO_METHOD *method; /* kept for ever */
     if (!method) {
         method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "channel");
-        must(method && BIO_meth_set_read(method, read_arrived) == 1 && BIO_meth_set_write(method, write_leaving) == 1 &&
+        must(method && BIO_meth_set_read(method, read_arrived) == 1 &&
+             BIO_meth_set_write(method, write_leaving) == 1 &&
              BIO_meth_set_ctrl(method, control) == 1);
     }
     BIO *bio = BIO_new(method);
@@ -114,7 +116,8 @@ static int add_dane(struct tls_channel *ch, const struct tls_peer *peer)
                                                 (const unsigned char *)r->data.p, r->data.n) == 1;
     }
     for (size_t i = 0; i < ARRAY_LEN(peer->more_names); i++) {
-        if (peer->more_names[i] && X509_VERIFY_PARAM_add1_host(param, peer->more_names[i], 0) != 1) {
+        if (peer->more_names[i] &&
+            X509_VERIFY_PARAM_add1_host(param, peer->more_names[i], 0) != 1) {
             return -ENOMEM;
         }
     }
@@ -128,16 +131,19 @@ static int set_peer(struct tls_channel *ch, const struct tls_peer *peer)
     X509_VERIFY_PARAM *param = SSL_get0_param(ch->ssl);
     bool use_dane = peer->dane && peer->dane->n_usable > 0;
     /* DANE-TA alone may look at the subject when a certificate has no DNS name (RFC 7672 3.2.3) */
-    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
-                                               (use_dane ? 0u : X509_CHECK_FLAG_NEVER_CHECK_SUBJECT));
+    X509_VERIFY_PARAM_set_hostflags(param,
+                                    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                        (use_dane ? 0u : X509_CHECK_FLAG_NEVER_CHECK_SUBJECT));
     if (X509_VERIFY_PARAM_set1_ip_asc(param, peer->name) == 1) {
         return 0; /* an address: no SNI (RFC 6066 3) */
     }
     if (use_dane) {
         return add_dane(ch, peer);
     }
-    return SSL_set_tlsext_host_name(ch->ssl, peer->name) == 1 && X509_VERIFY_PARAM_set1_host(param, peer->name, 0) == 1
-               ? 0 : -ENOMEM;
+    return SSL_set_tlsext_host_name(ch->ssl, peer->name) == 1 &&
+                   X509_VERIFY_PARAM_set1_host(param, peer->name, 0) == 1
+               ? 0
+               : -ENOMEM;
 }
 
 /* The server asks for a certificate. */
@@ -163,7 +169,8 @@ struct tls_channel *tls_channel_client(struct tls_context *ctx, const struct tls
     SSL_set_cert_cb(ch->ssl, on_asked, ch);
     str_copy_cut(str_c(peer->name), ch->name, sizeof ch->name);
     str_copy_cut(str_c(peer->name), ch->facts.checked_name, sizeof ch->facts.checked_name);
-    if ((ctx->hybrid && peer->classical && SSL_set1_groups_list(ch->ssl, ctx->classical) != 1) || set_peer(ch, peer) < 0) {
+    if ((ctx->hybrid && peer->classical && SSL_set1_groups_list(ch->ssl, ctx->classical) != 1) ||
+        set_peer(ch, peer) < 0) {
         tls_channel_free(ch);
         return NULL;
     }
@@ -181,19 +188,23 @@ void tls_channel_free(struct tls_channel *ch)
 static void break_channel(struct tls_channel *ch)
 {
     ch->state = TLS_BROKEN;
-    tls_trouble(ch->ssl, ch->facts.asked_certificate && !SSL_get_certificate(ch->ssl), ch->problem, sizeof ch->problem);
+    tls_trouble(ch->ssl, ch->facts.asked_certificate && !SSL_get_certificate(ch->ssl), ch->problem,
+                sizeof ch->problem);
 }
 
-/* "EC" is a key of a NIST curve; other curves (OpenSSL 3.2 has brainpool for TLS 1.3, RFC 8734) are called by their names. */
+/* "EC" is a key of a NIST curve; other curves (OpenSSL 3.2 has brainpool for TLS 1.3, RFC 8734)
+ * are called by their names. */
 static void learn_key(struct tls_channel *ch, X509 *cert)
 {
     EVP_PKEY *key = X509_get0_pubkey(cert);
     int type = key ? EVP_PKEY_get_base_id(key) : 0;
     char curve[24] = "";
-    bool named = type == EVP_PKEY_EC && EVP_PKEY_get_group_name(key, curve, sizeof curve, NULL) == 1;
-    const char *name = type == EVP_PKEY_RSA                                ? "RSA"
-                       : named && EC_curve_nid2nist(OBJ_sn2nid(curve))     ? "EC"
-                       : named                                             ? curve : "key";
+    bool named =
+        type == EVP_PKEY_EC && EVP_PKEY_get_group_name(key, curve, sizeof curve, NULL) == 1;
+    const char *name = type == EVP_PKEY_RSA                            ? "RSA"
+                       : named && EC_curve_nid2nist(OBJ_sn2nid(curve)) ? "EC"
+                       : named                                         ? curve
+                                                                       : "key";
     snprintf(ch->facts.peer_key, sizeof ch->facts.peer_key, "%s %d", name,
              key ? EVP_PKEY_get_bits(key) : 0);
 }
@@ -266,13 +277,14 @@ static void verify_by_authorities(struct tls_channel *ch, X509 *cert)
         X509_STORE_CTX_set_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx(), ch->ssl);
         X509_STORE_CTX_set_verify_cb(ctx, tls_note_error);
         X509_VERIFY_PARAM_set_auth_level(param, SSL_get_security_level(ch->ssl));
-        X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+        X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                                   X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
         X509_VERIFY_PARAM_set1_host(param, ch->name, 0);
         if (X509_verify_cert(ctx) != 1 && ch->findings.set == 0) {
             tls_find(&ch->findings, TLS_CAUSE_OTHER, 0);
         }
-        tls_describe(&ch->findings, X509_STORE_CTX_get0_chain(ctx), f->chain_n, ch->name, whose(ch), f->check_text,
-                     sizeof f->check_text);
+        tls_describe(&ch->findings, X509_STORE_CTX_get0_chain(ctx), f->chain_n, ch->name, whose(ch),
+                     f->check_text, sizeof f->check_text);
     } else {
         tls_find(&ch->findings, TLS_CAUSE_OTHER, 0);
     }
@@ -289,13 +301,15 @@ static void learn_dane(struct tls_channel *ch, long verify)
                    SSL_get0_dane_tlsa(ch->ssl, &usage, &selector, &matching, &data, &n) >= 0;
     f->dane = matched ? TLS_DANE_OK : TLS_DANE_BAD;
     if (matched) {
-        snprintf(f->dane_text, sizeof f->dane_text, "matches TLSA %u %u %u %02x%02x%02x%02x...", usage, selector, matching,
-                 n > 0 ? data[0] : 0, n > 1 ? data[1] : 0, n > 2 ? data[2] : 0, n > 3 ? data[3] : 0);
+        snprintf(f->dane_text, sizeof f->dane_text, "matches TLSA %u %u %u %02x%02x%02x%02x...",
+                 usage, selector, matching, n > 0 ? data[0] : 0, n > 1 ? data[1] : 0,
+                 n > 2 ? data[2] : 0, n > 3 ? data[3] : 0);
     } else if (ch->findings.set == 0) {
         snprintf(f->dane_text, sizeof f->dane_text, "no TLSA record matches");
     } else {
         char words[sizeof f->dane_text];
-        tls_describe(&ch->findings, SSL_get0_verified_chain(ch->ssl), f->chain_n, ch->name, whose(ch), words, sizeof words);
+        tls_describe(&ch->findings, SSL_get0_verified_chain(ch->ssl), f->chain_n, ch->name,
+                     whose(ch), words, sizeof words);
         snprintf(f->dane_text, sizeof f->dane_text, "the certificate %.300s", words);
     }
 }
@@ -304,7 +318,8 @@ static void learn_dane(struct tls_channel *ch, long verify)
 static void learn_findings(struct tls_channel *ch, X509 *cert, long verify)
 {
     STACK_OF(X509) *chain = SSL_get0_verified_chain(ch->ssl);
-    enum tls_cause staple = verify == X509_V_OK && ch->is_client ? tls_staple_problem(ch->ssl, cert) : TLS_CAUSE_END;
+    enum tls_cause staple =
+        verify == X509_V_OK && ch->is_client ? tls_staple_problem(ch->ssl, cert) : TLS_CAUSE_END;
     if (staple != TLS_CAUSE_END) {
         tls_find(&ch->findings, staple, 0);
     }
@@ -333,17 +348,20 @@ static void learn_certificate(struct tls_channel *ch)
     learn_fingerprints(f, cert);
     learn_dns_names(f, cert);
     STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ch->ssl);
-    f->chain_n = (chain ? sk_X509_num(chain) : 0) + (ch->is_client ? 0 : 1); /* a server's list is without the client's own */
+    /* a server's list is without the client's own */
+    f->chain_n = (chain ? sk_X509_num(chain) : 0) + (ch->is_client ? 0 : 1);
     f->not_before_ms = tls_time_ms(X509_get0_notBefore(cert));
     f->not_after_ms = tls_time_ms(X509_get0_notAfter(cert));
     long verify = SSL_get_verify_result(ch->ssl);
     if (ch->has_dane) {
         learn_dane(ch, verify);
         verify_by_authorities(ch, cert);
-        enum tls_cause staple = ch->findings.set == 0 ? tls_staple_problem(ch->ssl, cert) : TLS_CAUSE_END;
+        enum tls_cause staple =
+            ch->findings.set == 0 ? tls_staple_problem(ch->ssl, cert) : TLS_CAUSE_END;
         if (staple != TLS_CAUSE_END) {
             tls_find(&ch->findings, staple, 0);
-            tls_describe(&ch->findings, NULL, f->chain_n, ch->name, whose(ch), f->check_text, sizeof f->check_text);
+            tls_describe(&ch->findings, NULL, f->chain_n, ch->name, whose(ch), f->check_text,
+                         sizeof f->check_text);
         }
     } else {
         learn_findings(ch, cert, verify);
@@ -368,7 +386,8 @@ static const char *signature_name(int nid)
     }
 }
 
-/* Of DHE in TLS 1.2, which servers of ours do not do, the library tells the key alone; primes that have no name give none. */
+/* Of DHE in TLS 1.2, which servers of ours do not do, the library tells the key alone; primes
+ * that have no name give none. */
 static void learn_group(struct tls_channel *ch)
 {
     struct tls_facts *f = &ch->facts;
@@ -399,8 +418,9 @@ static void learn_session(struct tls_channel *ch)
                       : SSL_get_signature_type_nid(ch->ssl, &nid)) {
         str_copy_cut(str_c(signature_name(nid)), f->signature, sizeof f->signature);
     }
-    f->weak = ch->may_be_weak && (SSL_version(ch->ssl) < TLS1_2_VERSION ||
-                                  (SSL_version(ch->ssl) == TLS1_2_VERSION && !tls_cipher_is_wide(cipher)));
+    f->weak = ch->may_be_weak &&
+              (SSL_version(ch->ssl) < TLS1_2_VERSION ||
+               (SSL_version(ch->ssl) == TLS1_2_VERSION && !tls_cipher_is_wide(cipher)));
     f->resumed = SSL_session_reused(ch->ssl) == 1;
     f->sent_certificate = f->asked_certificate && SSL_get_certificate(ch->ssl);
     learn_certificate(ch);
@@ -411,10 +431,14 @@ static void channel_shake(struct tls_channel *ch)
     uint64_t failed = tls_remote_failed();
     ERR_clear_error();
     int r = SSL_do_handshake(ch->ssl);
-    ch->hello_done |= SSL_get_current_cipher(ch->ssl) != NULL || SSL_get_pending_cipher(ch->ssl) != NULL; /* the ServerHello chose it */
-    if (r == 1 && ch->demands_ems && SSL_version(ch->ssl) == TLS1_2_VERSION && SSL_get_extms_support(ch->ssl) != 1) {
+    /* the ServerHello chose it */
+    ch->hello_done |=
+        SSL_get_current_cipher(ch->ssl) != NULL || SSL_get_pending_cipher(ch->ssl) != NULL;
+    if (r == 1 && ch->demands_ems && SSL_version(ch->ssl) == TLS1_2_VERSION &&
+        SSL_get_extms_support(ch->ssl) != 1) {
         ch->state = TLS_BROKEN;
-        snprintf(ch->problem, sizeof ch->problem, "the peer does not bind its keys to the handshake (no extended master secret)");
+        snprintf(ch->problem, sizeof ch->problem,
+                 "the peer does not bind its keys to the handshake (no extended master secret)");
         return;
     }
     if (r == 1) {
@@ -472,7 +496,8 @@ static int end_call(struct tls_channel *ch)
     return ch->write_error;
 }
 
-int tls_channel_feed(struct tls_channel *ch, struct str bytes, struct buf *plain, struct buf *cipher)
+int tls_channel_feed(struct tls_channel *ch, struct str bytes, struct buf *plain,
+                     struct buf *cipher)
 {
     if (ch->state == TLS_CLOSED || ch->state == TLS_BROKEN) {
         return 0;
@@ -495,7 +520,9 @@ int tls_channel_send(struct tls_channel *ch, struct str plain, struct buf *ciphe
     ERR_clear_error();
     begin_call(ch, STR(""), cipher);
     if (plain.n > RECORD) {
-        (void)!buf_reserve(cipher, plain.n + plain.n / RECORD * SSL3_RT_MAX_ENCRYPTED_OVERHEAD, &room); /* grows once, where it may */
+        /* grows once, where it may */
+        (void)!buf_reserve(cipher, plain.n + plain.n / RECORD * SSL3_RT_MAX_ENCRYPTED_OVERHEAD,
+                           &room);
     }
     int n = plain.n > 0 ? SSL_write(ch->ssl, plain.p, (int)plain.n) : 0;
     int r = end_call(ch);
@@ -550,7 +577,8 @@ int tls_channel_exporter(const struct tls_channel *ch, char *dst, size_t size)
 {
     unsigned char octets[32];
     if (SSL_version(ch->ssl) < TLS1_3_VERSION || size < 45 ||
-        SSL_export_keying_material(ch->ssl, octets, sizeof octets, "EXPORTER-Channel-Binding", 24, (const unsigned char *)"", 0, 1) != 1) {
+        SSL_export_keying_material(ch->ssl, octets, sizeof octets, "EXPORTER-Channel-Binding", 24,
+                                   (const unsigned char *)"", 0, 1) != 1) {
         return -ENOTSUP;
     }
     return EVP_EncodeBlock((unsigned char *)dst, octets, sizeof octets) == 44 ? 0 : -ENOTSUP;

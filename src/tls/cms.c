@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cms.c: signed data, unwrapped, and encrypted data, told, by OpenSSL (cms.h). What can go wrong: octets that are none
- * of it.
+ * cms.c: signed data, unwrapped, and encrypted data, told, by OpenSSL (cms.h). What can go
+ * wrong: octets that are none of it.
  */
 #include "tls/cms.h"
 
@@ -12,7 +12,8 @@
 static CMS_ContentInfo *cms_parse(struct str octets, size_t *ret_n)
 {
     const unsigned char *p = (const unsigned char *)octets.p;
-    CMS_ContentInfo *cms = octets.n > 0 && octets.n <= LONG_MAX ? d2i_CMS_ContentInfo(NULL, &p, (long)octets.n) : NULL;
+    CMS_ContentInfo *cms =
+        octets.n > 0 && octets.n <= LONG_MAX ? d2i_CMS_ContentInfo(NULL, &p, (long)octets.n) : NULL;
     *ret_n = cms ? (size_t)((const char *)p - octets.p) : 0;
     ERR_clear_error();
     return cms;
@@ -31,7 +32,8 @@ bool cms_is_detached(struct str octets)
 {
     size_t used;
     CMS_ContentInfo *cms = cms_parse(octets, &used);
-    bool is = cms && OBJ_obj2nid(CMS_get0_type(cms)) == NID_pkcs7_signed && CMS_is_detached(cms) == 1 && str_is_blank(str_slice(octets, used, octets.n));
+    bool is = cms && OBJ_obj2nid(CMS_get0_type(cms)) == NID_pkcs7_signed &&
+              CMS_is_detached(cms) == 1 && str_is_blank(str_slice(octets, used, octets.n));
     CMS_ContentInfo_free(cms);
     ERR_clear_error();
     return is;
@@ -62,14 +64,21 @@ int cms_compressed_content(struct str octets, struct buf *out)
     return content_of(octets, NID_id_smime_ct_compressedData, out);
 }
 
-/* --- where it lies: the way through the TLVs of RFC 5652 3, 5.1, 5.2 ------------------------------------------ */
+/* --- where it lies: the way through the TLVs of RFC 5652 3, 5.1, 5.2 ---- */
 
-enum { TAG_OCTETS = 0x04, TAG_IDENTIFIER = 0x06, TAG_OCTETS_IN_PIECES = 0x24, TAG_SEQUENCE = 0x30, TAG_ZERO = 0xa0, DEPTH_MAX = 8 };
+enum {
+    TAG_OCTETS = 0x04,
+    TAG_IDENTIFIER = 0x06,
+    TAG_OCTETS_IN_PIECES = 0x24,
+    TAG_SEQUENCE = 0x30,
+    TAG_ZERO = 0xa0,
+    DEPTH_MAX = 8
+};
 
 struct tlv {
     unsigned char tag;
-    size_t at, n;     /* its content */
-    bool is_open;     /* of indefinite length (X.690 8.1.3.6): n is all that is left */
+    size_t at, n; /* its content */
+    bool is_open; /* of indefinite length (X.690 8.1.3.6): n is all that is left */
 };
 
 /* The one at *at, which moves to its content. */
@@ -124,32 +133,40 @@ bool cms_signed_place(struct str octets, struct str content, struct nested_place
 {
     size_t at = 0;
     struct tlv t;
-    bool found = enter(octets, &at, TAG_SEQUENCE) && tlv_skip(octets, &at, 0)     /* ContentInfo: its type, */
-                 && enter(octets, &at, TAG_ZERO) && enter(octets, &at, TAG_SEQUENCE) /* SignedData: */
-                 && tlv_skip(octets, &at, 0) && tlv_skip(octets, &at, 0)            /* version and digests, */
-                 && enter(octets, &at, TAG_SEQUENCE) && tlv_skip(octets, &at, 0)    /* what is signed: its type, */
-                 && enter(octets, &at, TAG_ZERO) && tlv_next(octets, &at, &t) && (t.tag == TAG_OCTETS || t.tag == TAG_OCTETS_IN_PIECES);
+    bool found =
+        enter(octets, &at, TAG_SEQUENCE) && tlv_skip(octets, &at, 0) /* ContentInfo: its type, */
+        && enter(octets, &at, TAG_ZERO) && enter(octets, &at, TAG_SEQUENCE) /* SignedData: */
+        && tlv_skip(octets, &at, 0) && tlv_skip(octets, &at, 0) /* version and digests, */
+        && enter(octets, &at, TAG_SEQUENCE) &&
+        tlv_skip(octets, &at, 0) /* what is signed: its type, */
+        && enter(octets, &at, TAG_ZERO) && tlv_next(octets, &at, &t) &&
+        (t.tag == TAG_OCTETS || t.tag == TAG_OCTETS_IN_PIECES);
     struct buf same = BUF_INIT(octets.n + 1);
     *ret = (struct nested_place){0};
     if (found) {
-        *ret = (struct nested_place){t.at, t.n, t.tag == TAG_OCTETS ? TRANSFER_AS_IS : TRANSFER_BER};
-        found = transfer_read_all(ret->encoding, str_slice(octets, t.at, t.at + t.n), &same, NULL) == 0 && str_eq(buf_str(&same), content);
+        *ret =
+            (struct nested_place){t.at, t.n, t.tag == TAG_OCTETS ? TRANSFER_AS_IS : TRANSFER_BER};
+        found = transfer_read_all(ret->encoding, str_slice(octets, t.at, t.at + t.n), &same,
+                                  NULL) == 0 &&
+                str_eq(buf_str(&same), content);
     }
     buf_wipe(&same);
     return found && content.n > 0;
 }
 
-/* --- encrypted ---------------------------------------------------------------------------------------------- */
+/* --- encrypted ---------------------------------------------------------- */
 
 /* By its identifier alone: the rest of a large signature is not taken apart for that. */
 static bool says_sealed(struct str octets)
 {
     static const struct str types[] = {
-        {"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03", 9}, {"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x17", 11},
+        {"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03", 9},
+        {"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x17", 11},
     };
     size_t at = 0;
     struct tlv t;
-    bool is = enter(octets, &at, TAG_SEQUENCE) && tlv_next(octets, &at, &t) && t.tag == TAG_IDENTIFIER;
+    bool is =
+        enter(octets, &at, TAG_SEQUENCE) && tlv_next(octets, &at, &t) && t.tag == TAG_IDENTIFIER;
     struct str type = is ? str_slice(octets, t.at, t.at + t.n) : STR("");
     return str_eq(type, types[0]) || str_eq(type, types[1]);
 }

@@ -15,12 +15,14 @@
 #include <time.h>
 
 /* At least 128 bit and authenticated, but old: what a legacy exception adds. */
-#define LEGACY_CIPHERS "ALL:!aNULL:!eNULL:!3DES:!DES:!RC4:!RC2:!IDEA:!SEED:!MD5:!PSK:!SRP:!EXP:!LOW:@SECLEVEL=0"
+#define LEGACY_CIPHERS \
+    "ALL:!aNULL:!eNULL:!3DES:!DES:!RC4:!RC2:!IDEA:!SEED:!MD5:!PSK:!SRP:!EXP:!LOW:@SECLEVEL=0"
 
-/* Names of groups as SSL_CTX_set1_groups_list(3) has them. A hybrid list is for OpenSSL 3.5 (older ones do not know it, and take
- * the classical one): '*' is offered with its share at once, '/' ends those that a server prefers whatever share came. */
+/* Names of groups as SSL_CTX_set1_groups_list(3) has them. A hybrid list is for OpenSSL 3.5
+ * (older ones do not know it, and take the classical one): '*' is offered with its share at
+ * once, '/' ends those that a server prefers whatever share came. */
 #define CLASSICAL "X25519:P-256:P-384:P-521:X448"
-#define HYBRID "*X25519MLKEM768:SecP256r1MLKEM768/*X25519:P-256:P-384:P-521:X448"
+#define HYBRID    "*X25519MLKEM768:SecP256r1MLKEM768/*X25519:P-256:P-384:P-521:X448"
 
 struct profile {
     const char *tls12, *tls13, *groups, *hybrid;
@@ -28,28 +30,40 @@ struct profile {
 };
 
 static const struct profile profiles[] = {
-    [TLS_PROFILE_STRICT] = {.tls12 = "ECDHE+AESGCM",
-                            .tls13 = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256",
-                            .groups = CLASSICAL,
-                            .hybrid = HYBRID},
+    [TLS_PROFILE_STRICT] =
+        {
+            .tls12 = "ECDHE+AESGCM",
+            .tls13 = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256",
+            .groups = CLASSICAL,
+            .hybrid = HYBRID,
+        },
     /* docs/nist.md has the reason for each */
-    [TLS_PROFILE_NIST] = {.tls12 = "ECDHE+AESGCM+AES256:ECDHE+AESCCM+AES256:DHE+aRSA+AESGCM+AES256:ECDHE+AESGCM:ECDHE+AESCCM:"
-                                   "DHE+aRSA+AESGCM:ECDHE+AES+SHA384:ECDHE+AES+SHA256:DHE+aRSA+AES+SHA256:ECDHE+AES+SHA1:"
-                                   "DHE+aRSA+AES+SHA1:!AESCCM8:!aNULL:!aPSK:!SRP",
-                          .tls13 = "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256",
-                          .groups = "P-256:P-384:P-521",
-                          .hybrid = "*X25519MLKEM768:SecP256r1MLKEM768:SecP384r1MLKEM1024/*P-256:P-384:P-521",
-                          .signatures = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:"
-                                        "RSA+SHA256:RSA+SHA384:RSA+SHA512"},
-    [TLS_PROFILE_WIDE] = {.tls12 = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+aRSA+AESGCM:ECDHE+AES+SHA384:ECDHE+AES+SHA256:"
-                                   "!aNULL:!aPSK:!SRP:!AESCCM",
-                          .tls13 = "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256",
-                          .groups = CLASSICAL,
-                          .hybrid = HYBRID},
-    [TLS_PROFILE_LEGACY] = {.tls12 = LEGACY_CIPHERS,
-                            .tls13 = "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256",
-                            .groups = CLASSICAL,
-                            .hybrid = HYBRID},
+    [TLS_PROFILE_NIST] =
+        {
+            .tls12 = "ECDHE+AESGCM+AES256:ECDHE+AESCCM+AES256:DHE+aRSA+AESGCM+AES256:ECDHE+AESGCM:"
+                     "ECDHE+AESCCM:DHE+aRSA+AESGCM:ECDHE+AES+SHA384:ECDHE+AES+SHA256:DHE+aRSA+AES+"
+                     "SHA256:ECDHE+AES+SHA1:DHE+aRSA+AES+SHA1:!AESCCM8:!aNULL:!aPSK:!SRP",
+            .tls13 = "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256",
+            .groups = "P-256:P-384:P-521",
+            .hybrid = "*X25519MLKEM768:SecP256r1MLKEM768:SecP384r1MLKEM1024/*P-256:P-384:P-521",
+            .signatures = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:RSA-PSS+SHA256:RSA-PSS+SHA384:"
+                          "RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512",
+        },
+    [TLS_PROFILE_WIDE] =
+        {
+            .tls12 = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+aRSA+AESGCM:ECDHE+AES+SHA384:ECDHE+AES+"
+                     "SHA256:!aNULL:!aPSK:!SRP:!AESCCM",
+            .tls13 = "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256",
+            .groups = CLASSICAL,
+            .hybrid = HYBRID,
+        },
+    [TLS_PROFILE_LEGACY] =
+        {
+            .tls12 = LEGACY_CIPHERS,
+            .tls13 = "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256",
+            .groups = CLASSICAL,
+            .hybrid = HYBRID,
+        },
 };
 
 #define NAME_OF(n, s) s,
@@ -88,10 +102,13 @@ static int apply_profile(SSL_CTX *ssl, enum tls_profile profile, bool *ret_hybri
     SSL_CTX_set_mode(ssl, SSL_MODE_AUTO_RETRY | SSL_MODE_RELEASE_BUFFERS);
     int from = profile == TLS_PROFILE_LEGACY ? TLS1_VERSION : TLS1_2_VERSION;
     if (profile != TLS_PROFILE_LEGACY) {
-        SSL_CTX_set_security_level(ssl, 2); /* 112 bit: RSA 2048, no SHA-1 in signatures, whatever openssl.cnf says */
+        /* 112 bit: RSA 2048, no SHA-1 in signatures, whatever openssl.cnf says */
+        SSL_CTX_set_security_level(ssl, 2);
     }
-    return SSL_CTX_set_min_proto_version(ssl, from) == 1 && SSL_CTX_set_cipher_list(ssl, p->tls12) == 1 &&
-                   SSL_CTX_set_ciphersuites(ssl, p->tls13) == 1 && set_groups(ssl, p, ret_hybrid) == 0 &&
+    return SSL_CTX_set_min_proto_version(ssl, from) == 1 &&
+                   SSL_CTX_set_cipher_list(ssl, p->tls12) == 1 &&
+                   SSL_CTX_set_ciphersuites(ssl, p->tls13) == 1 &&
+                   set_groups(ssl, p, ret_hybrid) == 0 &&
                    (!p->signatures || SSL_CTX_set1_sigalgs_list(ssl, p->signatures) == 1)
                ? 0
                : -EINVAL;
@@ -104,7 +121,10 @@ static int use_chain(SSL_CTX *ssl, struct str pem)
     while (r == 0 && tls_pem_next(&pem, &at)) {
         X509 *cert = tls_pem_certificate(&at);
         if (cert) { /* a copy of it is kept */
-            r = (n == 0 ? SSL_CTX_use_certificate(ssl, cert) : SSL_CTX_add1_chain_cert(ssl, cert)) == 1 ? 0 : -EINVAL;
+            r = (n == 0 ? SSL_CTX_use_certificate(ssl, cert)
+                        : SSL_CTX_add1_chain_cert(ssl, cert)) == 1
+                    ? 0
+                    : -EINVAL;
             n++;
         }
         X509_free(cert);
@@ -150,15 +170,15 @@ static int trust(SSL_CTX *ssl, struct str pem)
     return n > 0 ? 0 : -EINVAL;
 }
 
-/* Verification is recorded, not enforced here: the decision judges the result. A client that shows a certificate
- * is to show it every time: it gets no ticket (ticket.h). */
+/* Verification is recorded, not enforced here: the decision judges the result. A client that
+ * shows a certificate is to show it every time: it gets no ticket (ticket.h). */
 static int record_client(int ok, X509_STORE_CTX *store)
 {
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
     return tls_note_error(ok, store) == 1 && ssl && SSL_set_num_tickets(ssl, 0) == 1;
 }
 
-/* --- servers: several certificates, chosen by name and by what the client can verify ------------------ */
+/* --- servers: several certificates, chosen by name and by what the client can verify --- */
 
 static int add_own(SSL_CTX *ssl, const struct tls_own *own, char *problem, size_t size)
 {
@@ -168,10 +188,13 @@ static int add_own(SSL_CTX *ssl, const struct tls_own *own, char *problem, size_
     if (use_chain(ssl, own->chain) < 0) {
         return context_fail(problem, size, "the certificate chain cannot be used");
     }
-    return SSL_CTX_check_private_key(ssl) == 1 ? 0 : context_fail(problem, size, "certificate and private key do not belong together");
+    return SSL_CTX_check_private_key(ssl) == 1
+               ? 0
+               : context_fail(problem, size, "certificate and private key do not belong together");
 }
 
-/* A name we have no certificate for gets the first one: never an abort (RFC 8461 7.1, RFC 7672 8.1). */
+/* A name we have no certificate for gets the first one: never an abort (RFC 8461 7.1, RFC 7672
+ * 8.1). */
 static int on_server_name(SSL *ssl, int *alert, void *arg)
 {
     const struct tls_context *ctx = arg;
@@ -191,12 +214,13 @@ static SSL_CTX *ssl_new(const SSL_METHOD *method)
     return SSL_CTX_new(method);
 }
 
-static int make_server(const struct tls_own *own, size_t n, size_t at, enum tls_profile profile, struct str trust_pem, char *problem,
-                       size_t size, SSL_CTX **ret)
+static int make_server(const struct tls_own *own, size_t n, size_t at, enum tls_profile profile,
+                       struct str trust_pem, char *problem, size_t size, SSL_CTX **ret)
 {
     SSL_CTX *ssl = *ret = ssl_new(TLS_server_method());
     bool hybrid;
-    if (!ssl || apply_profile(ssl, profile, &hybrid) < 0 || (trust_pem.n > 0 && trust(ssl, trust_pem) < 0)) {
+    if (!ssl || apply_profile(ssl, profile, &hybrid) < 0 ||
+        (trust_pem.n > 0 && trust(ssl, trust_pem) < 0)) {
         return context_fail(problem, size, "TLS could not be set up");
     }
     int r = add_own(ssl, &own[at], problem, size);
@@ -211,13 +235,15 @@ static int make_server(const struct tls_own *own, size_t n, size_t at, enum tls_
     SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET);
     if (trust_pem.n > 0) { /* asked for, recorded, never a condition of the handshake */
         SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, record_client);
-        SSL_CTX_set_purpose(ssl, X509_PURPOSE_ANY); /* a host's identity is good both ways: tls_find_misuse() */
+        /* a host's identity is good both ways: tls_find_misuse() */
+        SSL_CTX_set_purpose(ssl, X509_PURPOSE_ANY);
     }
     return r;
 }
 
-int tls_context_server(const struct tls_own *own, size_t n, enum tls_profile profile, struct str client_trust_pem, char *problem,
-                       size_t size, struct tls_context **ret)
+int tls_context_server(const struct tls_own *own, size_t n, enum tls_profile profile,
+                       struct str client_trust_pem, char *problem, size_t size,
+                       struct tls_context **ret)
 {
     ERR_clear_error();
     struct tls_context *ctx = err_calloc(1, sizeof *ctx);
@@ -264,7 +290,8 @@ int tls_context_client(struct str ca_pem, enum tls_profile profile, char *proble
     ERR_clear_error();
     struct tls_context *ctx = err_calloc(1, sizeof *ctx);
     ctx->ssl = ssl_new(TLS_client_method());
-    if (!ctx->ssl || apply_profile(ctx->ssl, profile, &ctx->hybrid) < 0 || trust(ctx->ssl, ca_pem) < 0) {
+    if (!ctx->ssl || apply_profile(ctx->ssl, profile, &ctx->hybrid) < 0 ||
+        trust(ctx->ssl, ca_pem) < 0) {
         int r = context_fail(problem, size, "no usable certificate in the trust store");
         tls_context_free(ctx);
         return r;
@@ -300,7 +327,8 @@ struct tls_context *tls_context_probe(unsigned from, unsigned to, const char *ci
     snprintf(list, sizeof list, "%s:@SECLEVEL=0", *ciphers ? ciphers : "ALL:!PSK:!SRP");
     ctx->ssl = ssl_new(TLS_client_method());
     if (!ctx->ssl || SSL_CTX_set_min_proto_version(ctx->ssl, (int)from) != 1 ||
-        SSL_CTX_set_max_proto_version(ctx->ssl, (int)to) != 1 || SSL_CTX_set_cipher_list(ctx->ssl, list) != 1 ||
+        SSL_CTX_set_max_proto_version(ctx->ssl, (int)to) != 1 ||
+        SSL_CTX_set_cipher_list(ctx->ssl, list) != 1 ||
         SSL_CTX_set1_groups_list(ctx->ssl, CLASSICAL) != 1) {
         tls_context_free(ctx);
         ERR_clear_error();
@@ -317,7 +345,8 @@ static bool profile_has_cipher(enum tls_profile profile, struct str cipher)
 {
     static SSL_CTX *kept[TLS_PROFILE_END];
     bool hybrid;
-    if (!kept[profile] && (!(kept[profile] = SSL_CTX_new(TLS_client_method())) || apply_profile(kept[profile], profile, &hybrid) < 0)) {
+    if (!kept[profile] && (!(kept[profile] = SSL_CTX_new(TLS_client_method())) ||
+                           apply_profile(kept[profile], profile, &hybrid) < 0)) {
         SSL_CTX_free(kept[profile]);
         kept[profile] = NULL;
     }
@@ -359,10 +388,16 @@ bool tls_within_nist(struct str cipher, struct str group, struct str signature, 
 {
     uint64_t bits = 0;
     size_t at = str_find(peer_key, ' ', 0);
-    bool rsa = str_starts_nocase(peer_key, STR("RSA ")), ec = str_starts_nocase(peer_key, STR("EC "));
-    bool key = peer_key.n == 0 || ((rsa || ec) && str_to_u64(str_slice(peer_key, at + 1, peer_key.n), UINT32_MAX, &bits) == 0 && bits >= (rsa ? 2048 : 224));
-    bool signs = signature.n == 0 || str_eq(signature, STR("ECDSA")) || str_starts_nocase(signature, STR("RSA-"));
-    return profile_has_cipher(TLS_PROFILE_NIST, cipher) && nist_groups[tls_group_of(group)] && key && signs;
+    bool rsa = str_starts_nocase(peer_key, STR("RSA ")),
+         ec = str_starts_nocase(peer_key, STR("EC "));
+    bool key = peer_key.n == 0 ||
+               ((rsa || ec) &&
+                str_to_u64(str_slice(peer_key, at + 1, peer_key.n), UINT32_MAX, &bits) == 0 &&
+                bits >= (rsa ? 2048 : 224));
+    bool signs = signature.n == 0 || str_eq(signature, STR("ECDSA")) ||
+                 str_starts_nocase(signature, STR("RSA-"));
+    return profile_has_cipher(TLS_PROFILE_NIST, cipher) && nist_groups[tls_group_of(group)] &&
+           key && signs;
 }
 
 struct tls_context *tls_context_ref(struct tls_context *ctx)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * dane.c: usable or not, RFC 7672 3.1 (usages 2 and 3 only), RFC 6698 4.1, RFC 7671 9 (digest
- * agility). Called by smtpout and the fuzzer, before OpenSSL sees a record: it would accept usage 1.
+ * agility). Called by smtpout and the fuzzer, before OpenSSL sees a record: it would accept
+ * usage 1.
  *
  * What can go wrong: anything a zone can hold; such a record is unusable, which still means "TLS
  * without authentication", never "no DANE".
@@ -10,7 +11,15 @@
 #include <openssl/x509.h>
 #include <stdio.h>
 
-enum { USAGE_TA = 2, USAGE_EE = 3, SELECT_CERT = 0, SELECT_KEY = 1, MATCH_FULL = 0, MATCH_SHA256 = 1, MATCH_SHA512 = 2 };
+enum {
+    USAGE_TA = 2,
+    USAGE_EE = 3,
+    SELECT_CERT = 0,
+    SELECT_KEY = 1,
+    MATCH_FULL = 0,
+    MATCH_SHA256 = 1,
+    MATCH_SHA512 = 2
+};
 
 /* Full data must be a certificate or a key that can be read to its last octet. */
 static bool full_data_ok(const struct dane_record *r)
@@ -31,7 +40,8 @@ static bool full_data_ok(const struct dane_record *r)
 
 static bool is_usable(const struct dane_record *r)
 {
-    if ((r->usage != USAGE_TA && r->usage != USAGE_EE) || (r->selector != SELECT_CERT && r->selector != SELECT_KEY)) {
+    if ((r->usage != USAGE_TA && r->usage != USAGE_EE) ||
+        (r->selector != SELECT_CERT && r->selector != SELECT_KEY)) {
         return false;
     }
     return r->matching == MATCH_SHA256   ? r->data.n == 32
@@ -64,7 +74,9 @@ int dane_read(struct str octets, struct dane_set *ret)
 {
     *ret = (struct dane_set){0};
     while (octets.n > 0) {
-        size_t n = octets.n >= 2 ? (size_t)(unsigned char)octets.p[0] << 8 | (unsigned char)octets.p[1] : 0;
+        size_t n = octets.n >= 2
+                       ? (size_t)(unsigned char)octets.p[0] << 8 | (unsigned char)octets.p[1]
+                       : 0;
         if (octets.n < 2 || n > octets.n - 2 || ret->n == DANE_RECORDS_MAX) {
             return -EBADMSG;
         }

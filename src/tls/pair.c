@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pair.c: whether a certificate file and a key file of ours can be shown to somebody: looked at before they are used, so
- * that the reason is said in words. Called by proc/preflight.c, posternd
- * (pairs.c) and postern doctor.
+ * pair.c: whether a certificate file and a key file of ours can be shown to somebody: looked at
+ * before they are used, so that the reason is said in words. Called by proc/preflight.c,
+ * posternd (pairs.c) and postern doctor.
  *
- * What can go wrong: the key of another certificate, the wrong order (RFC 8446 4.4.2: each certifies the one before it), a
- * key with a password, files exchanged or cut off, times that are over.
+ * What can go wrong: the key of another certificate, the wrong order (RFC 8446 4.4.2: each
+ * certifies the one before it), a key with a password, files exchanged or cut off, times that
+ * are over.
  */
 #include "tls/pair.h"
 #include "tls/pem.h"
@@ -25,7 +26,8 @@ struct chain {
     int n;
 };
 
-static void pair_tell(const struct tls_pair_report *to, bool is_warning, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void pair_tell(const struct tls_pair_report *to, bool is_warning, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 static void pair_tell(const struct tls_pair_report *to, bool is_warning, const char *fmt, ...)
 {
@@ -74,20 +76,27 @@ static EVP_PKEY *read_key(struct str pem)
 static void explain_no_chain(struct str pem, const struct tls_pair_report *to)
 {
     pair_tell(to, false, "%s",
-         str_has(pem, STR("CERTIFICATE REQUEST"))   ? "holds a request, not a certificate. Name the file that the authority gave back"
-         : str_has(pem, STR("PRIVATE KEY"))         ? "holds a private key and no certificate. Are chain and key exchanged?"
-         : pem.n > 2 && pem.p[0] == '\x30'   ? "is not PEM but DER. Convert it: openssl x509 -inform der -in FILE"
-                                             : "holds no certificate (PEM)");
+              str_has(pem, STR("CERTIFICATE REQUEST"))
+                  ? "holds a request, not a certificate. Name the file that the authority gave back"
+              : str_has(pem, STR("PRIVATE KEY"))
+                  ? "holds a private key and no certificate. Are chain and key exchanged?"
+              : pem.n > 2 && pem.p[0] == '\x30'
+                  ? "is not PEM but DER. Convert it: openssl x509 -inform der -in FILE"
+                  : "holds no certificate (PEM)");
 }
 
 static void explain_no_key(struct str pem, const struct tls_pair_report *to)
 {
     pair_tell(to, false, "%s",
-         str_has(pem, STR("ENCRYPTED"))            ? "the key has a password. Take it off: openssl pkey -in FILE -out FILE"
-         : str_has(pem, STR("PUBLIC KEY"))         ? "the key file holds a public key, not the private one"
-         : str_has(pem, STR("PRIVATE KEY"))        ? "the key file holds a private key that cannot be read. Get the file again"
-         : str_has(pem, STR("BEGIN CERTIFICATE"))  ? "the key file holds a certificate and no key. Are chain and key exchanged?"
-                                            : "the key file holds no private key (PEM)");
+              str_has(pem, STR("ENCRYPTED"))
+                  ? "the key has a password. Take it off: openssl pkey -in FILE -out FILE"
+              : str_has(pem, STR("PUBLIC KEY"))
+                  ? "the key file holds a public key, not the private one"
+              : str_has(pem, STR("PRIVATE KEY"))
+                  ? "the key file holds a private key that cannot be read. Get the file again"
+              : str_has(pem, STR("BEGIN CERTIFICATE"))
+                  ? "the key file holds a certificate and no key. Are chain and key exchanged?"
+                  : "the key file holds no private key (PEM)");
 }
 
 static void pair_name_of(X509 *x, char *dst, size_t size)
@@ -107,12 +116,16 @@ static void pair_check_key(const struct chain *c, EVP_PKEY *key, const struct tl
     }
     for (int i = 1; i < c->n; i++) {
         if (X509_check_private_key(c->v[i], key) == 1) {
-            pair_tell(to, false, "the certificate of this key is number %d in the file: the order is wrong. Put it first, then the one that certifies it", i + 1);
+            pair_tell(to, false,
+                      "the certificate of this key is number %d in the file: the order is wrong. "
+                      "Put it first, then the one that certifies it",
+                      i + 1);
             ERR_clear_error();
             return;
         }
     }
-    pair_tell(to, false, "the key does not belong to this certificate. Name the key it was made with");
+    pair_tell(to, false,
+              "the key does not belong to this certificate. Name the key it was made with");
     ERR_clear_error();
 }
 
@@ -123,8 +136,11 @@ static void check_order(const struct chain *c, const struct tls_pair_report *to)
         if (X509_NAME_cmp(X509_get_issuer_name(c->v[i]), X509_get_subject_name(c->v[i + 1])) != 0) {
             pair_name_of(c->v[i], lower, sizeof lower);
             pair_name_of(c->v[i + 1], upper, sizeof upper);
-            pair_tell(to, true, "the order is wrong: number %d (\"%s\") does not certify number %d (\"%s\") before it, and some clients will refuse it. Put each behind the one it certifies",
-                 i + 2, upper, i + 1, lower);
+            pair_tell(
+                to, true,
+                "the order is wrong: number %d (\"%s\") does not certify number %d (\"%s\") before "
+                "it, and some clients will refuse it. Put each behind the one it certifies",
+                i + 2, upper, i + 1, lower);
             return;
         }
     }
@@ -145,10 +161,16 @@ static void check_times(const struct chain *c, int64_t now_ms, const struct tls_
         pair_name_of(c->v[i], name, sizeof name);
         if (X509_cmp_time(X509_get0_notAfter(c->v[i]), &now) < 0) {
             day_of(X509_get0_notAfter(c->v[i]), day);
-            pair_tell(to, true, "the certificate \"%s\" has expired (on %s): who checks certificates refuses it. Renew it", name, day);
+            pair_tell(to, true,
+                      "the certificate \"%s\" has expired (on %s): who checks certificates refuses "
+                      "it. Renew it",
+                      name, day);
         } else if (X509_cmp_time(X509_get0_notBefore(c->v[i]), &now) > 0) {
             day_of(X509_get0_notBefore(c->v[i]), day);
-            pair_tell(to, true, "the certificate \"%s\" is not valid before %s: who checks certificates refuses it. Is the clock of this machine right?", name, day);
+            pair_tell(to, true,
+                      "the certificate \"%s\" is not valid before %s: who checks certificates "
+                      "refuses it. Is the clock of this machine right?",
+                      name, day);
         }
     }
 }
@@ -178,14 +200,15 @@ static void check_use(enum tls_pair_use use, X509 *x, const struct tls_pair_repo
         return;
     }
     write_purposes(x, purposes, sizeof purposes);
-    pair_tell(to, !server || (X509_get_extended_key_usage(x) & XKU_ANYEKU),
-         "the certificate is not for a %s (%s%s; openssl x509 -purpose says \"SSL %s : No\"): %s "
-         "that check "
-         "it refuse it. Get one with the extended key usage %s",
-         server ? "server" : "client",
-         *purposes ? "its extended key usage is " : "its key usage leaves that out", purposes,
-         server ? "server" : "client", server ? "those" : "servers",
-         server ? "serverAuth" : "clientAuth");
+    pair_tell(
+        to, !server || (X509_get_extended_key_usage(x) & XKU_ANYEKU),
+        "the certificate is not for a %s (%s%s; openssl x509 -purpose says \"SSL %s : No\"): %s "
+        "that check "
+        "it refuse it. Get one with the extended key usage %s",
+        server ? "server" : "client",
+        *purposes ? "its extended key usage is " : "its key usage leaves that out", purposes,
+        server ? "server" : "client", server ? "those" : "servers",
+        server ? "serverAuth" : "clientAuth");
 }
 
 void tls_pair_check(enum tls_pair_use use, struct str chain_pem, struct str key_pem, int64_t now_ms,
@@ -208,8 +231,11 @@ void tls_pair_check(enum tls_pair_use use, struct str chain_pem, struct str key_
         check_order(&c, to);
         check_times(&c, now_ms, to);
         check_use(use, c.v[0], to);
-        if (X509_check_ca(c.v[0]) == 1 && c.n == 1 && X509_NAME_cmp(X509_get_issuer_name(c.v[0]), X509_get_subject_name(c.v[0])) != 0) {
-            pair_tell(to, true, "the first certificate is one of an authority, not of a server. Put the server's own first");
+        if (X509_check_ca(c.v[0]) == 1 && c.n == 1 &&
+            X509_NAME_cmp(X509_get_issuer_name(c.v[0]), X509_get_subject_name(c.v[0])) != 0) {
+            pair_tell(to, true,
+                      "the first certificate is one of an authority, not of a server. Put the "
+                      "server's own first");
         }
     }
     EVP_PKEY_free(key);

@@ -7,7 +7,8 @@
 /* What a certificate of ours is for: our servers show it, or our clients where a server asks. */
 enum tls_pair_use { TLS_PAIR_SERVER, TLS_PAIR_CLIENT };
 
-/* Where what is found is told; text: what is wrong, as the end of a sentence that begins with the file, and a hint. */
+/* Where what is found is told; text: what is wrong, as the end of a sentence that begins with
+ * the file, and a hint. */
 struct tls_pair_report {
     void (*told)(void *arg, bool is_warning, const char *text);
     void *arg;

@@ -90,7 +90,8 @@ static bool is_certificate(struct str label)
 X509 *tls_pem_certificate(const struct tls_pem_block *block)
 {
     BIO *bio = BIO_new_mem_buf(block->text.p, (int)block->text.n);
-    X509 *x = bio && is_certificate(block->label) ? PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL) : NULL;
+    X509 *x =
+        bio && is_certificate(block->label) ? PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL) : NULL;
     BIO_free(bio);
     ERR_clear_error();
     return x;
@@ -146,8 +147,9 @@ int tls_pem_check(struct str pem, char *problem, size_t size)
     while (tls_pem_next(&pem, &b)) {
         const char *trouble = trouble_of(&b);
         if (trouble) {
-            snprintf(problem, size, "block number %u (line %u) cannot be read: %s. Get the file again",
-                     b.number, b.line, trouble);
+            snprintf(problem, size,
+                     "block number %u (line %u) cannot be read: %s. Get the file again", b.number,
+                     b.line, trouble);
             return -EINVAL;
         }
     }

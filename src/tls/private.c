@@ -54,22 +54,30 @@ const unsigned char *tls_private_id(const struct tls_private *p)
 
 static const EVP_MD *md_of(enum tls_hash hash)
 {
-    return hash == TLS_HASH_SHA256 ? EVP_sha256() : hash == TLS_HASH_SHA384 ? EVP_sha384() : EVP_sha512();
+    return hash == TLS_HASH_SHA256   ? EVP_sha256()
+           : hash == TLS_HASH_SHA384 ? EVP_sha384()
+                                     : EVP_sha512();
 }
 
-int tls_private_sign(struct tls_private *p, enum tls_hash hash, bool pss, struct str digest, struct buf *signature)
+int tls_private_sign(struct tls_private *p, enum tls_hash hash, bool pss, struct str digest,
+                     struct buf *signature)
 {
-    EVP_PKEY_CTX *ctx = hash < TLS_HASH_END && digest.n == (size_t)EVP_MD_get_size(md_of(hash)) ? EVP_PKEY_CTX_new(p->key, NULL) : NULL;
+    EVP_PKEY_CTX *ctx = hash < TLS_HASH_END && digest.n == (size_t)EVP_MD_get_size(md_of(hash))
+                            ? EVP_PKEY_CTX_new(p->key, NULL)
+                            : NULL;
     bool rsa = EVP_PKEY_is_a(p->key, "RSA");
     char *room = NULL;
     size_t n = TLS_SIGNATURE_MAX;
     int r = -EINVAL;
-    if (ctx && EVP_PKEY_sign_init(ctx) == 1 && EVP_PKEY_CTX_set_signature_md(ctx, md_of(hash)) == 1 &&
-        (!rsa || EVP_PKEY_CTX_set_rsa_padding(ctx, pss ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING) == 1) &&
+    if (ctx && EVP_PKEY_sign_init(ctx) == 1 &&
+        EVP_PKEY_CTX_set_signature_md(ctx, md_of(hash)) == 1 &&
+        (!rsa ||
+         EVP_PKEY_CTX_set_rsa_padding(ctx, pss ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING) == 1) &&
         (!rsa || !pss || EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1)) {
         r = buf_reserve(signature, n, &room);
     }
-    if (r == 0 && EVP_PKEY_sign(ctx, (unsigned char *)room, &n, (const unsigned char *)digest.p, digest.n) != 1) {
+    if (r == 0 && EVP_PKEY_sign(ctx, (unsigned char *)room, &n, (const unsigned char *)digest.p,
+                                digest.n) != 1) {
         r = -EINVAL;
     }
     if (r == 0) {

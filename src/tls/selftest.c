@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * selftest.c: a handshake with ourselves, in memory, by the same contexts, channels and signatures as with a stranger. The client
- * verifies the signature (RFC 8446 4.4.3, RFC 5246 7.4.3), so that a key that does not fit is found as well.
- * Called each minute by proc/own_tls.c.
+ * selftest.c: a handshake with ourselves, in memory, by the same contexts, channels and
+ * signatures as with a stranger. The client verifies the signature (RFC 8446 4.4.3, RFC 5246
+ * 7.4.3), so that a key that does not fit is found as well. Called each minute by
+ * proc/own_tls.c.
  */
 #include "tls/tls.h"
 #include "tls/tls_priv.h"
@@ -20,7 +21,8 @@ static bool carry(struct tls_channel *to, struct buf *arrived, struct buf *leavi
     return r == 0 && tls_channel_state(to) != TLS_BROKEN;
 }
 
-static int selftest_shake(struct tls_channel *server, struct tls_channel *client, char *problem, size_t size)
+static int selftest_shake(struct tls_channel *server, struct tls_channel *client, char *problem,
+                          size_t size)
 {
     CLEANUP(buf_free) struct buf up = BUF_INIT(256 * 1024), down = BUF_INIT(256 * 1024);
     for (int i = 0; i < ROUNDS; i++) {
@@ -48,7 +50,9 @@ static void selftest_name_of(X509 *cert, char *dst, size_t size)
     for (int i = 0; names && i < sk_GENERAL_NAME_num(names); i++) {
         const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
         if (g->type == GEN_DNS && ASN1_STRING_get0_data(g->d.dNSName)[0] != '*') {
-            str_copy_cut(str_from((const char *)ASN1_STRING_get0_data(g->d.dNSName), (size_t)ASN1_STRING_length(g->d.dNSName)), dst, size);
+            str_copy_cut(str_from((const char *)ASN1_STRING_get0_data(g->d.dNSName),
+                                  (size_t)ASN1_STRING_length(g->d.dNSName)),
+                         dst, size);
             break;
         }
     }
@@ -61,12 +65,14 @@ static int test_one(struct tls_context *server, X509 *cert, char *problem, size_
     char name[256], what[160] = "";
     bool is_rsa = EVP_PKEY_is_a(X509_get0_pubkey(cert), "RSA");
     selftest_name_of(cert, name, sizeof name);
-    struct tls_context *ctx = tls_context_probe(TLS1_2_VERSION, TLS1_2_VERSION, is_rsa ? "aRSA" : "aECDSA");
+    struct tls_context *ctx =
+        tls_context_probe(TLS1_2_VERSION, TLS1_2_VERSION, is_rsa ? "aRSA" : "aECDSA");
     struct tls_channel *s = tls_channel_server(server);
     struct tls_channel *c = ctx ? tls_channel_client(ctx, &(struct tls_peer){.name = name}) : NULL;
     int r = s && c ? selftest_shake(s, c, what, sizeof what) : -ENOMEM;
     if (r < 0) {
-        snprintf(problem, size, "%s (%s): %s", name, is_rsa ? "RSA" : "ECDSA", r == -ENOMEM ? "no memory" : what);
+        snprintf(problem, size, "%s (%s): %s", name, is_rsa ? "RSA" : "ECDSA",
+                 r == -ENOMEM ? "no memory" : what);
     }
     tls_channel_free(c);
     tls_channel_free(s);
@@ -79,7 +85,8 @@ int tls_self_test(struct tls_context *server, char *problem, size_t size)
     int r = 0;
     for (size_t i = 0; r == 0 && i < (server->n_named > 0 ? server->n_named : 1); i++) {
         SSL_CTX *ssl = server->n_named > 0 ? server->named[i].ssl : server->ssl;
-        for (long at = SSL_CTX_set_current_cert(ssl, SSL_CERT_SET_FIRST); r == 0 && at == 1; at = SSL_CTX_set_current_cert(ssl, SSL_CERT_SET_NEXT)) {
+        for (long at = SSL_CTX_set_current_cert(ssl, SSL_CERT_SET_FIRST); r == 0 && at == 1;
+             at = SSL_CTX_set_current_cert(ssl, SSL_CERT_SET_NEXT)) {
             X509 *cert = SSL_CTX_get0_certificate(ssl);
             r = cert ? test_one(server, cert, problem, size) : 0;
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sign.c: RSA-SHA256 and Ed25519-SHA256 as DKIM uses them. Called by keys (signing), smtpout (digests).
- * What can go wrong: a key of another kind or too short: refused when it is loaded.
+ * sign.c: RSA-SHA256 and Ed25519-SHA256 as DKIM uses them. Called by keys (signing), smtpout
+ * (digests). What can go wrong: a key of another kind or too short: refused when it is loaded.
  */
 #include "tls/sign.h"
 #include "tls/pem.h"
@@ -30,10 +30,12 @@ int tls_signer_new(struct str key_pem, char *problem, size_t size, struct tls_si
     BIO_free(text);
     ERR_clear_error();
     int type = key ? EVP_PKEY_get_base_id(key) : 0;
-    bool good = type == EVP_PKEY_ED25519 || (type == EVP_PKEY_RSA && EVP_PKEY_get_bits(key) >= RSA_BITS_MIN);
+    bool good = type == EVP_PKEY_ED25519 ||
+                (type == EVP_PKEY_RSA && EVP_PKEY_get_bits(key) >= RSA_BITS_MIN);
     if (!good) {
-        snprintf(problem, size, key ? "the signing key must be RSA with at least 2048 bit, or Ed25519"
-                                    : "the signing key cannot be read");
+        snprintf(problem, size,
+                 key ? "the signing key must be RSA with at least 2048 bit, or Ed25519"
+                     : "the signing key cannot be read");
         EVP_PKEY_free(key);
         return -EINVAL;
     }

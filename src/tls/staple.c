@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * staple.c: revocation, as far as a server shows it itself: a stapled OCSP answer is checked, and a
- * certificate that demands one (RFC 7633) must come with it. Nothing is fetched in the delivery path.
- * Called by channel.c for certificates that authorities vouch for, not with DANE-EE.
+ * staple.c: revocation, as far as a server shows it itself: a stapled OCSP answer is checked,
+ * and a certificate that demands one (RFC 7633) must come with it. Nothing is fetched in the
+ * delivery path. Called by channel.c for certificates that authorities vouch for, not with
+ * DANE-EE.
  *
  * A staple that cannot be verified counts as none.
  */
@@ -26,7 +27,7 @@ static bool must_staple(X509 *cert)
     return found;
 }
 
-static X509 *find_issuer(X509 *cert, STACK_OF(X509) *chain)
+static X509 *find_issuer(X509 *cert, STACK_OF(X509) * chain)
 {
     for (int i = 0; chain && i < sk_X509_num(chain); i++) {
         X509 *candidate = sk_X509_value(chain, i);
@@ -43,7 +44,8 @@ static int status_in(OCSP_BASICRESP *basic, X509 *cert, X509 *issuer)
     int status = -1, reason;
     ASN1_GENERALIZEDTIME *revoked, *from, *until;
     OCSP_CERTID *id = OCSP_cert_to_id(NULL, cert, issuer);
-    bool ok = id && OCSP_resp_find_status(basic, id, &status, &reason, &revoked, &from, &until) == 1 &&
+    bool ok = id &&
+              OCSP_resp_find_status(basic, id, &status, &reason, &revoked, &from, &until) == 1 &&
               OCSP_check_validity(from, until, CLOCK_SKEW_S, -1) == 1;
     OCSP_CERTID_free(id);
     return ok ? status : -1;
@@ -53,13 +55,17 @@ static int stapled_status(SSL *ssl, X509 *cert)
 {
     const unsigned char *p = NULL;
     long n = SSL_get_tlsext_status_ocsp_resp(ssl, &p);
-    STACK_OF(X509) *chain = SSL_get0_verified_chain(ssl) ? SSL_get0_verified_chain(ssl) : SSL_get_peer_cert_chain(ssl);
+    STACK_OF(X509) *chain =
+        SSL_get0_verified_chain(ssl) ? SSL_get0_verified_chain(ssl) : SSL_get_peer_cert_chain(ssl);
     X509 *issuer = find_issuer(cert, chain);
     OCSP_RESPONSE *response = n > 0 ? d2i_OCSP_RESPONSE(NULL, &p, n) : NULL;
-    OCSP_BASICRESP *basic = response && OCSP_response_status(response) == OCSP_RESPONSE_STATUS_SUCCESSFUL
-                                ? OCSP_response_get1_basic(response) : NULL;
+    OCSP_BASICRESP *basic =
+        response && OCSP_response_status(response) == OCSP_RESPONSE_STATUS_SUCCESSFUL
+            ? OCSP_response_get1_basic(response)
+            : NULL;
     int status = -1;
-    if (basic && issuer && OCSP_basic_verify(basic, chain, SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl)), 0) > 0) {
+    if (basic && issuer &&
+        OCSP_basic_verify(basic, chain, SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl)), 0) > 0) {
         status = status_in(basic, cert, issuer);
     }
     OCSP_BASICRESP_free(basic);
@@ -74,5 +80,6 @@ enum tls_cause tls_staple_problem(SSL *ssl, X509 *cert)
     if (status == V_OCSP_CERTSTATUS_REVOKED) {
         return TLS_CAUSE_REVOKED;
     }
-    return status != V_OCSP_CERTSTATUS_GOOD && must_staple(cert) ? TLS_CAUSE_NO_STAPLE : TLS_CAUSE_END;
+    return status != V_OCSP_CERTSTATUS_GOOD && must_staple(cert) ? TLS_CAUSE_NO_STAPLE
+                                                                 : TLS_CAUSE_END;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ticket.c: sealing and opening of TLS 1.3 tickets with secrets that change every hour. Called by smtpin (tickets) and
- * keys (secrets).
+ * ticket.c: sealing and opening of TLS 1.3 tickets with secrets that change every hour. Called
+ * by smtpin (tickets) and keys (secrets).
  *
- * What can go wrong: keys are away or restarted: no ticket is given, or one cannot be opened, and the handshake is a full
- * one.
+ * What can go wrong: keys are away or restarted: no ticket is given, or one cannot be opened,
+ * and the handshake is a full one.
  */
 #include "tls/ticket.h"
 #include "tls/sign.h"
@@ -16,7 +16,13 @@
 #include <stdio.h>
 
 /* What a secret is cut into. */
-enum { NAME = 16, CIPHER_KEY = 32, MAC_KEY = 32, NONCE = 16, LIFE_SECONDS = TLS_TICKET_PERIOD_MS / 1000 };
+enum {
+    NAME = 16,
+    CIPHER_KEY = 32,
+    MAC_KEY = 32,
+    NONCE = 16,
+    LIFE_SECONDS = TLS_TICKET_PERIOD_MS / 1000
+};
 _Static_assert(NAME + CIPHER_KEY + MAC_KEY == TLS_TICKET_SECRET, "secret");
 
 struct secret {
@@ -31,7 +37,8 @@ static struct {
     struct secret current, previous;
 } tickets;
 
-int tls_ticket_derive(const unsigned char seed[TLS_TICKET_SEED], uint64_t period, unsigned char ret[TLS_TICKET_SECRET])
+int tls_ticket_derive(const unsigned char seed[TLS_TICKET_SEED], uint64_t period,
+                      unsigned char ret[TLS_TICKET_SECRET])
 {
     char label[40];
     int n = snprintf(label, sizeof label, "postern ticket %llu", (unsigned long long)period);
@@ -39,8 +46,11 @@ int tls_ticket_derive(const unsigned char seed[TLS_TICKET_SEED], uint64_t period
     EVP_KDF_CTX *ctx = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
     char digest[] = "SHA256";
     OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
-                           OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)(uintptr_t)seed, TLS_TICKET_SEED),
-                           OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, label, (size_t)n), OSSL_PARAM_END};
+                           OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY,
+                                                             (void *)(uintptr_t)seed,
+                                                             TLS_TICKET_SEED),
+                           OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, label, (size_t)n),
+                           OSSL_PARAM_END};
     int ok = ctx && EVP_KDF_derive(ctx, ret, TLS_TICKET_SECRET, params) == 1;
     EVP_KDF_CTX_free(ctx);
     EVP_KDF_free(kdf);
@@ -81,16 +91,26 @@ bool tls_ticket_can_seal(void)
     return tickets.current.period != 0;
 }
 
-static int use(const struct secret *s, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int seal)
+static int use(const struct secret *s, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
+               int seal)
 {
     char digest[] = "SHA256";
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)(uintptr_t)(s->octets + NAME + CIPHER_KEY), MAC_KEY),
-                           OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_END};
-    return EVP_MAC_CTX_set_params(mac, params) == 1 && EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, s->octets + NAME, iv, seal) == 1 ? 1 : -1;
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY,
+                                                             (void *)(uintptr_t)(s->octets + NAME +
+                                                                                 CIPHER_KEY),
+                                                             MAC_KEY),
+                           OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                           OSSL_PARAM_END};
+    return EVP_MAC_CTX_set_params(mac, params) == 1 &&
+                   EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, s->octets + NAME, iv, seal) ==
+                       1
+               ? 1
+               : -1;
 }
 
 /* SSL_CTX_set_tlsext_ticket_key_evp_cb(3): 1 go on, 0 no ticket (a full handshake), -1 abort. */
-static int on_ticket(SSL *ssl, unsigned char name[NAME], unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int seal)
+static int on_ticket(SSL *ssl, unsigned char name[NAME], unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                     EVP_MAC_CTX *mac, int seal)
 {
     if (seal) {
         if (SSL_version(ssl) != TLS1_3_VERSION) {
@@ -115,17 +135,21 @@ static int on_ticket(SSL *ssl, unsigned char name[NAME], unsigned char *iv, EVP_
 static int on_seal(SSL *ssl, void *arg)
 {
     int64_t now = tickets.now_ms();
-    return SSL_session_reused(ssl) == 1 || SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), &now, sizeof now) == 1;
+    return SSL_session_reused(ssl) == 1 ||
+           SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), &now, sizeof now) == 1;
 }
 
-static SSL_TICKET_RETURN on_open(SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t n, SSL_TICKET_STATUS status, void *arg)
+static SSL_TICKET_RETURN on_open(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+                                 size_t n, SSL_TICKET_STATUS status, void *arg)
 {
     int64_t *began;
     size_t size = 0;
     if (SSL_version(ssl) != TLS1_3_VERSION) {
         return SSL_TICKET_RETURN_IGNORE;
     }
-    bool good = status == SSL_TICKET_SUCCESS && SSL_SESSION_get0_ticket_appdata(session, (void **)&began, &size) == 1 && size == sizeof *began;
+    bool good = status == SSL_TICKET_SUCCESS &&
+                SSL_SESSION_get0_ticket_appdata(session, (void **)&began, &size) == 1 &&
+                size == sizeof *began;
     int64_t age = good ? tickets.now_ms() - *began : -1;
     bool is_young = age >= 0 && age <= TLS_TICKET_PERIOD_MS;
     return is_young ? SSL_TICKET_RETURN_USE_RENEW : SSL_TICKET_RETURN_IGNORE_RENEW;
@@ -148,7 +172,8 @@ void tls_context_give_tickets(struct tls_context *ctx, struct str service)
     bool ok = buf_add(&all, service) == 0;
     for (size_t i = 0; ok && i <= ctx->n_named; i++) {
         X509 *cert = i < ctx->n_named ? ctx->named[i].cert : SSL_CTX_get0_certificate(ctx->ssl);
-        ok = cert && X509_digest(cert, EVP_sha256(), one, &n) == 1 && buf_append(&all, (const char *)one, n) == 0;
+        ok = cert && X509_digest(cert, EVP_sha256(), one, &n) == 1 &&
+             buf_append(&all, (const char *)one, n) == 0;
     }
     tls_sha256(buf_str(&all), id);
     buf_free(&all);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * trouble.c: why a TLS session did not come about or broke off, in words that name the cause: the library's errors and the
- * peer's alerts (RFC 8446 6). Called by channel.c. OpenSSL calls alerts by the version that knew them first ("sslv3 alert
- * handshake failure" in TLS 1.2), and what is no TLS at all a wrong version: nobody in the field can read that.
+ * trouble.c: why a TLS session did not come about or broke off, in words that name the cause:
+ * the library's errors and the peer's alerts (RFC 8446 6). Called by channel.c. OpenSSL calls
+ * alerts by the version that knew them first ("sslv3 alert handshake failure" in TLS 1.2), and
+ * what is no TLS at all a wrong version: nobody in the field can read that.
  *
  * What can go wrong: an error that has no row keeps the library's own words.
  */
@@ -53,9 +54,11 @@ static const struct {
     {SSL_R_WRONG_CIPHER_RETURNED, "", " chose a cipher that was not offered"},
     {SSL_R_UNKNOWN_CIPHER_RETURNED, "", " chose a cipher that was not offered"},
     {SSL_R_DH_KEY_TOO_SMALL, "the Diffie-Hellman key of ", " is too small"},
-    {SSL_R_EXCESSIVE_MESSAGE_SIZE, "", " sent a message larger than is read, as with a chain of over 100 KB of certificates"},
+    {SSL_R_EXCESSIVE_MESSAGE_SIZE, "",
+     " sent a message larger than is read, as with a chain of over 100 KB of certificates"},
     {SSL_R_BAD_SIGNATURE, "the signature of ", " is wrong"},
-    {SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, "what ", " sent is damaged or was changed on its way"},
+    {SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, "what ",
+     " sent is damaged or was changed on its way"},
     {SSL_R_UNEXPECTED_EOF_WHILE_READING, "", " closed the connection"},
 };
 
@@ -85,13 +88,15 @@ void tls_trouble(const SSL *ssl, bool lacks_certificate, char *dst, size_t size)
     const char *who = SSL_is_server(ssl) ? "the client" : "the server";
     unsigned long code = ERR_peek_last_error();
     int reason = ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) : 0;
-    int alert = reason > SSL_AD_REASON_OFFSET && reason <= SSL_AD_REASON_OFFSET + UINT8_MAX ? reason - SSL_AD_REASON_OFFSET : 0;
+    int alert = reason > SSL_AD_REASON_OFFSET && reason <= SSL_AD_REASON_OFFSET + UINT8_MAX
+                    ? reason - SSL_AD_REASON_OFFSET
+                    : 0;
     const char *library = code ? ERR_reason_error_string(code) : NULL;
     if (alert > 0) { /* TLS 1.2 has no alert of its own for a certificate that is missing */
         bool missing = alert == SSL_AD_HANDSHAKE_FAILURE && lacks_certificate;
         const char *words = alert_words(missing ? TLS13_AD_CERTIFICATE_REQUIRED : alert);
-        snprintf(dst, size, "%s ended the session%s%s (alert %d, %s)", who, *words ? ": " : "", words, alert,
-                 SSL_alert_desc_string_long(alert));
+        snprintf(dst, size, "%s ended the session%s%s (alert %d, %s)", who, *words ? ": " : "",
+                 words, alert, SSL_alert_desc_string_long(alert));
     } else if (!put_error(reason, who, dst, size) && library) {
         str_copy_cut(str_c(library), dst, size);
     } else if (!library) {

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * vector.c: the provider "vector" (provider(7), provider-cipher(7)): AES-128-GCM and AES-256-GCM (SP 800-38D) by libipsec-mb, for
- * processors with vector AES (VAES, VPCLMULQDQ, AVX-512), where OpenSSL 3.0 takes nearly three times as long (docs/decisions/0021).
- * Loaded by context.c and aead.c, before they fetch a cipher; what it has is then preferred for TLS and for bodies at rest.
+ * vector.c: the provider "vector" (provider(7), provider-cipher(7)): AES-128-GCM and AES-256-GCM
+ * (SP 800-38D) by libipsec-mb, for processors with vector AES (VAES, VPCLMULQDQ, AVX-512), where
+ * OpenSSL 3.0 takes nearly three times as long (docs/decisions/0021). Loaded by context.c and
+ * aead.c, before they fetch a cipher; what it has is then preferred for TLS and for bodies at
+ * rest.
  *
- * The only file that includes that library; Meson leaves it out where it is not installed, as on other processors than
- * amd64. The library's ways for older processors are used by tests alone: OpenSSL's are as good there. Only what TLS and aead.c ask for is
- * offered: nonces of 12 octets, tags of 16, one piece of additional data. What can go wrong: nothing but wrong use, or a tag that
- * does not fit, which fails the record as OpenSSL's own would.
+ * The only file that includes that library; Meson leaves it out where it is not installed, as on
+ * other processors than amd64. The library's ways for older processors are used by tests alone:
+ * OpenSSL's are as good there. Only what TLS and aead.c ask for is offered: nonces of 12 octets,
+ * tags of 16, one piece of additional data. What can go wrong: nothing but wrong use, or a tag
+ * that does not fit, which fails the record as OpenSSL's own would.
  */
 #include "tls/tls_priv.h"
 
@@ -21,7 +24,14 @@
 
 #define OURS "provider=vector,postern.vector=yes"
 
-enum { NONCE = 12, TAG = 16, AAD_MAX = 64, FIXED = EVP_GCM_TLS_FIXED_IV_LEN, EXPLICIT = EVP_GCM_TLS_EXPLICIT_IV_LEN, HEADER = EVP_AEAD_TLS1_AAD_LEN };
+enum {
+    NONCE = 12,
+    TAG = 16,
+    AAD_MAX = 64,
+    FIXED = EVP_GCM_TLS_FIXED_IV_LEN,
+    EXPLICIT = EVP_GCM_TLS_EXPLICIT_IV_LEN,
+    HEADER = EVP_AEAD_TLS1_AAD_LEN
+};
 
 /* The library's functions for one length of keys; all are set, or none is. */
 struct functions {
@@ -41,10 +51,12 @@ struct gcm {
     const struct functions *f;
     unsigned char nonce[NONCE], tag[TAG], header[HEADER];
     bool encrypts, has_key, has_nonce, begun, has_tag;
-    bool has_fixed, is_record; /* TLS 1.2: half of the nonce was given with the key; the header of the record that comes was given */
+    /* TLS 1.2: half of the nonce was given with the key; the header of the record that comes was
+     * given */
+    bool has_fixed, is_record;
 };
 
-/* --- messages --------------------------------------------------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------- */
 
 static void vector_begin(struct gcm *g, const unsigned char *aad, size_t n)
 {
@@ -106,7 +118,7 @@ static int record(struct gcm *g, unsigned char *p, size_t n, size_t *ret_n)
     return ok;
 }
 
-/* --- what a provider of ciphers offers ---------------------------------------------------------------------------------- */
+/* --- what a provider of ciphers offers ---------------------------------- */
 
 static void *gcm_new(const struct functions *f)
 {
@@ -138,7 +150,8 @@ static void gcm_free(void *ctx)
 
 static int gcm_set_params(void *ctx, const OSSL_PARAM params[]);
 
-static int init(struct gcm *g, bool encrypts, const unsigned char *key, size_t key_n, const unsigned char *nonce, size_t nonce_n, const OSSL_PARAM params[])
+static int init(struct gcm *g, bool encrypts, const unsigned char *key, size_t key_n,
+                const unsigned char *nonce, size_t nonce_n, const OSSL_PARAM params[])
 {
     if ((key && key_n != g->f->key_n) || (nonce && nonce_n != NONCE)) {
         return 0;
@@ -157,18 +170,21 @@ static int init(struct gcm *g, bool encrypts, const unsigned char *key, size_t k
     return gcm_set_params(g, params);
 }
 
-static int gcm_encrypt_init(void *ctx, const unsigned char *key, size_t key_n, const unsigned char *nonce, size_t nonce_n, const OSSL_PARAM params[])
+static int gcm_encrypt_init(void *ctx, const unsigned char *key, size_t key_n,
+                            const unsigned char *nonce, size_t nonce_n, const OSSL_PARAM params[])
 {
     return init(ctx, true, key, key_n, nonce, nonce_n, params);
 }
 
-static int gcm_decrypt_init(void *ctx, const unsigned char *key, size_t key_n, const unsigned char *nonce, size_t nonce_n, const OSSL_PARAM params[])
+static int gcm_decrypt_init(void *ctx, const unsigned char *key, size_t key_n,
+                            const unsigned char *nonce, size_t nonce_n, const OSSL_PARAM params[])
 {
     return init(ctx, false, key, key_n, nonce, nonce_n, params);
 }
 
 /* Additional data comes without out, once, and first. */
-static int gcm_update(void *ctx, unsigned char *out, size_t *ret_n, size_t size, const unsigned char *in, size_t n)
+static int gcm_update(void *ctx, unsigned char *out, size_t *ret_n, size_t size,
+                      const unsigned char *in, size_t n)
 {
     struct gcm *g = ctx;
     if (!g->has_key) {
@@ -203,20 +219,25 @@ static int gcm_final(void *ctx, unsigned char *out, size_t *ret_n, size_t size)
     return vector_end(g);
 }
 
-/* --- parameters --------------------------------------------------------------------------------------------------------- */
+/* --- parameters --------------------------------------------------------- */
 
 static int get_params(OSSL_PARAM params[], size_t key_n)
 {
     const struct {
         const char *name;
         size_t value;
-    } all[] = {{OSSL_CIPHER_PARAM_MODE, EVP_CIPH_GCM_MODE}, {OSSL_CIPHER_PARAM_KEYLEN, key_n}, {OSSL_CIPHER_PARAM_IVLEN, NONCE},
-               {OSSL_CIPHER_PARAM_BLOCK_SIZE, 1}, {OSSL_CIPHER_PARAM_AEAD, 1}, {OSSL_CIPHER_PARAM_CUSTOM_IV, 1}};
+    } all[] = {{OSSL_CIPHER_PARAM_MODE, EVP_CIPH_GCM_MODE},
+               {OSSL_CIPHER_PARAM_KEYLEN, key_n},
+               {OSSL_CIPHER_PARAM_IVLEN, NONCE},
+               {OSSL_CIPHER_PARAM_BLOCK_SIZE, 1},
+               {OSSL_CIPHER_PARAM_AEAD, 1},
+               {OSSL_CIPHER_PARAM_CUSTOM_IV, 1}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         OSSL_PARAM *p = OSSL_PARAM_locate(params, all[i].name);
         bool is_flag = i >= 4;
-        if (p && (is_flag ? OSSL_PARAM_set_int(p, (int)all[i].value) : i == 0 ? OSSL_PARAM_set_uint(p, (unsigned)all[i].value)
-                                                                             : OSSL_PARAM_set_size_t(p, all[i].value)) != 1) {
+        if (p && (is_flag  ? OSSL_PARAM_set_int(p, (int)all[i].value)
+                  : i == 0 ? OSSL_PARAM_set_uint(p, (unsigned)all[i].value)
+                           : OSSL_PARAM_set_size_t(p, all[i].value)) != 1) {
             return 0;
         }
     }
@@ -235,9 +256,13 @@ static int get_params_256(OSSL_PARAM params[])
 
 static const OSSL_PARAM *gettable(void *provider)
 {
-    static const OSSL_PARAM known[] = {OSSL_PARAM_uint(OSSL_CIPHER_PARAM_MODE, NULL), OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_KEYLEN, NULL),
-                                       OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_IVLEN, NULL), OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_BLOCK_SIZE, NULL),
-                                       OSSL_PARAM_int(OSSL_CIPHER_PARAM_AEAD, NULL), OSSL_PARAM_int(OSSL_CIPHER_PARAM_CUSTOM_IV, NULL), OSSL_PARAM_END};
+    static const OSSL_PARAM known[] = {OSSL_PARAM_uint(OSSL_CIPHER_PARAM_MODE, NULL),
+                                       OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_KEYLEN, NULL),
+                                       OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_IVLEN, NULL),
+                                       OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_BLOCK_SIZE, NULL),
+                                       OSSL_PARAM_int(OSSL_CIPHER_PARAM_AEAD, NULL),
+                                       OSSL_PARAM_int(OSSL_CIPHER_PARAM_CUSTOM_IV, NULL),
+                                       OSSL_PARAM_END};
     return known;
 }
 
@@ -252,18 +277,24 @@ static int gcm_get_params(void *ctx, OSSL_PARAM params[])
 {
     struct gcm *g = ctx;
     OSSL_PARAM *p = OSSL_PARAM_locate(params, OSSL_CIPHER_PARAM_AEAD_TAG);
-    if (p && (!g->encrypts || !g->has_tag || p->data_size != TAG || OSSL_PARAM_set_octet_string(p, g->tag, TAG) != 1)) {
+    if (p && (!g->encrypts || !g->has_tag || p->data_size != TAG ||
+              OSSL_PARAM_set_octet_string(p, g->tag, TAG) != 1)) {
         return 0;
     }
-    return get_size(params, OSSL_CIPHER_PARAM_KEYLEN, g->f->key_n) && get_size(params, OSSL_CIPHER_PARAM_IVLEN, NONCE) &&
-           get_size(params, OSSL_CIPHER_PARAM_AEAD_TAGLEN, TAG) && get_size(params, OSSL_CIPHER_PARAM_AEAD_TLS1_AAD_PAD, TAG);
+    return get_size(params, OSSL_CIPHER_PARAM_KEYLEN, g->f->key_n) &&
+           get_size(params, OSSL_CIPHER_PARAM_IVLEN, NONCE) &&
+           get_size(params, OSSL_CIPHER_PARAM_AEAD_TAGLEN, TAG) &&
+           get_size(params, OSSL_CIPHER_PARAM_AEAD_TLS1_AAD_PAD, TAG);
 }
 
 static const OSSL_PARAM *gettable_ctx(void *ctx, void *provider)
 {
-    static const OSSL_PARAM known[] = {OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_KEYLEN, NULL), OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_IVLEN, NULL),
-                                       OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, NULL, 0), OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_AEAD_TAGLEN, NULL),
-                                       OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_AEAD_TLS1_AAD_PAD, NULL), OSSL_PARAM_END};
+    static const OSSL_PARAM known[] = {OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_KEYLEN, NULL),
+                                       OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_IVLEN, NULL),
+                                       OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, NULL, 0),
+                                       OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_AEAD_TAGLEN, NULL),
+                                       OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_AEAD_TLS1_AAD_PAD, NULL),
+                                       OSSL_PARAM_END};
     return known;
 }
 
@@ -281,7 +312,8 @@ static int set_tag(struct gcm *g, const OSSL_PARAM *p)
     return 1;
 }
 
-/* TLS 1.2, with the key: the half of the nonce that stays. What a sender puts in the other half begins anywhere. */
+/* TLS 1.2, with the key: the half of the nonce that stays. What a sender puts in the other half
+ * begins anywhere. */
 static int set_fixed(struct gcm *g, const OSSL_PARAM *p)
 {
     if (!p->data || p->data_size != FIXED) {
@@ -292,7 +324,8 @@ static int set_fixed(struct gcm *g, const OSSL_PARAM *p)
     return !g->encrypts || RAND_bytes(g->nonce + FIXED, EXPLICIT) == 1;
 }
 
-/* TLS 1.2, before each record: what it says outside (RFC 5246 6.2.3.3), in which the length must be that of the text. */
+/* TLS 1.2, before each record: what it says outside (RFC 5246 6.2.3.3), in which the length must
+ * be that of the text. */
 static int set_header(struct gcm *g, const OSSL_PARAM *p)
 {
     size_t more = g->encrypts ? EXPLICIT : EXPLICIT + TAG;
@@ -335,45 +368,55 @@ static int gcm_set_params(void *ctx, const OSSL_PARAM params[])
 
 static const OSSL_PARAM *settable_ctx(void *ctx, void *provider)
 {
-    static const OSSL_PARAM known[] = {OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_KEYLEN, NULL), OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_IVLEN, NULL),
+    static const OSSL_PARAM known[] = {OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_KEYLEN, NULL),
+                                       OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_IVLEN, NULL),
                                        OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, NULL, 0),
-                                       OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TLS1_IV_FIXED, NULL, 0),
-                                       OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TLS1_AAD, NULL, 0), OSSL_PARAM_END};
+                                       OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TLS1_IV_FIXED,
+                                                               NULL, 0),
+                                       OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TLS1_AAD,
+                                                               NULL, 0),
+                                       OSSL_PARAM_END};
     return known;
 }
 
-/* --- the provider --------------------------------------------------------------------------------------------------------- */
+/* --- the provider ------------------------------------------------------- */
 
-#define DISPATCH(bits)                                                                                                              \
-    static const OSSL_DISPATCH cipher_##bits[] = {{OSSL_FUNC_CIPHER_NEWCTX, (tls_provider_call)new_##bits},                               \
-                                                  {OSSL_FUNC_CIPHER_FREECTX, (tls_provider_call)gcm_free},                                \
-                                                  {OSSL_FUNC_CIPHER_ENCRYPT_INIT, (tls_provider_call)gcm_encrypt_init},                   \
-                                                  {OSSL_FUNC_CIPHER_DECRYPT_INIT, (tls_provider_call)gcm_decrypt_init},                   \
-                                                  {OSSL_FUNC_CIPHER_UPDATE, (tls_provider_call)gcm_update},                               \
-                                                  {OSSL_FUNC_CIPHER_FINAL, (tls_provider_call)gcm_final},                                 \
-                                                  {OSSL_FUNC_CIPHER_GET_PARAMS, (tls_provider_call)get_params_##bits},                    \
-                                                  {OSSL_FUNC_CIPHER_GETTABLE_PARAMS, (tls_provider_call)gettable},                        \
-                                                  {OSSL_FUNC_CIPHER_GET_CTX_PARAMS, (tls_provider_call)gcm_get_params},                   \
-                                                  {OSSL_FUNC_CIPHER_GETTABLE_CTX_PARAMS, (tls_provider_call)gettable_ctx},                \
-                                                  {OSSL_FUNC_CIPHER_SET_CTX_PARAMS, (tls_provider_call)gcm_set_params},                   \
-                                                  {OSSL_FUNC_CIPHER_SETTABLE_CTX_PARAMS, (tls_provider_call)settable_ctx},                \
-                                                  {0, NULL}}
+#define DISPATCH(bits) \
+    static const OSSL_DISPATCH cipher_##bits[] = \
+        {{OSSL_FUNC_CIPHER_NEWCTX, (tls_provider_call)new_##bits}, \
+         {OSSL_FUNC_CIPHER_FREECTX, (tls_provider_call)gcm_free}, \
+         {OSSL_FUNC_CIPHER_ENCRYPT_INIT, (tls_provider_call)gcm_encrypt_init}, \
+         {OSSL_FUNC_CIPHER_DECRYPT_INIT, (tls_provider_call)gcm_decrypt_init}, \
+         {OSSL_FUNC_CIPHER_UPDATE, (tls_provider_call)gcm_update}, \
+         {OSSL_FUNC_CIPHER_FINAL, (tls_provider_call)gcm_final}, \
+         {OSSL_FUNC_CIPHER_GET_PARAMS, (tls_provider_call)get_params_##bits}, \
+         {OSSL_FUNC_CIPHER_GETTABLE_PARAMS, (tls_provider_call)gettable}, \
+         {OSSL_FUNC_CIPHER_GET_CTX_PARAMS, (tls_provider_call)gcm_get_params}, \
+         {OSSL_FUNC_CIPHER_GETTABLE_CTX_PARAMS, (tls_provider_call)gettable_ctx}, \
+         {OSSL_FUNC_CIPHER_SET_CTX_PARAMS, (tls_provider_call)gcm_set_params}, \
+         {OSSL_FUNC_CIPHER_SETTABLE_CTX_PARAMS, (tls_provider_call)settable_ctx}, \
+         {0, NULL}}
 
 DISPATCH(128);
 DISPATCH(256);
 
 static const OSSL_ALGORITHM *vector_query(void *provider, int operation, int *ret_no_cache)
 {
-    static const OSSL_ALGORITHM ciphers[] = {{"AES-128-GCM:id-aes128-GCM:2.16.840.1.101.3.4.1.6", OURS, cipher_128, "AES-128-GCM, vector AES"},
-                                             {"AES-256-GCM:id-aes256-GCM:2.16.840.1.101.3.4.1.46", OURS, cipher_256, "AES-256-GCM, vector AES"},
+    static const OSSL_ALGORITHM ciphers[] = {{"AES-128-GCM:id-aes128-GCM:2.16.840.1.101.3.4.1.6",
+                                              OURS, cipher_128, "AES-128-GCM, vector AES"},
+                                             {"AES-256-GCM:id-aes256-GCM:2.16.840.1.101.3.4.1.46",
+                                              OURS, cipher_256, "AES-256-GCM, vector AES"},
                                              {NULL, NULL, NULL, NULL}};
     *ret_no_cache = 0;
     return operation == OSSL_OP_CIPHER ? ciphers : NULL;
 }
 
-static int vector_provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out, void **ret_provider)
+static int vector_provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in,
+                                const OSSL_DISPATCH **out, void **ret_provider)
 {
-    static const OSSL_DISPATCH calls[] = {{OSSL_FUNC_PROVIDER_QUERY_OPERATION, (tls_provider_call)vector_query}, {0, NULL}};
+    static const OSSL_DISPATCH calls[] = {{OSSL_FUNC_PROVIDER_QUERY_OPERATION,
+                                           (tls_provider_call)vector_query},
+                                          {0, NULL}};
     *out = calls;
     *ret_provider = (void *)core;
     return 1;
@@ -387,8 +430,20 @@ static bool find_functions(void)
         return false;
     }
     init_mb_mgr_auto(m, NULL);
-    functions_128 = (struct functions){16, m->gcm128_pre, m->gcm128_init, m->gcm128_enc_update, m->gcm128_dec_update, m->gcm128_enc_finalize, m->gcm128_dec_finalize};
-    functions_256 = (struct functions){32, m->gcm256_pre, m->gcm256_init, m->gcm256_enc_update, m->gcm256_dec_update, m->gcm256_enc_finalize, m->gcm256_dec_finalize};
+    functions_128 = (struct functions){16,
+                                       m->gcm128_pre,
+                                       m->gcm128_init,
+                                       m->gcm128_enc_update,
+                                       m->gcm128_dec_update,
+                                       m->gcm128_enc_finalize,
+                                       m->gcm128_dec_finalize};
+    functions_256 = (struct functions){32,
+                                       m->gcm256_pre,
+                                       m->gcm256_init,
+                                       m->gcm256_enc_update,
+                                       m->gcm256_dec_update,
+                                       m->gcm256_enc_finalize,
+                                       m->gcm256_dec_finalize};
     free_mb_mgr(m);
     return true;
 }
@@ -400,12 +455,14 @@ bool tls_vector_load(void)
     return ours;
 }
 
-/* Whether processor and system have what makes it worth while. The compiler's function knows of wide registers that the system keeps, the
- * library of the instructions. */
+/* Whether processor and system have what makes it worth while. The compiler's function knows of
+ * wide registers that the system keeps, the library of the instructions. */
 static bool is_worth_while(void)
 {
     const uint64_t wanted = IMB_FEATURE_VAES | IMB_FEATURE_VPCLMULQDQ | IMB_FEATURE_AVX512_SKX;
-    IMB_MGR *m = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") ? alloc_mb_mgr(0) : NULL;
+    IMB_MGR *m = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")
+                     ? alloc_mb_mgr(0)
+                     : NULL;
     bool worth = m && (m->features & wanted) == wanted;
     if (m) {
         free_mb_mgr(m);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * verify.c: what is wrong with a certificate, in words (RFC 5280 6, RFC 9525): OpenSSL's codes become the
- * causes of facts.h, each with what one needs to see it: dates, names, issuer, key. Called by channel.c.
+ * verify.c: what is wrong with a certificate, in words (RFC 5280 6, RFC 9525): OpenSSL's codes
+ * become the causes of facts.h, each with what one needs to see it: dates, names, issuer, key.
+ * Called by channel.c.
  *
- * OpenSSL goes on behind an error as long as the callback says so, and keeps the last code only; a chain
- * with several faults was explained by the least of them. Here all are noted, and the gravest comes first.
+ * OpenSSL goes on behind an error as long as the callback says so, and keeps the last code only;
+ * a chain with several faults was explained by the least of them. Here all are noted, and the
+ * gravest comes first.
  */
 #include "base/buf.h"
 #include "tls/tls.h"
@@ -21,7 +23,8 @@ static const char *const advices[] = {TLS_CAUSES(ADVICE)};
 #define CLASS(name, class, sentence, advice) TLS_CHECK_##class,
 static const enum tls_check_reason classes[] = {TLS_CAUSES(CLASS)};
 
-/* X509_STORE_CTX_get_error(3). Codes that are not here are TLS_CAUSE_OTHER, with OpenSSL's own words. */
+/* X509_STORE_CTX_get_error(3). Codes that are not here are TLS_CAUSE_OTHER, with OpenSSL's own
+ * words. */
 static const struct {
     int code;
     enum tls_cause cause;
@@ -89,7 +92,8 @@ static int verify_note(struct tls_findings *f, int ok, X509_STORE_CTX *store)
     if (f && !ok) {
         enum tls_cause cause = cause_of(code);
         int depth = X509_STORE_CTX_get_error_depth(store);
-        if (cause == TLS_CAUSE_PURPOSE && f->set >> TLS_CAUSE_INVALID_CA & 1u && f->depth[TLS_CAUSE_INVALID_CA] == depth) {
+        if (cause == TLS_CAUSE_PURPOSE && f->set >> TLS_CAUSE_INVALID_CA & 1u &&
+            f->depth[TLS_CAUSE_INVALID_CA] == depth) {
             return 1; /* what is no authority is not fit to be one: said once */
         }
         tls_find(f, cause, depth);
@@ -104,13 +108,16 @@ int tls_note_error(int ok, X509_STORE_CTX *store)
     return verify_note(ssl ? SSL_get_app_data(ssl) : NULL, ok, store);
 }
 
-/* RFC 5280 4.2.1.3, 4.2.1.12. Public authorities issue for servers only now; the certificate is still the host's identity. */
-void tls_find_misuse(struct tls_findings *f, STACK_OF(X509) *chain, bool has_root)
+/* RFC 5280 4.2.1.3, 4.2.1.12. Public authorities issue for servers only now; the certificate is
+ * still the host's identity. */
+void tls_find_misuse(struct tls_findings *f, STACK_OF(X509) * chain, bool has_root)
 {
     int n = chain ? sk_X509_num(chain) - (has_root ? 1 : 0) : 0;
     for (int i = 0; i < n || (i == 0 && chain && sk_X509_num(chain) > 0); i++) {
         X509 *cert = sk_X509_value(chain, i);
-        bool used = (X509_get_extended_key_usage(cert) & (XKU_SSL_SERVER | XKU_SSL_CLIENT | XKU_SGC | XKU_ANYEKU)) != 0; /* all, when absent */
+        /* all, when absent */
+        bool used = (X509_get_extended_key_usage(cert) &
+                     (XKU_SSL_SERVER | XKU_SSL_CLIENT | XKU_SGC | XKU_ANYEKU)) != 0;
         bool signs = i > 0 || (X509_get_key_usage(cert) & KU_DIGITAL_SIGNATURE) != 0;
         if (!used || !signs) {
             tls_find(f, TLS_CAUSE_PURPOSE, i);
@@ -124,7 +131,9 @@ bool tls_fits_service(struct str der)
     const unsigned char *at = (const unsigned char *)der.p;
     X509 *cert = d2i_X509(NULL, &at, (long)der.n);
     EVP_PKEY *key = cert ? X509_get0_pubkey(cert) : NULL;
-    bool used = cert && (X509_get_extended_key_usage(cert) & (XKU_SSL_SERVER | XKU_SGC | XKU_ANYEKU)) != 0; /* all, when absent */
+    /* all, when absent */
+    bool used =
+        cert && (X509_get_extended_key_usage(cert) & (XKU_SSL_SERVER | XKU_SGC | XKU_ANYEKU)) != 0;
     bool long_enough = key && EVP_PKEY_get_security_bits(key) >= SECURITY_BITS;
     X509_free(cert);
     ERR_clear_error();
@@ -141,7 +150,7 @@ enum tls_check_reason tls_class_of(uint32_t causes)
     return TLS_CHECK_FINE;
 }
 
-/* --- words ------------------------------------------------------------------------------------------- */
+/* --- words -------------------------------------------------------------- */
 
 /* The common name, or all of the name. */
 static void add_who(struct buf *out, X509_NAME *name)
@@ -218,7 +227,8 @@ static void add_usages(struct buf *out, X509 *cert)
 {
     EXTENDED_KEY_USAGE *all = X509_get_ext_d2i(cert, NID_ext_key_usage, NULL, NULL);
     for (int i = 0; all && i < sk_ASN1_OBJECT_num(all) && i < 3; i++) {
-        (void)!buf_printf(out, "%s%s", i == 0 ? ": " : ", ", OBJ_nid2ln(OBJ_obj2nid(sk_ASN1_OBJECT_value(all, i))));
+        (void)!buf_printf(out, "%s%s", i == 0 ? ": " : ", ",
+                          OBJ_nid2ln(OBJ_obj2nid(sk_ASN1_OBJECT_value(all, i))));
     }
     EXTENDED_KEY_USAGE_free(all);
 }
@@ -226,11 +236,13 @@ static void add_usages(struct buf *out, X509 *cert)
 static void add_key(struct buf *out, X509 *cert)
 {
     EVP_PKEY *key = X509_get0_pubkey(cert);
-    (void)!buf_printf(out, " (%s, %d bits)", key ? EVP_PKEY_get0_type_name(key) : "key", key ? EVP_PKEY_get_bits(key) : 0);
+    (void)!buf_printf(out, " (%s, %d bits)", key ? EVP_PKEY_get0_type_name(key) : "key",
+                      key ? EVP_PKEY_get_bits(key) : 0);
 }
 
 /* What one needs to know beside the sentence. */
-static void add_detail(struct buf *out, enum tls_cause cause, const struct tls_findings *f, X509 *cert, const char *wanted)
+static void add_detail(struct buf *out, enum tls_cause cause, const struct tls_findings *f,
+                       X509 *cert, const char *wanted)
 {
     switch (cause) {
     case TLS_CAUSE_EXPIRED:
@@ -264,7 +276,9 @@ static void add_detail(struct buf *out, enum tls_cause cause, const struct tls_f
         add_who(out, X509_get_subject_name(cert));
         break;
     case TLS_CAUSE_OTHER:
-        (void)!buf_printf(out, ": %s", X509_verify_cert_error_string(f->other ? f->other : X509_V_ERR_UNSPECIFIED));
+        (void)!buf_printf(out, ": %s",
+                          X509_verify_cert_error_string(f->other ? f->other
+                                                                 : X509_V_ERR_UNSPECIFIED));
         break;
     case TLS_CAUSE_REVOKED:
     case TLS_CAUSE_NO_STAPLE:
@@ -279,8 +293,9 @@ static void add_detail(struct buf *out, enum tls_cause cause, const struct tls_f
     }
 }
 
-/* A server that sends its own certificate alone, though that one says where its issuer's lies (RFC 5280 4.2.2.1: what a
- * root signs by itself has no such pointer as a rule): then an intermediate is missing, else the authority is unknown. */
+/* A server that sends its own certificate alone, though that one says where its issuer's lies
+ * (RFC 5280 4.2.2.1: what a root signs by itself has no such pointer as a rule): then an
+ * intermediate is missing, else the authority is unknown. */
 static bool lacks_intermediate(X509 *cert, int n_sent)
 {
     return cert && n_sent == 1 && X509_get_ext_by_NID(cert, NID_info_access, -1) >= 0;
@@ -289,14 +304,16 @@ static bool lacks_intermediate(X509 *cert, int n_sent)
 /* A sentence that speaks of one certificate, where that is not the peer's own. */
 static void add_whose(struct buf *out, enum tls_cause cause, X509 *cert)
 {
-    if (cause != TLS_CAUSE_INVALID_CA && cause != TLS_CAUSE_PATH_LENGTH && cause != TLS_CAUSE_UNKNOWN_ROOT) {
+    if (cause != TLS_CAUSE_INVALID_CA && cause != TLS_CAUSE_PATH_LENGTH &&
+        cause != TLS_CAUSE_UNKNOWN_ROOT) {
         (void)!buf_printf(out, "(that of its issuer ");
         add_who(out, X509_get_subject_name(cert));
         (void)!buf_printf(out, ") ");
     }
 }
 
-/* What to do, where that depends on who it is: only mail servers have TLSA records, only partners can be pinned. */
+/* What to do, where that depends on who it is: only mail servers have TLSA records, only
+ * partners can be pinned. */
 static const char *advice_for(size_t cause, enum tls_whose whose)
 {
     if (cause == TLS_CAUSE_SELF_SIGNED && whose != TLS_OF_SERVICE) {
@@ -306,8 +323,8 @@ static const char *advice_for(size_t cause, enum tls_whose whose)
     return advices[cause];
 }
 
-void tls_describe(const struct tls_findings *f, STACK_OF(X509) *chain, int n_sent, const char *name, enum tls_whose whose,
-                  char *dst, size_t size)
+void tls_describe(const struct tls_findings *f, STACK_OF(X509) * chain, int n_sent,
+                  const char *name, enum tls_whose whose, char *dst, size_t size)
 {
     CLEANUP(buf_free) struct buf out = BUF_INIT(4096);
     size_t first = TLS_CAUSE_END;
@@ -338,7 +355,7 @@ void tls_describe(const struct tls_findings *f, STACK_OF(X509) *chain, int n_sen
     ERR_clear_error();
 }
 
-/* --- for libraries with handshakes of their own ------------------------------------------------------------- */
+/* --- for libraries with handshakes of their own ------------------------- */
 
 static struct tls_reason *reason_of(const SSL *ssl)
 {
@@ -359,8 +376,10 @@ static int verify_and_explain(X509_STORE_CTX *store, void *arg)
     X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(store);
     STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(store);
     char words[sizeof r->text];
-    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-    if (X509_VERIFY_PARAM_set1_ip_asc(param, r->host) != 1 && X509_VERIFY_PARAM_set1_host(param, r->host, 0) != 1) {
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                               X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    if (X509_VERIFY_PARAM_set1_ip_asc(param, r->host) != 1 &&
+        X509_VERIFY_PARAM_set1_host(param, r->host, 0) != 1) {
         return 0;
     }
     r->noted = &f;
@@ -373,7 +392,8 @@ static int verify_and_explain(X509_STORE_CTX *store, void *arg)
     if (f.set == 0) {
         tls_find(&f, TLS_CAUSE_OTHER, 0);
     }
-    tls_describe(&f, X509_STORE_CTX_get0_chain(store), sent ? sk_X509_num(sent) : 0, r->host, TLS_OF_SERVICE, words, sizeof words);
+    tls_describe(&f, X509_STORE_CTX_get0_chain(store), sent ? sk_X509_num(sent) : 0, r->host,
+                 TLS_OF_SERVICE, words, sizeof words);
     snprintf(r->text, sizeof r->text, "the server's certificate %s", words);
     if (X509_STORE_CTX_get_error(store) == X509_V_OK) {
         X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);

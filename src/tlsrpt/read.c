@@ -3,7 +3,8 @@
  * limits, and its JSON. Called by smtpout; fuzzed.
  *
  * Tolerant where the field is sloppy (appendix B and real reporters):
- * - a report part of any media type: its octets decide (gzip, or JSON), the declared types come first;
+ * - a report part of any media type: its octets decide (gzip, or JSON), the declared types come
+ *   first;
  * - base64, quoted-printable, several gzip members, a byte order mark;
  * - mx-host as one string, counts as strings, unknown members, missing counts, no policy-string.
  *
@@ -33,7 +34,8 @@ int tlsrpt_gunzip(struct str packed, struct buf *out)
     }
     z.next_in = (Bytef *)packed.p;
     z.avail_in = (uInt)packed.n;
-    while (r == 0 && code == Z_OK) { /* one member after the other (RFC 1952 2.2); what is none behind them is left */
+    /* one member after the other (RFC 1952 2.2); what is none behind them is left */
+    while (r == 0 && code == Z_OK) {
         char *room;
         r = buf_reserve(out, INFLATE_STEP, &room) < 0 ? -EMSGSIZE : 0;
         if (r == 0) {
@@ -41,7 +43,8 @@ int tlsrpt_gunzip(struct str packed, struct buf *out)
             z.avail_out = INFLATE_STEP;
             code = inflate(&z, Z_NO_FLUSH);
             buf_commit(out, INFLATE_STEP - z.avail_out);
-            if (code == Z_STREAM_END && looks_packed(str_from((const char *)z.next_in, z.avail_in))) {
+            if (code == Z_STREAM_END &&
+                looks_packed(str_from((const char *)z.next_in, z.avail_in))) {
                 code = inflateReset(&z);
             }
         }
@@ -50,7 +53,7 @@ int tlsrpt_gunzip(struct str packed, struct buf *out)
     return r < 0 ? r : code == Z_STREAM_END ? 0 : -EBADMSG;
 }
 
-/* --- the part of the mail ------------------------------------------------------------------------------ */
+/* --- the part of the mail ----------------------------------------------- */
 
 /* One parameter of a Content-Type value: without quotes. */
 static bool read_parameter(struct str value, struct str name, struct str *ret)
@@ -58,7 +61,8 @@ static bool read_parameter(struct str value, struct str name, struct str *ret)
     struct str rest = value, one;
     while (rest.p && str_split(&rest, ';', &one)) {
         struct str text = one;
-        while (text.n > 0 && (text.p[0] == ' ' || text.p[0] == '\t' || text.p[0] == '\r' || text.p[0] == '\n')) {
+        while (text.n > 0 &&
+               (text.p[0] == ' ' || text.p[0] == '\t' || text.p[0] == '\r' || text.p[0] == '\n')) {
             text = str_slice(text, 1, text.n);
         }
         size_t equal = str_find(text, '=', 0);
@@ -93,8 +97,10 @@ static void read_part(struct str text, struct part *p)
         }
     }
     struct str kind = str_trim(str_slice(p->type, 0, str_find(p->type, ';', 0)));
-    p->declared = str_eq_nocase(kind, STR("application/tlsrpt+gzip")) || str_eq_nocase(kind, STR("application/gzip")) ||
-                  str_eq_nocase(kind, STR("application/x-gzip")) || str_eq_nocase(kind, STR("application/tlsrpt+json")) ||
+    p->declared = str_eq_nocase(kind, STR("application/tlsrpt+gzip")) ||
+                  str_eq_nocase(kind, STR("application/gzip")) ||
+                  str_eq_nocase(kind, STR("application/x-gzip")) ||
+                  str_eq_nocase(kind, STR("application/tlsrpt+json")) ||
                   str_eq_nocase(kind, STR("application/json"));
     p->is_multipart = str_starts_nocase(kind, STR("multipart/"));
 }
@@ -127,8 +133,12 @@ static bool next_part(struct str *rest, struct str boundary, struct str *ret)
 
 static int read_decode(const struct part *p, struct buf *out)
 {
-    bool base64 = str_eq_nocase(p->encoding, STR("base64")), quoted = str_eq_nocase(p->encoding, STR("quoted-printable"));
-    return transfer_read_all(base64 ? TRANSFER_BASE64 : quoted ? TRANSFER_QUOTED : TRANSFER_AS_IS, p->body, out, NULL);
+    bool base64 = str_eq_nocase(p->encoding, STR("base64")),
+         quoted = str_eq_nocase(p->encoding, STR("quoted-printable"));
+    return transfer_read_all(base64   ? TRANSFER_BASE64
+                             : quoted ? TRANSFER_QUOTED
+                                      : TRANSFER_AS_IS,
+                             p->body, out, NULL);
 }
 
 /* The text behind a byte order mark and blanks. */
@@ -157,7 +167,8 @@ static bool find_part(struct str text, unsigned depth, bool by_octets, struct pa
     if (ret->declared || (by_octets && !ret->is_multipart && looks_like_report(ret))) {
         return true;
     }
-    if (depth >= DEPTH_MAX || !ret->is_multipart || !read_parameter(ret->type, STR("boundary"), &boundary)) {
+    if (depth >= DEPTH_MAX || !ret->is_multipart ||
+        !read_parameter(ret->type, STR("boundary"), &boundary)) {
         return false;
     }
     rest = ret->body;
@@ -169,7 +180,7 @@ static bool find_part(struct str text, unsigned depth, bool by_octets, struct pa
     return false;
 }
 
-/* --- JSON ------------------------------------------------------------------------------------------------ */
+/* --- JSON --------------------------------------------------------------- */
 
 static bool two(struct str s, size_t at, int64_t *ret)
 {
@@ -179,19 +190,21 @@ static bool two(struct str s, size_t at, int64_t *ret)
     return ok;
 }
 
-/* "2016-04-01T00:00:00Z" (RFC 3339, an offset is ignored but for its sign's presence); 0 when unreadable. */
+/* "2016-04-01T00:00:00Z" (RFC 3339, an offset is ignored but for its sign's presence); 0 when
+ * unreadable. */
 static int64_t read_time(struct str s)
 {
     uint64_t year;
     int64_t month, day, hour, minute, second;
-    if (s.n < 19 || str_to_u64(str_slice(s, 0, 4), 9999, &year) < 0 || year < 1970 || !two(s, 5, &month) || !two(s, 8, &day) ||
-        !two(s, 11, &hour) || !two(s, 14, &minute) || !two(s, 17, &second) || month < 1 || month > 12) {
+    if (s.n < 19 || str_to_u64(str_slice(s, 0, 4), 9999, &year) < 0 || year < 1970 ||
+        !two(s, 5, &month) || !two(s, 8, &day) || !two(s, 11, &hour) || !two(s, 14, &minute) ||
+        !two(s, 17, &second) || month < 1 || month > 12) {
         return 0;
     }
     static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
     int64_t y = (int64_t)year, leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
-    int64_t days = (y - 1970) * 365 + (y - 1969) / 4 - (y - 1901) / 100 + (y - 1601) / 400 + before[month - 1] +
-                   (leap && month > 2) + day - 1;
+    int64_t days = (y - 1970) * 365 + (y - 1969) / 4 - (y - 1901) / 100 + (y - 1601) / 400 +
+                   before[month - 1] + (leap && month > 2) + day - 1;
     return (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000;
 }
 
@@ -200,7 +213,8 @@ static void put_strings(struct buf *out, const char *what, const struct json *li
     for (size_t i = 0; i < report_count(list) && i < 100; i++) {
         struct str s = report_str(report_item(list, i));
         if (s.n > 0) {
-            (void)!buf_printf(out, "%s: " STR_FMT "\n", what, STR_ARG(str_slice(s, 0, s.n < 512 ? s.n : 512)));
+            (void)!buf_printf(out, "%s: " STR_FMT "\n", what,
+                              STR_ARG(str_slice(s, 0, s.n < 512 ? s.n : 512)));
         }
     }
 }
@@ -225,26 +239,37 @@ static void put_failures(struct buf *out, const struct json *list)
 {
     for (size_t i = 0; i < report_count(list) && i < 1000; i++) {
         const struct json *f = report_item(list, i);
-        (void)!buf_printf(out, "failure: %llu x " STR_FMT " from " STR_FMT " to " STR_FMT " [" STR_FMT "] " STR_FMT "\n",
-                          (unsigned long long)read_count_of(f, "failed-session-count"), STR_ARG(cut(report_get_str(f, "result-type"), 64)),
-                          STR_ARG(cut(report_get_str(f, "sending-mta-ip"), 64)), STR_ARG(cut(report_get_str(f, "receiving-mx-hostname"), 255)),
-                          STR_ARG(cut(report_get_str(f, "receiving-ip"), 64)), STR_ARG(cut(report_get_str(f, "failure-reason-code"), 255)));
+        (void)!buf_printf(out,
+                          "failure: %llu x " STR_FMT " from " STR_FMT " to " STR_FMT " [" STR_FMT
+                          "] " STR_FMT "\n",
+                          (unsigned long long)read_count_of(f, "failed-session-count"),
+                          STR_ARG(cut(report_get_str(f, "result-type"), 64)),
+                          STR_ARG(cut(report_get_str(f, "sending-mta-ip"), 64)),
+                          STR_ARG(cut(report_get_str(f, "receiving-mx-hostname"), 255)),
+                          STR_ARG(cut(report_get_str(f, "receiving-ip"), 64)),
+                          STR_ARG(cut(report_get_str(f, "failure-reason-code"), 255)));
     }
 }
 
 static void give_policy(const struct json *whole, const struct json *p, tlsrpt_row_fn fn, void *arg)
 {
-    const struct json *range = report_get(whole, "date-range"), *policy = report_get(p, "policy"), *summary = report_get(p, "summary");
+    const struct json *range = report_get(whole, "date-range"), *policy = report_get(p, "policy"),
+                      *summary = report_get(p, "summary");
     CLEANUP(buf_free) struct buf details = BUF_INIT(DETAILS_MAX);
     put_strings(&details, "policy", report_get(policy, "policy-string"));
     put_strings(&details, "mx", report_get(policy, "mx-host"));
     put_failures(&details, report_get(p, "failure-details"));
     const struct tlsrpt_row row = {
-        .organization = cut(report_get_str(whole, "organization-name"), 255), .report_id = cut(report_get_str(whole, "report-id"), 255),
-        .domain = cut(report_get_str(policy, "policy-domain"), 255), .type = cut(report_get_str(policy, "policy-type"), 31),
-        .begin_ms = read_time(report_get_str(range, "start-datetime")), .end_ms = read_time(report_get_str(range, "end-datetime")),
+        .organization = cut(report_get_str(whole, "organization-name"), 255),
+        .report_id = cut(report_get_str(whole, "report-id"), 255),
+        .domain = cut(report_get_str(policy, "policy-domain"), 255),
+        .type = cut(report_get_str(policy, "policy-type"), 31),
+        .begin_ms = read_time(report_get_str(range, "start-datetime")),
+        .end_ms = read_time(report_get_str(range, "end-datetime")),
         .ok = read_count_of(summary, "total-successful-session-count"),
-        .failed = read_count_of(summary, "total-failure-session-count"), .details = buf_str(&details)};
+        .failed = read_count_of(summary, "total-failure-session-count"),
+        .details = buf_str(&details),
+    };
     fn(arg, &row);
 }
 
@@ -282,7 +307,8 @@ int tlsrpt_read(struct str mail, tlsrpt_row_fn fn, void *arg, char *problem, siz
         bytes = buf_str(&text);
     }
     if (r < 0) {
-        snprintf(problem, size, r == -EMSGSIZE ? "unpacked it is larger than 10 MB" : "it cannot be unpacked");
+        snprintf(problem, size,
+                 r == -EMSGSIZE ? "unpacked it is larger than 10 MB" : "it cannot be unpacked");
         return r;
     }
     return tlsrpt_read_json(bytes, fn, arg, problem, size);

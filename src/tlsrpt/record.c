@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * record.c: RFC 8460 section 3. Called by the lookup process (record) and smtpout (address); fuzzed.
+ * record.c: RFC 8460 section 3. Called by the lookup process (record) and smtpout (address);
+ * fuzzed.
  */
 #include "tlsrpt/record.h"
 #include "wire/address.h"
@@ -29,7 +30,8 @@ static bool read_rua(struct str list, struct buf *out)
     struct str uri;
     while (list.p && str_split(&list, ',', &uri)) {
         uri = str_trim(uri);
-        if (uri_ok(uri) && buf_printf(out, "%s" STR_FMT, buf_len(out) ? " " : "", STR_ARG(uri)) < 0) {
+        if (uri_ok(uri) &&
+            buf_printf(out, "%s" STR_FMT, buf_len(out) ? " " : "", STR_ARG(uri)) < 0) {
             return false;
         }
     }
@@ -77,7 +79,8 @@ int tlsrpt_mailto(struct str uri, char *dst, size_t size)
     for (size_t i = 0; i < text.n; i++) {
         char c = text.p[i];
         if (c == '%') {
-            int high = i + 2 < text.n ? record_hex_digit(text.p[i + 1]) : -1, low = i + 2 < text.n ? record_hex_digit(text.p[i + 2]) : -1;
+            int high = i + 2 < text.n ? record_hex_digit(text.p[i + 1]) : -1,
+                low = i + 2 < text.n ? record_hex_digit(text.p[i + 2]) : -1;
             if (high < 0 || low < 0) {
                 return -EINVAL;
             }

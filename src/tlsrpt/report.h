@@ -5,7 +5,11 @@
 #pragma once
 #include "base/buf.h"
 
-enum { TLSRPT_JSON_MAX = 10 * 1024 * 1024, TLSRPT_MAIL_MAX = 16 * 1024 * 1024, TLSRPT_POLICIES_MAX = 200 };
+enum {
+    TLSRPT_JSON_MAX = 10 * 1024 * 1024,
+    TLSRPT_MAIL_MAX = 16 * 1024 * 1024,
+    TLSRPT_POLICIES_MAX = 200
+};
 
 struct tlsrpt_failure {
     struct str result, sender, host, receiver, reason;
@@ -37,8 +41,8 @@ int tlsrpt_gunzip(struct str packed, struct buf *out) MUST_USE;
 /* "submitter!domain!begin!end!id.json.gz", RFC 8460 5.1. */
 void tlsrpt_file_name(const struct tlsrpt_report *r, char *dst, size_t size);
 /* The mail of RFC 8460 5.3 around the packed report, without a signature. */
-int tlsrpt_mail(const struct tlsrpt_report *r, struct str from, struct str to, struct str message_id, int64_t at_ms,
-                struct str packed, struct buf *out) MUST_USE;
+int tlsrpt_mail(const struct tlsrpt_report *r, struct str from, struct str to,
+                struct str message_id, int64_t at_ms, struct str packed, struct buf *out) MUST_USE;
 
 /* One policy of a report that was received; texts live as long as the call. */
 struct tlsrpt_row {
@@ -52,4 +56,5 @@ typedef void (*tlsrpt_row_fn)(void *arg, const struct tlsrpt_row *row);
  * 0, or -EBADMSG/-EMSGSIZE with a sentence in problem. */
 int tlsrpt_read(struct str mail, tlsrpt_row_fn fn, void *arg, char *problem, size_t size) MUST_USE;
 /* The same from JSON. */
-int tlsrpt_read_json(struct str text, tlsrpt_row_fn fn, void *arg, char *problem, size_t size) MUST_USE;
+int tlsrpt_read_json(struct str text, tlsrpt_row_fn fn, void *arg, char *problem,
+                     size_t size) MUST_USE;

@@ -44,7 +44,8 @@ static struct json *failure_json(const struct tlsrpt_failure *f)
 
 static struct json *write_policy_json(const struct tlsrpt_policy *p)
 {
-    struct json *o = report_object(), *policy = report_object(), *summary = report_object(), *failures = report_array();
+    struct json *o = report_object(), *policy = report_object(), *summary = report_object(),
+                *failures = report_array();
     report_put_str(policy, "policy-type", str_c(p->type));
     if (p->strings.n > 0) {
         report_put(policy, "policy-string", lines(p->strings));
@@ -105,32 +106,41 @@ int tlsrpt_gzip(struct str text, struct buf *out)
 
 void tlsrpt_file_name(const struct tlsrpt_report *r, char *dst, size_t size)
 {
-    snprintf(dst, size, STR_FMT "!" STR_FMT "!%lld!%lld!" STR_FMT ".json.gz", STR_ARG(r->submitter), STR_ARG(r->domain),
-             (long long)(r->begin_ms / 1000), (long long)(r->end_ms / 1000), STR_ARG(r->id));
+    snprintf(dst, size, STR_FMT "!" STR_FMT "!%lld!%lld!" STR_FMT ".json.gz", STR_ARG(r->submitter),
+             STR_ARG(r->domain), (long long)(r->begin_ms / 1000), (long long)(r->end_ms / 1000),
+             STR_ARG(r->id));
 }
 
-int tlsrpt_mail(const struct tlsrpt_report *r, struct str from, struct str to, struct str message_id, int64_t at_ms,
-                struct str packed, struct buf *out)
+int tlsrpt_mail(const struct tlsrpt_report *r, struct str from, struct str to,
+                struct str message_id, int64_t at_ms, struct str packed, struct buf *out)
 {
     char date[DATE_MAX], name[700], begin[DATE_MAX];
     date_rfc5322(at_ms, date);
     date_iso(r->begin_ms, begin);
     tlsrpt_file_name(r, name, sizeof name);
-    int e = buf_printf(out,
-                       "From: <" STR_FMT ">\r\nTo: <" STR_FMT ">\r\nDate: %s\r\nMessage-ID: <" STR_FMT ">\r\n"
-                       "Subject: Report Domain: " STR_FMT " Submitter: " STR_FMT "\r\n\tReport-ID: <" STR_FMT ">\r\n"
-                       "TLS-Report-Domain: " STR_FMT "\r\nTLS-Report-Submitter: " STR_FMT "\r\nTLS-Required: No\r\n"
-                       "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
-                       "Content-Type: multipart/report; report-type=\"tlsrpt\";\r\n\tboundary=\"=_" STR_FMT "\"\r\n\r\n",
-                       STR_ARG(from), STR_ARG(to), date, STR_ARG(message_id), STR_ARG(r->domain), STR_ARG(r->submitter),
-                       STR_ARG(r->id), STR_ARG(r->domain), STR_ARG(r->submitter), STR_ARG(r->id));
-    e = e < 0 ? e : buf_printf(out,
-                               "--=_" STR_FMT "\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n"
-                               "This is an aggregate TLS report (RFC 8460) from " STR_FMT "\r\nabout mail to " STR_FMT
-                               " on %.10s.\r\n\r\n"
-                               "--=_" STR_FMT "\r\nContent-Type: application/tlsrpt+gzip\r\nContent-Transfer-Encoding: base64\r\n"
-                               "Content-Disposition: attachment;\r\n\tfilename=\"%s\"\r\n\r\n",
-                               STR_ARG(r->id), STR_ARG(r->submitter), STR_ARG(r->domain), begin, STR_ARG(r->id), name);
+    int e = buf_printf(
+        out,
+        "From: <" STR_FMT ">\r\nTo: <" STR_FMT ">\r\nDate: %s\r\nMessage-ID: <" STR_FMT ">\r\n"
+        "Subject: Report Domain: " STR_FMT " Submitter: " STR_FMT "\r\n\tReport-ID: <" STR_FMT
+        ">\r\n"
+        "TLS-Report-Domain: " STR_FMT "\r\nTLS-Report-Submitter: " STR_FMT
+        "\r\nTLS-Required: No\r\n"
+        "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
+        "Content-Type: multipart/report; report-type=\"tlsrpt\";\r\n\tboundary=\"=_" STR_FMT
+        "\"\r\n\r\n",
+        STR_ARG(from), STR_ARG(to), date, STR_ARG(message_id), STR_ARG(r->domain),
+        STR_ARG(r->submitter), STR_ARG(r->id), STR_ARG(r->domain), STR_ARG(r->submitter),
+        STR_ARG(r->id));
+    e = e < 0 ? e
+              : buf_printf(out,
+                           "--=_" STR_FMT "\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n"
+                           "This is an aggregate TLS report (RFC 8460) from " STR_FMT
+                           "\r\nabout mail to " STR_FMT " on %.10s.\r\n\r\n"
+                           "--=_" STR_FMT "\r\nContent-Type: "
+                           "application/tlsrpt+gzip\r\nContent-Transfer-Encoding: base64\r\n"
+                           "Content-Disposition: attachment;\r\n\tfilename=\"%s\"\r\n\r\n",
+                           STR_ARG(r->id), STR_ARG(r->submitter), STR_ARG(r->domain), begin,
+                           STR_ARG(r->id), name);
     e = e < 0 ? e : base64_write(packed, 76, out);
     return e < 0 ? e : buf_printf(out, "\r\n--=_" STR_FMT "--\r\n", STR_ARG(r->id));
 }

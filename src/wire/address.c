@@ -19,7 +19,8 @@ static bool address_is_alnum(unsigned char c)
 /* RFC 5322 3.2.3 atext; above 127 by RFC 6531. */
 static bool is_atext(unsigned char c, bool utf8)
 {
-    return address_is_alnum(c) || (c != 0 && strchr("!#$%&'*+-/=?^_`{|}~", c)) || (utf8 && c >= 0x80);
+    return address_is_alnum(c) || (c != 0 && strchr("!#$%&'*+-/=?^_`{|}~", c)) ||
+           (utf8 && c >= 0x80);
 }
 
 /* Length of a valid UTF-8 sequence above ASCII at i, or 0. */
@@ -65,8 +66,9 @@ bool address_has_utf8(struct str s)
     return false;
 }
 
-/* Length of the unquoted local part at the front, 0 when there is none. Where its dots stand does not matter: mailboxes
- * such as "a..b" and "a." exist in millions, and only their own server can say whether this one does. */
+/* Length of the unquoted local part at the front, 0 when there is none. Where its dots stand
+ * does not matter: mailboxes such as "a..b" and "a." exist in millions, and only their own
+ * server can say whether this one does. */
 static size_t unquoted(struct str s, bool utf8)
 {
     size_t i = 0;
@@ -158,8 +160,8 @@ bool address_literal_ok(struct str domain)
     return str_find(inside, ':', 0) == inside.n && address_ip_octets(inside, octets) == 4;
 }
 
-/* Octets of Domain or address-literal at the front, 0 when there is none. *ret_behind: where the text goes on, behind
- * the final dot that some write. */
+/* Octets of Domain or address-literal at the front, 0 when there is none. *ret_behind: where the
+ * text goes on, behind the final dot that some write. */
 static size_t domain_part(struct str s, bool utf8, size_t *ret_behind)
 {
     size_t n = 0;
@@ -180,7 +182,8 @@ static size_t domain_part(struct str s, bool utf8, size_t *ret_behind)
 static int mailbox(struct str *rest, bool utf8, bool postmaster_ok, struct address *ret)
 {
     struct str s = *rest;
-    size_t local = s.n > 0 && s.p[0] == '"' ? quoted_string(s, utf8) : unquoted(s, utf8), behind = 0;
+    size_t local = s.n > 0 && s.p[0] == '"' ? quoted_string(s, utf8) : unquoted(s, utf8),
+           behind = 0;
     if (local == 0 || !utf8_ok(str_slice(s, 0, local))) {
         return -EINVAL;
     }
@@ -204,7 +207,8 @@ static int mailbox(struct str *rest, bool utf8, bool postmaster_ok, struct addre
     return 0;
 }
 
-/* Reads "@a,@b:", of any length, and leaves *rest behind it. RFC 5321 3.6.1: must be accepted, should be ignored. */
+/* Reads "@a,@b:", of any length, and leaves *rest behind it. RFC 5321 3.6.1: must be accepted,
+ * should be ignored. */
 static int source_route(struct str *rest, bool utf8)
 {
     while (rest->n > 0 && rest->p[0] == '@') {
@@ -277,8 +281,8 @@ int address_net_parse(struct str text, struct address_net *ret)
     size_t slash = str_find(text, '/', 0);
     size_t octets = address_ip_octets(str_slice(text, 0, slash), net.bits);
     uint64_t prefix = octets * 8;
-    if (octets == 0 || (slash < text.n && str_to_u64(str_slice(text, slash + 1, text.n), octets * 8,
-                                                     &prefix) < 0)) {
+    if (octets == 0 || (slash < text.n &&
+                        str_to_u64(str_slice(text, slash + 1, text.n), octets * 8, &prefix) < 0)) {
         return -EINVAL;
     }
     net.prefix = (unsigned)prefix;
@@ -301,14 +305,16 @@ bool address_net_has(const struct address_net *net, struct str ip)
 
 bool address_net_covers(const struct address_net *net, const struct address_net *part)
 {
-    return part->is_v6 == net->is_v6 && part->prefix >= net->prefix && bits_equal(net->bits, part->bits, net->prefix);
+    return part->is_v6 == net->is_v6 && part->prefix >= net->prefix &&
+           bits_equal(net->bits, part->bits, net->prefix);
 }
 
 bool address_is_private(struct str ip)
 {
-    static const char *const nets[] = {"0.0.0.0/8", "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
-                                       "169.254.0.0/16", "100.64.0.0/10", "224.0.0.0/3", "::/127", "fe80::/10",
-                                       "fc00::/7", "ff00::/8"};
+    static const char *const nets[] = {"0.0.0.0/8",     "127.0.0.0/8",    "10.0.0.0/8",
+                                       "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16",
+                                       "100.64.0.0/10", "224.0.0.0/3",    "::/127",
+                                       "fe80::/10",     "fc00::/7",       "ff00::/8"};
     for (size_t i = 0; i < ARRAY_LEN(nets); i++) {
         struct address_net net;
         if (address_net_parse(str_c(nets[i]), &net) == 0 && address_net_has(&net, ip)) {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * address.h: the mailbox and path grammar of RFC 5321 4.1.2, with RFC 6531 3.3 for UTF-8.
  *
- * One grammar and no early "ok": everything is checked to its last octet. Addresses are data and stay as they were
- * written. Three things are wider than the grammar, because such mail exists: dots may stand anywhere in a local part
- * ("a..b", ".a", "a."), a local part may be longer than 64 octets (limits.h), and one dot behind the domain is read and
- * left out, as a source route is (RFC 5321 3.6.1).
- * What a domain is compared as is wire/domain.h's business.
+ * One grammar and no early "ok": everything is checked to its last octet. Addresses are data and
+ * stay as they were written. Three things are wider than the grammar, because such mail exists:
+ * dots may stand anywhere in a local part ("a..b", ".a", "a."), a local part may be longer than
+ * 64 octets (limits.h), and one dot behind the domain is read and left out, as a source route is
+ * (RFC 5321 3.6.1). What a domain is compared as is wire/domain.h's business.
  */
 #pragma once
 #include "base/str.h"
@@ -26,7 +26,8 @@ int address_path(struct str *rest, bool utf8, bool null_ok, bool postmaster_ok,
 /* Parses a bare "local@domain" that fills the whole text. 0, -EINVAL, -EMSGSIZE. */
 int address_mailbox(struct str text, bool utf8, struct address *ret) MUST_USE;
 /* True for a dot-separated name of letters, digits and hyphens (RFC 5321 Domain), at most 255
- * octets, labels at most 63; with utf8 also U-labels. No final dot: that is taken off where a path is read. */
+ * octets, labels at most 63; with utf8 also U-labels. No final dot: that is taken off where a
+ * path is read. */
 bool address_domain_ok(struct str domain, bool utf8);
 /* True for "[...]" holding an IPv4 or IPv6 address literal. */
 bool address_literal_ok(struct str domain);

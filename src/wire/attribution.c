@@ -55,7 +55,7 @@ static const char *const sentence[] = {
     "мне",  "нам", "который", "которая", "ja",    "on",   "ona", "my",   "ktoś",  "który", "która",
 };
 
-/* --- words ------------------------------------------------------------------------------------ */
+/* --- words -------------------------------------------------------------- */
 
 static bool attribution_is_digit(char c)
 {
@@ -124,7 +124,8 @@ static struct words attribution_count(struct str s)
         w.n++;
         gap++;
         w.gap = gap > w.gap ? gap : w.gap;
-        w.small += is_small(one) && !attribution_is_in(one, particles, ARRAY_LEN(particles), str_eq_nocase);
+        w.small += is_small(one) &&
+                   !attribution_is_in(one, particles, ARRAY_LEN(particles), str_eq_nocase);
         w.of_sentence |= attribution_is_in(one, sentence, ARRAY_LEN(sentence), str_eq_nocase);
     }
     return w;
@@ -150,7 +151,7 @@ bool attribution_take_colon(struct str *line)
     return true;
 }
 
-/* --- dates ------------------------------------------------------------------------------------ */
+/* --- dates -------------------------------------------------------------- */
 
 /* "23.11.2026", "09:12", "2026": up to three numbers with one kind of sign between them. */
 struct numbers {
@@ -207,7 +208,8 @@ static bool is_time(const struct numbers *r, struct str behind)
     if (r->n == 1) {
         struct str near = str_slice(behind, behind.n > 0 && behind.p[0] == ' ', behind.n);
         bool digit = near.n > 1 && near.p[0] == 'h' && attribution_is_digit(near.p[1]);
-        return hour && (digit || attribution_is_in(near, hours, ARRAY_LEN(hours), str_starts_nocase));
+        return hour &&
+               (digit || attribution_is_in(near, hours, ARRAY_LEN(hours), str_starts_nocase));
     }
     bool sixty = r->value[1] < 60 && r->digits[1] == 2 && (r->n == 2 || r->value[2] < 60);
     bool goes_on = behind.n > 0 && behind.p[0] == '.'; /* "23.11." */
@@ -231,7 +233,7 @@ struct attribution_moment attribution_moment_of(struct str s)
     return m;
 }
 
-/* --- attributions ----------------------------------------------------------------------------- */
+/* --- attributions ------------------------------------------------------- */
 
 /* Appends s with a blank for each blank there is, and nothing for what nobody sees. False: too
  * long. */
@@ -340,7 +342,8 @@ static bool is_date_first(struct str front, struct str back, bool address, bool 
     }
     struct str lead = str_slice(front, 0, from), tail = str_slice(front, to, front.n);
     bool before = address && !verb && has_verb_before(tail);
-    bool program = attribution_is_in(front, dates_without_verb, ARRAY_LEN(dates_without_verb), str_has);
+    bool program =
+        attribution_is_in(front, dates_without_verb, ARRAY_LEN(dates_without_verb), str_has);
     bool without = address && time && is_day(lead) && (program || is_quoted_name(tail));
     if (!is_dated(lead, str_slice(front, from, to), time) || !(verb || before || without)) {
         return false;
@@ -392,7 +395,8 @@ enum attribution attribution_of(struct str above, struct str line, bool *ret_two
     }
     enum attribution alone = attribution_in(str_trim(str_from(text, n)));
     n = 0;
-    bool fits = above.n > 0 && attribution_add_plain(text, &n, above) && attribution_add_plain(text, &n, STR(" "));
+    bool fits = above.n > 0 && attribution_add_plain(text, &n, above) &&
+                attribution_add_plain(text, &n, STR(" "));
     if (alone == ATTRIBUTION_FULL || !fits || !attribution_add_plain(text, &n, line)) {
         return alone;
     }

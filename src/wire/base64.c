@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * base64.c: RFC 4648, RFC 2045 6.8. Called by auth, tlsrpt, the proofs of the portal and their tests; fuzzed with them.
+ * base64.c: RFC 4648, RFC 2045 6.8. Called by auth, tlsrpt, the proofs of the portal and their
+ * tests; fuzzed with them.
  */
 #include "wire/base64.h"
 
@@ -89,7 +90,10 @@ int base64url_read(struct str text, struct buf *out)
         text.n--;
     }
     for (size_t i = 0; r == 0 && i < text.n; i++) {
-        char c = (char)(text.p[i] == '-' ? '+' : text.p[i] == '_' ? '/' : text.p[i] == '+' || text.p[i] == '/' ? '!' : text.p[i]);
+        char c = (char)(text.p[i] == '-'                       ? '+'
+                        : text.p[i] == '_'                     ? '/'
+                        : text.p[i] == '+' || text.p[i] == '/' ? '!'
+                                                               : text.p[i]);
         r = base64_value(c) < 0 ? -EBADMSG : buf_append(&plain, &c, 1);
     }
     r = r < 0 ? r : base64_read(buf_str(&plain), out);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * base64.h: RFC 4648 section 4, as mail uses it (RFC 2045 6.8), and section 5, as the web does. Pure.
+ * base64.h: RFC 4648 section 4, as mail uses it (RFC 2045 6.8), and section 5, as the web does.
+ * Pure.
  */
 #pragma once
 #include "base/buf.h"
@@ -13,5 +14,6 @@ int base64_read(struct str text, struct buf *out) MUST_USE;
 int base64_value(char c);
 /* Section 5, "-" and "_", without padding. */
 int base64url_write(struct str octets, struct buf *out) MUST_USE;
-/* -EBADMSG for any other character (padding may follow), and when it ends in the middle; -ENOSPC. */
+/* -EBADMSG for any other character (padding may follow), and when it ends in the middle;
+ * -ENOSPC. */
 int base64url_read(struct str text, struct buf *out) MUST_USE;

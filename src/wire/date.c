@@ -76,7 +76,8 @@ static bool zone_of(struct str word, struct date_said *ret)
     int hours = 0, minutes = 0;
     ret->zone = word;
     if (word.n == 5 && (word.p[0] == '+' || word.p[0] == '-')) {
-        bool sound = date_number_of(str_slice(word, 1, 3), 23, &hours) && date_number_of(str_slice(word, 3, 5), 59, &minutes);
+        bool sound = date_number_of(str_slice(word, 1, 3), 23, &hours) &&
+                     date_number_of(str_slice(word, 3, 5), 59, &minutes);
         ret->offset = (word.p[0] == '-' ? -1 : 1) * (60 * hours + minutes);
         ret->is_known = sound;
         return sound;
@@ -92,7 +93,8 @@ static bool zone_of(struct str word, struct date_said *ret)
 static bool time_of(struct str word, struct date_said *ret)
 {
     struct str hour, minute;
-    bool sound = str_split(&word, ':', &hour) && str_split(&word, ':', &minute) && date_number_of(hour, 23, &ret->hour) && date_number_of(minute, 59, &ret->minute);
+    bool sound = str_split(&word, ':', &hour) && str_split(&word, ':', &minute) &&
+                 date_number_of(hour, 23, &ret->hour) && date_number_of(minute, 59, &ret->minute);
     return sound && (word.n == 0 || date_number_of(word, 60, &ret->second));
 }
 
@@ -100,7 +102,8 @@ static struct str date_next_word(struct str *rest)
 {
     size_t n = 0;
     *rest = str_trim(*rest);
-    while (n < rest->n && rest->p[n] != ' ' && rest->p[n] != '\t' && rest->p[n] != ',' && rest->p[n] != '(') {
+    while (n < rest->n && rest->p[n] != ' ' && rest->p[n] != '\t' && rest->p[n] != ',' &&
+           rest->p[n] != '(') {
         n++;
     }
     struct str word = str_slice(*rest, 0, n);
@@ -112,13 +115,22 @@ bool date_read(struct str value, struct date_said *ret)
 {
     struct str first = date_next_word(&value);
     bool is_day = first.n > 0 && first.p[0] >= '0' && first.p[0] <= '9';
-    struct str day = is_day ? first : date_next_word(&value), month = date_next_word(&value), year = date_next_word(&value);
+    struct str day = is_day ? first : date_next_word(&value), month = date_next_word(&value),
+               year = date_next_word(&value);
     struct str clock = date_next_word(&value), zone = date_next_word(&value);
     *ret = (struct date_said){.month = month_of(month)};
-    bool sound = date_number_of(day, 31, &ret->day) && ret->day > 0 && ret->month > 0 && year.n >= 2 && date_number_of(year, 9999, &ret->year) &&
-                 time_of(clock, ret) && zone_of(zone, ret);
+    bool sound = date_number_of(day, 31, &ret->day) && ret->day > 0 && ret->month > 0 &&
+                 year.n >= 2 && date_number_of(year, 9999, &ret->year) && time_of(clock, ret) &&
+                 zone_of(zone, ret);
     ret->year += year.n == 2 && ret->year < 50 ? 2000 : year.n < 4 ? 1900 : 0;
-    struct tm at = {.tm_year = ret->year - 1900, .tm_mon = ret->month - 1, .tm_mday = ret->day, .tm_hour = ret->hour, .tm_min = ret->minute, .tm_sec = ret->second};
+    struct tm at = {
+        .tm_year = ret->year - 1900,
+        .tm_mon = ret->month - 1,
+        .tm_mday = ret->day,
+        .tm_hour = ret->hour,
+        .tm_min = ret->minute,
+        .tm_sec = ret->second,
+    };
     ret->wall_ms = sound ? 1000 * ((int64_t)timegm(&at) - 60 * ret->offset) : 0;
     return sound && at.tm_mon == ret->month - 1; /* no 31 February */
 }

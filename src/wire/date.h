@@ -14,12 +14,17 @@ void date_iso(int64_t wall_ms, char dst[DATE_MAX]);
 /* A date as its writer saw it. */
 struct date_said {
     int year, month, day, hour, minute, second; /* month: 1 to 12 */
-    struct str zone;                    /* as it is written, part of the value; "" where it is missing */
-    bool is_known;                      /* which moment it is: the zone says how far from UTC it is */
-    int offset;                         /* minutes east of UTC; 0 where that is not known, as 4.3 wants it */
+    /* as it is written, part of the value; "" where it is missing */
+    struct str zone;
+    /* which moment it is: the zone says how far from UTC it is */
+    bool is_known;
+    /* minutes east of UTC; 0 where that is not known, as 4.3 wants it */
+    int offset;
     int64_t wall_ms;
 };
-/* The value of a Date field, also in the old forms of 4.3: names of zones, years of two digits. False: it is none. */
+/* The value of a Date field, also in the old forms of 4.3: names of zones, years of two digits.
+ * False: it is none. */
 bool date_read(struct str value, struct date_said *ret);
-/* "UTC", "UTC+1", "UTC-3:30"; "CEST" where it is not known what that means, "" where nothing was said. */
+/* "UTC", "UTC+1", "UTC-3:30"; "CEST" where it is not known what that means, "" where nothing was
+ * said. */
 void date_zone(const struct date_said *said, char dst[DATE_MAX]);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * domain.c: canonical domain names: RFC 1035 2.3, RFC 5890-5892, UTS 46 (by libidn2, which no other folder includes). Pure.
+ * domain.c: canonical domain names: RFC 1035 2.3, RFC 5890-5892, UTS 46 (by libidn2, which no
+ * other folder includes). Pure.
  *
- * What can go wrong: what a stranger writes is no domain: -EINVAL. Short memory in libidn2 counts as the same.
+ * What can go wrong: what a stranger writes is no domain: -EINVAL. Short memory in libidn2
+ * counts as the same.
  */
 #include "wire/domain.h"
 #include "wire/address.h"
@@ -10,7 +12,8 @@
 #include <idn2.h>
 #include <stdio.h>
 
-/* Octets of the full stop at that place: ".", or one of those that UTS 46 takes for it (U+3002, U+FF0E, U+FF61); 0: none. */
+/* Octets of the full stop at that place: ".", or one of those that UTS 46 takes for it (U+3002,
+ * U+FF0E, U+FF61); 0: none. */
 static size_t stop_at(struct str s, size_t i)
 {
     static const char *const wide[] = {"\xe3\x80\x82", "\xef\xbc\x8e", "\xef\xbd\xa1"};
@@ -103,16 +106,17 @@ static int parse_literal(struct str text, struct domain_name *ret)
         !inet_ntop(v6 ? AF_INET6 : AF_INET, octets, ip, sizeof ip)) {
         return -EINVAL;
     }
-    ret->n = (unsigned char)snprintf(ret->canonical, sizeof ret->canonical, "[%s%s]", v6 ? "IPv6:" : "", ip);
+    ret->n = (unsigned char)snprintf(ret->canonical, sizeof ret->canonical, "[%s%s]",
+                                     v6 ? "IPv6:" : "", ip);
     return 0;
 }
 
 int domain_parse(struct str text, struct domain_name *ret)
 {
-    int r = text.n == 0                             ? -EINVAL
-            : text.n > 2 && text.p[0] == '['        ? parse_literal(text, ret)
+    int r = text.n == 0                            ? -EINVAL
+            : text.n > 2 && text.p[0] == '['       ? parse_literal(text, ret)
             : text.n > 4 * (size_t)DOMAIN_NAME_MAX ? -EINVAL
-                                                    : parse_name(text, ret);
+                                                   : parse_name(text, ret);
     if (r < 0) {
         ret->n = 0;
         ret->canonical[0] = '\0';
@@ -140,7 +144,9 @@ struct domain_name domain_kept(struct str text)
 {
     char word[DOMAIN_NAME_MAX + 1];
     if (text.n > 0 && text.p[0] == '=') {
-        return str_copy(text, word, sizeof word) == 0 && strlen(word) == text.n ? domain_word(word) : domain_word("=invalid");
+        return str_copy(text, word, sizeof word) == 0 && strlen(word) == text.n
+                   ? domain_word(word)
+                   : domain_word("=invalid");
     }
     return domain_from(text);
 }
@@ -215,7 +221,8 @@ int address_canonical(struct str path, char *dst, size_t size)
 struct address_key address_key(struct str path)
 {
     struct address_key key;
-    if (address_canonical(path, key.text, sizeof key.text) < 0 && str_copy(path, key.text, sizeof key.text) < 0) {
+    if (address_canonical(path, key.text, sizeof key.text) < 0 &&
+        str_copy(path, key.text, sizeof key.text) < 0) {
         key.text[0] = '\0';
     }
     for (char *p = key.text; *p; p++) {

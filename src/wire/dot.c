@@ -1,31 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0
  * dot.c: dot stuffing and end of data, RFC 5321 4.1.1.4 and 4.5.2. Pure.
  *
- * Called by the SMTP engines; fuzzed against a byte-by-byte model in tests. The reader is a small
- * automaton over the octets at line starts; inside a line it skips with memchr. Blocks in which there is
- * nothing to decide, nearly all of any message, are passed over whole: their loops have no branches, so
- * that the compiler turns them into vector instructions.
+ * Called by the SMTP engines; fuzzed against a byte-by-byte model in tests. The reader is a
+ * small automaton over the octets at line starts; inside a line it skips with memchr. Blocks in
+ * which there is nothing to decide, nearly all of any message, are passed over whole: their
+ * loops have no branches, so that the compiler turns them into vector instructions.
  */
 #include "wire/dot.h"
 
 enum { LINE_START = 0, IN_LINE, AFTER_CR, DOT_FIRST, DOT_CR };
 enum { BLOCK = 256 };
 
-/* Compiled once more for processors with wider registers; which is called is found out at the start of the program. (Not by
- * clang, whose coverage for fuzzing would be called before it is ready.) */
+/* Compiled once more for processors with wider registers; which is called is found out at the
+ * start of the program. (Not by clang, whose coverage for fuzzing would be called before it is
+ * ready.) */
 #if defined __x86_64__ && !defined __clang__
 #define WIDE __attribute__((target_clones("avx2", "default")))
 #else
 #define WIDE
 #endif
 
-/* True when each CR among BLOCK octets has its LF behind it and each LF its CR before it, and none is NUL or a
- * dot at the start of a line. Looks at the octet behind the block too, and not at the one before. */
+/* True when each CR among BLOCK octets has its LF behind it and each LF its CR before it, and
+ * none is NUL or a dot at the start of a line. Looks at the octet behind the block too, and not
+ * at the one before. */
 static inline bool dot_is_plain(const char *p)
 {
     unsigned char odd = 0;
     for (size_t k = 0; k < BLOCK; k++) {
-        odd |= (unsigned char)((p[k] == '\0') | ((p[k] == '\r') ^ (p[k + 1] == '\n')) | ((p[k] == '\n') & (p[k + 1] == '.')));
+        odd |= (unsigned char)((p[k] == '\0') | ((p[k] == '\r') ^ (p[k + 1] == '\n')) |
+                               ((p[k] == '\n') & (p[k + 1] == '.')));
     }
     return odd == 0;
 }
@@ -33,7 +36,8 @@ static inline bool dot_is_plain(const char *p)
 /* True when c, the first octet of a block, goes with what came before it. */
 static bool dot_goes_on(int state, char c)
 {
-    return (state == LINE_START && c != '.' && c != '\n') || (state == IN_LINE && c != '\n') || (state == AFTER_CR && c == '\n');
+    return (state == LINE_START && c != '.' && c != '\n') || (state == IN_LINE && c != '\n') ||
+           (state == AFTER_CR && c == '\n');
 }
 
 /* Behind the plain blocks that begin at i. */

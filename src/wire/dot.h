@@ -18,8 +18,8 @@ struct dot_reader {
 };
 
 /* Reads up to the end of *in or the end of data. *ret_text: the next octets of the message, a
- * view into *in or of a CR that was held back (call again while *in is not empty and not done). No octet
- * of a message is lost, whatever ends its lines. */
+ * view into *in or of a CR that was held back (call again while *in is not empty and not done).
+ * No octet of a message is lost, whatever ends its lines. */
 void dot_read(struct dot_reader *d, struct str *in, struct str *ret_text);
 
 /* The same check for a part of a message whose length was said before (BDAT, RFC 3030): only what

@@ -42,7 +42,8 @@ int encoded_write(struct str text, bool quoted, struct buf *out)
     int r = 0;
     for (size_t at = 0; r == 0 && at < text.n;) {
         size_t end = at + WORD_OCTETS < text.n ? at + WORD_OCTETS : text.n;
-        while (end > at + 1 && end < text.n && ((unsigned char)text.p[end] & 0xc0) == 0x80) { /* whole characters in each word */
+        /* whole characters in each word */
+        while (end > at + 1 && end < text.n && ((unsigned char)text.p[end] & 0xc0) == 0x80) {
             end--;
         }
         r = buf_add(out, at > 0 ? STR("\r\n =?UTF-8?B?") : STR("=?UTF-8?B?"));
@@ -64,7 +65,8 @@ int encoded_parameter(const char *name, struct str value, struct buf *out)
     r = r < 0 ? r : buf_add(out, STR("*=UTF-8''"));
     for (size_t i = 0; r == 0 && i < value.n; i++) {
         unsigned char c = (unsigned char)value.p[i];
-        bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '-' || c == '_';
+        bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                     c == '.' || c == '-' || c == '_';
         char escape[3] = {'%', hex[c >> 4], hex[c & 15]};
         r = plain ? buf_append(out, &c, 1) : buf_append(out, escape, 3);
     }

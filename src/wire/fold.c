@@ -27,7 +27,8 @@ static size_t fold_at(struct str line)
         end--;
     }
     for (size_t i = words; i < end; i++) {
-        if (fold_is_blank(line.p[i]) && !fold_is_blank(line.p[i - 1]) && (i <= MARKS_LINE_MAX || best == 0)) {
+        if (fold_is_blank(line.p[i]) && !fold_is_blank(line.p[i - 1]) &&
+            (i <= MARKS_LINE_MAX || best == 0)) {
             best = i;
         }
     }

@@ -3,8 +3,8 @@
  */
 #include "wire/mailboxes.h"
 
-/* Where the mailbox that begins at `from` ends: a comma, a semicolon or a group's colon outside quotes,
- * comments and angle brackets. */
+/* Where the mailbox that begins at `from` ends: a comma, a semicolon or a group's colon outside
+ * quotes, comments and angle brackets. */
 static size_t mailbox_end(struct str s)
 {
     unsigned depth = 0;
@@ -36,7 +36,8 @@ static struct str without_route(struct str s)
     return colon < s.n ? str_slice(s, colon + 1, s.n) : s;
 }
 
-/* Where the address behind "<" ends: at the ">" outside quotes and comments, for "a>b"@c.test is one address. */
+/* Where the address behind "<" ends: at the ">" outside quotes and comments, for "a>b"@c.test is
+ * one address. */
 static size_t angle_end(struct str s, size_t from)
 {
     bool quoted = false;
@@ -82,8 +83,8 @@ static size_t mailboxes_skip_blanks(struct str s, size_t i)
     return depth > 0 ? from : s.n;
 }
 
-/* Blanks and comments go where dots, "@" or an end are beside them; between two words they stay, for "a b@c.test" is not
- * ab@c.test. A view of s where nothing goes. */
+/* Blanks and comments go where dots, "@" or an end are beside them; between two words they stay,
+ * for "a b@c.test" is not ab@c.test. A view of s where nothing goes. */
 static struct str without_blanks(struct str s, char text[ADDRESS_ROOM])
 {
     bool quoted = false;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * marks.c: RFC 5322 2.1.1 and 2.3, RFC 2045 2.7 to 2.9. Called by smtpin while a message arrives, by smtpout for
- * mail of our own and by the converter (sevenbit.c). Runs over every octet of every message, so lines are found with
- * memchr and octets are looked at in blocks that the compiler turns into vector instructions.
+ * marks.c: RFC 5322 2.1.1 and 2.3, RFC 2045 2.7 to 2.9. Called by smtpin while a message
+ * arrives, by smtpout for mail of our own and by the converter (sevenbit.c). Runs over every
+ * octet of every message, so lines are found with memchr and octets are looked at in blocks that
+ * the compiler turns into vector instructions.
  */
 #include "wire/marks.h"
 
@@ -67,8 +68,17 @@ void marks_end(struct marks *m)
 static size_t character_at(struct str s, size_t i)
 {
     unsigned char a = (unsigned char)s.p[i];
-    size_t n = a < 0x80 ? 1 : a >= 0xc2 && a <= 0xdf ? 2 : a >= 0xe0 && a <= 0xef ? 3 : a >= 0xf0 && a <= 0xf4 ? 4 : 0;
-    unsigned char low = a == 0xe0 ? 0xa0 : a == 0xf0 ? 0x90 : 0x80, high = a == 0xed ? 0x9f : a == 0xf4 ? 0x8f : 0xbf;
+    size_t n = a < 0x80                 ? 1
+               : a >= 0xc2 && a <= 0xdf ? 2
+               : a >= 0xe0 && a <= 0xef ? 3
+               : a >= 0xf0 && a <= 0xf4 ? 4
+                                        : 0;
+    unsigned char low = a == 0xe0   ? 0xa0
+                        : a == 0xf0 ? 0x90
+                                    : 0x80,
+                  high = a == 0xed   ? 0x9f
+                         : a == 0xf4 ? 0x8f
+                                     : 0xbf;
     for (size_t k = 1; k < n; k++) {
         unsigned char b = i + k < s.n ? (unsigned char)s.p[i + k] : 0;
         if (b < (k == 1 ? low : 0x80) || b > (k == 1 ? high : 0xbf)) {

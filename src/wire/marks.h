@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * marks.h: what a message needs of those who carry it, found in its octets while they pass by: nothing that
- * was declared about it counts (RFC 6531 3.4, RFC 6152 3, RFC 3030 3). Pure.
+ * marks.h: what a message needs of those who carry it, found in its octets while they pass by:
+ * nothing that was declared about it counts (RFC 6531 3.4, RFC 6152 3, RFC 3030 3). Pure.
  */
 #pragma once
 #include "base/str.h"

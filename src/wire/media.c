@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * media.c: RFC 2045 5.1 and 6.1, RFC 2046 5, RFC 2231 3. Called by sevenbit.c. The first field of a name counts. What
- * cannot be read is taken for what may not be touched.
+ * media.c: RFC 2045 5.1 and 6.1, RFC 2046 5, RFC 2231 3. Called by sevenbit.c. The first field
+ * of a name counts. What cannot be read is taken for what may not be touched.
  */
 #include "wire/media.h"
 #include "wire/header.h"
@@ -30,7 +30,8 @@ static bool read_word(struct str *s, const char *ends, bool lower, char word[WOR
     bool quoted = s->n > 0 && s->p[0] == '"';
     for (i = quoted; i < s->n; i++) {
         char c = s->p[i];
-        bool end = quoted ? c == '"' : c == ' ' || c == '\t' || c == '\r' || c == '\n' || strchr(ends, c);
+        bool end =
+            quoted ? c == '"' : c == ' ' || c == '\t' || c == '\r' || c == '\n' || strchr(ends, c);
         if (end || n + 1 >= WORD_MAX) {
             break;
         }
@@ -55,7 +56,8 @@ static void add_boundary(struct media *m, const char *name, const char *value)
     if (name[8] != '\0' && !piece) {
         m->kind = MEDIA_FIXED;
     } else if ((have > 0 && !piece) || have + n > MEDIA_BOUNDARY_MAX) {
-        m->kind = have + n > MEDIA_BOUNDARY_MAX ? MEDIA_FIXED : m->kind; /* a second one does not count */
+        /* a second one does not count */
+        m->kind = have + n > MEDIA_BOUNDARY_MAX ? MEDIA_FIXED : m->kind;
     } else {
         memcpy(m->boundary + have, value, n + 1);
     }
@@ -64,7 +66,8 @@ static void add_boundary(struct media *m, const char *name, const char *value)
 static void media_read_parameters(struct str rest, struct media *m)
 {
     char name[WORD_MAX], value[WORD_MAX];
-    for (size_t semicolon = str_find(rest, ';', 0); semicolon < rest.n; semicolon = str_find(rest, ';', 0)) {
+    for (size_t semicolon = str_find(rest, ';', 0); semicolon < rest.n;
+         semicolon = str_find(rest, ';', 0)) {
         rest = str_slice(rest, semicolon + 1, rest.n);
         media_skip_blanks(&rest);
         bool ok = read_word(&rest, "=;", true, name);
@@ -104,14 +107,19 @@ static void media_read_type(struct str value, struct media *m)
         m->kind = m->kind == MEDIA_MULTIPART && !*m->boundary ? MEDIA_FIXED : m->kind;
     } else if (strcmp(type, "message") == 0) {
         m->kind = strcmp(subtype, "rfc822") == 0 ? MEDIA_MESSAGE
-                  : strcmp(subtype, "partial") == 0 || strcmp(subtype, "external-body") == 0 ? MEDIA_FIXED : MEDIA_LEAF;
+                  : strcmp(subtype, "partial") == 0 || strcmp(subtype, "external-body") == 0
+                      ? MEDIA_FIXED
+                      : MEDIA_LEAF;
     }
 }
 
 static enum media_encoding media_read_encoding(struct str value)
 {
-    static const char *const names[] = {[MEDIA_7BIT] = "7bit", [MEDIA_8BIT] = "8bit", [MEDIA_BINARY] = "binary",
-                                        [MEDIA_QP] = "quoted-printable", [MEDIA_BASE64] = "base64"};
+    static const char *const names[] = {[MEDIA_7BIT] = "7bit",
+                                        [MEDIA_8BIT] = "8bit",
+                                        [MEDIA_BINARY] = "binary",
+                                        [MEDIA_QP] = "quoted-printable",
+                                        [MEDIA_BASE64] = "base64"};
     char word[WORD_MAX];
     media_skip_blanks(&value);
     (void)read_word(&value, ";(", true, word);

@@ -5,7 +5,8 @@
 
 enum { BETWEEN_MAX = 1024 * 1024 };
 
-void nested_begin(struct nested_reader *d, const struct nested_place *places, unsigned n, uint64_t at)
+void nested_begin(struct nested_reader *d, const struct nested_place *places, unsigned n,
+                  uint64_t at)
 {
     must(n > 0 && n <= NESTED_MAX && at <= places[0].at);
     *d = (struct nested_reader){.n = n};
@@ -29,7 +30,8 @@ static struct str cut_to_place(struct nested_reader *d, unsigned k, struct str o
     return str_slice(octets, skip, skip + n);
 }
 
-static int nested_read_place(struct nested_reader *d, unsigned k, struct str octets, struct buf *out)
+static int nested_read_place(struct nested_reader *d, unsigned k, struct str octets,
+                             struct buf *out)
 {
     const struct nested_place *p = &d->places[k];
     bool is_last = k + 1 == d->n;
@@ -50,7 +52,9 @@ int nested_read(struct nested_reader *d, struct str octets, struct buf *out)
     enum { PIECE = BETWEEN_MAX / 4 };
     int r = 0;
     for (size_t at = 0; r == 0 && at < octets.n; at += PIECE) {
-        r = nested_read_place(d, 0, str_slice(octets, at, at + PIECE < octets.n ? at + PIECE : octets.n), out);
+        r = nested_read_place(d, 0,
+                              str_slice(octets, at, at + PIECE < octets.n ? at + PIECE : octets.n),
+                              out);
     }
     return r;
 }

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * notify.c: NOTIFY, RET, ENVID and ORCPT, RFC 3461 section 4, RFC 6533 3. Called by the SMTP engines, queue and
- * the notices; pure. What is not in the grammar is refused whole: nothing is repaired.
+ * notify.c: NOTIFY, RET, ENVID and ORCPT, RFC 3461 section 4, RFC 6533 3. Called by the SMTP
+ * engines, queue and the notices; pure. What is not in the grammar is refused whole: nothing is
+ * repaired.
  */
 #include "wire/notify.h"
 
 static const struct {
     const char *word;
     enum notify bit;
-} words[] = {{"NEVER", NOTIFY_NEVER}, {"SUCCESS", NOTIFY_SUCCESS}, {"FAILURE", NOTIFY_FAILURE}, {"DELAY", NOTIFY_DELAY}};
+} words[] = {{"NEVER", NOTIFY_NEVER},
+             {"SUCCESS", NOTIFY_SUCCESS},
+             {"FAILURE", NOTIFY_FAILURE},
+             {"DELAY", NOTIFY_DELAY}};
 
 int notify_parse(struct str value, uint8_t *ret)
 {
@@ -67,7 +71,8 @@ int notify_xtext_read(struct str text, struct buf *out)
             return -EINVAL;
         }
         if (c == '+') {
-            int high = i + 2 < text.n ? hex_value(text.p[i + 1]) : -1, low = i + 2 < text.n ? hex_value(text.p[i + 2]) : -1;
+            int high = i + 2 < text.n ? hex_value(text.p[i + 1]) : -1,
+                low = i + 2 < text.n ? hex_value(text.p[i + 2]) : -1;
             if (high < 0 || low < 0) {
                 return -EINVAL;
             }
@@ -129,8 +134,10 @@ int notify_utf8_write(struct str text, enum notify_utf8 form, struct buf *out)
             point = point << 6 | ((unsigned char)text.p[i + k] & 0x3f);
         }
         bool literal = n > 1 ? form == NOTIFY_UTF8_UNICODE
-                             : form == NOTIFY_UTF8_ESCAPED || (c > ' ' && c <= '~' && c != '+' && c != '=' && c != '\\');
-        e = literal ? buf_append(out, text.p + i, n) : buf_printf(out, "\\x{%02X}", (unsigned)point);
+                             : form == NOTIFY_UTF8_ESCAPED ||
+                                   (c > ' ' && c <= '~' && c != '+' && c != '=' && c != '\\');
+        e = literal ? buf_append(out, text.p + i, n)
+                    : buf_printf(out, "\\x{%02X}", (unsigned)point);
         i += n;
     }
     return e;

@@ -24,11 +24,13 @@ bool notify_orcpt_ok(struct str value);
 int notify_xtext_read(struct str text, struct buf *out) MUST_USE;
 /* Appends the address as xtext. 0 or -ENOSPC. */
 int notify_xtext_write(struct str octets, struct buf *out) MUST_USE;
-/* The forms of a utf-8 address (RFC 6533 3): what cannot stand in the form is written as \x{HEX}. */
+/* The forms of a utf-8 address (RFC 6533 3): what cannot stand in the form is written as
+ * \x{HEX}. */
 enum notify_utf8 {
     NOTIFY_UTF8_ASCII,   /* of an address: utf-8-addr-xtext */
     NOTIFY_UTF8_UNICODE, /* of an address: utf-8-addr-unitext */
-    NOTIFY_UTF8_ESCAPED, /* of a unitext, whose ASCII stands in its form already: utf-8-addr-xtext */
+    /* of a unitext, whose ASCII stands in its form already: utf-8-addr-xtext */
+    NOTIFY_UTF8_ESCAPED,
 };
 
 /* Appends text, which is UTF-8, in the form. 0 or -ENOSPC. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * proxy.c: reads a PROXY header (proxy-protocol.txt of HAProxy, sections 2.1 and 2.2). Called by smtpin
- * for connections from listed balancers; fuzzed.
+ * proxy.c: reads a PROXY header (proxy-protocol.txt of HAProxy, sections 2.1 and 2.2). Called by
+ * smtpin for connections from listed balancers; fuzzed.
  *
- * What can go wrong: anything that is not exactly a header ends the connection: guessing would let a
- * client write its own address.
+ * What can go wrong: anything that is not exactly a header ends the connection: guessing would
+ * let a client write its own address.
  */
 #include "wire/proxy.h"
 
@@ -37,7 +37,8 @@ static enum proxy_result read_text(struct str in, size_t *ret_n, char ip[46])
     }
     bool v4 = str_eq(word[0], STR("TCP4"));
     if ((!v4 && !str_eq(word[0], STR("TCP6"))) || rest.n > 0 || str_copy(word[1], ip, 46) < 0 ||
-        inet_pton(v4 ? AF_INET : AF_INET6, ip, octets) != 1 || str_to_u64(word[3], 65535, &port) < 0 || str_to_u64(word[4], 65535, &port) < 0) {
+        inet_pton(v4 ? AF_INET : AF_INET6, ip, octets) != 1 ||
+        str_to_u64(word[3], 65535, &port) < 0 || str_to_u64(word[4], 65535, &port) < 0) {
         return PROXY_BAD;
     }
     return inet_ntop(v4 ? AF_INET : AF_INET6, octets, ip, 46) ? PROXY_GIVEN : PROXY_BAD;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * proxy.h: the PROXY protocol, versions 1 and 2, with which a load balancer tells whose connection it
- * passes on. Only believed from listed balancers. Pure.
+ * proxy.h: the PROXY protocol, versions 1 and 2, with which a load balancer tells whose
+ * connection it passes on. Only believed from listed balancers. Pure.
  */
 #pragma once
 #include "base/str.h"
 
-enum { PROXY_MAX = 536 }; /* octets of a header we read: version 1 has 107, version 2 16 and what it says */
+/* octets of a header we read: version 1 has 107, version 2 16 and what it says */
+enum { PROXY_MAX = 536 };
 
 enum proxy_result {
     PROXY_MORE,  /* the header is not complete */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * qp.c: RFC 2045 6.7. Called by the converter (sevenbit.c) and by report/dsn.c. What can go wrong: the buffer is full.
+ * qp.c: RFC 2045 6.7. Called by the converter (sevenbit.c) and by report/dsn.c. What can go
+ * wrong: the buffer is full.
  */
 #include "wire/qp.h"
 #include "wire/marks.h"
@@ -14,7 +15,8 @@ static int qp_put(struct qp *q, const char *octets, size_t n, struct buf *out)
         q->column = 0;
         q->soft = true;
     }
-    bool delimiter = r == 0 && q->column == 0 && octets[0] == '-' && q->soft; /* no new line may look like one */
+    /* no new line may look like one */
+    bool delimiter = r == 0 && q->column == 0 && octets[0] == '-' && q->soft;
     q->soft = false;
     q->column += delimiter ? 3 : n;
     return r < 0 ? r : delimiter ? buf_append(out, "=2D", 3) : buf_append(out, octets, n);

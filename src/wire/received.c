@@ -38,9 +38,9 @@ static int put_tls(const struct received *f, struct buf *out)
     if (f->tls_version.n == 0) {
         return 0;
     }
-    int r = buf_printf(out, "\r\n\t(using " STR_FMT " with cipher " STR_FMT " (%u/%u bits)",
-                       STR_ARG(f->tls_version), STR_ARG(f->tls_cipher), f->tls_bits,
-                       f->tls_alg_bits);
+    int r =
+        buf_printf(out, "\r\n\t(using " STR_FMT " with cipher " STR_FMT " (%u/%u bits)",
+                   STR_ARG(f->tls_version), STR_ARG(f->tls_cipher), f->tls_bits, f->tls_alg_bits);
     if (r == 0 && f->tls_group.n > 0) {
         r = buf_printf(out, "\r\n\t key-exchange " STR_FMT, STR_ARG(f->tls_group));
     }
@@ -61,7 +61,8 @@ int received_write(const struct received *f, struct buf *out)
     r = r < 0 ? r : put_tls(f, out);
     r = r < 0 ? r
               : buf_printf(out, "\r\n\tby " STR_FMT " (Postern) with %s", STR_ARG(f->by),
-                           received_protocol(f->esmtp, f->tls_version.n > 0, f->utf8, f->authenticated));
+                           received_protocol(f->esmtp, f->tls_version.n > 0, f->utf8,
+                                             f->authenticated));
     if (r == 0 && f->tls_suite.n > 0) {
         r = buf_printf(out, " tls " STR_FMT, STR_ARG(f->tls_suite));
     }

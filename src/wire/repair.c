@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * repair.c: bare line ends of old devices, RFC 5321 2.3.8. Fuzzed with the server engine.
  *
- * The automaton holds back CRs until it sees whether an LF follows, and the first dot behind a line end that was repaired
- * until it sees the second.
+ * The automaton holds back CRs until it sees whether an LF follows, and the first dot behind a
+ * line end that was repaired until it sees the second.
  */
 #include "wire/repair.h"
 

@@ -16,7 +16,8 @@ size_t section_end(struct str begin, size_t from)
     if (begin.n >= 2 && begin.p[0] == '\r' && begin.p[1] == '\n') {
         return 2;
     }
-    for (size_t at = str_find(begin, '\n', from); at + 2 < begin.n; at = str_find(begin, '\n', at + 1)) {
+    for (size_t at = str_find(begin, '\n', from); at + 2 < begin.n;
+         at = str_find(begin, '\n', at + 1)) {
         if (begin.p[at + 1] == '\r' && begin.p[at + 2] == '\n') {
             return at + 3;
         }
@@ -85,11 +86,13 @@ static bool claims_us(struct str name, struct str value, struct str authserv_id)
 static int add_field(struct buf *out, const char *name, struct str value)
 {
     struct str before = buf_str(out);
-    bool open = before.n > 0 && before.p[before.n - 1] != '\n'; /* a section that ends in the middle of a line */
+    /* a section that ends in the middle of a line */
+    bool open = before.n > 0 && before.p[before.n - 1] != '\n';
     return buf_printf(out, "%s%s: " STR_FMT "\r\n", open ? "\r\n" : "", name, STR_ARG(value));
 }
 
-int section_write(struct str section, const struct section_change *change, struct buf *out, struct section_done *ret)
+int section_write(struct str section, const struct section_change *change, struct buf *out,
+                  struct section_done *ret)
 {
     struct str rest = section, name, value;
     struct section_done done = {

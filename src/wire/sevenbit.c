@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sevenbit.c: see sevenbit.h; RFC 2045 6, RFC 2046 5.1.1, RFC 1847 2.1. Called by smtpout/fit.c (survey) and head.c.
+ * sevenbit.c: see sevenbit.h; RFC 2045 6, RFC 2046 5.1.1, RFC 1847 2.1. Called by smtpout/fit.c
+ * (survey) and head.c.
  *
- * Lines are put together up to LINE_KEPT octets, enough for any delimiter; what is longer goes on in pieces. The CRLF
- * before a delimiter belongs to the delimiter, so an encoder holds the last CRLF back until it knows what follows.
- * What can go wrong is found by the survey; writing only follows its plan.
+ * Lines are put together up to LINE_KEPT octets, enough for any delimiter; what is longer goes
+ * on in pieces. The CRLF before a delimiter belongs to the delimiter, so an encoder holds the
+ * last CRLF back until it knows what follows. What can go wrong is found by the survey; writing
+ * only follows its plan.
  */
 #include "wire/sevenbit.h"
 #include "wire/base64.h"
@@ -14,7 +16,14 @@
 
 #include <stdlib.h>
 
-enum { DEPTH_MAX = 32, PARTS_MAX = 10000, LINE_KEPT = 1024, HEAD_MAX = 2 * 1024 * 1024, BASE64_LINE = 57, WRAP = 76 };
+enum {
+    DEPTH_MAX = 32,
+    PARTS_MAX = 10000,
+    LINE_KEPT = 1024,
+    HEAD_MAX = 2 * 1024 * 1024,
+    BASE64_LINE = 57,
+    WRAP = 76
+};
 
 /* As in plan->parts. */
 enum how { HOW_KEEP, HOW_QP, HOW_BASE64, HOW_REFOLD };
@@ -34,8 +43,8 @@ struct sevenbit {
     struct level levels[DEPTH_MAX];
     size_t depth, nested; /* open multiparts; messages entered */
     struct buf line, head;
-    bool in_line; /* the beginning of this line went on already */
-    char last;    /* the octet before, of such a line */
+    bool in_line;    /* the beginning of this line went on already */
+    char last;       /* the octet before, of such a line */
     bool is_message; /* of the header section under way */
     bool top, has_dkim, has_binary;
     size_t n_parts;
@@ -110,7 +119,7 @@ static int sevenbit_put(struct sevenbit *s, struct str text, struct buf *out)
     return s->survey ? 0 : buf_add(out, text);
 }
 
-/* --- the header section of an entity ------------------------------------------------------------------------ */
+/* --- the header section of an entity ------------------------------------ */
 
 /* What its Content-Transfer-Encoding is to say; NULL: what it says now. */
 static const char *sevenbit_label_of(const struct sevenbit *s)
@@ -122,10 +131,13 @@ static const char *sevenbit_label_of(const struct sevenbit *s)
     if (s->place == PLACE_LEAF && s->how != HOW_KEEP) {
         return s->how == HOW_QP ? "quoted-printable" : "base64";
     }
-    return s->media.encoding == MEDIA_BINARY ? (all ? "7bit" : "8bit") : s->media.encoding == MEDIA_8BIT && all ? "7bit" : NULL;
+    return s->media.encoding == MEDIA_BINARY        ? (all ? "7bit" : "8bit")
+           : s->media.encoding == MEDIA_8BIT && all ? "7bit"
+                                                    : NULL;
 }
 
-static int sevenbit_put_fields(struct sevenbit *s, struct str head, const char *label, struct buf *out)
+static int sevenbit_put_fields(struct sevenbit *s, struct str head, const char *label,
+                               struct buf *out)
 {
     struct str rest = head, before = head, name, value;
     int r = 0;
@@ -139,7 +151,8 @@ static int sevenbit_put_fields(struct sevenbit *s, struct str head, const char *
     return r;
 }
 
-/* The fields that a conversion needs; a message from before MIME gets a type (RFC 1428 3: unknown-8bit). */
+/* The fields that a conversion needs; a message from before MIME gets a type (RFC 1428 3:
+ * unknown-8bit). */
 static int sevenbit_put_head(struct sevenbit *s, struct str head, bool is_utf8, struct buf *out)
 {
     const char *label = sevenbit_label_of(s);
@@ -148,7 +161,8 @@ static int sevenbit_put_head(struct sevenbit *s, struct str head, bool is_utf8, 
         r = buf_add(out, STR("MIME-Version: 1.0\r\n"));
     }
     if (r == 0 && label && !s->media.has_type && s->place == PLACE_LEAF && s->how != HOW_KEEP) {
-        r = buf_printf(out, "Content-Type: text/plain; charset=%s\r\n", is_utf8 ? "utf-8" : "unknown-8bit");
+        r = buf_printf(out, "Content-Type: text/plain; charset=%s\r\n",
+                       is_utf8 ? "utf-8" : "unknown-8bit");
     }
     return r == 0 && label ? buf_printf(out, "Content-Transfer-Encoding: %s\r\n", label) : r;
 }
@@ -190,7 +204,8 @@ static enum place sevenbit_place_of(struct sevenbit *s)
 static void begin_leaf(struct sevenbit *s)
 {
     struct str parts = buf_str(&s->plan->parts);
-    unsigned char said = s->survey || s->n_parts >= parts.n ? HOW_KEEP : (unsigned char)parts.p[s->n_parts];
+    unsigned char said =
+        s->survey || s->n_parts >= parts.n ? HOW_KEEP : (unsigned char)parts.p[s->n_parts];
     s->how = (enum how)(said & ~HOW_UTF8);
     s->utf8 = s->survey || said & HOW_UTF8;
     s->marks = (struct marks){.in_body = true};
@@ -228,7 +243,7 @@ static int end_head(struct sevenbit *s, bool blank, struct buf *out)
     return r;
 }
 
-/* --- the body of a leaf ---------------------------------------------------------------------------------------- */
+/* --- the body of a leaf ------------------------------------------------- */
 
 static void look_leaf(struct sevenbit *s, struct str text)
 {
@@ -238,15 +253,18 @@ static void look_leaf(struct sevenbit *s, struct str text)
         unsigned char c = (unsigned char)text.p[i];
         s->coded += c >= 0x7f || c == '=' || (c < ' ' && c != '\r' && c != '\n' && c != '\t');
     }
-    s->utf8 = s->utf8 && marks_is_utf8(text); /* a line that is looked at in pieces may be cut: then it is not said to be */
+    /* a line that is looked at in pieces may be cut: then it is not said to be */
+    s->utf8 = s->utf8 && marks_is_utf8(text);
 }
 
 static bool needs_other_form(const struct sevenbit *s)
 {
-    return s->marks.binary || s->marks.long_line || (s->plan->need == SEVENBIT_ALL && s->marks.eight_bit);
+    return s->marks.binary || s->marks.long_line ||
+           (s->plan->need == SEVENBIT_ALL && s->marks.eight_bit);
 }
 
-/* Text stays readable unless base64 is shorter: two octets more for each that is coded against a third more for all. */
+/* Text stays readable unless base64 is shorter: two octets more for each that is coded against a
+ * third more for all. */
 static enum how how_for(struct sevenbit *s)
 {
     bool is_bad = s->marks.binary || s->marks.eight_bit;
@@ -256,7 +274,8 @@ static enum how how_for(struct sevenbit *s)
     if (media_is_identity(&s->media) && s->media.kind == MEDIA_LEAF) {
         return s->media.is_text && s->coded * 6 < s->octets ? HOW_QP : HOW_BASE64;
     }
-    if (s->media.kind == MEDIA_LEAF && (s->media.encoding == MEDIA_QP || s->media.encoding == MEDIA_BASE64)) {
+    if (s->media.kind == MEDIA_LEAF &&
+        (s->media.encoding == MEDIA_QP || s->media.encoding == MEDIA_BASE64)) {
         return HOW_REFOLD;
     }
     if (is_bad) {
@@ -294,8 +313,8 @@ static int sevenbit_put_base64(struct sevenbit *s, struct str text, struct buf *
     return r;
 }
 
-/* A part that is encoded already, in lines too long or with octets that no such part has: those of base64 mean nothing
- * (RFC 2045 6.8), those of quoted-printable are coded. */
+/* A part that is encoded already, in lines too long or with octets that no such part has: those
+ * of base64 mean nothing (RFC 2045 6.8), those of quoted-printable are coded. */
 static int refold(struct sevenbit *s, struct str text, struct buf *out)
 {
     static const char hex[] = "0123456789ABCDEF";
@@ -379,7 +398,7 @@ static int end_leaf(struct sevenbit *s, bool delimiter, struct buf *out)
     return r == 0 && s->crlf_held && !at_line_start ? buf_append(out, "\r\n", 2) : r;
 }
 
-/* --- other octets ------------------------------------------------------------------------------------------------ */
+/* --- other octets ------------------------------------------------------- */
 
 /* Before the first and behind the last part stands what no reader is shown (RFC 2046 5.1.1). */
 static int junk_octets(struct sevenbit *s, struct str text, bool ended, struct buf *out)
@@ -394,7 +413,8 @@ static int junk_octets(struct sevenbit *s, struct str text, bool ended, struct b
     int r = 0;
     for (size_t i = 0; r == 0 && i < words.n && s->column < MARKS_LINE_MAX; i++, s->column++) {
         unsigned char c = (unsigned char)words.p[i];
-        bool stays = (c < 0x80 || s->plan->need == SEVENBIT_LINES) && c != 0 && c != '\r' && c != '\n';
+        bool stays =
+            (c < 0x80 || s->plan->need == SEVENBIT_LINES) && c != 0 && c != '\r' && c != '\n';
         r = buf_append(out, stays ? &words.p[i] : "?", 1);
     }
     s->column = ended ? 0 : s->column;
@@ -432,7 +452,7 @@ static int octets(struct sevenbit *s, struct str text, bool ended, struct buf *o
     return 0;
 }
 
-/* --- lines and delimiters ------------------------------------------------------------------------------------------ */
+/* --- lines and delimiters ----------------------------------------------- */
 
 /* Blanks and the line end: what may stand behind a delimiter. */
 static bool sevenbit_is_blank(struct str s)
@@ -463,11 +483,13 @@ static size_t delimiter_of(const struct sevenbit *s, struct str line, bool *ret_
 
 static int sevenbit_leave(struct sevenbit *s, bool delimiter, struct buf *out)
 {
-    int r = s->place == PLACE_HEAD ? end_head(s, false, out) : 0; /* a part that is header fields only */
+    /* a part that is header fields only */
+    int r = s->place == PLACE_HEAD ? end_head(s, false, out) : 0;
     return r < 0 || s->place != PLACE_LEAF ? r : end_leaf(s, delimiter, out);
 }
 
-static int take_delimiter(struct sevenbit *s, size_t level, bool last, struct str line, struct buf *out)
+static int take_delimiter(struct sevenbit *s, size_t level, bool last, struct str line,
+                          struct buf *out)
 {
     int r = sevenbit_leave(s, true, out);
     s->depth = last ? level - 1 : level;
@@ -486,7 +508,8 @@ static int sevenbit_take_line(struct sevenbit *s, struct str line, struct buf *o
     if (level > 0) {
         return take_delimiter(s, level, last, line, out);
     }
-    return s->place == PLACE_HEAD && line.n == 2 ? end_head(s, true, out) : octets(s, line, true, out);
+    return s->place == PLACE_HEAD && line.n == 2 ? end_head(s, true, out)
+                                                 : octets(s, line, true, out);
 }
 
 /* Octets up to an LF or the end of the piece. */
@@ -529,11 +552,14 @@ int sevenbit_end(struct sevenbit *s, struct buf *out)
     struct str line = buf_str(&s->line);
     bool last = false;
     size_t level = s->in_line ? 0 : delimiter_of(s, line, &last);
-    int r = level > 0 ? take_delimiter(s, level, last, line, out) : line.n > 0 ? octets(s, line, false, out) : 0;
+    int r = level > 0    ? take_delimiter(s, level, last, line, out)
+            : line.n > 0 ? octets(s, line, false, out)
+                         : 0;
     buf_reset(&s->line);
     r = r < 0 ? r : sevenbit_leave(s, false, out);
     if (s->survey && s->plan->need == SEVENBIT_LINES && s->has_dkim && !s->has_binary) {
-        s->plan->changes = false; /* a signature is worth more than short lines, which most servers do not insist on */
+        /* a signature is worth more than short lines, which most servers do not insist on */
+        s->plan->changes = false;
     }
     return r;
 }

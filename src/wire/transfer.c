@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * transfer.c: base64, quoted-printable, uuencode and the pieces of BER, undone (transfer.h). Each octet goes through one step; what a step cannot decide
- * alone is held until the next.
+ * transfer.c: base64, quoted-printable, uuencode and the pieces of BER, undone (transfer.h).
+ * Each octet goes through one step; what a step cannot decide alone is held until the next.
  */
 #include "wire/transfer.h"
 #include "wire/base64.h"
@@ -10,9 +10,10 @@ static bool transfer_is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* --- base64 ---------------------------------------------------------------------------------- */
+/* --- base64 ------------------------------------------------------------- */
 
-/* The octets of a group: of four letters three, of three two, of two one; one letter alone is none. */
+/* The octets of a group: of four letters three, of three two, of two one; one letter alone is
+ * none. */
 static int end_group(struct transfer_reader *t, struct buf *out)
 {
     static const unsigned octets[] = {0, 0, 1, 2, 3};
@@ -70,7 +71,7 @@ static size_t base64_run(struct transfer_reader *t, struct str text, struct buf 
     return i;
 }
 
-/* --- quoted-printable ------------------------------------------------------------------------ */
+/* --- quoted-printable --------------------------------------------------- */
 
 /* What was held is text after all. */
 static int transfer_release(struct transfer_reader *t, struct buf *out)
@@ -90,7 +91,8 @@ static int transfer_hold(struct transfer_reader *t, char c, struct buf *out)
     return r;
 }
 
-/* Behind "=": a code, or the end of a line that goes on (blanks may stand before it). *ret_done: c is used up. */
+/* Behind "=": a code, or the end of a line that goes on (blanks may stand before it). *ret_done:
+ * c is used up. */
 static int quoted_code(struct transfer_reader *t, char c, struct buf *out, bool *ret_done)
 {
     char last = t->held[t->n_held - 1];
@@ -141,7 +143,7 @@ static int quoted_step(struct transfer_reader *t, char c, struct buf *out)
     return r < 0 ? r : buf_append(out, &c, 1);
 }
 
-/* --- uuencode ---------------------------------------------------------------------------------- */
+/* --- uuencode ----------------------------------------------------------- */
 
 /* A line: how many octets, then groups of four letters; blanks at its end may be lost. */
 static int uu_line(struct str line, struct buf *out)
@@ -177,7 +179,7 @@ static int uu_step(struct transfer_reader *t, char c, struct buf *out)
     return uu_line(line, out);
 }
 
-/* --- BER ----------------------------------------------------------------------------------------- */
+/* --- BER ---------------------------------------------------------------- */
 
 enum ber_state { BER_TAG, BER_LENGTH, BER_LONG_LENGTH, BER_OVER };
 
@@ -194,7 +196,9 @@ static int ber_step(struct transfer_reader *t, char c)
     case BER_LENGTH:
         t->bits = o & ~(unsigned)LONG_FORM;
         t->seen = o < LONG_FORM ? o : 0;
-        t->letters = o < LONG_FORM ? BER_TAG : t->bits > 0 && t->bits <= LENGTH_OCTETS ? BER_LONG_LENGTH : BER_OVER;
+        t->letters = o < LONG_FORM                             ? BER_TAG
+                     : t->bits > 0 && t->bits <= LENGTH_OCTETS ? BER_LONG_LENGTH
+                                                               : BER_OVER;
         t->broken |= t->letters == BER_OVER;
         break;
     case BER_LONG_LENGTH:
@@ -221,13 +225,14 @@ static size_t plain_run(struct transfer_reader *t, struct str text)
     if (t->encoding == TRANSFER_BER) {
         return ber_run(t, text);
     }
-    while (t->n_held == 0 && n < text.n && !strchr(t->encoding == TRANSFER_WORD ? "= \t\r\n_" : "= \t\r\n", text.p[n])) {
+    while (t->n_held == 0 && n < text.n &&
+           !strchr(t->encoding == TRANSFER_WORD ? "= \t\r\n_" : "= \t\r\n", text.p[n])) {
         n++;
     }
     return n;
 }
 
-/* --- from outside ---------------------------------------------------------------------------- */
+/* --- from outside ------------------------------------------------------- */
 
 static int transfer_step(struct transfer_reader *t, char c, struct buf *out)
 {
@@ -257,7 +262,9 @@ int transfer_read(struct transfer_reader *t, struct str text, struct buf *out)
     }
     for (size_t i = 0; r == 0 && i < text.n;) {
         struct str rest = str_slice(text, i, text.n);
-        size_t run = t->encoding == TRANSFER_BASE64 ? base64_run(t, line_of(rest), out) : t->encoding == TRANSFER_UU ? 0 : plain_run(t, rest);
+        size_t run = t->encoding == TRANSFER_BASE64 ? base64_run(t, line_of(rest), out)
+                     : t->encoding == TRANSFER_UU   ? 0
+                                                    : plain_run(t, rest);
         if (run > 0 && t->encoding != TRANSFER_BASE64) {
             r = buf_add(out, str_slice(rest, 0, run));
         }
@@ -279,7 +286,8 @@ int transfer_read_end(struct transfer_reader *t, struct buf *out)
         return t->n_held > 0 ? uu_step(t, '\n', out) : 0;
     }
     if (t->encoding == TRANSFER_BER) {
-        t->broken |= t->letters == BER_LENGTH || t->letters == BER_LONG_LENGTH || (t->letters == BER_TAG && t->seen > 0);
+        t->broken |= t->letters == BER_LENGTH || t->letters == BER_LONG_LENGTH ||
+                     (t->letters == BER_TAG && t->seen > 0);
         return 0;
     }
     if (t->equals && t->n_held == 1) { /* the line would have gone on */

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sevenbit.c: a message of standard input as a server without 8BITMIME ("all") or without BINARYMIME ("lines") is sent it.
- * Called by tests/convert/compare.py. Ends with 2 and one sentence where it cannot be converted.
+ * sevenbit.c: a message of standard input as a server without 8BITMIME ("all") or without
+ * BINARYMIME ("lines") is sent it. Called by tests/convert/compare.py. Ends with 2 and one
+ * sentence where it cannot be converted.
  */
 #include "wire/sevenbit.h"
 
 #include <stdio.h>
 
-static void pass(struct sevenbit_plan *plan, bool survey, struct str text, size_t piece, struct buf *out)
+static void pass(struct sevenbit_plan *plan, bool survey, struct str text, size_t piece,
+                 struct buf *out)
 {
     struct sevenbit *s = sevenbit_new(plan, survey);
     for (size_t at = 0; at < text.n; at += piece) {
-        must(sevenbit_write(s, str_slice(text, at, at + piece < text.n ? at + piece : text.n), out) == 0);
+        must(sevenbit_write(s, str_slice(text, at, at + piece < text.n ? at + piece : text.n),
+                            out) == 0);
     }
     must(sevenbit_end(s, out) == 0);
     sevenbit_free(s);
@@ -20,7 +23,8 @@ int main(int argc, char **argv)
 {
     static char chunk[65536];
     struct buf in = BUF_INIT(64 * 1024 * 1024), out = BUF_INIT(256 * 1024 * 1024);
-    struct sevenbit_plan plan = {.need = argc > 1 && strcmp(argv[1], "all") == 0 ? SEVENBIT_ALL : SEVENBIT_LINES};
+    struct sevenbit_plan plan = {.need = argc > 1 && strcmp(argv[1], "all") == 0 ? SEVENBIT_ALL
+                                                                                 : SEVENBIT_LINES};
     for (size_t n; (n = fread(chunk, 1, sizeof chunk, stdin)) > 0;) {
         must(buf_append(&in, chunk, n) == 0);
     }

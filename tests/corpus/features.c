@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * features.c: what may weigh in each sentence of some texts (weigh.h), for tools/learn-weights.
  *
- * Usage: features PACKS PACK TYPE FILE. Each line of the file: kind, tab, a text with \n for its line ends. Prints
- * for each sentence the number of the line, the kind, the link's score, and what stands there: "list=kin", "word=operati",
- * "pair=off_sick".
+ * Usage: features PACKS PACK TYPE FILE. Each line of the file: kind, tab, a text with \n for its
+ * line ends. Prints for each sentence the number of the line, the kind, the link's score, and
+ * what stands there: "list=kin", "word=operati", "pair=off_sick".
  */
 #include "detect/pack.h"
 #include "sys/file.h"
@@ -33,10 +33,12 @@ static void print_one(void *arg, enum weigh_kind kind, unsigned number, struct s
         printf("=%s", weigh_who_name((enum weigh_who)number));
     } else if (kind == WEIGH_MEETS) {
         unsigned who = number / WEIGH_TYPES_MAX;
-        printf("=%s_%s", weigh_who_name((enum weigh_who)who), p->packs->types[number % WEIGH_TYPES_MAX]->name);
+        printf("=%s_%s", weigh_who_name((enum weigh_who)who),
+               p->packs->types[number % WEIGH_TYPES_MAX]->name);
     } else if (kind == WEIGH_WORD || kind == WEIGH_PAIR) {
         size_t blank = str_find(word, ' ', 0);
-        printf("=" STR_FMT "%s" STR_FMT, STR_ARG(str_slice(word, 0, blank)), blank < word.n ? "_" : "",
+        printf("=" STR_FMT "%s" STR_FMT, STR_ARG(str_slice(word, 0, blank)),
+               blank < word.n ? "_" : "",
                STR_ARG(str_slice(word, blank < word.n ? blank + 1 : blank, word.n)));
     }
 }
@@ -75,11 +77,14 @@ static struct str unescape(char *text, size_t n)
 
 int main(int argc, char **argv)
 {
-    CLEANUP(buf_free) struct buf problems = BUF_INIT(1024 * 1024), text = BUF_INIT(256 * 1024 * 1024);
+    CLEANUP(buf_free)
+    struct buf problems = BUF_INIT(1024 * 1024), text = BUF_INIT(256 * 1024 * 1024);
     struct detect_packs *p = detect_packs_new();
     const char *pack = argc == 5 ? argv[2] : NULL;
-    if (argc != 5 || detect_packs_load(p, argv[1], &pack, 1, &problems) < 0 || file_read(argv[4], &text) < 0) {
-        fprintf(stderr, "Usage: features PACKS PACK TYPE FILE\n" STR_FMT, STR_ARG(buf_str(&problems)));
+    if (argc != 5 || detect_packs_load(p, argv[1], &pack, 1, &problems) < 0 ||
+        file_read(argv[4], &text) < 0) {
+        fprintf(stderr, "Usage: features PACKS PACK TYPE FILE\n" STR_FMT,
+                STR_ARG(buf_str(&problems)));
         return 64;
     }
     struct print print = {.packs = p, .type = pack_type(p, str_c(argv[3]))};

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * measure.c: how well the shipped packs find, and how often they cry wolf, over the corpus of make.py.
+ * measure.c: how well the shipped packs find, and how often they cry wolf, over the corpus of
+ * make.py.
  *
- * Usage: measure PACKS CORPUS [--wrong] [--mails FILE [--known FILE]] [--plain FILE]. Prints a table; exit status 1 when a goal
- * is missed, or when there is nothing to measure it with: recall of types with a check at least 99 %, each pack right on 99 % of its own mails, at most 1 of 2,000
- * ordinary mails taken for one by each pack; of plain sentences that tell somebody's health 85 % found in the half
- * that nobody tunes on, of harmless ones at most 1 of 50 taken for one. "Found" means at least at medium. --mails:
- * ordinary mails from elsewhere, as in negative.tsv; --known: packs, subject and reason of those among them that a pack takes
+ * Usage: measure PACKS CORPUS [--wrong] [--mails FILE [--known FILE]] [--plain FILE]. Prints a
+ * table; exit status 1 when a goal is missed, or when there is nothing to measure it with:
+ * recall of types with a check at least 99 %, each pack right on 99 % of its own mails, at most
+ * 1 of 2,000 ordinary mails taken for one by each pack; of plain sentences that tell somebody's
+ * health 85 % found in the half that nobody tunes on, of harmless ones at most 1 of 50 taken for
+ * one. "Found" means at least at medium. --mails: ordinary mails from elsewhere, as in
+ * negative.tsv; --known: packs, subject and reason of those among them that a pack takes
  * rightly, and is not counted for; --plain: sentences from elsewhere, as in plain.tsv.
  */
 #include "detect/detect.h"
@@ -17,15 +20,17 @@
 
 enum { NAMES_MAX = 100, SAMPLES_LEAST = 100 };
 
-static const char *const checked[] = {"card", "iban", "us-ssn", "us-itin", "us-mbi", "us-npi", "us-dea", "us-aba",
-                                      "uk-nhs", "uk-nino", "uk-driver", "icd-10", "ndc", "dob"};
+static const char *const checked[] = {"card",      "iban",   "us-ssn", "us-itin", "us-mbi",
+                                      "us-npi",    "us-dea", "us-aba", "uk-nhs",  "uk-nino",
+                                      "uk-driver", "icd-10", "ndc",    "dob"};
 static const char *const with_mails[] = {"hipaa", "pci", "glba", "uk-health", "secrets"};
 
 struct tally {
     char name[40];
-    unsigned samples, found;       /* of its own positive samples */
-    unsigned mails, others;        /* negative samples in which it was found: ordinary mail, all other classes */
-    unsigned known;                /* rightly, in ordinary mail */
+    unsigned samples, found; /* of its own positive samples */
+    /* negative samples in which it was found: ordinary mail, all other classes */
+    unsigned mails, others;
+    unsigned known; /* rightly, in ordinary mail */
 };
 
 static struct tally types[NAMES_MAX], packs[NAMES_MAX];
@@ -53,7 +58,10 @@ static struct str unescape(struct str line, struct buf *out)
     for (size_t i = 0; i < line.n; i++) {
         char c = line.p[i];
         if (c == '\\' && i + 1 < line.n) {
-            c = line.p[++i] == 'n' ? '\n' : line.p[i] == 't' ? '\t' : line.p[i] == 'r' ? '\r' : line.p[i];
+            c = line.p[++i] == 'n' ? '\n'
+                : line.p[i] == 't' ? '\t'
+                : line.p[i] == 'r' ? '\r'
+                                   : line.p[i];
         }
         must(buf_append(out, &c, 1) == 0);
     }
@@ -81,7 +89,8 @@ static void on_rule(void *arg, const char *pack, const char *rule, const char *t
     add_hit(arg, pack);
 }
 
-static void look(const struct detect_packs *p, struct str text, struct hits *found, struct hits *fulfilled)
+static void look(const struct detect_packs *p, struct str text, struct hits *found,
+                 struct hits *fulfilled)
 {
     const struct detect_text one = {text, DETECT_BODY};
     struct detect_result r;
@@ -101,7 +110,8 @@ static bool has(const struct hits *h, const char *name)
 {
     size_t n = strlen(name);
     for (size_t i = 0; i < h->n; i++) {
-        if (strncmp(h->names[i], name, n) == 0 && (h->names[i][n] == '\0' || h->names[i][n] == '-')) {
+        if (strncmp(h->names[i], name, n) == 0 &&
+            (h->names[i][n] == '\0' || h->names[i][n] == '-')) {
             return true;
         }
     }
@@ -176,12 +186,13 @@ static void negative(const struct detect_packs *p, struct str class, struct str 
         }
         *(mail ? &t->mails : &t->others) += 1;
         if (show_wrong) {
-            printf("wrong %s in " STR_FMT ": " STR_FMT "\n", fulfilled.names[i], STR_ARG(class), STR_ARG(text));
+            printf("wrong %s in " STR_FMT ": " STR_FMT "\n", fulfilled.names[i], STR_ARG(class),
+                   STR_ARG(text));
         }
     }
 }
 
-/* --- plain sentences -------------------------------------------------------------------------------------------- */
+/* --- plain sentences ---------------------------------------------------- */
 
 /* One language: the first, third, fifth ... sentence may be looked at while packs are written, the
  * others not; of later ones "seen" and "unseen" say so, of the last ones also the turn ("en tells
@@ -233,14 +244,16 @@ static void plain(const struct detect_packs *p, struct str kind, struct str text
         count_plain(plain_of(kind, "turns of patients"), tells, held_out, hit);
     }
     if (show_wrong && !held_out && hit != tells) {
-        printf("%s " STR_FMT ": " STR_FMT "\n", tells ? "missed" : "wrong", STR_ARG(language), STR_ARG(text));
+        printf("%s " STR_FMT ": " STR_FMT "\n", tells ? "missed" : "wrong", STR_ARG(language),
+               STR_ARG(text));
     }
 }
 
 static void print_row(const struct plain *row)
 {
-    printf("%-16s %5u of %3u %5u of %3u %8u of %4u %8u of %4u\n", row->language, row->found[0], row->tells[0], row->found[1],
-           row->tells[1], row->wrong[0], row->harmless[0], row->wrong[1], row->harmless[1]);
+    printf("%-16s %5u of %3u %5u of %3u %8u of %4u %8u of %4u\n", row->language, row->found[0],
+           row->tells[0], row->found[1], row->tells[1], row->wrong[0], row->harmless[0],
+           row->wrong[1], row->harmless[1]);
 }
 
 static void print_turns(void)
@@ -255,7 +268,8 @@ static void print_turns(void)
 static bool print_plain(const char *pack)
 {
     struct plain all = {.language = "all"};
-    printf("%-16s %12s %12s %16s %16s\n", pack, "tuned on", "held out", "wrong, tuned on", "wrong, held out");
+    printf("%-16s %12s %12s %16s %16s\n", pack, "tuned on", "held out", "wrong, tuned on",
+           "wrong, held out");
     for (size_t i = 0; i < n_plains; i++) {
         const struct plain *row = &plains[i];
         if (strcmp(row->pack, pack) != 0) {
@@ -271,7 +285,8 @@ static bool print_plain(const char *pack)
     }
     print_row(&all);
     bool any = all.tells[0] + all.tells[1] + all.harmless[0] + all.harmless[1] > 0;
-    bool enough = any && all.found[1] * 100 >= all.tells[1] * 85, few = all.wrong[1] * 50 <= all.harmless[1];
+    bool enough = any && all.found[1] * 100 >= all.tells[1] * 85,
+         few = all.wrong[1] * 50 <= all.harmless[1];
     printf("%s%s\n", enough ? "" : "RECALL TOO LOW\n", few ? "" : "TOO OFTEN WRONG\n");
     return enough && few;
 }
@@ -298,7 +313,8 @@ static void each_line(const struct detect_packs *p, const char *directory, const
 static bool print_rows(const char *what, const struct tally *list, size_t n, bool all_count)
 {
     bool good = true;
-    printf("%-16s %8s %8s %8s %12s %12s\n", what, "samples", "found", "recall", "false, mail", "false, other");
+    printf("%-16s %8s %8s %8s %12s %12s\n", what, "samples", "found", "recall", "false, mail",
+           "false, other");
     for (size_t i = 0; i < n; i++) {
         const struct tally *t = &list[i];
         bool counts = all_count, few = true;
@@ -311,15 +327,17 @@ static bool print_rows(const char *what, const struct tally *list, size_t n, boo
         }
         bool enough = !counts || t->found * 100 >= t->samples * 99;
         good &= enough && few;
-        printf("%-16s %8u %8u %7.1f%% %12u %12u%s%s", t->name, t->samples, t->found, t->samples ? 100.0 * t->found / t->samples : 0.0,
-               t->mails, t->others, enough ? "" : "  RECALL TOO LOW", few ? "" : "  TOO OFTEN WRONG");
+        printf("%-16s %8u %8u %7.1f%% %12u %12u%s%s", t->name, t->samples, t->found,
+               t->samples ? 100.0 * t->found / t->samples : 0.0, t->mails, t->others,
+               enough ? "" : "  RECALL TOO LOW", few ? "" : "  TOO OFTEN WRONG");
         printf(t->known ? "  (and %u rightly)\n" : "\n", t->known);
     }
     return good;
 }
 
 /* What has no samples cannot fail: each that has a goal must have enough. */
-static bool have_samples(const char *const *names, size_t n_names, const struct tally *list, size_t n)
+static bool have_samples(const char *const *names, size_t n_names, const struct tally *list,
+                         size_t n)
 {
     bool good = true;
     for (size_t i = 0; i < n_names; i++) {
@@ -344,7 +362,8 @@ static bool print_all(bool own_sentences)
     good &= print_plain("patients");
     good &= !own_sentences || print_plain("business");
     print_turns();
-    good &= have_samples(checked, ARRAY_LEN(checked), types, n_types) & have_samples(with_mails, ARRAY_LEN(with_mails), packs, n_packs);
+    good &= have_samples(checked, ARRAY_LEN(checked), types, n_types) &
+            have_samples(with_mails, ARRAY_LEN(with_mails), packs, n_packs);
     if (n_mails == 0) {
         printf("there are no ordinary mails\n");
     }
@@ -355,7 +374,9 @@ int main(int argc, char **argv)
 {
     CLEANUP(buf_free) struct buf problems = BUF_INIT(1024 * 1024);
     if (argc < 3) {
-        fputs("Usage: measure PACKS CORPUS [--wrong] [--mails FILE [--known FILE]] [--plain FILE]\n", stderr);
+        fputs(
+            "Usage: measure PACKS CORPUS [--wrong] [--mails FILE [--known FILE]] [--plain FILE]\n",
+            stderr);
         return 64;
     }
     const char *mails = NULL, *sentences = NULL;
@@ -367,7 +388,8 @@ int main(int argc, char **argv)
         sentences = strcmp(argv[i], "--plain") == 0 && argv[i + 1] ? argv[i + 1] : sentences;
     }
     struct detect_packs *p = detect_packs_new();
-    if (detect_packs_load(p, argv[1], NULL, 0, &problems) < 0 || detect_packs_test(p, &problems) < 0) {
+    if (detect_packs_load(p, argv[1], NULL, 0, &problems) < 0 ||
+        detect_packs_test(p, &problems) < 0) {
         fprintf(stderr, STR_FMT, STR_ARG(buf_str(&problems)));
         return 1;
     }
@@ -382,7 +404,9 @@ int main(int argc, char **argv)
     each_line(p, sentences ? NULL : argv[2], sentences ? sentences : "plain.tsv", plain);
     double seconds = (double)(clock() - begin) / CLOCKS_PER_SEC;
     bool good = print_all(!sentences);
-    printf("\n%u ordinary mails and %u other texts without anything to find; %.1f s of CPU for all.\n", n_mails, n_others, seconds);
+    printf(
+        "\n%u ordinary mails and %u other texts without anything to find; %.1f s of CPU for all.\n",
+        n_mails, n_others, seconds);
     detect_packs_free(p);
     buf_free(&known);
     return good ? 0 : 1;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * driver.c: a small life of a store, for tests/crash/power.py: messages of both kinds come, some are
- * delivered, some fail and are told of, the journal is taken over into the tables at times and its files are full at times,
- * and the log of commits is written back by a thread. What was promised is said through fault_note().
+ * driver.c: a small life of a store, for tests/crash/power.py: messages of both kinds come, some
+ * are delivered, some fail and are told of, the journal is taken over into the tables at times
+ * and its files are full at times, and the log of commits is written back by a thread. What was
+ * promised is said through fault_note().
  *
  *   driver live DIRECTORY TURNS     works until the store can no longer be trusted
- *   driver look DIRECTORY           opens what is there and prints every message that can be read whole, and who is due
+ *   driver look DIRECTORY           opens what is there and prints every message that can be
+ *                                   read whole, and who is due
  */
 #include "base/log.h"
 #include "store/sqlite_priv.h"
@@ -61,7 +63,8 @@ static bool spool_body(struct store *s, uint64_t id, char name[64])
         return false;
     }
     fill(body, sizeof body, id);
-    bool ok = write(fd, body, sizeof body) == (ssize_t)sizeof body && ftruncate(fd, sizeof body) == 0 && fsync(fd) == 0;
+    bool ok = write(fd, body, sizeof body) == (ssize_t)sizeof body &&
+              ftruncate(fd, sizeof body) == 0 && fsync(fd) == 0;
     close(fd);
     if (!ok) {
         store_spool_drop(s, str_c(name));
@@ -78,9 +81,20 @@ static void come(struct store *s, uint64_t id)
         return;
     }
     fill(body, sizeof body, id);
-    const struct store_message m = {.id = id, .reverse_path = STR("a@b.test"), .arrived_ms = 1, .size = id, .sealed_key = STR("key"),
-                                    .spool = str_c(name), .body = large ? STR("") : str_from(body, sizeof body)};
-    struct store_rcpt r = {.forward_path = STR("x@y.test"), .next_hop = STR("y.test"), .next_ms = 1};
+    const struct store_message m = {
+        .id = id,
+        .reverse_path = STR("a@b.test"),
+        .arrived_ms = 1,
+        .size = id,
+        .sealed_key = STR("key"),
+        .spool = str_c(name),
+        .body = large ? STR("") : str_from(body, sizeof body),
+    };
+    struct store_rcpt r = {
+        .forward_path = STR("x@y.test"),
+        .next_hop = STR("y.test"),
+        .next_ms = 1,
+    };
     store_enqueue(s, &m, &r, 1, NULL, 0, on_kept, (void *)(uintptr_t)id);
     rcpt_given[id % MESSAGES] = r.rcpt;
 }
@@ -109,17 +123,30 @@ static void deliver(struct store *s, uint64_t id, bool reads)
         store_report(s, id, see_nothing, see_rcpt, NULL, end_quietly, NULL);
     }
     if (rcpt_found) {
-        const struct store_rcpt r = {.rcpt = rcpt_found, .id = id, .state = RCPT_DELIVERED, .attempts = 1, .bounced = true};
+        const struct store_rcpt r = {
+            .rcpt = rcpt_found,
+            .id = id,
+            .state = RCPT_DELIVERED,
+            .attempts = 1,
+            .bounced = true,
+        };
         store_outcome(s, &r);
         store_release_body(s, id);
         store_sync(s, on_delivered, (void *)(uintptr_t)id);
     }
 }
 
-/* Refused for good, told of in a later batch, and not needed any more then: nothing is promised of it. */
+/* Refused for good, told of in a later batch, and not needed any more then: nothing is promised
+ * of it. */
 static void bounce(struct store *s, uint64_t id, bool told)
 {
-    const struct store_rcpt r = {.rcpt = rcpt_of[id % MESSAGES], .id = id, .state = RCPT_FAILED, .attempts = 1, .bounced = told};
+    const struct store_rcpt r = {
+        .rcpt = rcpt_of[id % MESSAGES],
+        .id = id,
+        .state = RCPT_FAILED,
+        .attempts = 1,
+        .bounced = told,
+    };
     if (r.rcpt) {
         store_outcome(s, &r);
         store_release_body(s, id);
@@ -138,7 +165,8 @@ static int live(const char *dir, uint64_t turns)
     bool writing = false;
     char problem[300];
     struct store *s = NULL;
-    if (store_open_with(dir, (struct store_sizes){JOURNAL, CHUNK}, problem, sizeof problem, &s) < 0) {
+    if (store_open_with(dir, (struct store_sizes){JOURNAL, CHUNK}, problem, sizeof problem, &s) <
+        0) {
         fprintf(stderr, "%s\n", problem);
         return 3;
     }
@@ -158,7 +186,8 @@ static int live(const char *dir, uint64_t turns)
         store_flush(s); /* ends the process when a commit failed */
         (void)store_settle(s, turn % 3 == 0 ? STORE_SETTLE_OLD : STORE_SETTLE_EXCESS);
         if (turn % 11 == 10) {
-            for (uint64_t i = 1 + turn % 7; i > 0 && store_rest(s); i--) { /* the rest of it, or not */
+            /* the rest of it, or not */
+            for (uint64_t i = 1 + turn % 7; i > 0 && store_rest(s); i--) {
             }
             for (uint64_t i = turn % 5; i > 0 && store_prepare(s); i--) {
             }
@@ -193,7 +222,10 @@ static void print_message(void *arg, const struct store_message *m)
         body = have;
     }
     fill(want, n, m->id);
-    printf("message %llu %s\n", (unsigned long long)m->id, n == 0 ? "empty" : memcmp(body, want, n) == 0 ? "whole" : "broken");
+    printf("message %llu %s\n", (unsigned long long)m->id,
+           n == 0                       ? "empty"
+           : memcmp(body, want, n) == 0 ? "whole"
+                                        : "broken");
 }
 
 static void print_rcpt(void *arg, const struct store_rcpt *r)
@@ -212,7 +244,8 @@ static void print_due(void *arg, const struct store_rcpt *r)
     printf("due %llu\n", (unsigned long long)r->id);
 }
 
-/* As the scheduler does after a start (proc/queue/schedule.c): who is not found so is overdue for ever. */
+/* As the scheduler does after a start (proc/queue/schedule.c): who is not found so is overdue
+ * for ever. */
 static void print_next_hop(void *arg, struct str next_hop, int64_t next_ms)
 {
     char name[64];

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  * fault.c: a library loaded before all others that stands between the store and the disk.
  *
- *   FAULT_LOG=FILE          every change of files under FAULT_DIR is written down, in order, with what was
- *                           synced when: tests/crash/power.py builds from it the disks a power loss may leave
- *   FAULT_AT=N FAULT_ERROR=E   the N-th change (write, sync, truncate, create, rename, unlink) fails with
+ *   FAULT_LOG=FILE          every change of files under FAULT_DIR is written down, in order,
+ *                           with what was
+ *                           synced when: tests/crash/power.py builds from it the disks a power
+ *                           loss may leave
+ *   FAULT_AT=N FAULT_ERROR=E   the N-th change (write, sync, truncate, create, rename, unlink)
+ *                              fails with
  *                           errno E
  *   FAULT_CACHED=1          a file system that cannot write past the page cache
  *   FAULT_ALLOC=N           the N-th allocation fails
- *   CLOCK_FILE=FILE         the wall clock is moved by the milliseconds (int64) that stand in FILE, mapped before the
+ *   CLOCK_FILE=FILE         the wall clock is moved by the milliseconds (int64) that stand in
+ *                           FILE, mapped before the
  *                           sandbox closes; the monotonic clock is not, as with date --set
  *
- * Changes are made one after the other, whichever thread makes them: a sync covers what was written before it began.
- * Not part of the product. What it cannot see: changes by mmap (the store maps only the WAL index, which
- * is rebuilt after a crash).
+ * Changes are made one after the other, whichever thread makes them: a sync covers what was
+ * written before it began. Not part of the product. What it cannot see: changes by mmap (the
+ * store maps only the WAL index, which is rebuilt after a crash).
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -46,8 +50,8 @@ static void end_turn_of(const int *held)
 }
 
 /* For the rest of the function it stands in. */
-#define IN_TURN                                                                                    \
-    __attribute__((cleanup(end_turn_of))) int in_turn = pthread_mutex_lock(&one_at_a_time);        \
+#define IN_TURN \
+    __attribute__((cleanup(end_turn_of))) int in_turn = pthread_mutex_lock(&one_at_a_time); \
     (void)in_turn
 
 static void set_up(void)
@@ -58,9 +62,11 @@ static void set_up(void)
     }
     done = 1;
     directory = getenv("FAULT_DIR");
-    const char *log = getenv("FAULT_LOG"), *at = getenv("FAULT_AT"), *error = getenv("FAULT_ERROR"), *shift = getenv("CLOCK_FILE");
+    const char *log = getenv("FAULT_LOG"), *at = getenv("FAULT_AT"), *error = getenv("FAULT_ERROR"),
+               *shift = getenv("CLOCK_FILE");
     if (log) {
-        log_fd = (int)syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        log_fd = (int)syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+                              0600);
     }
     can_direct = getenv("FAULT_CACHED") == NULL;
     fail_at = at ? atol(at) : 0;
@@ -130,7 +136,8 @@ static int open_any(int at, const char *path, int flags, mode_t mode)
     struct stat st;
     set_up();
     int is_new = (flags & O_CREAT) && fstatat(at, path, &st, 0) < 0;
-    if (is_new && directory && (strncmp(path, directory, strlen(directory)) == 0 || name_of(at)) && fails()) {
+    if (is_new && directory && (strncmp(path, directory, strlen(directory)) == 0 || name_of(at)) &&
+        fails()) {
         errno = fail_error;
         return -1;
     }
@@ -142,15 +149,15 @@ static int open_any(int at, const char *path, int flags, mode_t mode)
     return fd;
 }
 
-#define OPEN(name, first, at)                                                                      \
-    int name(first const char *path, int flags, ...);                                              \
-    int name(first const char *path, int flags, ...)                                               \
-    {                                                                                              \
-        va_list ap;                                                                                \
-        va_start(ap, flags);                                                                       \
-        mode_t mode = flags & O_CREAT ? (mode_t)va_arg(ap, int) : 0;                               \
-        va_end(ap);                                                                                \
-        return open_any(at, path, flags, mode);                                                    \
+#define OPEN(name, first, at) \
+    int name(first const char *path, int flags, ...); \
+    int name(first const char *path, int flags, ...) \
+    { \
+        va_list ap; \
+        va_start(ap, flags); \
+        mode_t mode = flags & O_CREAT ? (mode_t)va_arg(ap, int) : 0; \
+        va_end(ap); \
+        return open_any(at, path, flags, mode); \
     }
 #define NOTHING
 #define DIRFD int dirfd,
@@ -296,7 +303,8 @@ static int unlink_any(int at, const char *path, int flags)
     IN_TURN;
     char full[NAME];
     set_up();
-    snprintf(full, sizeof full, "%s%s%s", name_of(at) ? names[at] : "", name_of(at) ? "/" : "", path);
+    snprintf(full, sizeof full, "%s%s%s", name_of(at) ? names[at] : "", name_of(at) ? "/" : "",
+             path);
     int ours = directory && strncmp(full, directory, strlen(directory)) == 0;
     if (ours && fails()) {
         errno = fail_error;
@@ -324,8 +332,10 @@ int renameat(int from_dir, const char *from, int to_dir, const char *to)
     IN_TURN;
     char old[NAME], new[NAME];
     set_up();
-    snprintf(old, sizeof old, "%s%s%s", name_of(from_dir) ? names[from_dir] : "", name_of(from_dir) ? "/" : "", from);
-    snprintf(new, sizeof new, "%s%s%s", name_of(to_dir) ? names[to_dir] : "", name_of(to_dir) ? "/" : "", to);
+    snprintf(old, sizeof old, "%s%s%s", name_of(from_dir) ? names[from_dir] : "",
+             name_of(from_dir) ? "/" : "", from);
+    snprintf(new, sizeof new, "%s%s%s", name_of(to_dir) ? names[to_dir] : "",
+             name_of(to_dir) ? "/" : "", to);
     int ours = directory && strncmp(old, directory, strlen(directory)) == 0;
     if (ours && fails()) {
         errno = fail_error;
@@ -349,7 +359,7 @@ int mkdirat(int at, const char *path, mode_t mode)
     return r;
 }
 
-/* --- allocations ------------------------------------------------------------------------------------- */
+/* --- allocations -------------------------------------------------------- */
 
 extern void *__libc_malloc(size_t n);
 extern void *__libc_realloc(void *p, size_t n);
@@ -382,7 +392,7 @@ void *realloc(void *p, size_t n)
     return alloc_fails() ? NULL : __libc_realloc(p, n);
 }
 
-/* --- the clock ------------------------------------------------------------------------------------------ */
+/* --- the clock ---------------------------------------------------------- */
 
 int clock_gettime(clockid_t which, struct timespec *t)
 {
@@ -396,7 +406,8 @@ int clock_gettime(clockid_t which, struct timespec *t)
     return r;
 }
 
-/* Libraries ask in these ways: certificates and signatures of DNS must be as old as ours believe. */
+/* Libraries ask in these ways: certificates and signatures of DNS must be as old as ours
+ * believe. */
 time_t time(time_t *ret)
 {
     struct timespec t = {0};

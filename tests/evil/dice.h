@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * dice.h: what evil processes draw: numbers that a seed tells, so that what was found is found again.
+ * dice.h: what evil processes draw: numbers that a seed tells, so that what was found is found
+ * again.
  */
 #pragma once
 #include "sys/lease.h"

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * evil.c: a process of Postern that was taken over. Started by posternd under the name of a real one (tests/live/test_evil.py
- * puts it there): the first copy is the real program, every other one says what it pleases (speech.c) on each channel it was given.
- * Of those that there is one of (lookup, queue, keys) it is the evil one.
+ * evil.c: a process of Postern that was taken over. Started by posternd under the name of a real
+ * one (tests/live/test_evil.py puts it there): the first copy is the real program, every other
+ * one says what it pleases (speech.c) on each channel it was given. Of those that there is one
+ * of (lookup, queue, keys) it is the evil one.
  *
- * In the file `evil.mode` beside it stand "rules" or "any" and, where something is to be said again, a seed (dice.h); else each
- * life draws one and logs it. With "any" it also says what only others may say. In some lives it lies to posternd alone.
+ * In the file `evil.mode` beside it stand "rules" or "any" and, where something is to be said
+ * again, a seed (dice.h); else each life draws one and logs it. With "any" it also says what
+ * only others may say. In some lives it lies to posternd alone.
  */
 #include "dice.h"
 #include "speech.h"
@@ -25,8 +27,9 @@ static struct evil {
     struct timer *timer;
 } evil;
 
-/* What each may tell posternd: of sockets that broke, with others' names and numbers, in bursts, that it refuses a
- * reload that nobody asked for, and that it is ready, again; and in some lives a worker ends as one that is not to be started again. */
+/* What each may tell posternd: of sockets that broke, with others' names and numbers, in bursts,
+ * that it refuses a reload that nobody asked for, and that it is ready, again; and in some lives
+ * a worker ends as one that is not to be started again. */
 static void lie_to_posternd(void)
 {
     static uint64_t serial, turn;
@@ -38,16 +41,22 @@ static void lie_to_posternd(void)
     }
     static const char numbers[] = /* two of them are lines of Prometheus */
         "postern_lie 1 postern_lie 2\npostern_lie{process=\"queue-0\"} 3\n"
-        "postern_lie{a=\"b\\\",c=\"} 4\"} 5\npostern_lie{a=\"\r\"} 6\npostern_lie{} 7\n{a=\"b\"} 8\n"
+        "postern_lie{a=\"b\\\",c=\"} 4\"} 5\npostern_lie{a=\"\r\"} 6\npostern_lie{} 7\n{a=\"b\"} "
+        "8\n"
         "postern_lie{a=\"b\" 9\n# TYPE postern_lie 10\npostern_lie{a=\"b\"} 11";
-    const struct ipc_msg status = {.type = IPC_ctl_status, .ctl_status = {.metrics = str_c(numbers), .counters = STR("lie=\033]0;x\007\302\2332J\177\b")}};
+    const struct ipc_msg status = {.type = IPC_ctl_status,
+                                   .ctl_status = {.metrics = str_c(numbers),
+                                                  .counters =
+                                                      STR("lie=\033]0;x\007\302\2332J\177\b")}};
     ipc_send(child_control(evil.child), &status);
     if (turn == 0 && evil.role == ROLE_INSPECT) { /* a successor, and the next one from that */
         ipc_send(child_control(evil.child), &(struct ipc_msg){.type = IPC_ctl_replace});
     }
-    for (unsigned i = 0; turn == 80 && i < 1000; i++) { /* each one a line of posternd's own, were it asked */
+    /* each one a line of posternd's own, were it asked */
+    for (unsigned i = 0; turn == 80 && i < 1000; i++) {
         const struct ipc_ctl_reloaded r = {.generation = dice_below(2), .problem = STR("lie")};
-        ipc_send(child_control(evil.child), &(struct ipc_msg){.type = IPC_ctl_reloaded, .ctl_reloaded = r});
+        ipc_send(child_control(evil.child),
+                 &(struct ipc_msg){.type = IPC_ctl_reloaded, .ctl_reloaded = r});
     }
     bool is_worker = evil.role != ROLE_QUEUE && evil.role != ROLE_KEYS;
     if (turn == 60 && is_worker && dice_below(2) == 0) {
@@ -67,11 +76,14 @@ static void on_time(void *arg)
         return;
     }
     speech_turn();
-    if (evil.role == ROLE_KEYS && dice_below(50) == 0) { /* what mail would be sealed with from now on */
+    /* what mail would be sealed with from now on */
+    if (evil.role == ROLE_KEYS && dice_below(50) == 0) {
         unsigned char key[32];
         dice_bytes(key, sizeof key);
-        ipc_send(child_control(evil.child), &(struct ipc_msg){.type = IPC_ctl_public_key,
-                                                              .ctl_public_key = {.key = str_from((const char *)key, sizeof key)}});
+        ipc_send(child_control(evil.child),
+                 &(struct ipc_msg){.type = IPC_ctl_public_key,
+                                   .ctl_public_key = {
+                                       .key = str_from((const char *)key, sizeof key)}});
     }
     if (evil.any && dice_below(20) == 0) {
         speech_to(child_control(evil.child), evil.role, ROLE_END);
@@ -124,9 +136,11 @@ static void on_start(void *owner, struct child *c)
 static void write_lies(void)
 {
     fputs("time=2001-02-03T10:00:00.000Z level=error process=queue-9 event=forgery\n"
-          "{\"time\":\"2001-02-03T10:00:00.000Z\",\"level\":\"error\",\"process\":\"queue-9\",\"event\":\"forgery\"}\n"
+          "{\"time\":\"2001-02-03T10:00:00.000Z\",\"level\":\"error\",\"process\":\"queue-9\","
+          "\"event\":\"forgery\"}\n"
           "0 0 forgery process=\"queue-9\"\n"
-          "\x1b]0;forgery\x07\n", stderr);
+          "\x1b]0;forgery\x07\n",
+          stderr);
 }
 
 /* There is one of them only. */
@@ -143,10 +157,20 @@ static bool is_alone(const char *name)
 
 int main(int argc, char **argv)
 {
-    static const struct ipc_rule more[] = {{IPC_ctl_public_key, on_any}, {IPC_metrics_text, on_any},
-                                           {IPC_alarm, on_any}, {IPC_row_act, on_any}, {IPC_none, NULL}};
-    static const struct child_events events = {.rules = more, .on_peer = on_peer, .on_signing = on_signing, .on_listener = on_listener,
-                                               .on_shared = on_shared, .sandbox = sandbox, .on_start = on_start};
+    static const struct ipc_rule more[] = {{IPC_ctl_public_key, on_any},
+                                           {IPC_metrics_text, on_any},
+                                           {IPC_alarm, on_any},
+                                           {IPC_row_act, on_any},
+                                           {IPC_none, NULL}};
+    static const struct child_events events = {
+        .rules = more,
+        .on_peer = on_peer,
+        .on_signing = on_signing,
+        .on_listener = on_listener,
+        .on_shared = on_shared,
+        .sandbox = sandbox,
+        .on_start = on_start,
+    };
     char path[600], here[600];
     CLEANUP(buf_free) struct buf mode = BUF_INIT(64);
     str_copy_cut(str_c(argv[0]), here, sizeof here);
@@ -158,7 +182,8 @@ int main(int argc, char **argv)
         return 1;
     }
     snprintf(path, sizeof path, "%s/evil.mode", folder);
-    struct str said = file_read(path, &mode) == 0 ? str_trim(buf_str(&mode)) : STR(""), word = STR("");
+    struct str said = file_read(path, &mode) == 0 ? str_trim(buf_str(&mode)) : STR(""),
+               word = STR("");
     (void)!str_split(&said, ' ', &word);
     evil.any = str_eq(word, STR("any"));
     char seed[32];

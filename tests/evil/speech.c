@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * speech.c: what a process of Postern that was taken over says: what its role may say, with identifiers it heard, their neighbours
- * and invented ones, in any order, twice, never; with `any` also what only others may say. It never claims that mail it was given
- * itself was delivered: nothing could tell that lie from the truth, and so every "delivered" that is not true is another's mail.
+ * speech.c: what a process of Postern that was taken over says: what its role may say, with
+ * identifiers it heard, their neighbours and invented ones, in any order, twice, never; with
+ * `any` also what only others may say. It never claims that mail it was given itself was
+ * delivered: nothing could tell that lie from the truth, and so every "delivered" that is not
+ * true is another's mail.
  */
 #include "speech.h"
 #include "base/clock.h"
@@ -14,7 +16,16 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { AT_ONCE = 8, POOL = 512, TEXTS = 128, TEXT = 300, PEERS = 64, LEASES = 65536, SAID = 24, RECENT = 8 };
+enum {
+    AT_ONCE = 8,
+    POOL = 512,
+    TEXTS = 128,
+    TEXT = 300,
+    PEERS = 64,
+    LEASES = 65536,
+    SAID = 24,
+    RECENT = 8
+};
 
 #define UNORDERED ((uint64_t)1 << 62) /* in the token of what must be refused */
 
@@ -22,9 +33,9 @@ struct speaker {
     struct ipc_channel *channel;
     enum role as, role;
     unsigned number, index; /* of the one it plays, and of the other */
-    bool signing;        /* the channel of TLS signatures */
-    bool careful;        /* it says seldom what is refused at once, so that the rest is heard */
-    struct ipc_msg last; /* said to it */
+    bool signing;           /* the channel of TLS signatures */
+    bool careful;           /* it says seldom what is refused at once, so that the rest is heard */
+    struct ipc_msg last;    /* said to it */
 };
 
 /* A recipient of a delivery that a smtpout was given. */
@@ -41,7 +52,8 @@ static struct evil {
     struct speaker peers[PEERS];
     uint64_t ids[POOL], token; /* token: of the question that came last */
     struct lease_id leases[POOL];
-    struct given given[LEASES], read[POOL]; /* read: of inspects; rcpt: whether a page is to be made */
+    /* read: of inspects; rcpt: whether a page is to be made */
+    struct given given[LEASES], read[POOL];
     struct said {
         enum role as, to;
         unsigned number;
@@ -52,12 +64,13 @@ static struct evil {
     size_t n_ids, n_leases, n_given, n_read, n_unordered;
     char texts[TEXTS][TEXT];
     size_t text_n[TEXTS], n_texts;
-    unsigned char wrapped[256]; /* a message that it got, and its key; key: the same in clear, where it is known */
+    /* a message that it got, and its key; key: the same in clear, where it is known */
+    unsigned char wrapped[256];
     size_t n_wrapped, n_body, n_key;
     char body[66560], key[32];
 } evil;
 
-/* --- what it heard ------------------------------------------------------------------------------------------------- */
+/* --- what it heard ------------------------------------------------------ */
 
 static void hear_id(uint64_t id)
 {
@@ -78,30 +91,30 @@ static void hear_text(struct str s)
 #define HEAR_u8(field, max)
 #define HEAR_u16(field, max)
 #define HEAR_u32(field, max)
-#define HEAR_u64(field, max)                                                                       \
-    hear_id(m->field);                                                                             \
+#define HEAR_u64(field, max) \
+    hear_id(m->field); \
     evil.token = sizeof(#field) == sizeof("token") && #field[0] == 't' ? m->field : evil.token;
 #define HEAR_i64(field, max)
 #define HEAR_lease(field, max) evil.leases[evil.n_leases++ % POOL] = m->field;
-#define HEAR_str(field, max) hear_text(m->field);
+#define HEAR_str(field, max)   hear_text(m->field);
 #define HEAR_bytes(field, max) hear_text(m->field);
-#define HEAR_key(field, max) hear_id(m->field);
+#define HEAR_key(field, max)   hear_id(m->field);
 #define HEAR_flag(field, max)
 #define HEAR_blob(field, max) hear_text(m->field);
 #define HEAR_rcpt_state(field, max)
 #define HEAR_rcpt_notice(field, max)
 #define HEAR_FIELD(kind, field, max) HEAR_##kind(field, max)
-#define HEAR(number, name)                                                                         \
-    static void hear_##name(const struct ipc_##name *m)                                            \
-    {                                                                                              \
-        (void)m;                                                                                   \
-        IPC_FIELDS_##name(HEAR_FIELD)                                                              \
+#define HEAR(number, name) \
+    static void hear_##name(const struct ipc_##name *m) \
+    { \
+        (void)m; \
+        IPC_FIELDS_##name(HEAR_FIELD) \
     }
 IPC_MESSAGES(HEAR)
 
-#define HEAR_CASE(number, name)                                                                    \
-    case IPC_##name:                                                                               \
-        hear_##name(&m->name);                                                                     \
+#define HEAR_CASE(number, name) \
+    case IPC_##name: \
+        hear_##name(&m->name); \
         break;
 static void hear(const struct speaker *p, const struct ipc_msg *m)
 {
@@ -111,12 +124,15 @@ static void hear(const struct speaker *p, const struct ipc_msg *m)
         IPC_MESSAGES(HEAR_CASE)
     }
     if (m->type == IPC_job_rcpt) {
-        evil.given[evil.n_given++ % LEASES] = (struct given){m->job_rcpt.lease, m->job_rcpt.rcpt, p->number};
+        evil.given[evil.n_given++ % LEASES] =
+            (struct given){m->job_rcpt.lease, m->job_rcpt.rcpt, p->number};
     }
-    bool unordered = m->type == IPC_submitted && p->as == ROLE_SMTPOUT && (m->submitted.token & UNORDERED);
+    bool unordered =
+        m->type == IPC_submitted && p->as == ROLE_SMTPOUT && (m->submitted.token & UNORDERED);
     evil.n_unordered += unordered && m->submitted.result == 0;
     if (m->type == IPC_inspect) {
-        evil.read[evil.n_read++ % POOL] = (struct given){m->inspect.lease, m->inspect.prepare, p->number};
+        evil.read[evil.n_read++ % POOL] =
+            (struct given){m->inspect.lease, m->inspect.prepare, p->number};
     }
     if (m->type == IPC_submit && m->submit.body.n > 0) {
         evil.n_wrapped = m->submit.sealed_key.n;
@@ -144,11 +160,13 @@ static const struct given *some_given(const struct given *all, size_t n, size_t 
     return &all[(n - 1 - dice_below(n < RECENT ? (uint32_t)n : RECENT)) % max];
 }
 
-/* --- what it says -------------------------------------------------------------------------------------------------- */
+/* --- what it says ------------------------------------------------------- */
 
 static uint64_t some_id(void)
 {
-    uint64_t any, heard = evil.n_ids ? evil.ids[dice_below((uint32_t)(evil.n_ids < POOL ? evil.n_ids : POOL))] : 1;
+    uint64_t any,
+        heard = evil.n_ids ? evil.ids[dice_below((uint32_t)(evil.n_ids < POOL ? evil.n_ids : POOL))]
+                           : 1;
     dice_bytes(&any, sizeof any);
     switch (dice_below(6)) {
     case 0:
@@ -168,7 +186,10 @@ static uint64_t some_id(void)
 /* One it heard, one off by a bit, or none that anybody gave. */
 static struct lease_id some_lease(void)
 {
-    struct lease_id l = evil.n_leases ? evil.leases[dice_below((uint32_t)(evil.n_leases < POOL ? evil.n_leases : POOL))] : dice_lease();
+    struct lease_id l =
+        evil.n_leases
+            ? evil.leases[dice_below((uint32_t)(evil.n_leases < POOL ? evil.n_leases : POOL))]
+            : dice_lease();
     if (evil.as == ROLE_QUEUE && dice_below(2)) {
         return evil.job;
     }
@@ -191,7 +212,8 @@ static struct str cut(struct str s, size_t max)
 static struct str some_text(size_t max)
 {
     static char rubbish[4096];
-    size_t at = evil.n_texts ? dice_below((uint32_t)(evil.n_texts < TEXTS ? evil.n_texts : TEXTS)) : 0;
+    size_t at =
+        evil.n_texts ? dice_below((uint32_t)(evil.n_texts < TEXTS ? evil.n_texts : TEXTS)) : 0;
     switch (dice_below(evil.as == ROLE_QUEUE ? 10 : 8)) {
     case 0:
         return STR("");
@@ -216,30 +238,30 @@ static uint8_t some_octet(unsigned max)
     return (uint8_t)dice_below(max ? max + 1 : dice_below(3) ? 2 : 256);
 }
 
-#define SAY_u8(field, max) m->field = some_octet(max);
-#define SAY_u16(field, max) m->field = (uint16_t)dice_below(65536);
-#define SAY_u32(field, max) m->field = dice_below(5) ? dice_below(100) : UINT32_MAX;
-#define SAY_u64(field, max) m->field = some_id();
-#define SAY_i64(field, max) m->field = (int64_t)some_id();
-#define SAY_lease(field, max) m->field = some_lease();
-#define SAY_str(field, max) m->field = some_text(max);
-#define SAY_bytes(field, max) m->field = some_text(max);
-#define SAY_key(field, max) m->field = some_id();
-#define SAY_flag(field, max) m->field = dice_below(2);
-#define SAY_blob(field, max) m->field = some_text(max);
-#define SAY_rcpt_state(field, max) m->field = some_octet(max);
+#define SAY_u8(field, max)          m->field = some_octet(max);
+#define SAY_u16(field, max)         m->field = (uint16_t)dice_below(65536);
+#define SAY_u32(field, max)         m->field = dice_below(5) ? dice_below(100) : UINT32_MAX;
+#define SAY_u64(field, max)         m->field = some_id();
+#define SAY_i64(field, max)         m->field = (int64_t)some_id();
+#define SAY_lease(field, max)       m->field = some_lease();
+#define SAY_str(field, max)         m->field = some_text(max);
+#define SAY_bytes(field, max)       m->field = some_text(max);
+#define SAY_key(field, max)         m->field = some_id();
+#define SAY_flag(field, max)        m->field = dice_below(2);
+#define SAY_blob(field, max)        m->field = some_text(max);
+#define SAY_rcpt_state(field, max)  m->field = some_octet(max);
 #define SAY_rcpt_notice(field, max) m->field = some_octet(max);
 #define SAY_FIELD(kind, field, max) SAY_##kind(field, max)
-#define SAY(number, name)                                                                          \
-    static void say_##name(struct ipc_##name *m)                                                   \
-    {                                                                                              \
-        IPC_FIELDS_##name(SAY_FIELD)                                                               \
+#define SAY(number, name) \
+    static void say_##name(struct ipc_##name *m) \
+    { \
+        IPC_FIELDS_##name(SAY_FIELD) \
     }
 IPC_MESSAGES(SAY)
 
-#define SAY_CASE(number, name)                                                                     \
-    case IPC_##name:                                                                               \
-        say_##name(&m->name);                                                                      \
+#define SAY_CASE(number, name) \
+    case IPC_##name: \
+        say_##name(&m->name); \
         break;
 static void fill(const struct speaker *p, struct ipc_msg *m)
 {
@@ -268,29 +290,44 @@ static const struct {
     {ROLE_KEYS, ROLE_WEB, {IPC_unwrapped}},
     {ROLE_QUEUE, ROLE_KEYS, {IPC_lease_open, IPC_lease_close, IPC_seal_link}},
     {ROLE_QUEUE, ROLE_SMTPIN, {IPC_submitted, IPC_spool_opened}},
-    {ROLE_QUEUE, ROLE_SMTPOUT,
-     {IPC_job_rcpt, IPC_job_rcpt, IPC_quirk, IPC_job, IPC_outcome_saved, IPC_submitted, IPC_probe, IPC_system_mail, IPC_envelope_mail,
-      IPC_rpt_policy, IPC_rpt_failure, IPC_rpt_write}},
+    {ROLE_QUEUE,
+     ROLE_SMTPOUT,
+     {IPC_job_rcpt, IPC_job_rcpt, IPC_quirk, IPC_job, IPC_outcome_saved, IPC_submitted, IPC_probe,
+      IPC_system_mail, IPC_envelope_mail, IPC_rpt_policy, IPC_rpt_failure, IPC_rpt_write}},
     {ROLE_QUEUE, ROLE_LOOKUP, {IPC_post, IPC_sts_policy, IPC_sts_loaded, IPC_sts_ask}},
-    {ROLE_QUEUE, ROLE_LOGIN,
-     {IPC_account, IPC_account_gone, IPC_accounts_loaded, IPC_group_ask, IPC_prove, IPC_pass_kept, IPC_login_ruling}},
+    {ROLE_QUEUE,
+     ROLE_LOGIN,
+     {IPC_account, IPC_account_gone, IPC_accounts_loaded, IPC_group_ask, IPC_prove, IPC_pass_kept,
+      IPC_login_ruling}},
     {ROLE_QUEUE, ROLE_INSPECT, {IPC_inspect}},
-    {ROLE_QUEUE, ROLE_WEB,
-     {IPC_portal_answer, IPC_portal_answer, IPC_row_envelope, IPC_row_envelope_event, IPC_portal_piece, IPC_row_fate, IPC_submitted,
-      IPC_spool_opened}},
-    {ROLE_SMTPIN, ROLE_QUEUE, {IPC_submit_rcpt, IPC_submit, IPC_spool_open, IPC_spool_drop, IPC_refusal, IPC_alarm}},
+    {ROLE_QUEUE,
+     ROLE_WEB,
+     {IPC_portal_answer, IPC_portal_answer, IPC_row_envelope, IPC_row_envelope_event,
+      IPC_portal_piece, IPC_row_fate, IPC_submitted, IPC_spool_opened}},
+    {ROLE_SMTPIN,
+     ROLE_QUEUE,
+     {IPC_submit_rcpt, IPC_submit, IPC_spool_open, IPC_spool_drop, IPC_refusal, IPC_alarm}},
     {ROLE_SMTPIN, ROLE_LOGIN, {IPC_login_begin, IPC_login_text, IPC_login_cancel}},
-    {ROLE_SMTPOUT, ROLE_QUEUE,
-     {IPC_lease_taken, IPC_outcome_host, IPC_outcome_rcpt, IPC_outcome, IPC_outcome_part, IPC_submit_rcpt, IPC_submit, IPC_spool_open, IPC_spool_drop,
-      IPC_observation, IPC_quirk, IPC_looked, IPC_probe_host, IPC_probe_done, IPC_rpt_session, IPC_rpt_written, IPC_rpt_received}},
+    {ROLE_SMTPOUT,
+     ROLE_QUEUE,
+     {IPC_lease_taken, IPC_outcome_host, IPC_outcome_rcpt, IPC_outcome, IPC_outcome_part,
+      IPC_submit_rcpt, IPC_submit, IPC_spool_open, IPC_spool_drop, IPC_observation, IPC_quirk,
+      IPC_looked, IPC_probe_host, IPC_probe_done, IPC_rpt_session, IPC_rpt_written,
+      IPC_rpt_received}},
     {ROLE_SMTPOUT, ROLE_KEYS, {IPC_unwrap, IPC_sign}},
     {ROLE_SMTPOUT, ROLE_LOOKUP, {IPC_resolve, IPC_post}},
-    {ROLE_INSPECT, ROLE_QUEUE, {IPC_lease_taken, IPC_inspected, IPC_prepared_piece, IPC_prepared, IPC_inspector_leaves}},
+    {ROLE_INSPECT,
+     ROLE_QUEUE,
+     {IPC_lease_taken, IPC_inspected, IPC_prepared_piece, IPC_prepared, IPC_inspector_leaves}},
     {ROLE_INSPECT, ROLE_KEYS, {IPC_unwrap}},
-    {ROLE_WEB, ROLE_QUEUE, {IPC_portal_ask, IPC_alarm, IPC_submit_rcpt, IPC_submit, IPC_spool_open, IPC_spool_drop}},
+    {ROLE_WEB,
+     ROLE_QUEUE,
+     {IPC_portal_ask, IPC_alarm, IPC_submit_rcpt, IPC_submit, IPC_spool_open, IPC_spool_drop}},
     {ROLE_WEB, ROLE_KEYS, {IPC_unwrap}},
     {ROLE_WEB, ROLE_LOGIN, {IPC_login_begin, IPC_login_text, IPC_login_cancel}},
-    {ROLE_LOGIN, ROLE_QUEUE, {IPC_proved, IPC_group_members, IPC_pass_proved, IPC_login_ask, IPC_login_judged}},
+    {ROLE_LOGIN,
+     ROLE_QUEUE,
+     {IPC_proved, IPC_group_members, IPC_pass_proved, IPC_login_ask, IPC_login_judged}},
     {ROLE_LOOKUP, ROLE_QUEUE, {IPC_sts_policy, IPC_alarm, IPC_sts_answer, IPC_posted}},
     {ROLE_LOGIN, ROLE_SMTPIN, {IPC_login_step}},
     {ROLE_LOGIN, ROLE_WEB, {IPC_login_step}},
@@ -300,11 +337,15 @@ static const struct {
 /* Without what should go before it. */
 static bool is_refused_soon(enum ipc_type t)
 {
-    static const enum ipc_type soon[] = {
-        IPC_job, IPC_rpt_policy, IPC_rpt_failure, IPC_rpt_write, IPC_submitted, IPC_spool_opened, IPC_login_ruling, IPC_pass_kept,
-        IPC_inspect, IPC_submit, IPC_spool_drop, IPC_alarm, IPC_outcome_host, IPC_outcome_rcpt, IPC_outcome_part, IPC_outcome,
-        IPC_inspected, IPC_prepared_piece, IPC_prepared, IPC_login_judged, IPC_proved, IPC_group_members, IPC_rpt_written,
-        IPC_probe_host, IPC_probe_done, IPC_unwrap, IPC_lease_taken};
+    static const enum ipc_type soon[] = {IPC_job,           IPC_rpt_policy,   IPC_rpt_failure,
+                                         IPC_rpt_write,     IPC_submitted,    IPC_spool_opened,
+                                         IPC_login_ruling,  IPC_pass_kept,    IPC_inspect,
+                                         IPC_submit,        IPC_spool_drop,   IPC_alarm,
+                                         IPC_outcome_host,  IPC_outcome_rcpt, IPC_outcome_part,
+                                         IPC_outcome,       IPC_inspected,    IPC_prepared_piece,
+                                         IPC_prepared,      IPC_login_judged, IPC_proved,
+                                         IPC_group_members, IPC_rpt_written,  IPC_probe_host,
+                                         IPC_probe_done,    IPC_unwrap,       IPC_lease_taken};
     for (size_t i = 0; i < ARRAY_LEN(soon); i++) {
         if (soon[i] == t) {
             return true;
@@ -353,7 +394,8 @@ static void send_it(struct speaker *p, const struct ipc_msg *m)
 
 static void say_something(struct speaker *p)
 {
-    struct ipc_msg m = {.type = p->signing ? dice_below(2) ? IPC_tls_signature : IPC_ticket_secret : some_type(p)};
+    struct ipc_msg m = {.type = p->signing ? dice_below(2) ? IPC_tls_signature : IPC_ticket_secret
+                                           : some_type(p)};
     evil.as = p->as;
     if (m.type == IPC_none) {
         return;
@@ -380,21 +422,33 @@ static struct speaker *some_peer(enum role as, enum role role)
     return NULL;
 }
 
-/* An evil queue's delivery that goes through: a message it got, to somebody else; its end is said twice, or its lease given again. */
+/* An evil queue's delivery that goes through: a message it got, to somebody else; its end is
+ * said twice, or its lease given again. */
 static void say_delivery(void)
 {
-    struct speaker *out = some_peer(ROLE_QUEUE, ROLE_SMTPOUT), *keys = some_peer(ROLE_QUEUE, ROLE_KEYS);
+    struct speaker *out = some_peer(ROLE_QUEUE, ROLE_SMTPOUT),
+                   *keys = some_peer(ROLE_QUEUE, ROLE_KEYS);
     struct ipc_msg job = {.type = IPC_job};
     if (!out || evil.n_body == 0) {
         return;
     }
     evil.job = out->careful || dice_below(4) ? dice_lease() : evil.job;
-    ipc_send(keys ? keys->channel : NULL, &(struct ipc_msg){.type = IPC_lease_open,
-                                              .lease_open = {.lease = evil.job, .role = ROLE_SMTPOUT, .index = out->index,
-                                                             .sealed_key = str_from((const char *)evil.wrapped, evil.n_wrapped)}});
+    ipc_send(keys ? keys->channel : NULL,
+             &(struct ipc_msg){.type = IPC_lease_open,
+                               .lease_open = {
+                                   .lease = evil.job,
+                                   .role = ROLE_SMTPOUT,
+                                   .index = out->index,
+                                   .sealed_key =
+                                       str_from((const char *)evil.wrapped, evil.n_wrapped),
+                               }});
     for (uint32_t i = dice_below(4) + out->careful; i > 0; i--) {
         ipc_send(out->channel, &(struct ipc_msg){.type = IPC_job_rcpt,
-                                                 .job_rcpt = {.lease = evil.job, .rcpt = some_id(), .forward_path = STR("evil@good.test")}});
+                                                 .job_rcpt = {
+                                                     .lease = evil.job,
+                                                     .rcpt = some_id(),
+                                                     .forward_path = STR("evil@good.test"),
+                                                 }});
     }
     fill(out, &job);
     job.job.lease = evil.job;
@@ -424,7 +478,11 @@ static void say_message(void)
         return;
     }
     for (uint32_t i = dice_below(3) + queue->careful; i > 0; i--) {
-        const struct ipc_submit_rcpt to = {.token = token, .forward_path = some_recipient(), .notify = some_octet(0)};
+        const struct ipc_submit_rcpt to = {
+            .token = token,
+            .forward_path = some_recipient(),
+            .notify = some_octet(0),
+        };
         send_it(queue, &(struct ipc_msg){.type = IPC_submit_rcpt, .submit_rcpt = to});
     }
     evil.as = ROLE_SMTPIN;
@@ -467,7 +525,8 @@ static void forge_mail(void)
 /* What came of a delivery: of its own, or of another smtpout's; each part once, twice or never. */
 static void say_ending(void)
 {
-    static const enum ipc_type parts[] = {IPC_outcome_host, IPC_outcome_rcpt, IPC_outcome_part, IPC_outcome};
+    static const enum ipc_type parts[] = {IPC_outcome_host, IPC_outcome_rcpt, IPC_outcome_part,
+                                          IPC_outcome};
     struct speaker *queue = some_peer(ROLE_SMTPOUT, ROLE_QUEUE);
     if (!queue || evil.n_given == 0) {
         return;
@@ -493,14 +552,16 @@ static void say_ending(void)
     }
 }
 
-/* What an inspect says of a message: that it was given, or another; as a whole, in pieces, twice. */
+/* What an inspect says of a message: that it was given, or another; as a whole, in pieces,
+ * twice. */
 static void say_findings(void)
 {
     struct speaker *queue = some_peer(ROLE_INSPECT, ROLE_QUEUE);
     if (!queue || evil.n_read == 0) {
         return;
     }
-    static const enum ipc_type parts[] = {IPC_prepared_piece, IPC_prepared_piece, IPC_prepared, IPC_inspected};
+    static const enum ipc_type parts[] = {IPC_prepared_piece, IPC_prepared_piece, IPC_prepared,
+                                          IPC_inspected};
     const struct given *g = some_given(evil.read, evil.n_read, POOL);
     if (queue->careful && g->number != queue->number && dice_below(20)) {
         return;
@@ -547,10 +608,12 @@ void speech_turn(void)
 
 void speech_tell(FILE *to)
 {
-    fprintf(to, "POSTERN_EVIL_SEED=%llu; said last, in turn %llu:\n", (unsigned long long)dice_seed(), (unsigned long long)evil.turns);
+    fprintf(to, "POSTERN_EVIL_SEED=%llu; said last, in turn %llu:\n",
+            (unsigned long long)dice_seed(), (unsigned long long)evil.turns);
     for (uint64_t i = evil.n_said < SAID ? 0 : evil.n_said - SAID; i < evil.n_said; i++) {
         const struct said *s = &evil.said[i % SAID];
-        fprintf(to, "  %s-%u to %s: %s\n", role_names[s->as], s->number, role_names[s->to], ipc_name(s->type));
+        fprintf(to, "  %s-%u to %s: %s\n", role_names[s->as], s->number, role_names[s->to],
+                ipc_name(s->type));
     }
 }
 
@@ -590,8 +653,10 @@ static void on_any(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
         if (p->channel == ch) {
             hear(p, m);
         }
-        bool answers = p->channel == ch && (p->as == ROLE_QUEUE || p->as == ROLE_KEYS || p->as == ROLE_LOOKUP || p->as == ROLE_LOGIN);
-        for (uint32_t n = answers ? dice_below(4) : 0; n > 0; n--) { /* of the wrong kind or twice; or none */
+        bool answers = p->channel == ch && (p->as == ROLE_QUEUE || p->as == ROLE_KEYS ||
+                                            p->as == ROLE_LOOKUP || p->as == ROLE_LOGIN);
+        /* of the wrong kind or twice; or none */
+        for (uint32_t n = answers ? dice_below(4) : 0; n > 0; n--) {
             say_something(p);
         }
     }
@@ -608,12 +673,20 @@ static void on_gone(void *owner, struct ipc_channel *ch)
     }
 }
 
-void speech_take(struct loop *l, enum role as, unsigned number, enum role role, unsigned index, bool signing, int fd)
+void speech_take(struct loop *l, enum role as, unsigned number, enum role role, unsigned index,
+                 bool signing, int fd)
 {
     for (size_t i = 0; i < PEERS; i++) {
         struct speaker *p = &evil.peers[i];
         if (!p->channel) {
-            *p = (struct speaker){.as = as, .number = number, .role = role, .index = index, .signing = signing, .careful = dice_below(4) > 0};
+            *p = (struct speaker){
+                .as = as,
+                .number = number,
+                .role = role,
+                .index = index,
+                .signing = signing,
+                .careful = dice_below(4) > 0,
+            };
             p->channel = ipc_channel_new(l, fd, role_names[role], speech_hears, on_gone, NULL);
             return;
         }

@@ -11,7 +11,8 @@ enum role speech_role(const char *name);
 /* any: also what only others may say. */
 void speech_begin(bool any);
 /* A channel to a process of that role, at which it plays another, with that number. Takes fd. */
-void speech_take(struct loop *l, enum role as, unsigned number, enum role role, unsigned index, bool signing, int fd);
+void speech_take(struct loop *l, enum role as, unsigned number, enum role role, unsigned index,
+                 bool signing, int fd);
 /* A message and its key, wrapped and (where it is known) in clear: deliveries of it go far. */
 void speech_knows(struct str wrapped, struct str body, struct str key);
 /* Some messages to some of them. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * workers.c: the real queue (argument: its program) with everybody around it played here, one word at a time: what it makes of
- * smtpouts that end at an awkward moment. What they said last counts, whoever is quicker, and no mail goes out twice for it.
+ * workers.c: the real queue (argument: its program) with everybody around it played here, one
+ * word at a time: what it makes of smtpouts that end at an awkward moment. What they said last
+ * counts, whoever is quicker, and no mail goes out twice for it.
  *
- * The order in which it hears of things is forced: it is stopped while they happen, and what posternd says lies ready first.
+ * The order in which it hears of things is forced: it is stopped while they happen, and what
+ * posternd says lies ready first.
  */
 #include "base/clock.h"
 #include "proc/child.h"
@@ -47,12 +49,13 @@ static _Noreturn void fail(const char *what, int line)
     exit(1);
 }
 
-/* --- its sockets ----------------------------------------------------------------------------------------------------- */
+/* --- its sockets -------------------------------------------------------- */
 
 static struct end end_of(int fd)
 {
     const struct timeval limit = {.tv_sec = WAIT_S};
-    must(fcntl(fd, F_SETFL, 0) == 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0);
+    must(fcntl(fd, F_SETFL, 0) == 0 &&
+         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0);
     return (struct end){.fd = fd, .frame = err_calloc(1, IPC_FRAME_MAX)};
 }
 
@@ -79,7 +82,12 @@ static void say_with(const struct end *e, const struct ipc_msg *m, int fd)
     must(ipc_encode(m, &b) == 0);
     b.p[b.head + 2] = 1;
     struct iovec iov = {.iov_base = b.p + b.head, .iov_len = buf_len(&b)};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    struct msghdr msg = {
+        .msg_iov = &iov,
+        .msg_iovlen = 1,
+        .msg_control = &control,
+        .msg_controllen = sizeof control,
+    };
     struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
@@ -120,12 +128,17 @@ static struct end join(enum role role, unsigned index)
 {
     int fds[2];
     must(ipc_pair(fds) == 0);
-    const struct ipc_msg m = {.type = IPC_ctl_peer, .ctl_peer = {.role = (uint8_t)role, .index = index, .serial = ++w.serial}};
+    const struct ipc_msg m = {.type = IPC_ctl_peer,
+                              .ctl_peer = {
+                                  .role = (uint8_t)role,
+                                  .index = index,
+                                  .serial = ++w.serial,
+                              }};
     say_with(&w.control, &m, fds[0]);
     return end_of(fds[1]);
 }
 
-/* --- its life ---------------------------------------------------------------------------------------------------------- */
+/* --- its life ----------------------------------------------------------- */
 
 static void start(void)
 {
@@ -166,7 +179,8 @@ static void stop(void)
 static void hold(void)
 {
     int status;
-    must(kill(w.pid, SIGSTOP) == 0 && waitpid(w.pid, &status, WUNTRACED) == w.pid && WIFSTOPPED(status));
+    must(kill(w.pid, SIGSTOP) == 0 && waitpid(w.pid, &status, WUNTRACED) == w.pid &&
+         WIFSTOPPED(status));
     say(&w.control, &(struct ipc_msg){.type = IPC_ctl_status_ask});
 }
 
@@ -180,12 +194,14 @@ static bool tells_now(const char *what)
 {
     char text[40000];
     static uint64_t token;
-    say(&w.control, &(struct ipc_msg){.type = IPC_ctl_status_ask, .ctl_status_ask = {.token = ++token}});
+    say(&w.control,
+        &(struct ipc_msg){.type = IPC_ctl_status_ask, .ctl_status_ask = {.token = ++token}});
     struct ipc_msg m;
     do {
         m = hear(&w.control, IPC_ctl_status);
     } while (m.ctl_status.token != token);
-    snprintf(text, sizeof text, " " STR_FMT " \n" STR_FMT "\n", STR_ARG(m.ctl_status.counters), STR_ARG(m.ctl_status.metrics));
+    snprintf(text, sizeof text, " " STR_FMT " \n" STR_FMT "\n", STR_ARG(m.ctl_status.counters),
+             STR_ARG(m.ctl_status.metrics));
     return strstr(text, what);
 }
 
@@ -200,17 +216,23 @@ static bool tells(const char *what)
     return told;
 }
 
-/* --- mail --------------------------------------------------------------------------------------------------------------- */
+/* --- mail --------------------------------------------------------------- */
 
 static void hand_in(const char *to)
 {
     static unsigned counter;
     uint64_t token = ++counter;
-    say(&w.smtpin, &(struct ipc_msg){.type = IPC_submit_rcpt, .submit_rcpt = {.token = token, .forward_path = str_c(to)}});
+    say(&w.smtpin, &(struct ipc_msg){.type = IPC_submit_rcpt,
+                                     .submit_rcpt = {.token = token, .forward_path = str_c(to)}});
     say(&w.smtpin, &(struct ipc_msg){.type = IPC_submit,
-                                     .submit = {.token = token, .id = id_make(clock_wall_ms(), ID_MAKERS_SMTPIN, counter),
-                                                .reverse_path = STR("a@inside.test"), .size = MAIL_WORDS,
-                                                .sealed_key = STR("a key"), .body = STR("sealed")}});
+                                     .submit = {
+                                         .token = token,
+                                         .id = id_make(clock_wall_ms(), ID_MAKERS_SMTPIN, counter),
+                                         .reverse_path = STR("a@inside.test"),
+                                         .size = MAIL_WORDS,
+                                         .sealed_key = STR("a key"),
+                                         .body = STR("sealed"),
+                                     }});
     check(hear(&w.smtpin, IPC_submitted).submitted.result == 0);
 }
 
@@ -234,14 +256,20 @@ static void say_taken(const struct end *smtpout, const struct given *g)
 
 static void say_delivered(const struct end *smtpout, const struct given *g)
 {
-    const struct ipc_outcome_rcpt o = {.lease = g->lease, .rcpt = g->rcpt, .code = STR("2.0.0"), .host = STR("mx.good.test")};
+    const struct ipc_outcome_rcpt o = {
+        .lease = g->lease,
+        .rcpt = g->rcpt,
+        .code = STR("2.0.0"),
+        .host = STR("mx.good.test"),
+    };
     say(smtpout, &(struct ipc_msg){.type = IPC_outcome_rcpt, .outcome_rcpt = o});
     say(smtpout, &(struct ipc_msg){.type = IPC_outcome, .outcome = {.lease = g->lease}});
 }
 
-/* --- what must be so ---------------------------------------------------------------------------------------------------- */
+/* --- what must be so ---------------------------------------------------- */
 
-/* posternd has seen the end of a smtpout and started the next one before queue reads what the first one said last. */
+/* posternd has seen the end of a smtpout and started the next one before queue reads what the
+ * first one said last. */
 static void a_successor_is_quicker(void)
 {
     start();
@@ -260,7 +288,8 @@ static void a_successor_is_quicker(void)
     end_close(&two);
 }
 
-/* The gateway stops: queue is told so after the last smtpout has ended, and before it read what that said. */
+/* The gateway stops: queue is told so after the last smtpout has ended, and before it read what
+ * that said. */
 static void the_end_is_quicker(void)
 {
     start();
@@ -290,7 +319,8 @@ static void an_outcome_of_nothing_is_told(void)
     const struct given made_up = {.lease = {.octets = {7}}, .rcpt = 7};
     say_delivered(&one, &made_up);
     hand_in("z@good.test");
-    struct given g = take(&one); /* it was heard, and is no misuse: its lease may be of a delivery that is over */
+    /* it was heard, and is no misuse: its lease may be of a delivery that is over */
+    struct given g = take(&one);
     check(tells("\npostern_outcomes_of_no_delivery_total 1\n"));
     say_taken(&one, &g);
     say_delivered(&one, &g);
@@ -307,8 +337,10 @@ static void make_store(void)
     snprintf(store, sizeof store, "%s/store", w.dir);
     must(mkdir(store, 0700) == 0);
     snprintf(w.conf, sizeof w.conf,
-             "hostname gateway.test;\nstore sqlite %s;\nat-rest-key %s/at-rest;\nlisten smtp { address 127.0.0.1:1025; }\n"
-             "inside { domains inside.test; networks 127.0.0.0/8; deliver-to localhost { tls none; } }\nqueue { first-retry 1s; }\n",
+             "hostname gateway.test;\nstore sqlite %s;\nat-rest-key %s/at-rest;\nlisten smtp { "
+             "address 127.0.0.1:1025; }\n"
+             "inside { domains inside.test; networks 127.0.0.0/8; deliver-to localhost { tls none; "
+             "} }\nqueue { first-retry 1s; }\n",
              store, w.dir);
 }
 
@@ -333,7 +365,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: workers QUEUE [NAME]\n");
         return 64;
     }
-    setenv("ASAN_OPTIONS", "detect_leaks=0:abort_on_error=1:handle_abort=1", 1); /* the filter lets nobody look for leaks */
+    /* the filter lets nobody look for leaks */
+    setenv("ASAN_OPTIONS", "detect_leaks=0:abort_on_error=1:handle_abort=1", 1);
     signal(SIGPIPE, SIG_IGN);
     w.program = argv[1];
     for (size_t i = 0; i < ARRAY_LEN(tests); i++) {

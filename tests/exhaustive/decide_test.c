@@ -10,8 +10,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum name { N_FORCE, N_OVERRIDE, N_DEMAND, N_COUNTS, N_LADDER, N_REQTLS, N_TRNO, N_MX, N_TLSA, N_STS, N_SEEN, N_SESS,
-            N_EXT, N_LOOK, N_SOFT, N_FLOOR, N_SENDER_ONLY, N_DANE_DECIDES, N_BELOW, N_MATCH_MISSING, N_CLASS, N_END };
+enum name {
+    N_FORCE,
+    N_OVERRIDE,
+    N_DEMAND,
+    N_COUNTS,
+    N_LADDER,
+    N_REQTLS,
+    N_TRNO,
+    N_MX,
+    N_TLSA,
+    N_STS,
+    N_SEEN,
+    N_SESS,
+    N_EXT,
+    N_LOOK,
+    N_SOFT,
+    N_FLOOR,
+    N_SENDER_ONLY,
+    N_DANE_DECIDES,
+    N_BELOW,
+    N_MATCH_MISSING,
+    N_CLASS,
+    N_END
+};
 
 /* The values in words, in the order of the enums (this order is itself checked in names_test). */
 static const char *const words[N_END][12] = {
@@ -26,7 +48,8 @@ static const char *const words[N_END][12] = {
     [N_TLSA] = {"none", "usable", "unusable", "error"},
     [N_STS] = {"none", "testing", "match", "nomatch", "wait"},
     [N_SEEN] = {"no", "yes"},
-    [N_SESS] = {"noconn", "noadv", "refused", "hsfail", "legacy", "dane_ok", "pin_ok", "pkix_ok", "pkix_bad"},
+    [N_SESS] = {"noconn", "noadv", "refused", "hsfail", "legacy", "dane_ok", "pin_ok", "pkix_ok",
+                "pkix_bad"},
     [N_EXT] = {"no", "yes"},
     [N_LOOK] = {"incomplete", "complete", "overdue"},
     [N_SOFT] = {"no", "yes"},
@@ -37,16 +60,18 @@ static const char *const words[N_END][12] = {
     [N_MATCH_MISSING] = {"no", "yes"},
     [N_CLASS] = {"send", "temporary", "clear", "permanent"},
 };
-static const char *const name_words[N_END] = {"force", "override", "demand", "counts", "ladder", "reqtls", "trno", "mx", "tlsa", "sts", "seen",
-                                              "sess", "ext", "look", "soft", "floor", "sender-only", "dane-decides", "below", "match-missing", "class"};
+static const char *const name_words[N_END] =
+    {"force", "override", "demand",      "counts",       "ladder", "reqtls",        "trno",
+     "mx",    "tlsa",     "sts",         "seen",         "sess",   "ext",           "look",
+     "soft",  "floor",    "sender-only", "dane-decides", "below",  "match-missing", "class"};
 static const char *const action_words[] = {"send", "defer", "bounce", "fallback", "defer-fallback"};
 
 struct row {
     char label[8];
-    unsigned mask[N_END]; /* 0: any value */
+    unsigned mask[N_END];      /* 0: any value */
     int names[N_END], n_names; /* those with a mask */
-    int result;           /* class or action */
-    int reason;           /* -1: the host's */
+    int result;                /* class or action */
+    int reason;                /* -1: the host's */
 };
 
 static struct row host_rows[64], rcpt_rows[64];
@@ -77,7 +102,8 @@ static void read_condition(struct row *r, char *text)
     *eq = '\0';
     int name = index_of(name_words, N_END, text);
     char *save = NULL;
-    for (char *v = name < 0 ? NULL : strtok_r(eq + 1, ",", &save); v; v = strtok_r(NULL, ",", &save)) {
+    for (char *v = name < 0 ? NULL : strtok_r(eq + 1, ",", &save); v;
+         v = strtok_r(NULL, ",", &save)) {
         int i = index_of(words[name], 12, v);
         if (i < 0) {
             die("value", v);
@@ -138,7 +164,8 @@ static void read_table(const char *path)
  * program. */
 static void derive(int v[N_END])
 {
-    static const int grade_vouched[] = {0, 0, 0, 0, 1, 3, 4, 3, 1}, grade_unvouched[] = {0, 0, 0, 0, 1, 2, 4, 2, 1};
+    static const int grade_vouched[] = {0, 0, 0, 0, 1, 3, 4, 3, 1},
+                     grade_unvouched[] = {0, 0, 0, 0, 1, 2, 4, 2, 1};
     bool dane = v[N_TLSA] == 1, unusable = v[N_TLSA] == 2, match = v[N_STS] == 2;
     v[N_DANE_DECIDES] = dane && v[N_MX] == 0;
     v[N_SOFT] = v[N_OVERRIDE] == 1 || v[N_FORCE] == 4 || (v[N_TRNO] > 0 && !v[N_REQTLS]);
@@ -160,7 +187,8 @@ static void derive(int v[N_END])
     v[N_MATCH_MISSING] = !v[N_SOFT] && dane && v[N_SESS] != 5;
 }
 
-static const struct row *first_fit(const struct row *rows, unsigned n, const int v[N_END], unsigned *hits)
+static const struct row *first_fit(const struct row *rows, unsigned n, const int v[N_END],
+                                   unsigned *hits)
 {
     for (unsigned i = 0; i < n; i++) {
         bool fits = true;
@@ -178,9 +206,20 @@ static const struct row *first_fit(const struct row *rows, unsigned n, const int
 
 static struct facts facts_of(const int v[N_END])
 {
-    return (struct facts){(enum force)v[N_FORCE], (enum override)v[N_OVERRIDE], (enum demand)v[N_DEMAND], (enum counts)v[N_COUNTS],
-                          (enum ladder)v[N_LADDER], v[N_REQTLS] != 0, (enum trno)v[N_TRNO], (enum mx)v[N_MX], (enum tlsa)v[N_TLSA],
-                          (enum sts)v[N_STS], v[N_SEEN] != 0, (enum sess)v[N_SESS], v[N_EXT] != 0, (enum look_state)v[N_LOOK]};
+    return (struct facts){(enum force)v[N_FORCE],
+                          (enum override)v[N_OVERRIDE],
+                          (enum demand)v[N_DEMAND],
+                          (enum counts)v[N_COUNTS],
+                          (enum ladder)v[N_LADDER],
+                          v[N_REQTLS] != 0,
+                          (enum trno)v[N_TRNO],
+                          (enum mx)v[N_MX],
+                          (enum tlsa)v[N_TLSA],
+                          (enum sts)v[N_STS],
+                          v[N_SEEN] != 0,
+                          (enum sess)v[N_SESS],
+                          v[N_EXT] != 0,
+                          (enum look_state)v[N_LOOK]};
 }
 
 static unsigned long failures, invariants_broken;
@@ -211,10 +250,17 @@ static void check_invariants(const struct facts *f, const struct verdict *d, con
     bool in_clear = sent && d->reason == REASON_SENT_PLAIN;
     bool offered = f->sess != SESS_NOCONN && f->sess != SESS_NOADV;
     struct facts other = *f;
-    invariant(d->action < ACTION_END && d->reason > REASON_NONE && d->reason < REASON_END, "I0 total", v);
-    invariant(!in_clear || !offered || (f->trno == TRNO_REPORT && (f->sess == SESS_REFUSED || f->sess == SESS_HSFAIL)), "I1", v);
-    invariant(!in_clear || (f->force == FORCE_NONE && f->demand == DEMAND_NONE && !f->reqtls), "I2", v);
-    invariant(!in_clear || soft || (f->tlsa == TLSA_NONE && (f->sts == STS_NONE || f->sts == STS_TESTING) && !f->seen), "I3", v);
+    invariant(d->action < ACTION_END && d->reason > REASON_NONE && d->reason < REASON_END,
+              "I0 total", v);
+    invariant(!in_clear || !offered ||
+                  (f->trno == TRNO_REPORT && (f->sess == SESS_REFUSED || f->sess == SESS_HSFAIL)),
+              "I1", v);
+    invariant(!in_clear || (f->force == FORCE_NONE && f->demand == DEMAND_NONE && !f->reqtls), "I2",
+              v);
+    invariant(!in_clear || soft ||
+                  (f->tlsa == TLSA_NONE && (f->sts == STS_NONE || f->sts == STS_TESTING) &&
+                   !f->seen),
+              "I3", v);
     invariant(!in_clear || soft || f->look != LOOK_INCOMPLETE, "I13", v);
     invariant(f->demand != DEMAND_ESCALATED || !sent, "I4", v);
     invariant(!sent || f->demand != DEMAND_SECURE || (int)d->grade >= (int)f->counts + 1, "I5", v);
@@ -222,11 +268,14 @@ static void check_invariants(const struct facts *f, const struct verdict *d, con
     invariant(!sent || !f->reqtls || (d->grade >= GRADE_AUTH && f->ext), "I7", v);
     invariant(!sent || soft || f->tlsa != TLSA_USABLE || f->sess == SESS_DANE_OK, "I8", v);
     invariant(!sent || soft || f->tlsa != TLSA_ERROR, "I9", v);
-    invariant(!sent || soft || f->sts != STS_NOMATCH || (f->tlsa == TLSA_USABLE && f->mx == MX_SECURE), "I10", v);
+    invariant(!sent || soft || f->sts != STS_NOMATCH ||
+                  (f->tlsa == TLSA_USABLE && f->mx == MX_SECURE),
+              "I10", v);
     if (f->sts == STS_TESTING) {
         other.sts = STS_NONE;
         struct verdict same = policy_decide(&other);
-        invariant(same.action == d->action && same.reason == d->reason && same.grade == d->grade, "I11", v);
+        invariant(same.action == d->action && same.reason == d->reason && same.grade == d->grade,
+                  "I11", v);
     }
     if (f->override == OVERRIDE_NONE && d->action == ACTION_BOUNCE) {
         other = *f;
@@ -237,7 +286,9 @@ static void check_invariants(const struct facts *f, const struct verdict *d, con
     struct permit permit = {0};
     bool granted = policy_permit(&host, &permit);
     invariant(granted == (host.class == HOST_SEND), "permit only for send", v);
-    invariant(!granted || (permit.transport == PERMIT_PLAINTEXT) == (host.reason == REASON_SENT_PLAIN), "permit transport", v);
+    invariant(!granted ||
+                  (permit.transport == PERMIT_PLAINTEXT) == (host.reason == REASON_SENT_PLAIN),
+              "permit transport", v);
 }
 
 static void check(int v[N_END])
@@ -249,7 +300,8 @@ static void check(int v[N_END])
     v[N_CLASS] = host->result;
     const struct row *rcpt = first_fit(rcpt_rows, n_rcpt, v, rcpt_hits);
     int reason = rcpt->reason < 0 ? host->reason : rcpt->reason;
-    if ((int)d.action != rcpt->result || (int)d.reason != reason || (int)d.need.floor != v[N_FLOOR]) {
+    if ((int)d.action != rcpt->result || (int)d.reason != reason ||
+        (int)d.need.floor != v[N_FLOOR]) {
         complain(rcpt->label, v);
     }
     check_invariants(&f, &d, v);
@@ -269,8 +321,9 @@ static int unused_rows(const struct row *rows, unsigned n, const unsigned *hits)
 
 int main(int argc, char **argv)
 {
-    static const int sizes[] = {FORCE_END, OVERRIDE_END, DEMAND_END, COUNTS_END, LADDER_END, 2, TRNO_END, MX_END, TLSA_END, STS_END, 2, SESS_END, 2,
-                                LOOK_END};
+    static const int sizes[] = {FORCE_END, OVERRIDE_END, DEMAND_END, COUNTS_END, LADDER_END,
+                                2,         TRNO_END,     MX_END,     TLSA_END,   STS_END,
+                                2,         SESS_END,     2,          LOOK_END};
     int v[N_END] = {0};
     unsigned long n = 0;
     read_table(argc > 1 ? argv[1] : "tests/exhaustive/table.txt");
@@ -286,8 +339,10 @@ int main(int argc, char **argv)
             v[k] = 0;
         }
     }
-    int unused = unused_rows(host_rows, n_host, host_hits) + unused_rows(rcpt_rows, n_rcpt, rcpt_hits);
-    printf("decisions: %lu combinations, %lu differ from the table, %lu invariants broken, %d rows unused\n", n, failures - invariants_broken,
-           invariants_broken, unused);
+    int unused =
+        unused_rows(host_rows, n_host, host_hits) + unused_rows(rcpt_rows, n_rcpt, rcpt_hits);
+    printf("decisions: %lu combinations, %lu differ from the table, %lu invariants broken, %d rows "
+           "unused\n",
+           n, failures - invariants_broken, invariants_broken, unused);
     return failures || unused ? 1 : 0;
 }

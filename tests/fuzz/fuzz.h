@@ -15,8 +15,8 @@ static inline uint8_t take_octet(struct str *in)
     return c;
 }
 
-/* Appends `from` to `to`, changed as the script says: threes of after how many octets, what, and with
- * which octet; the rest as it is. */
+/* Appends `from` to `to`, changed as the script says: threes of after how many octets, what, and
+ * with which octet; the rest as it is. */
 static inline void change(struct str from, struct str *script, struct buf *to)
 {
     while (from.n > 0) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_address.c: libFuzzer target. Paths: what is taken must be taken again, and hold no control octet or bracket outside quotes.
+ * fuzz_address.c: libFuzzer target. Paths: what is taken must be taken again, and hold no
+ * control octet or bracket outside quotes.
  */
 #include "fuzz.h"
 #include "wire/address.h"
@@ -17,7 +18,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             must(c >= 0x20 && c != 0x7f);
         }
         must(a.whole.n <= ADDRESS_MAX && (a.domain.n == 0 || a.domain.p[a.domain.n - 1] != '.'));
-        must(a.domain.n == 0 || (a.whole.n == a.local.n + 1 + a.domain.n && a.whole.p[a.local.n] == '@')); /* octet for octet */
+        /* octet for octet */
+        must(a.domain.n == 0 ||
+             (a.whole.n == a.local.n + 1 + a.domain.n && a.whole.p[a.local.n] == '@'));
         must(a.domain.n == 0 || address_mailbox(a.whole, mode & 1, &b) == 0);
     }
     if (address_net_parse(in, &net) == 0) {

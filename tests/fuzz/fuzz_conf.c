@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_conf.c: libFuzzer target. Configuration text: what is taken must be taken again in its canonical form.
+ * fuzz_conf.c: libFuzzer target. Configuration text: what is taken must be taken again in its
+ * canonical form.
  */
 #include "conf/conf.h"
 #include "fuzz.h"

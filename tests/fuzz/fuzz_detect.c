@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_detect.c: any text, scanned with all shipped packs. What is found lies in the text, apart from each
- * other; only what a link says stands upon findings, or upon a sentence.
+ * fuzz_detect.c: any text, scanned with all shipped packs. What is found lies in the text, apart
+ * from each other; only what a link says stands upon findings, or upon a sentence.
  */
 #include "detect/pack.h"
 #include "fuzz.h"
@@ -11,7 +11,6 @@ static struct detect_packs *packs(void)
 {
     static struct detect_packs *p;
     if (!p) {
-
         struct buf problems = BUF_INIT(4096);
         p = detect_packs_new();
         must(detect_packs_load(p, "packs", NULL, 0, &problems) == 0);
@@ -30,7 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t end = 0;
     detect_scan(packs(), &one, 1, &r);
     for (size_t i = 0; i < r.n; i++) {
-        must(r.findings[i].at + r.findings[i].n <= buf_len(&once) && r.findings[i].n > 0 && r.findings[i].score <= 100);
+        must(r.findings[i].at + r.findings[i].n <= buf_len(&once) && r.findings[i].n > 0 &&
+             r.findings[i].score <= 100);
         must(strlen(r.findings[i].masked) < DETECT_MASKED);
         const struct detect_finding *f = &r.findings[i];
         must(f->type->link || f->at >= end);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_directory.c: libFuzzer target. Any octets as what an LDAP server says to one login and to one question for a group's
- * members (RFC 4511): they come to libldap over a socket pair, as this file's own ldap_initialize() connects it. Nobody is
- * right whom the server did not bind.
+ * fuzz_directory.c: libFuzzer target. Any octets as what an LDAP server says to one login and to
+ * one question for a group's members (RFC 4511): they come to libldap over a socket pair, as
+ * this file's own ldap_initialize() connects it. Nobody is right whom the server did not bind.
  */
 #include "directory/directory.h"
 #include "directory/look.h"
@@ -12,8 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A request that cannot be written any more is not freed by libldap 2.5 (ldap_send_server_request); nothing else says whose
- * memory it is, as its libraries are built without frame pointers. */
+/* A request that cannot be written any more is not freed by libldap 2.5
+ * (ldap_send_server_request); nothing else says whose memory it is, as its libraries are built
+ * without frame pointers. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
@@ -23,7 +24,8 @@ const char *__lsan_default_suppressions(void)
 static int server = -1;
 static struct str said;
 
-/* In the place of the library's: connected already, and all that the server will ever say is there. */
+/* In the place of the library's: connected already, and all that the server will ever say is
+ * there. */
 int ldap_initialize(LDAP **ret, LDAP_CONST char *url)
 {
     int pair[2];
@@ -34,7 +36,8 @@ int ldap_initialize(LDAP **ret, LDAP_CONST char *url)
 }
 
 /* In the place of directory/look.c's: there is no way to look at. */
-enum directory_seen directory_look(const struct directory_place *p, int64_t limit_ms, char *why, size_t size)
+enum directory_seen directory_look(const struct directory_place *p, int64_t limit_ms, char *why,
+                                   size_t size)
 {
     must(p->url && limit_ms > 0 && why && size > 0);
     return DIRECTORY_SEEN_WELL;
@@ -73,7 +76,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char problem[500] = "";
     said = str_from((const char *)data, size);
     CLEANUP(buf_free) struct buf addresses = BUF_INIT(1 << 20);
-    enum directory_result r = directory_login(&config, "alice", "password", &addresses, problem, sizeof problem);
+    enum directory_result r =
+        directory_login(&config, "alice", "password", &addresses, problem, sizeof problem);
     must(r != DIRECTORY_AWAY || problem[0]);
     check_addresses(&addresses);
     hang_up();

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_dot.c: libFuzzer target. The reader against a byte-by-byte model of RFC 5321 4.1.1.4, in pieces chosen by the input.
+ * fuzz_dot.c: libFuzzer target. The reader against a byte-by-byte model of RFC 5321 4.1.1.4, in
+ * pieces chosen by the input.
  */
 #include "fuzz.h"
 #include "wire/dot.h"
 
-/* The plainest statement of the rule: find CRLF.CRLF (or . at the very start), undo doubled dots. */
+/* The plainest statement of the rule: find CRLF.CRLF (or . at the very start), undo doubled
+ * dots. */
 static bool model(struct str in, struct buf *out, bool *clean, size_t *used)
 {
     *clean = true;
@@ -31,7 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str in = str_from((const char *)data, size);
     size_t piece = (size_t)take_octet(&in), used = 0, at = 0;
-    piece = piece < 128 ? piece % 16 + 1 : piece < 192 ? 300 : 1 << 20; /* the last two: blocks are passed over whole */
+    /* the last two: blocks are passed over whole */
+    piece = piece < 128 ? piece % 16 + 1 : piece < 192 ? 300 : 1 << 20;
     CLEANUP(buf_free) struct buf want = BUF_INIT(1 << 20), got = BUF_INIT(1 << 20);
     struct dot_reader d = {0};
     bool clean, done = model(in, &want, &clean, &used);
@@ -45,7 +48,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         at += n - part.n;
     }
     must(d.done == done);
-    if (done && clean) { /* a clean message: octet for octet, and nothing of what follows is eaten */
+    /* a clean message: octet for octet, and nothing of what follows is eaten */
+    if (done && clean) {
         must(d.problem == DOT_FINE && at == used && str_eq(buf_str(&want), buf_str(&got)));
     }
     if (done && !clean) {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_http.c: any octets from a browser, through the HTTP engine and all pages of the portal. Queue, keys and login are played here: what
- * they answer is in the first octets of the input. Each request gets an answer; a GET or HEAD asks for nothing that changes
- * anything; no answer is without the header fields that keep it in its place; the port that sends browsers to https leads to us.
+ * fuzz_http.c: any octets from a browser, through the HTTP engine and all pages of the portal.
+ * Queue, keys and login are played here: what they answer is in the first octets of the input.
+ * Each request gets an answer; a GET or HEAD asks for nothing that changes anything; no answer
+ * is without the header fields that keep it in its place; the port that sends browsers to https
+ * leads to us.
  */
 #include "fuzz.h"
 #include "base/log.h"
@@ -20,10 +22,13 @@
 
 enum { TOO_LONG_MS = 5000, ANSWER_MAX = 4 * 1024 * 1024, TO_REDIRECT = 0xff };
 
-static const char settings[] = "hostname gateway.test; listen smtp { address 127.0.0.1:25; } store sqlite /none; at-rest-key /none; inside { domains inside.test; deliver-to 127.0.0.1; networks 127.0.0.1/32; }\n"
-                               "portal { url https://gateway.test; files-url https://files.test; from secure@inside.test; proxy-address 127.0.0.1:1; proxies 127.0.0.1; pages " PAGES "; }\n";
+static const char settings[] =
+    "hostname gateway.test; listen smtp { address 127.0.0.1:25; } store sqlite /none; at-rest-key "
+    "/none; inside { domains inside.test; deliver-to 127.0.0.1; networks 127.0.0.1/32; }\n"
+    "portal { url https://gateway.test; files-url https://files.test; from secure@inside.test; "
+    "proxy-address 127.0.0.1:1; proxies 127.0.0.1; pages " PAGES "; }\n";
 
-/* --- the process around it -------------------------------------------------------------------------------------------------- */
+/* --- the process around it ---------------------------------------------- */
 
 struct child {
     struct conf *conf;
@@ -37,7 +42,7 @@ static struct buf view;
 static unsigned char key[REST_KEY];
 static int browser = -1;
 static struct str choices; /* what is left of the input's first octets */
-static bool reading; /* the request is a GET or HEAD */
+static bool reading;       /* the request is a GET or HEAD */
 
 const struct conf *child_conf(const struct child *c)
 {
@@ -54,13 +59,15 @@ unsigned child_index(const struct child *c)
     return 0;
 }
 
-/* --- the others ------------------------------------------------------------------------------------------------------------ */
+/* --- the others --------------------------------------------------------- */
 
 static void check_verb(enum portal_verb verb)
 {
-    static const bool changes[PORTAL_VERB_END] = {[PORTAL_SEND_CODE] = true,   [PORTAL_CODE] = true,        [PORTAL_PROVE] = true,        [PORTAL_REMEMBERED] = true,
-                                                  [PORTAL_LEAVE] = true,       [PORTAL_DRAFT_PUT] = true,   [PORTAL_PHRASE] = true,       [PORTAL_PASSKEY_NEW] = true, [PORTAL_PASSKEY_DROP] = true,
-                                                  [PORTAL_ACT] = true,         [PORTAL_ASK_AGAIN] = true};
+    static const bool changes[PORTAL_VERB_END] =
+        {[PORTAL_SEND_CODE] = true,  [PORTAL_CODE] = true,        [PORTAL_PROVE] = true,
+         [PORTAL_REMEMBERED] = true, [PORTAL_LEAVE] = true,       [PORTAL_DRAFT_PUT] = true,
+         [PORTAL_PHRASE] = true,     [PORTAL_PASSKEY_NEW] = true, [PORTAL_PASSKEY_DROP] = true,
+         [PORTAL_ACT] = true,        [PORTAL_ASK_AGAIN] = true};
     must(verb < PORTAL_VERB_END && !(reading && changes[verb]));
 }
 
@@ -68,17 +75,52 @@ static void on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
 {
     const struct ipc_portal_ask *a = &m->portal_ask;
     uint8_t choice = take_octet(&choices);
-    struct ipc_portal_answer r = {.token = a->token, .result = choice & 8 ? (uint8_t)(choice % PORTAL_RESULT_END) : PORTAL_OK, .kind = choice & 16 ? PASS_INSIDE : PASS_RECIPIENT,
-                                  .level = (choice >> 5) & 3, .envelope = 77, .number = 3, .address = STR("a@good.test"), .words = STR("amber anchor"), .text = STR("Y2hhbGxlbmdl\n\naWQ 2026-01-01 \n")};
+    struct ipc_portal_answer r = {
+        .token = a->token,
+        .result = choice & 8 ? (uint8_t)(choice % PORTAL_RESULT_END) : PORTAL_OK,
+        .kind = choice & 16 ? PASS_INSIDE : PASS_RECIPIENT,
+        .level = (choice >> 5) & 3,
+        .envelope = 77,
+        .number = 3,
+        .address = STR("a@good.test"),
+        .words = STR("amber anchor"),
+        .text = STR("Y2hhbGxlbmdl\n\naWQ 2026-01-01 \n"),
+    };
     check_verb((enum portal_verb)a->verb);
     if (!(choice & 128)) {
-        ipc_send(ch, &(struct ipc_msg){.type = IPC_row_envelope, .row_envelope = {.token = a->token, .envelope = 77, .id = 5, .address = STR("a@good.test"), .sender = STR("s@inside.test"), .made_ms = 1,
-                                                                                  .expires_ms = INT64_MAX / 2, .attachments = 1, .octets = 500, .thread = STR("abcdefghjkmnpqrs")}});
-        ipc_send(ch, &(struct ipc_msg){.type = IPC_row_envelope_event, .row_envelope_event = {.token = a->token, .envelope = 77, .kind = 1, .who = STR("127.0.0.1"), .detail = STR("<b>")}});
-        ipc_send(ch, &(struct ipc_msg){.type = IPC_row_fate, .row_fate = {.token = a->token, .address = STR("x@good.test"), .fate = 1, .words = STR("over TLS\n")}});
+        ipc_send(ch, &(struct ipc_msg){.type = IPC_row_envelope,
+                                       .row_envelope = {
+                                           .token = a->token,
+                                           .envelope = 77,
+                                           .id = 5,
+                                           .address = STR("a@good.test"),
+                                           .sender = STR("s@inside.test"),
+                                           .made_ms = 1,
+                                           .expires_ms = INT64_MAX / 2,
+                                           .attachments = 1,
+                                           .octets = 500,
+                                           .thread = STR("abcdefghjkmnpqrs"),
+                                       }});
+        ipc_send(ch, &(struct ipc_msg){.type = IPC_row_envelope_event,
+                                       .row_envelope_event = {
+                                           .token = a->token,
+                                           .envelope = 77,
+                                           .kind = 1,
+                                           .who = STR("127.0.0.1"),
+                                           .detail = STR("<b>"),
+                                       }});
+        ipc_send(ch, &(struct ipc_msg){.type = IPC_row_fate,
+                                       .row_fate = {
+                                           .token = a->token,
+                                           .address = STR("x@good.test"),
+                                           .fate = 1,
+                                           .words = STR("over TLS\n"),
+                                       }});
     }
     if (a->verb == PORTAL_ENVELOPE) {
-        ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_piece, .portal_piece = {.token = a->token, .octets = buf_str(&view)}});
+        ipc_send(ch,
+                 &(struct ipc_msg){.type = IPC_portal_piece,
+                                   .portal_piece = {.token = a->token, .octets = buf_str(&view)}});
     }
     if (a->verb == PORTAL_ENVELOPE || a->verb == PORTAL_BODY || a->verb == PORTAL_DRAFT) {
         r.lease = lease_draw();
@@ -90,15 +132,27 @@ static void on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
 static void on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     must(!reading && m->submit.reverse_path.n > 0);
-    ipc_send(ch, &(struct ipc_msg){.type = IPC_submitted, .submitted = {.token = m->submit.token, .result = take_octet(&choices) & 1 ? STORE_RETRY : STORE_OK}});
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_submitted,
+                                   .submitted = {.token = m->submit.token,
+                                                 .result = take_octet(&choices) & 1 ? STORE_RETRY
+                                                                                    : STORE_OK}});
 }
 
 static void on_spool(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     if (take_octet(&choices) & 1) {
-        ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_opened, .spool_opened = {.token = m->spool_open.token, .result = STORE_FULL}});
+        ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_opened,
+                                       .spool_opened = {.token = m->spool_open.token,
+                                                        .result = STORE_FULL}});
     } else {
-        ipc_send_fd(ch, &(struct ipc_msg){.type = IPC_spool_opened, .spool_opened = {.token = m->spool_open.token, .result = STORE_OK, .name = STR("spool")}},
+        ipc_send_fd(ch,
+                    &(struct ipc_msg){.type = IPC_spool_opened,
+                                      .spool_opened =
+                                          {
+                                              .token = m->spool_open.token,
+                                              .result = STORE_OK,
+                                              .name = STR("spool"),
+                                          }},
                     memfd_create("spool", MFD_CLOEXEC));
     }
 }
@@ -121,9 +175,11 @@ static void on_late(void *arg)
 static void on_unwrap(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     uint8_t choice = take_octet(&choices);
-    struct ipc_unwrapped key_of = {.lease = m->unwrap.lease,
-                                   .ok = !(choice & 1),
-                                   .key = str_from((const char *)key, sizeof key)};
+    struct ipc_unwrapped key_of = {
+        .lease = m->unwrap.lease,
+        .ok = !(choice & 1),
+        .key = str_from((const char *)key, sizeof key),
+    };
     if (choice & 2 && late_key.key.n == 0) {
         late_key = key_of;
         (void)!shutdown(browser, SHUT_RDWR);
@@ -137,15 +193,17 @@ static void on_unwrap(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 static void on_login(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     uint8_t choice = take_octet(&choices);
-    enum login_outcome outcome = choice & 8   ? (enum login_outcome)(choice / 16 % LOGIN_OUTCOME_END)
+    enum login_outcome outcome = choice & 8 ? (enum login_outcome)(choice / 16 % LOGIN_OUTCOME_END)
                                  : choice & 1 ? LOGIN_WRONG
                                               : LOGIN_OK;
     ipc_send(ch, &(struct ipc_msg){.type = IPC_login_step,
-                                   .login_step = {.token = m->login_begin.token,
-                                                  .outcome = outcome,
-                                                  .text = STR("90"),
-                                                  .name = STR("s"),
-                                                  .addresses = STR("s@inside.test")}});
+                                   .login_step = {
+                                       .token = m->login_begin.token,
+                                       .outcome = outcome,
+                                       .text = STR("90"),
+                                       .name = STR("s"),
+                                       .addresses = STR("s@inside.test"),
+                                   }});
 }
 
 static void gone(void *owner, struct ipc_channel *ch)
@@ -153,7 +211,8 @@ static void gone(void *owner, struct ipc_channel *ch)
     must(!"a process broke the rules of another");
 }
 
-static struct ipc_channel *pair(const struct ipc_rule *ours, const struct ipc_rule *theirs, struct ipc_channel **ret_theirs)
+static struct ipc_channel *pair(const struct ipc_rule *ours, const struct ipc_rule *theirs,
+                                struct ipc_channel **ret_theirs)
 {
     int fds[2];
     must(ipc_pair(fds) == 0);
@@ -161,13 +220,16 @@ static struct ipc_channel *pair(const struct ipc_rule *ours, const struct ipc_ru
     return ipc_channel_new(child.loop, fds[0], "web", ours, gone, &web);
 }
 
-/* --- what is shown ------------------------------------------------------------------------------------------------------------- */
+/* --- what is shown ------------------------------------------------------ */
 
 static void make_view(void)
 {
-    static const char mail[] = "From: S <s@inside.test>\r\nTo: a@good.test, b@good.test\r\nSubject: =?utf-8?q?results?=\r\nMessage-ID: <1@inside.test>\r\nMIME-Version: 1.0\r\n"
-                               "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>fine</p>\r\n--b\r\nContent-Type: application/pdf; name=\"a b.pdf\"\r\n"
-                               "Content-Transfer-Encoding: base64\r\n\r\nJVBERi0xLjQK\r\n--b--\r\n";
+    static const char mail[] =
+        "From: S <s@inside.test>\r\nTo: a@good.test, b@good.test\r\nSubject: "
+        "=?utf-8?q?results?=\r\nMessage-ID: <1@inside.test>\r\nMIME-Version: 1.0\r\n"
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: "
+        "text/html\r\n\r\n<p>fine</p>\r\n--b\r\nContent-Type: application/pdf; name=\"a b.pdf\"\r\n"
+        "Content-Transfer-Encoding: base64\r\n\r\nJVBERi0xLjQK\r\n--b--\r\n";
     struct buf packed = BUF_INIT(PACKED_MAX);
     unsigned char view_key[REST_KEY];
     memset(key, 7, sizeof key);
@@ -183,7 +245,7 @@ static void make_view(void)
     buf_free(&packed);
 }
 
-/* --- the browser --------------------------------------------------------------------------------------------------------------- */
+/* --- the browser -------------------------------------------------------- */
 
 static void on_begin(void *owner, struct http_call *c)
 {
@@ -220,8 +282,8 @@ static void count_turn(void *arg)
     turns++;
 }
 
-/* Some turns later than the octets, however late the timer is: of both at once the library sees only the first until its
- * time is over. */
+/* Some turns later than the octets, however late the timer is: of both at once the library sees
+ * only the first until its time is over. */
 static void on_sent(void *arg)
 {
     if (turns < 4) {
@@ -233,16 +295,27 @@ static void on_sent(void *arg)
 
 static void start(void)
 {
-    static const struct ipc_rule queue_rules[] = {{IPC_portal_ask, on_ask}, {IPC_submit, on_submit}, {IPC_submit_rcpt, nothing}, {IPC_spool_open, on_spool}, {IPC_spool_drop, nothing}, {IPC_none, NULL}};
-    static const struct ipc_rule keys_rules[] = {{IPC_unwrap, on_unwrap}, {IPC_none, NULL}}, login_rules[] = {{IPC_login_begin, on_login}, {IPC_none, NULL}};
+    static const struct ipc_rule queue_rules[] = {{IPC_portal_ask, on_ask},
+                                                  {IPC_submit, on_submit},
+                                                  {IPC_submit_rcpt, nothing},
+                                                  {IPC_spool_open, on_spool},
+                                                  {IPC_spool_drop, nothing},
+                                                  {IPC_none, NULL}};
+    static const struct ipc_rule keys_rules[] = {{IPC_unwrap, on_unwrap}, {IPC_none, NULL}},
+                                 login_rules[] = {{IPC_login_begin, on_login}, {IPC_none, NULL}};
     static struct http_events events;
-    static const struct http_limits limits = {.connections = 100, .connections_per_address = 100, .idle_s = 60};
+    static const struct http_limits limits = {
+        .connections = 100,
+        .connections_per_address = 100,
+        .idle_s = 60,
+    };
     unsigned char secret[REST_SECRET] = {1}, public_key[REST_PUBLIC];
     struct buf problems = BUF_INIT(65536);
     signal(SIGPIPE, SIG_IGN);
     log_open("fuzz", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, true); /* nobody listens there */
     must(rest_init() == 0);
-    if (conf_parse(str_c(settings), "settings", &problems, &child.conf) < 0 || site_new(child.conf, &problems, &web.site) < 0) {
+    if (conf_parse(str_c(settings), "settings", &problems, &child.conf) < 0 ||
+        site_new(child.conf, &problems, &web.site) < 0) {
         fprintf(stderr, STR_FMT, STR_ARG(buf_str(&problems)));
         abort();
     }
@@ -269,10 +342,13 @@ static void start(void)
     buf_free(&problems);
 }
 
-/* Ours have all these; what the library answers itself to broken framing has none, and no page either. */
+/* Ours have all these; what the library answers itself to broken framing has none, and no page
+ * either. */
 static void check_answers(void)
 {
-    static const char *const always[] = {"X-Content-Type-Options: nosniff", "Content-Security-Policy: default-src 'none'", "Strict-Transport-Security: "};
+    static const char *const always[] = {"X-Content-Type-Options: nosniff",
+                                         "Content-Security-Policy: default-src 'none'",
+                                         "Strict-Transport-Security: "};
     struct str s = buf_str(&answers);
     char head[16384];
     if (s.n < 12 || !str_starts_nocase(s, STR("HTTP/1.1 "))) {
@@ -287,7 +363,9 @@ static void check_answers(void)
         must(strstr(head, always[i]));
     }
     must(memcmp(s.p + 9, "308", 3) != 0 || strstr(head, "\r\nLocation: https://gateway.test/"));
-    must(!(memcmp(s.p + 9, "200", 3) == 0 || memcmp(s.p + 9, "303", 3) == 0) || strstr(head, "Content-Security-Policy")); /* no page without */
+    /* no page without */
+    must(!(memcmp(s.p + 9, "200", 3) == 0 || memcmp(s.p + 9, "303", 3) == 0) ||
+         strstr(head, "Content-Security-Policy"));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -301,7 +379,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     size_t n = size < 8 ? size : 8;
     choices = str_from((const char *)data, n);
-    must(endpoint_parse(STR("127.0.0.1"), 5000, &peer) == 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
+    must(endpoint_parse(STR("127.0.0.1"), 5000, &peer) == 0 &&
+         socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
     browser = fds[0];
     buf_reset(&answers);
     http_add(web.entrances[n == 8 && data[7] == TO_REDIRECT].http, fds[1], &peer);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_ipc.c: libFuzzer target. Frames: what decodes must encode to the same octets again, for every message of the table.
+ * fuzz_ipc.c: libFuzzer target. Frames: what decodes must encode to the same octets again, for
+ * every message of the table.
  */
 #include "fuzz.h"
 #include "sys/ipc.h"
@@ -17,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CLEANUP(buf_free) struct buf again = BUF_INIT(IPC_FRAME_MAX);
         must(ipc_encode(&m, &again) == 0);
         must(buf_len(&again) == before.n - in.n);
-        must(memcmp(buf_str(&again).p + IPC_HEAD, before.p + IPC_HEAD, buf_len(&again) - IPC_HEAD) == 0);
+        must(memcmp(buf_str(&again).p + IPC_HEAD, before.p + IPC_HEAD,
+                    buf_len(&again) - IPC_HEAD) == 0);
     }
     return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_keys.c: libFuzzer target. What the processes say to `keys`, in any order and by any of them: leases that queue
- * opens and closes, questions for keys, octets of no message. The whole process is taken in, its main under another name.
+ * fuzz_keys.c: libFuzzer target. What the processes say to `keys`, in any order and by any of
+ * them: leases that queue opens and closes, questions for keys, octets of no message. The whole
+ * process is taken in, its main under another name.
  *
  * The property: a key goes to the process that the lease names, once, and it is the message's.
  *
@@ -20,7 +21,8 @@ enum { PEERS = 6, NUMBERS = 8, ACTS = 40 };
 static const struct {
     enum role role;
     unsigned index;
-} who[PEERS] = {{ROLE_QUEUE, 0}, {ROLE_SMTPOUT, 0}, {ROLE_SMTPOUT, 1}, {ROLE_INSPECT, 0}, {ROLE_WEB, 0}, {ROLE_SMTPIN, 0}};
+} who[PEERS] = {{ROLE_QUEUE, 0},   {ROLE_SMTPOUT, 0}, {ROLE_SMTPOUT, 1},
+                {ROLE_INSPECT, 0}, {ROLE_WEB, 0},     {ROLE_SMTPIN, 0}};
 
 static struct keys keys;
 static struct loop *the_loop;
@@ -92,7 +94,8 @@ static void hear(unsigned peer)
                 p->open = false; /* it could not be read, or there was none */
             } else if (m.type == IPC_unwrapped) {
                 must(p->open && p->role == who[peer].role && p->index == who[peer].index);
-                must(m.unwrapped.key.n == REST_KEY && memcmp(m.unwrapped.key.p, p->key, REST_KEY) == 0);
+                must(m.unwrapped.key.n == REST_KEY &&
+                     memcmp(m.unwrapped.key.p, p->key, REST_KEY) == 0);
                 p->open = false;
             }
         }
@@ -128,13 +131,19 @@ static void open_lease(uint8_t number, uint8_t to, bool whole)
     struct promise *p = &promised[number % NUMBERS];
     must(rest_wrap(wrapper, 0, key, wrapped) == 0);
     if (!p->open) {
-        *p = (struct promise){.open = true, .role = (uint8_t)who[to % PEERS].role, .index = (uint8_t)who[to % PEERS].index};
+        *p = (struct promise){
+            .open = true,
+            .role = (uint8_t)who[to % PEERS].role,
+            .index = (uint8_t)who[to % PEERS].index,
+        };
         memcpy(p->key, key, sizeof key);
     }
-    const struct ipc_lease_open l = {.lease = lease_of(number),
-                                     .role = (uint8_t)who[to % PEERS].role,
-                                     .index = who[to % PEERS].index,
-                                     .sealed_key = str_from((const char *)wrapped, whole ? sizeof wrapped : 7)};
+    const struct ipc_lease_open l = {
+        .lease = lease_of(number),
+        .role = (uint8_t)who[to % PEERS].role,
+        .index = who[to % PEERS].index,
+        .sealed_key = str_from((const char *)wrapped, whole ? sizeof wrapped : 7),
+    };
     say(0, &(struct ipc_msg){.type = IPC_lease_open, .lease_open = l});
 }
 

@@ -12,12 +12,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     limits.opened_octets = 4 << 20;
     mime_init();
     for (int i = 0; i < 2; i++) {
-        struct mime_reading *m = i ? mime_read_file(octets, "x", &limits) : mime_read(octets, &limits);
+        struct mime_reading *m =
+            i ? mime_read_file(octets, "x", &limits) : mime_read(octets, &limits);
         uint64_t sum = 0;
         for (size_t k = 0; k < m->n_texts; k++) {
             sum += buf_len(&m->texts[k].text);
         }
-        must(sum <= limits.text_octets && m->n_problems <= limits.problems && m->parts <= limits.parts + 1);
+        must(sum <= limits.text_octets && m->n_problems <= limits.problems &&
+             m->parts <= limits.parts + 1);
         mime_reading_free(m);
     }
     return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_mx.c: libFuzzer target. MX records in wire format; and the whole look-up of a domain's servers (dns/mx.c, dns/host.c) with
- * a name service, ours below, that answers each question with the next octets of the input: outcome, records, alias.
+ * fuzz_mx.c: libFuzzer target. MX records in wire format; and the whole look-up of a domain's
+ * servers (dns/mx.c, dns/host.c) with a name service, ours below, that answers each question
+ * with the next octets of the input: outcome, records, alias.
  */
 #include "dns/mx.h"
 #include "fuzz.h"
@@ -63,7 +64,8 @@ static void answer_next(void)
 static void check_name(const char *name)
 {
     for (const char *p = name; *p; p++) {
-        must((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '-' || *p == '_' || *p == '.');
+        must((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '-' || *p == '_' ||
+             *p == '.');
     }
 }
 
@@ -72,7 +74,8 @@ static void check_host(const struct dns_host *h)
     unsigned char octets[16];
     check_name(h->name);
     for (size_t i = 0; i < h->n_addresses; i++) {
-        must(inet_pton(AF_INET, h->addresses[i], octets) == 1 || inet_pton(AF_INET6, h->addresses[i], octets) == 1);
+        must(inet_pton(AF_INET, h->addresses[i], octets) == 1 ||
+             inet_pton(AF_INET6, h->addresses[i], octets) == 1);
     }
     size_t at = 0;
     while (h->tlsa == HOST_TLSA_FOUND && at < h->records_n) {
@@ -86,7 +89,8 @@ static void on_found(void *arg, const struct mx_result *r)
 {
     bool *done = arg;
     *done = true;
-    must(r->outcome < MX_OUTCOME_END && r->n_hosts <= MX_HOSTS_MAX && (r->outcome != MX_FOUND || r->n_hosts > 0));
+    must(r->outcome < MX_OUTCOME_END && r->n_hosts <= MX_HOSTS_MAX &&
+         (r->outcome != MX_FOUND || r->n_hosts > 0));
     must(r->outcome != MX_FOUND || r->mx_outcome == DNS_SECURE || r->mx_outcome == DNS_INSECURE);
     for (size_t i = 0; i < r->n_hosts; i++) {
         must(i == 0 || r->hosts[i - 1].preference <= r->hosts[i].preference);

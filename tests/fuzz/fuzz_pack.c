@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_pack.c: pack files an administrator may write wrongly: read, tested by their own vectors, used.
+ * fuzz_pack.c: pack files an administrator may write wrongly: read, tested by their own vectors,
+ * used.
  */
 #include "detect/detect.h"
 #include "fuzz.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_protect.c: any text as one with flags, as the lines of an inspection, as the record of a protection.
+ * fuzz_protect.c: any text as one with flags, as the lines of an inspection, as the record of a
+ * protection.
  */
 #include "fuzz.h"
 #include "policy/flags.h"
@@ -8,7 +9,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const words[] = {"[secure]", "[send secure]", "[marked for secure delivery]", "+encrypt+"};
+    static const char *const words[] = {"[secure]", "[send secure]", "[marked for secure delivery]",
+                                        "+encrypt+"};
     struct str text = str_from((const char *)data, size), rest = text, f[INSPECTION_FIELDS];
     struct flag_found found;
     for (int alone = 0; alone < 2; alone++) {
@@ -19,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     while (inspection_next(&rest, NULL, f)) {
         struct buf line = BUF_INIT(INSPECTION_MAX);
-        must(inspection_put(&line, "x", f, INSPECTION_FIELDS) == 0); /* what was read can be written, as one line */
+        /* what was read can be written, as one line */
+        must(inspection_put(&line, "x", f, INSPECTION_FIELDS) == 0);
         must(str_find(buf_str(&line), '\n', 0) == buf_len(&line) - 1);
         buf_free(&line);
     }

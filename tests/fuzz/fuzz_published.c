@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_published.c: libFuzzer target. TXT records that a stranger publishes, read for a question about ourselves: SPF
- * (RFC 7208) and DKIM keys (RFC 6376 3.6.1); the fields of a message that we sign. First line: the record, in wire form.
+ * fuzz_published.c: libFuzzer target. TXT records that a stranger publishes, read for a question
+ * about ourselves: SPF (RFC 7208) and DKIM keys (RFC 6376 3.6.1); the fields of a message that
+ * we sign. First line: the record, in wire form.
  */
 #include "auth/dkim.h"
 #include "auth/published.h"
@@ -21,7 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         enum spf_says says = spf_reads(str_c(joined), str_c(addresses[i]), i > 0);
         must(says == SPF_OTHER_RECORD || str_starts_nocase(str_c(joined), STR("v=spf1")));
     }
-    enum dkim_key_says key = dkim_key_reads(str_c(joined), TLS_ED25519_SHA256, STR("0123456789abcdef0123456789abcdef"));
+    enum dkim_key_says key =
+        dkim_key_reads(str_c(joined), TLS_ED25519_SHA256, STR("0123456789abcdef0123456789abcdef"));
     must(key != DKIM_KEY_OURS || strstr(joined, "p"));
     (void)!dkim_text(&d, in, "from:to:subject", &out);
     buf_reset(&out);

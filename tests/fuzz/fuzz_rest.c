@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_rest.c: libFuzzer target. Sealed bodies, of this version and of earlier ones, wrapped keys, keys
- * behind links and signed texts from a hostile disk or browser: never accepted unless they are ours,
- * octet for octet.
+ * fuzz_rest.c: libFuzzer target. Sealed bodies, of this version and of earlier ones, wrapped
+ * keys, keys behind links and signed texts from a hostile disk or browser: never accepted unless
+ * they are ours, octet for octet.
  *
- * An input: which of them (1 octet), how large (2 octets), then how what we made is changed (fuzz.h); or octets alone.
+ * An input: which of them (1 octet), how large (2 octets), then how what we made is changed
+ * (fuzz.h); or octets alone.
  */
 #include "fuzz.h"
 #include "seal/rest.h"
@@ -124,7 +125,8 @@ static void signed_text(struct str in)
     token_make(secret, text, token);
     must(token_ok(secret, text, str_c(token)));
     change(str_c(token), &in, &changed);
-    must(token_ok(secret, text, buf_str(&changed)) == str_eq_nocase(buf_str(&changed), str_c(token)));
+    must(token_ok(secret, text, buf_str(&changed)) ==
+         str_eq_nocase(buf_str(&changed), str_c(token)));
     must(!token_ok(secret, in, str_c(token)) || str_eq(in, text));
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_sasl.c: libFuzzer target. Logging in, both sides: each line of the input is what the other side says next. Who knows
- * no password is nobody, whatever they say; a server that proves nothing is not believed.
+ * fuzz_sasl.c: libFuzzer target. Logging in, both sides: each line of the input is what the
+ * other side says next. Who knows no password is nobody, whatever they say; a server that proves
+ * nothing is not believed.
  */
 #include "fuzz.h"
 #include "sasl/sasl.h"
@@ -41,7 +42,8 @@ static void talk(struct sasl *s, struct str in, bool scram_client)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const mechanisms[] = {"SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "PLAIN", "LOGIN", "EXTERNAL"};
+    static const char *const mechanisms[] = {"SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "PLAIN",
+                                             "LOGIN", "EXTERNAL"};
     const struct sasl_server server = {NULL, never, decoy, not_external, "ZXhwb3J0ZXI="};
     struct str in = str_from((const char *)data, size);
     struct sasl *s = NULL;

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_sevenbit.c: any message, converted: ASCII without NUL and bare line ends comes out, however the message is divided, and
- * a second survey finds nothing more to do.
+ * fuzz_sevenbit.c: any message, converted: ASCII without NUL and bare line ends comes out,
+ * however the message is divided, and a second survey finds nothing more to do.
  */
 #include "fuzz.h"
 #include "wire/marks.h"
 #include "wire/sevenbit.h"
 
-static void pass(struct sevenbit_plan *plan, bool survey, struct str text, size_t piece, struct buf *out)
+static void pass(struct sevenbit_plan *plan, bool survey, struct str text, size_t piece,
+                 struct buf *out)
 {
     struct sevenbit *s = sevenbit_new(plan, survey);
     for (size_t at = 0; at < text.n; at += piece) {
-        must(sevenbit_write(s, str_slice(text, at, at + piece < text.n ? at + piece : text.n), out) == 0);
+        must(sevenbit_write(s, str_slice(text, at, at + piece < text.n ? at + piece : text.n),
+                            out) == 0);
     }
     must(sevenbit_end(s, out) == 0);
     sevenbit_free(s);

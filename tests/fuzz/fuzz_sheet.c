@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_sheet.c: libFuzzer target. Style sheets of strangers' pages, what they say of an element inside two others, and a style
- * attribute: what stays is declarations that fetch nothing. First line: the element's names and style;
- * the rest: the page.
+ * fuzz_sheet.c: libFuzzer target. Style sheets of strangers' pages, what they say of an element
+ * inside two others, and a style attribute: what stays is declarations that fetch nothing. First
+ * line: the element's names and style; the rest: the page.
  */
 #include "fuzz.h"
 #include "mime/colour.h"
@@ -34,11 +34,12 @@ static bool holds(struct str text, struct str word)
     return false;
 }
 
-/* OWASP's cheat sheet of cross-site scripting, and what a style can fetch (CSS Images 3, CSS Cascade 4 2). */
+/* OWASP's cheat sheet of cross-site scripting, and what a style can fetch (CSS Images 3, CSS
+ * Cascade 4 2). */
 static void check_harmless(struct str style)
 {
-    static const char *const never[] = {"url(", "image(", "image-set(", "expression(", "@import",
-                                        "behavior:", "-moz-binding"};
+    static const char *const never[] = {"url(",    "image(",    "image-set(",  "expression(",
+                                        "@import", "behavior:", "-moz-binding"};
     for (size_t i = 0; i < ARRAY_LEN(never); i++) {
         must(!holds(style, str_c(never[i])));
     }
@@ -47,12 +48,15 @@ static void check_harmless(struct str style)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    CLEANUP(buf_free) struct buf said = BUF_INIT(1 << 18), clean = BUF_INIT(1 << 18), own = BUF_INIT(1 << 18);
+    CLEANUP(buf_free)
+    struct buf said = BUF_INIT(1 << 18), clean = BUF_INIT(1 << 18), own = BUF_INIT(1 << 18);
     struct str page = str_from((const char *)data, size), line = STR(""), words;
     (void)str_split(&page, '\n', &line);
     words = line;
     (void)str_split(&line, '\t', &words);
-    const struct sheet_element elements[] = {{.name = "html"}, {.name = "body", .classes = "a"}, element_of(words)};
+    const struct sheet_element elements[] = {{.name = "html"},
+                                             {.name = "body", .classes = "a"},
+                                             element_of(words)};
     struct sheet *s = sheet_of_page(page);
     sheet_style(s, elements, ARRAY_LEN(elements), line, &said);
     sheet_free(s);

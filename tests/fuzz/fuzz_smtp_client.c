@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_smtp_client.c: libFuzzer target. Any bytes as a server's answers: never MAIL without TLS after
- * an offer, never two messages at once, and no octet of a message before a recipient was accepted
- * and the server agreed to read it.
+ * fuzz_smtp_client.c: libFuzzer target. Any bytes as a server's answers: never MAIL without TLS
+ * after an offer, never two messages at once, and no octet of a message before a recipient was
+ * accepted and the server agreed to read it.
  *
- * The last is checked by a model that knows only the wire: it reads the client's commands and the
- * server's answers as lines. It runs where the server speaks a line at a time (one input in two), as
- * the answer to a command is then known for sure.
+ * The last is checked by a model that knows only the wire: it reads the client's commands and
+ * the server's answers as lines. It runs where the server speaks a line at a time (one input in
+ * two), as the answer to a command is then known for sure.
  */
 #include "fuzz.h"
 #include "smtp/client.h"
@@ -16,7 +16,7 @@ enum { ASKED_MAX = 256 };
 struct model {
     char asked[ASKED_MAX]; /* first letters of the commands without an answer, in their order */
     size_t n_asked;
-    bool mail, rcpt, go;   /* of the transaction under way: accepted? */
+    bool mail, rcpt, go; /* of the transaction under way: accepted? */
 };
 
 static unsigned code_of(struct str line)
@@ -63,12 +63,20 @@ static void model_sees(struct model *m, struct str out)
         }
         must(!chunk || (m->rcpt && m->n_asked == 0));
         must(m->n_asked < ASKED_MAX);
-        m->asked[m->n_asked++] = str_starts_nocase(line, STR("MAIL ")) || str_starts_nocase(line, STR("RCPT ")) ||
-                                 str_starts_nocase(line, STR("DATA\r")) || chunk ? line.p[0] : 'o';
+        m->asked[m->n_asked++] = str_starts_nocase(line, STR("MAIL ")) ||
+                                         str_starts_nocase(line, STR("RCPT ")) ||
+                                         str_starts_nocase(line, STR("DATA\r")) || chunk
+                                     ? line.p[0]
+                                     : 'o';
     }
 }
 
-static const struct smtp_mail_rcpt rcpts[] = {{.path = {"x@y.test", 8}, .notify = NOTIFY_SUCCESS, .orcpt = {"rfc822;x", 8}}, {.path = {"z@y.test", 8}}};
+static const struct smtp_mail_rcpt rcpts[] = {{
+                                                  .path = {"x@y.test", 8},
+                                                  .notify = NOTIFY_SUCCESS,
+                                                  .orcpt = {"rfc822;x", 8},
+                                              },
+                                              {.path = {"z@y.test", 8}}};
 
 /* One server's answers and what became of them. */
 struct run {
@@ -82,7 +90,9 @@ struct run {
 
 static void hear(struct run *r)
 {
-    size_t n = r->by_line ? str_find(r->in, '\n', 0) + 1 : r->in.n > 0 ? (size_t)take_octet(&r->in) + 1 : 0;
+    size_t n = r->by_line    ? str_find(r->in, '\n', 0) + 1
+               : r->in.n > 0 ? (size_t)take_octet(&r->in) + 1
+                             : 0;
     n = n < r->in.n ? n : r->in.n;
     if (r->in.n == 0 || smtp_client_feed(r->c, str_slice(r->in, 0, n)) < 0) {
         r->over = true;
@@ -109,9 +119,17 @@ static void see(struct run *r)
 static void send_mail(struct run *r)
 {
     const struct smtp_caps *caps = smtp_client_caps(r->c);
-    const struct permit permit = {.granted = true, .transport = r->tls ? PERMIT_TLS : PERMIT_PLAINTEXT};
-    r->mail = (struct smtp_mail){.reverse_path = STR("a@b.test"), .rcpts = rcpts, .n_rcpts = 2, .size = 9, .is_8bit = true,
-                                 .is_binary = caps->chunking && caps->binary, .ret = NOTIFY_RET_HDRS};
+    const struct permit permit = {.granted = true,
+                                  .transport = r->tls ? PERMIT_TLS : PERMIT_PLAINTEXT};
+    r->mail = (struct smtp_mail){
+        .reverse_path = STR("a@b.test"),
+        .rcpts = rcpts,
+        .n_rcpts = 2,
+        .size = 9,
+        .is_8bit = true,
+        .is_binary = caps->chunking && caps->binary,
+        .ret = NOTIFY_RET_HDRS,
+    };
     r->over = !smtp_client_reusable(r->c) || smtp_client_send(r->c, &permit, &r->mail) < 0;
 }
 
@@ -173,7 +191,11 @@ static void handle(struct run *r, const struct smtp_client_event *ev)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct run r = {.in = str_from((const char *)data, size), .by_line = size % 2 == 0, .lmtp = size % 8 > 5};
+    struct run r = {
+        .in = str_from((const char *)data, size),
+        .by_line = size % 2 == 0,
+        .lmtp = size % 8 > 5,
+    };
     const struct smtp_client_config config = {.hello = "gw.test", .lmtp = r.lmtp};
     r.c = smtp_client_new(&config);
     model_sees(&r.model, STR("connect\n")); /* what the greeting answers */

@@ -1,13 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_smtp_server.c: libFuzzer target. Any bytes at the server engine, in any pieces; answers and TLS at the input's will; as
- * anybody and as a device. And any bytes behind DATA: the message must end where a model says that knows nothing of the engine.
+ * fuzz_smtp_server.c: libFuzzer target. Any bytes at the server engine, in any pieces; answers
+ * and TLS at the input's will; as anybody and as a device. And any bytes behind DATA: the
+ * message must end where a model says that knows nothing of the engine.
  */
 #include "fuzz.h"
 #include "smtp/server.h"
 
-static struct smtp_server_config config = {.hostname = "mx.test", .greeting = "x", .can_starttls = true, .auth = "PLAIN LOGIN", .command_line_max = 600,
-                                                 .size_max = 5000, .header_octets_max = 2000, .header_lines_max = 20, .header_field_max = 500,
-                                                 .hops_max = 5, .recipients_max = 10, .errors_max = 50, .transactions_max = 20};
+static struct smtp_server_config config = {
+    .hostname = "mx.test",
+    .greeting = "x",
+    .can_starttls = true,
+    .auth = "PLAIN LOGIN",
+    .command_line_max = 600,
+    .size_max = 5000,
+    .header_octets_max = 2000,
+    .header_lines_max = 20,
+    .header_field_max = 500,
+    .hops_max = 5,
+    .recipients_max = 10,
+    .errors_max = 50,
+    .transactions_max = 20,
+};
 
 static bool tls; /* of the session under way */
 
@@ -16,7 +29,9 @@ static bool act(struct smtp_server *s, uint8_t mood)
     struct smtp_event ev;
     for (;;) {
         smtp_server_next(s, &ev);
-        const struct smtp_reply yes = {ev.type == SMTP_EV_DATA ? 354 : 250, ev.type == SMTP_EV_DATA ? NULL : "2.0.0", "yes"}, no = {451, "4.3.0", "no"};
+        const struct smtp_reply yes = {ev.type == SMTP_EV_DATA ? 354 : 250,
+                                       ev.type == SMTP_EV_DATA ? NULL : "2.0.0", "yes"},
+                                no = {451, "4.3.0", "no"};
         switch (ev.type) {
         case SMTP_EV_NONE:
             return true;
@@ -57,7 +72,8 @@ static bool act(struct smtp_server *s, uint8_t mood)
     }
 }
 
-/* RFC 5321 4.1.1.4 as plainly as it can be said: octets of the message with its end, the line that holds only a dot; 0: it goes on. */
+/* RFC 5321 4.1.1.4 as plainly as it can be said: octets of the message with its end, the line
+ * that holds only a dot; 0: it goes on. */
 static size_t end_of_data(struct str in)
 {
     if (in.n >= 3 && memcmp(in.p, ".\r\n", 3) == 0) {
@@ -79,7 +95,8 @@ static void check_line_ends(struct str s, char *last)
     }
 }
 
-/* Feeds a message in pieces. True when it ended (taken or refused); what is taken has CRLF and nothing else. */
+/* Feeds a message in pieces. True when it ended (taken or refused); what is taken has CRLF and
+ * nothing else. */
 static bool ends_with(struct str in, size_t piece)
 {
     static const char envelope[] = "EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<a@b>\r\nDATA\r\n";
@@ -102,7 +119,8 @@ static bool ends_with(struct str in, size_t piece)
             ended = ev.type == SMTP_EV_BODY_END || ev.type == SMTP_EV_ABORT;
             refused = ev.type == SMTP_EV_ABORT;
             closed = ev.type == SMTP_EV_CLOSE;
-            smtp_server_answer(s, &(struct smtp_reply){ev.type == SMTP_EV_DATA ? 354 : 250, NULL, "yes"});
+            smtp_server_answer(s, &(struct smtp_reply){ev.type == SMTP_EV_DATA ? 354 : 250, NULL,
+                                                       "yes"});
         }
     }
     must(!ended || refused || !config.device || last == '\0' || last == '\n');

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_sts.c: libFuzzer target. MTA-STS: TXT records (in wire format), policies, matching; the record
- * that says where TLS reports go.
+ * fuzz_sts.c: libFuzzer target. MTA-STS: TXT records (in wire format), policies, matching; the
+ * record that says where TLS reports go.
  */
 #include "dns/dns.h"
 #include "fuzz.h"
@@ -24,7 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     struct sts_policy p;
     if (sts_policy_parse(in, &p, problem, sizeof problem) == 0) {
-        must(p.mode < STS_MODE_END && p.max_age_s <= STS_MAX_AGE_S && (p.mx[0] || p.mode == STS_MODE_NONE));
+        must(p.mode < STS_MODE_END && p.max_age_s <= STS_MAX_AGE_S &&
+             (p.mx[0] || p.mode == STS_MODE_NONE));
         (void)sts_policy_covers(str_c(p.mx), domain_from(STR("mx.example.com")));
         sts_policy_clear(&p);
     } else {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_tls.h: a TLS channel of ours and a peer that does the handshake with it, for fuzz_tls_server.c and
- * fuzz_tls_client.c. The peer shows whatever certificate the input makes, and what it sends is changed on
- * its way as the input says. So the channel reads hostile certificates to their end, and broken records
- * before, in and after a handshake.
+ * fuzz_tls.h: a TLS channel of ours and a peer that does the handshake with it, for
+ * fuzz_tls_server.c and fuzz_tls_client.c. The peer shows whatever certificate the input makes,
+ * and what it sends is changed on its way as the input says. So the channel reads hostile
+ * certificates to their end, and broken records before, in and after a handshake.
  *
- * The property: no octet comes out that the peer did not send, in its place; none at all before a handshake.
+ * The property: no octet comes out that the peer did not send, in its place; none at all before
+ * a handshake.
  *
- * An input: flags (below), the length of a certificate (2 octets), the certificate (DER), then what happens
- * to the octets on their way, in threes: after how many, what, with which octet.
+ * An input: flags (below), the length of a certificate (2 octets), the certificate (DER), then
+ * what happens to the octets on their way, in threes: after how many, what, with which octet.
  */
 #pragma once
 #include "fuzz.h"
@@ -60,7 +61,8 @@ static inline struct buf read_whole(const char *dir, const char *name)
 static inline void make_certificates(void)
 {
     static const char *const names[] = {"good.pem", "good.key", "ca.pem"};
-    char dir[] = "/tmp/postern-fuzz-XXXXXX", program[] = "make-certs", *argv[] = {program, dir, NULL};
+    char dir[] = "/tmp/postern-fuzz-XXXXXX", program[] = "make-certs",
+         *argv[] = {program, dir, NULL};
     must(mkdtemp(dir));
     pid_t pid = fork();
     if (pid == 0) {
@@ -99,12 +101,15 @@ static inline void make_contexts(bool we_serve)
     for (int i = 0; i < 2; i++) {
         const struct tls_own own = {buf_str(&fuzz.pem[0]), buf_str(&fuzz.pem[1])};
         struct str trusted = buf_str(&fuzz.pem[2]);
-        must((we_serve ? tls_context_server(&own, 1, profiles[i], trusted, problem, sizeof problem, &fuzz.ours[i])
-                       : tls_context_client(trusted, profiles[i], problem, sizeof problem, &fuzz.ours[i])) == 0);
+        must((we_serve ? tls_context_server(&own, 1, profiles[i], trusted, problem, sizeof problem,
+                                            &fuzz.ours[i])
+                       : tls_context_client(trusted, profiles[i], problem, sizeof problem,
+                                            &fuzz.ours[i])) == 0);
     }
 }
 
-/* The input's certificate with a key that the peer has; NULL: it is none that OpenSSL would send. */
+/* The input's certificate with a key that the peer has; NULL: it is none that OpenSSL would
+ * send. */
 static inline X509 *certificate_of(struct str der)
 {
     const unsigned char *p = (const unsigned char *)der.p;
@@ -123,8 +128,10 @@ static inline SSL *peer_new(uint8_t flags, struct str der, bool we_serve)
     must(peer);
     SSL_set_bio(peer, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
     if (!(flags & NO_CERTIFICATE) || !we_serve) {
-        if (!cert || SSL_use_certificate(peer, cert) != 1 || SSL_use_PrivateKey(peer, fuzz.key) != 1) {
-            must(SSL_use_certificate(peer, fuzz.good) == 1 && SSL_use_PrivateKey(peer, fuzz.key) == 1);
+        if (!cert || SSL_use_certificate(peer, cert) != 1 ||
+            SSL_use_PrivateKey(peer, fuzz.key) != 1) {
+            must(SSL_use_certificate(peer, fuzz.good) == 1 &&
+                 SSL_use_PrivateKey(peer, fuzz.key) == 1);
         }
     }
     X509_free(cert);
@@ -142,9 +149,11 @@ static inline struct tls_channel *channel_new(uint8_t flags, struct str der, boo
     CLEANUP(buf_free) struct buf rdata = BUF_INIT(65536);
     struct dane_set dane = {0};
     struct tls_context *ctx = fuzz.ours[(flags & STRICT) != 0];
-    struct tls_peer to = {.name = flags & BY_ADDRESS ? "192.0.2.1" : "mx.good.test", .is_service = flags & IN_OCTETS};
+    struct tls_peer to = {.name = flags & BY_ADDRESS ? "192.0.2.1" : "mx.good.test",
+                          .is_service = flags & IN_OCTETS};
     if (flags & WITH_DANE) { /* the certificate itself, as that of a server or of its authority */
-        const char head[] = {(char)((der.n + 3) >> 8), (char)(der.n + 3), flags & STRICT ? 2 : 3, 0, 0};
+        const char head[] = {(char)((der.n + 3) >> 8), (char)(der.n + 3), flags & STRICT ? 2 : 3, 0,
+                             0};
         must(buf_append(&rdata, head, sizeof head) == 0 && buf_add(&rdata, der) == 0);
         must(dane_read(buf_str(&rdata), &dane) == 0);
         to.dane = &dane;
@@ -154,7 +163,8 @@ static inline struct tls_channel *channel_new(uint8_t flags, struct str der, boo
 }
 
 /* Feeds the channel; what it says in clear must be what the peer sent. */
-static inline void feed(struct tls_channel *ch, struct str in, bool in_octets, struct buf *plain, struct buf *cipher)
+static inline void feed(struct tls_channel *ch, struct str in, bool in_octets, struct buf *plain,
+                        struct buf *cipher)
 {
     size_t step = in_octets ? 1 : in.n > 0 ? in.n : 1;
     do {
@@ -179,7 +189,8 @@ static inline size_t pump(SSL *peer, size_t sent)
 
 static inline void converse(struct tls_channel *ch, SSL *peer, uint8_t flags, struct str script)
 {
-    CLEANUP(buf_free) struct buf plain = BUF_INIT(1 << 20), cipher = BUF_INIT(1 << 20), way = BUF_INIT(1 << 20);
+    CLEANUP(buf_free)
+    struct buf plain = BUF_INIT(1 << 20), cipher = BUF_INIT(1 << 20), way = BUF_INIT(1 << 20);
     size_t sent = 0;
     (void)!tls_channel_feed(ch, STR(""), &plain, &cipher);
     for (int round = 0; round < ROUNDS; round++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_tls_client.c: libFuzzer target. The client side of a TLS channel, and a peer with any certificate.
+ * fuzz_tls_client.c: libFuzzer target. The client side of a TLS channel, and a peer with any
+ * certificate.
  */
 #include "fuzz_tls.h"
 

@@ -13,7 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (size_t i = 0; i < set.n; i++) {
             const struct dane_record *r = &set.records[i];
             usable += r->usable;
-            must(!r->usable || ((r->usage == 2 || r->usage == 3) && r->selector <= 1 && r->matching <= 2));
+            must(!r->usable ||
+                 ((r->usage == 2 || r->usage == 3) && r->selector <= 1 && r->matching <= 2));
             must(!r->usable || r->matching != 1 || r->data.n == 32);
             (void)dane_text(r, text, sizeof text);
         }

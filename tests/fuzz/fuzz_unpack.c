@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_unpack.c: libFuzzer target. Any octets given at once to one of the readers of what lies inside mails, whatever they
- * look like (fuzz_mime.c gets there only by octets that are known for such a thing): the first octet says which.
+ * fuzz_unpack.c: libFuzzer target. Any octets given at once to one of the readers of what lies
+ * inside mails, whatever they look like (fuzz_mime.c gets there only by octets that are known
+ * for such a thing): the first octet says which.
  */
 #include "fuzz.h"
 #include "mime/calendar.h"
@@ -132,7 +133,8 @@ static void sealed(struct reader *r, struct str in)
     must(seal != SEAL_PGP || sealed_begins_pgp(in, false));
     (void)sealed_begins_pgp(in, true);
     enum pgp is = pgp_read(r, &p);
-    must(seal != SEAL_PGP || in.p[0] == '-' || (unsigned char)in.p[0] <= ' ' || is == PGP_IS_SEALED);
+    must(seal != SEAL_PGP || in.p[0] == '-' || (unsigned char)in.p[0] <= ' ' ||
+         is == PGP_IS_SEALED);
     pgp_read_armour(r, &p);
     (void)!pgp_text(r, in, &said);
 }
@@ -158,18 +160,8 @@ static void field(struct reader *r, struct str in)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static void (*const readers[])(struct reader *, struct str) = {
-        archive,
-        calendar,
-        charset,
-        document,
-        html,
-        lines,
-        old_office,
-        rtf,
-        tnef,
-        pdf,
-        sealed,
-        field,
+        archive,    calendar, charset, document, html,   lines,
+        old_office, rtf,      tnef,    pdf,      sealed, field,
     };
     struct str in = str_from((const char *)data, size);
     struct mime_limits limits = mime_standard_limits;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_view.c: any octets as a message that somebody looks at: what is shown can be packed and read again, its HTML holds no
- * element that runs anything, and every attachment lies inside the message. The same octets as a packed view.
+ * fuzz_view.c: any octets as a message that somebody looks at: what is shown can be packed and
+ * read again, its HTML holds no element that runs anything, and every attachment lies inside the
+ * message. The same octets as a packed view.
  */
 #include "fuzz.h"
 #include "mime/reader.h"
@@ -36,18 +37,22 @@ static void check_inside(const struct view_part *p, struct str message)
 
 static void check(const struct view *v, struct str message)
 {
-    static const char *const never[] = {"<script", "<iframe", "<object", "<embed", "<form", "<input", "<svg", "<math", "<style", "<link", "<meta", "<base", "<template"};
+    static const char *const never[] = {"<script", "<iframe", "<object",  "<embed", "<form",
+                                        "<input",  "<svg",    "<math",    "<style", "<link",
+                                        "<meta",   "<base",   "<template"};
     static struct packed p;
     struct buf b = BUF_INIT(PACKED_MAX);
     for (size_t i = 0; i < ARRAY_LEN(never); i++) {
         must(!holds(buf_str(&v->html), never[i]));
     }
     for (size_t i = 0; i < v->n_parts; i++) {
-        must(v->parts[i].at + v->parts[i].octets <= message.n && v->parts[i].name[0] && v->parts[i].type[0] && v->parts[i].n_inner < NESTED_MAX);
+        must(v->parts[i].at + v->parts[i].octets <= message.n && v->parts[i].name[0] &&
+             v->parts[i].type[0] && v->parts[i].n_inner < NESTED_MAX);
         check_inside(&v->parts[i], message);
     }
     if (packed_write(v, &b) == 0) {
-        must(packed_read(buf_str(&b), &p) == 0 && p.n_parts == v->n_parts && p.n_events == v->n_events && str_eq(p.html, buf_str(&v->html)));
+        must(packed_read(buf_str(&b), &p) == 0 && p.n_parts == v->n_parts &&
+             p.n_events == v->n_events && str_eq(p.html, buf_str(&v->html)));
     }
     buf_free(&b);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * mail_page.c: the portal's page of each mail named, as files to be looked at in a browser: NUMBER.html,
- * NUMBER-body.html for its frame, NUMBER-text.html.
+ * mail_page.c: the portal's page of each mail named, as files to be looked at in a browser:
+ * NUMBER.html, NUMBER-body.html for its frame, NUMBER-text.html.
  *
  * Usage: mail_page CONFIG DIRECTORY FILE...
  */
@@ -68,8 +68,8 @@ int main(int argc, char **argv)
     struct conf *c = NULL;
     struct site *s = NULL;
     mime_init();
-    if (argc < 3 || file_read(argv[1], &text) < 0 || conf_parse(buf_str(&text), argv[1], &problems, &c) < 0 ||
-        site_new(c, &problems, &s) < 0) {
+    if (argc < 3 || file_read(argv[1], &text) < 0 ||
+        conf_parse(buf_str(&text), argv[1], &problems, &c) < 0 || site_new(c, &problems, &s) < 0) {
         fprintf(stderr, "mail_page: " STR_FMT "\n", STR_ARG(buf_str(&problems)));
         return 1;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * mail_tree.c: what mime/ reads of mails, as JSON, an item for each file named: subject, addresses,
- * parts with their types, names, character sets, the SHA-256 of their octets, and their text. Called
- * by compare.py, which asks other readers the same.
+ * mail_tree.c: what mime/ reads of mails, as JSON, an item for each file named: subject,
+ * addresses, parts with their types, names, character sets, the SHA-256 of their octets, and
+ * their text. Called by compare.py, which asks other readers the same.
  */
 #include "mime/tree.h"
 #include "report/json.h"
@@ -129,7 +129,13 @@ static struct json *tree_of(const char *path, struct str message)
 {
     struct mime_limits limits = mime_standard_limits;
     struct mime_reading *out = err_calloc(1, sizeof *out);
-    struct reader r = {.out = out, .limits = &limits, .until_mono_ms = INT64_MAX, .text_left = 1 << 24, .opened_left = UINT64_MAX};
+    struct reader r = {
+        .out = out,
+        .limits = &limits,
+        .until_mono_ms = INT64_MAX,
+        .text_left = 1 << 24,
+        .opened_left = UINT64_MAX,
+    };
     struct json *o = report_object(), *parts = report_array(), *problems = report_array();
     limits.depth = 40;
     struct tree *t = tree_read(&r, message, "");

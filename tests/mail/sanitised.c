@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sanitised.c: makes HTML harmless as the portal does (mime/sanitise.c). Standard input holds texts, each
- * behind a line with its length; standard output holds what became of them in the same form. Called by
- * xss.py and contrast.py.
+ * sanitised.c: makes HTML harmless as the portal does (mime/sanitise.c). Standard input holds
+ * texts, each behind a line with its length; standard output holds what became of them in the
+ * same form. Called by xss.py and contrast.py.
  */
 #include "mime/reader.h"
 #include "mime/view.h"
@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char pixel[] = "GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff!\xf9\4\1\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0;";
+static const char pixel[] =
+    "GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff!\xf9\4\1\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0;";
 
 static void sanitise(struct str html)
 {

@@ -37,7 +37,8 @@ static void splitting(void **state)
 static void case_is_ascii_only(void **state)
 {
     assert_true(str_eq_nocase(STR("PostMaster"), STR("postmaster")));
-    assert_false(str_eq_nocase(STR("\xc3\x84"), STR("\xc3\xa4"))); /* Ä and ä: octets, not letters */
+    /* Ä and ä: octets, not letters */
+    assert_false(str_eq_nocase(STR("\xc3\x84"), STR("\xc3\xa4")));
     assert_int_equal(str_distance(STR("inside"), STR("insid")), 1);
     assert_int_equal(str_distance(STR("kitten"), STR("sitting")), 3);
 }
@@ -74,12 +75,17 @@ static void buffer_formats_with_and_without_room(void **state)
     check_str(str_slice(buf_str(&b), 0, 4), "-42-");
     check_str(str_trim_lines(STR(" \r\n\fa b\t\n")), "a b");
     assert_true(str_is_blank(STR("\ufffc\ufffc ")) && !str_is_blank(STR("\uff0e")));
-    assert_true(str_has(STR("abc"), STR("bc")) && str_has(STR(""), STR("")) && !str_has(STR("abc"), STR("B")) && !str_has(STR("ab"), STR("abc")));
-    assert_true(str_has_nocase(STR("abc"), STR("BC")) && !str_has_nocase(STR("abc"), STR("bd")) && str_has_nocase(STR("abc"), STR("abc")));
-    assert_true(str_is_blank(STR("")) && str_is_blank(STR(" \r\n\t\xc2\xa0\xe2\x80\x8b\xef\xbb\xbf")));
-    assert_false(str_is_blank(STR(" \xc2\xa7")) || str_is_blank(STR("\xe2\x80")) || str_is_blank(STR(".")));
+    assert_true(str_has(STR("abc"), STR("bc")) && str_has(STR(""), STR("")) &&
+                !str_has(STR("abc"), STR("B")) && !str_has(STR("ab"), STR("abc")));
+    assert_true(str_has_nocase(STR("abc"), STR("BC")) && !str_has_nocase(STR("abc"), STR("bd")) &&
+                str_has_nocase(STR("abc"), STR("abc")));
+    assert_true(str_is_blank(STR("")) &&
+                str_is_blank(STR(" \r\n\t\xc2\xa0\xe2\x80\x8b\xef\xbb\xbf")));
+    assert_false(str_is_blank(STR(" \xc2\xa7")) || str_is_blank(STR("\xe2\x80")) ||
+                 str_is_blank(STR(".")));
     check_str(str_trim(STR(" \ta\n")), "a\n");
-    assert_int_equal(buf_printf(&b, "123456"), -ENOSPC); /* there is memory for it, but it is not allowed */
+    /* there is memory for it, but it is not allowed */
+    assert_int_equal(buf_printf(&b, "123456"), -ENOSPC);
     assert_int_equal(buf_len(&b), 394);
 }
 
@@ -139,11 +145,13 @@ static void arena_is_bounded(void **state)
 /* What a stranger can put into a field: CR LF, ESC, DEL, C1, U+2028, quotes, broken UTF-8. */
 static void log_lines_cannot_be_forged(void **state)
 {
-    static const char evil[] = "a\r\nlevel=error event=forged \x1b[31m\x7f\xc2\x85\xe2\x80\xa8\"\\\xff\xc3(";
+    static const char evil[] =
+        "a\r\nlevel=error event=forged \x1b[31m\x7f\xc2\x85\xe2\x80\xa8\"\\\xff\xc3(";
     char line[2048];
     for (int format = 0; format < 2; format++) {
         const struct log_field f[] = {KVS("evil", str_from(evil, sizeof evil - 1)), KVN("n", -5)};
-        size_t n = log_render(line, sizeof line, (enum log_format)format, 0, LOG_LEVEL_INFO, "p", "e", f, 2);
+        size_t n = log_render(line, sizeof line, (enum log_format)format, 0, LOG_LEVEL_INFO, "p",
+                              "e", f, 2);
         for (size_t i = 0; i < n; i++) {
             assert_true((unsigned char)line[i] >= 0x20 && (unsigned char)line[i] < 0x7f);
         }
@@ -153,9 +161,11 @@ static void log_lines_cannot_be_forged(void **state)
         assert_non_null(strstr(line, "\\\"\\\\"));
     }
     const struct log_field plain[] = {KV("k", "v"), KV("empty", ""), KV("utf8", "\xc3\xa4")};
-    size_t n = log_render(line, sizeof line, LOG_FORMAT_TEXT, 1795304887123, LOG_LEVEL_WARN, "smtpin-0", "x", plain, 3);
+    size_t n = log_render(line, sizeof line, LOG_FORMAT_TEXT, 1795304887123, LOG_LEVEL_WARN,
+                          "smtpin-0", "x", plain, 3);
     line[n] = '\0';
-    assert_string_equal(line, "time=2026-11-21T23:48:07.123Z level=warn process=smtpin-0 event=x k=v empty=\"\" utf8=\"\xc3\xa4\"");
+    assert_string_equal(line, "time=2026-11-21T23:48:07.123Z level=warn process=smtpin-0 event=x "
+                              "k=v empty=\"\" utf8=\"\xc3\xa4\"");
 }
 
 static void long_values_are_cut(void **state)
@@ -170,11 +180,15 @@ static void long_values_are_cut(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers), cmocka_unit_test(splitting), cmocka_unit_test(case_is_ascii_only),
-        cmocka_unit_test(buffer_never_exceeds_its_maximum), cmocka_unit_test(buffer_formats_with_and_without_room),
-        cmocka_unit_test(buffer_blanks_what_stands_in_it), cmocka_unit_test(map_holds_and_forgets),
-        cmocka_unit_test(arena_is_bounded), cmocka_unit_test(log_lines_cannot_be_forged),
-        cmocka_unit_test(long_values_are_cut)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(numbers),
+                                       cmocka_unit_test(splitting),
+                                       cmocka_unit_test(case_is_ascii_only),
+                                       cmocka_unit_test(buffer_never_exceeds_its_maximum),
+                                       cmocka_unit_test(buffer_formats_with_and_without_room),
+                                       cmocka_unit_test(buffer_blanks_what_stands_in_it),
+                                       cmocka_unit_test(map_holds_and_forgets),
+                                       cmocka_unit_test(arena_is_bounded),
+                                       cmocka_unit_test(log_lines_cannot_be_forged),
+                                       cmocka_unit_test(long_values_are_cut)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,19 +33,25 @@ static void bad(const char *text, const char *problem)
 
 static void the_design_example(void **state)
 {
-    struct conf *c = good(BASE "organization \"Example Clinic\";\nstore sqlite /var/lib/postern;\n"
-                               "certificate { chain /etc/postern/mx.pem; key /etc/postern/mx.key; }\n"
-                               "inside { domains clinic.example; networks 10.0.0.0/8; deliver-to exchange.clinic.example:25 { tls cert; } }\n"
-                               "partner \"Example Bank\" { domains bank.example, .bank.example; outbound require encrypt; }\n"
-                               "partner \"Sub\" { domains secure.bank.example; outbound require cert; } # more exact wins\n"
-                               "limits { message 25M; command-time 90s; }\n");
+    struct conf *c =
+        good(BASE "organization \"Example Clinic\";\nstore sqlite /var/lib/postern;\n"
+                  "certificate { chain /etc/postern/mx.pem; key /etc/postern/mx.key; }\n"
+                  "inside { domains clinic.example; networks 10.0.0.0/8; deliver-to "
+                  "exchange.clinic.example:25 { tls cert; } }\n"
+                  "partner \"Example Bank\" { domains bank.example, .bank.example; outbound "
+                  "require encrypt; }\n"
+                  "partner \"Sub\" { domains secure.bank.example; outbound require cert; } # more "
+                  "exact wins\n"
+                  "limits { message 25M; command-time 90s; }\n");
     assert_string_equal(c->organization, "Example Clinic");
     assert_int_equal(c->limits.size, 25 * 1024 * 1024);
     assert_int_equal(c->limits.command_time, 90000);
     assert_int_equal(c->limits.recipients, 1000);
     assert_int_equal(c->deliver_to_tls, 2);
-    assert_string_equal(conf_partner_for(c, domain_from(STR("BANK.example")))->name, "Example Bank");
-    assert_string_equal(conf_partner_for(c, domain_from(STR("x.bank.example")))->name, "Example Bank");
+    assert_string_equal(conf_partner_for(c, domain_from(STR("BANK.example")))->name,
+                        "Example Bank");
+    assert_string_equal(conf_partner_for(c, domain_from(STR("x.bank.example")))->name,
+                        "Example Bank");
     assert_string_equal(conf_partner_for(c, domain_from(STR("secure.bank.example")))->name, "Sub");
     assert_null(conf_partner_for(c, domain_from(STR("notbank.example"))));
     assert_true(conf_is_inside(c, domain_from(STR("Clinic.Example"))));
@@ -57,11 +63,26 @@ static void the_design_example(void **state)
 static void standard_values(void **state)
 {
     struct conf *c = good(BASE);
-    const int64_t got[] = {c->limits.command_line, c->limits.header_octets, c->limits.header_lines, c->limits.header_field, c->limits.recipients,
-                           c->limits.hops, c->limits.command_time, c->limits.handshake_time, c->limits.connections_per_address,
-                           c->limits.connections_per_network, c->limits.hurry_time, c->smtpout.greeting, c->smtpout.mail, c->smtpout.rcpt,
-                           c->smtpout.data, c->smtpout.block, c->smtpout.dot};
-    static const int64_t want[] = {8192, 2 * 1024 * 1024, 50000, 2 * 1024 * 1024, 1000, 100, 300000, 30000, 50, 200, 10000, 300000, 300000, 300000, 120000, 180000, 600000};
+    const int64_t got[] = {c->limits.command_line,
+                           c->limits.header_octets,
+                           c->limits.header_lines,
+                           c->limits.header_field,
+                           c->limits.recipients,
+                           c->limits.hops,
+                           c->limits.command_time,
+                           c->limits.handshake_time,
+                           c->limits.connections_per_address,
+                           c->limits.connections_per_network,
+                           c->limits.hurry_time,
+                           c->smtpout.greeting,
+                           c->smtpout.mail,
+                           c->smtpout.rcpt,
+                           c->smtpout.data,
+                           c->smtpout.block,
+                           c->smtpout.dot};
+    static const int64_t want[] =
+        {8192, 2 * 1024 * 1024, 50000,  2 * 1024 * 1024, 1000,   100,    300000, 30000, 50,
+         200,  10000,           300000, 300000,          300000, 120000, 180000, 600000};
     for (size_t i = 0; i < ARRAY_LEN(want); i++) {
         assert_int_equal(got[i], want[i]);
     }
@@ -71,16 +92,19 @@ static void standard_values(void **state)
 /* Old machines are let in by name, and are ours. */
 static void devices(void **state)
 {
-    struct conf *c = good(BASE "inside { networks 10.0.0.0/8, 2001:db8::/32; devices 10.1.2.0/24, 10.7.7.7, 2001:db8:1::/48; }");
+    struct conf *c = good(BASE "inside { networks 10.0.0.0/8, 2001:db8::/32; devices 10.1.2.0/24, "
+                               "10.7.7.7, 2001:db8:1::/48; }");
     assert_true(conf_is_device(c, STR("10.1.2.3")));
     assert_true(conf_is_device(c, STR("10.7.7.7")));
     assert_true(conf_is_device(c, STR("2001:db8:1::5")));
     assert_false(conf_is_device(c, STR("10.1.3.3")));
     assert_false(conf_is_device(c, STR("2001:db8:2::5")));
     conf_free(c);
-    bad(BASE "inside { networks 0.0.0.0/0; devices 0.0.0.0/0; }", "inside: devices 0.0.0.0/0 is everybody");
+    bad(BASE "inside { networks 0.0.0.0/0; devices 0.0.0.0/0; }",
+        "inside: devices 0.0.0.0/0 is everybody");
     bad(BASE "inside { networks ::/0; devices ::/0; }", "inside: devices ::/0 is everybody");
-    bad(BASE "inside { networks 10.0.0.0/8; devices 192.0.2.0/24; }", "inside: devices 192.0.2.0/24 does not lie in networks");
+    bad(BASE "inside { networks 10.0.0.0/8; devices 192.0.2.0/24; }",
+        "inside: devices 192.0.2.0/24 does not lie in networks");
     bad(BASE "inside { networks 10.1.0.0/16; devices 10.0.0.0/15; }", "does not lie in networks");
     bad(BASE "inside { networks 10.0.0.0/9; devices 10.128.0.0/16; }", "does not lie in networks");
     bad(BASE "inside { devices 10.0.0.1; }", "does not lie in networks");
@@ -99,7 +123,8 @@ static void errors_say_where_and_what(void **state)
     bad(BASE "inside { domains clinic.example; }", "inside domains need deliver-to");
     bad(BASE "partner \"x\" { outbound require cert; }", "\"domains\" is missing in partner");
     bad(BASE "partner \"x\" { domains a.example; outbound cert; }", "write: outbound require");
-    bad(BASE "partner \"x\" { domains a.example; outbound require pins; }", "is not one of none, encrypt, cert, auth, pin");
+    bad(BASE "partner \"x\" { domains a.example; outbound require pins; }",
+        "is not one of none, encrypt, cert, auth, pin");
     bad(BASE "partner \"x\" { domains a.example; outbound require pin; }", "belong together");
     bad(BASE "partner \"x\" { domains a.example; pin cert:00; }", "64 hex digits");
     bad(BASE "rule \"x\" { from group:nobody; }", "there is no group \"nobody\"");
@@ -109,7 +134,8 @@ static void errors_say_where_and_what(void **state)
     bad(BASE "monitor { interval 1x; }", "is not a time");
     bad(BASE "administrator nobody;", "is not a mail address");
     bad(BASE "rule \"x\" { outbound require cert; profil strict; }", "Did you mean \"profile\"?");
-    bad(BASE "partner \"x\" { domains a.example; } partner \"y\" { domains A.example; }", "stands in the partners \"x\" and \"y\"");
+    bad(BASE "partner \"x\" { domains a.example; } partner \"y\" { domains A.example; }",
+        "stands in the partners \"x\" and \"y\"");
     bad("listen smtp { address [::]:25; }", "\"hostname\" is missing");
     bad("hostname x.example;", "\"listen\" is missing");
     bad("hostname x.example; listen smtp { address 192.0.2.1; }", "is not an address with port");
@@ -126,9 +152,13 @@ static void errors_say_where_and_what(void **state)
 static void canonical_text_is_the_same_configuration(void **state)
 {
     CLEANUP(buf_free) struct buf first = BUF_INIT(65536), second = BUF_INIT(65536);
-    struct conf *c = good(BASE "organization \"a \\\"quoted\\\" \\\\ name\"; relay [2001:db8::1]:587 { tls encrypt; }\n"
-                               "inside { domains a.example b.example; deliver-to [10.0.0.1]:2525 { tls none; } networks 10.0.0.0/8 ::1/128; }\n"
-                               "partner p { domains x.example; outbound require cert; } queue { lifetime 3d; first-retry 1500ms; }\n");
+    struct conf *c = good(
+        BASE
+        "organization \"a \\\"quoted\\\" \\\\ name\"; relay [2001:db8::1]:587 { tls encrypt; }\n"
+        "inside { domains a.example b.example; deliver-to [10.0.0.1]:2525 { tls none; } networks "
+        "10.0.0.0/8 ::1/128; }\n"
+        "partner p { domains x.example; outbound require cert; } queue { lifetime 3d; first-retry "
+        "1500ms; }\n");
     assert_int_equal(conf_write(c, &first), 0);
     assert_int_equal(buf_append(&first, "", 1), 0);
     struct conf *again = good(buf_str(&first).p);
@@ -242,7 +272,8 @@ static struct told changed(const struct conf *a, struct conf *b, const struct co
     return told;
 }
 
-/* Walks the whole table: a change of any setting outside repeated blocks is noticed by a reload, as that setting and no other. */
+/* Walks the whole table: a change of any setting outside repeated blocks is noticed by a reload,
+ * as that setting and no other. */
 static void a_reload_sees_each_changed_setting(void **state)
 {
     struct conf *a = good(BASE), *b = good(BASE);
@@ -270,7 +301,8 @@ static void a_reload_sees_each_changed_setting(void **state)
     conf_free(b);
 }
 
-/* What it takes to put a change in force: nothing, a process started anew, or a start of the house. By the processes' own on_prepare. */
+/* What it takes to put a change in force: nothing, a process started anew, or a start of the
+ * house. By the processes' own on_prepare. */
 static void what_a_change_takes(void **state)
 {
     static const struct {
@@ -298,7 +330,8 @@ static void what_a_change_takes(void **state)
         {"queue lifetime", ""},
         {"inside networks", ""},
     };
-    static const char *const processes[] = {"queue", "lookup", "keys", "smtpin", "smtpout", "login", "metrics", "inspect", "web"};
+    static const char *const processes[] = {"queue", "lookup",  "keys",    "smtpin", "smtpout",
+                                            "login", "metrics", "inspect", "web"};
     size_t found = 0;
     for (size_t i = 0; i < conf_schema_len; i++) {
         const struct conf_key *key = &conf_schema[i];
@@ -323,9 +356,15 @@ static void what_a_change_takes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_design_example), cmocka_unit_test(a_reload_sees_each_changed_setting), cmocka_unit_test(what_a_change_takes), cmocka_unit_test(standard_values), cmocka_unit_test(devices), cmocka_unit_test(errors_say_where_and_what),
-        cmocka_unit_test(canonical_text_is_the_same_configuration), cmocka_unit_test(includes_are_read_and_named_in_errors),
-        cmocka_unit_test(every_setting_is_in_the_manual), cmocka_unit_test(every_type_has_its_row)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_design_example),
+                                       cmocka_unit_test(a_reload_sees_each_changed_setting),
+                                       cmocka_unit_test(what_a_change_takes),
+                                       cmocka_unit_test(standard_values),
+                                       cmocka_unit_test(devices),
+                                       cmocka_unit_test(errors_say_where_and_what),
+                                       cmocka_unit_test(canonical_text_is_the_same_configuration),
+                                       cmocka_unit_test(includes_are_read_and_named_in_errors),
+                                       cmocka_unit_test(every_setting_is_in_the_manual),
+                                       cmocka_unit_test(every_type_has_its_row)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

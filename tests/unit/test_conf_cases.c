@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_conf_cases.c: the configurations of conf-cases.txt through conf_load() and preflight(), as postern check-config does:
- * each verdict, the line it names and its words.
+ * test_conf_cases.c: the configurations of conf-cases.txt through conf_load() and preflight(),
+ * as postern check-config does: each verdict, the line it names and its words.
  */
 #include "check.h"
 #include "conf/conf.h"
@@ -32,7 +32,8 @@ static void find_own_address(void)
     for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
         if (i->ifa_addr && i->ifa_addr->sa_family == AF_INET && !(i->ifa_flags & IFF_LOOPBACK)) {
             assert_int_equal(getnameinfo(i->ifa_addr, sizeof(struct sockaddr_in), own_address,
-                                         sizeof own_address, NULL, 0, NI_NUMERICHOST), 0);
+                                         sizeof own_address, NULL, 0, NI_NUMERICHOST),
+                             0);
         }
     }
     freeifaddrs(all);
@@ -40,28 +41,45 @@ static void find_own_address(void)
 
 static bool is_possible(struct str needs)
 {
-    return str_eq(needs, STR("root"))      ? geteuid() == 0 /* rights are seen by root alone */
-           : str_eq(needs, STR("address")) ? *own_address
+    return str_eq(needs, STR("root"))        ? geteuid() == 0 /* rights are seen by root alone */
+           : str_eq(needs, STR("address"))   ? *own_address
            : str_eq(needs, STR("no syslog")) ? access("/dev/log", F_OK) < 0
-                                           : true;
+                                             : true;
 }
 
 static int make_files(void **state)
 {
     static const char more[] =
-        "set -e; cd \"$1\"; mkdir run secret-place kept begun begun/spool; : >kept/postern.db; chmod 755 . ; chmod 700 secret-place; : >empty; head -c 32 /dev/urandom >at-rest.key; echo . IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D >root.ds; cp root.ds secret-place/;"
-        "openssl x509 -in wild.pem -outform der -out wild.der; cat ca.pem wild.pem >reversed.pem; cat wild.pem good.pem >stranger.pem; cat good.pem good.key >both.pem;"
-        "cat good.pem ca.pem >full.pem; openssl pkey -in wild.key -aes256 -passout pass:x -out locked.key; cp wild.key open.key; chmod 600 *.key both.pem; chmod 644 open.key;"
-        "openssl genrsa -out small.key 1024 2>/dev/null; openssl genpkey -algorithm ed25519 -out ed.key; echo secret >secret; printf 'one\\ntwo\\n' >lines;"
-        "openssl ca -batch -config ca.cnf -cert ca.pem -keyfile ca.key -in wild.csr -out future.pem -notext -startdate 20900101000000Z -enddate 20910101000000Z 2>/dev/null;"
-        "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout two.key -out two.csr -subj /CN=mx.good.test -addext subjectAltName=DNS:mx.good.test,DNS:more.good.test 2>/dev/null;"
-        "openssl ca -batch -config ca.cnf -cert ca.pem -keyfile ca.key -in two.csr -out two.pem -notext -days 20 2>/dev/null;"
-        "cp -r \"$2/packs\" \"$2/pages\" .; chmod -R a+rX packs pages; head -c 32 /dev/urandom >open-at-rest.key; chmod 644 open-at-rest.key; echo 'organization \"x\";' >loose.conf; chmod 666 loose.conf; mkdir texts; echo 'nosuchkey = x' >texts/texts.yy;" /* the tree may lie where only root comes */
-        "{ cat good.pem; head -n 5 ca.pem; } >cut.pem; { cat good.pem; sed '3s/./!/' ca.pem; cat ca.pem; } >damaged.pem; head -n 3 good.key >cut.key;"
-        "{ cat ca.pem; sed '3s/./!/' self.pem; cat self.pem; } >damaged-trust.pem; { for i in 1 2 3 4 5 6 7 8 9 10; do cat ca.pem self.pem; done; sed '3s/./!/' self.pem; cat self.pem; } >damaged-bundle.pem; { printf %s \"$(cat good.pem)\"; cat ca.pem; } >joined.pem;"
-        "{ printf '\\357\\273\\277'; cat good.pem; cat ca.pem; } >mark.pem; { cat good.pem; sed 's/^-----BEGIN/BEGIN/' ca.pem; } >headless.pem;"
-        "{ echo '; the root'; cut -c1-80 root.ds; } >cut.ds; sed 's/E06D44B8/&   /' root.ds >pieces.ds; cat wild.pem wild.key >with-key.pem; chmod 644 with-key.pem cut.ds pieces.ds;"
-        "echo 'include \"./ring-b.conf\";' >ring-a.conf; { echo; echo 'include \"ring-c.conf\";'; } >ring-b.conf; echo 'include \"ring-b.conf\";' >ring-c.conf; cp wild.key future.key; chmod 600 small.key ed.key secret lines; echo 'include \"loop.conf\";' >loop.conf; echo 'organization \"x\";' >part.conf";
+        "set -e; cd \"$1\"; mkdir run secret-place kept begun begun/spool; : >kept/postern.db; "
+        "chmod 755 . ; chmod 700 secret-place; : >empty; head -c 32 /dev/urandom >at-rest.key; "
+        "echo . IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D "
+        ">root.ds; cp root.ds secret-place/;openssl x509 -in wild.pem -outform der -out wild.der; "
+        "cat ca.pem wild.pem >reversed.pem; cat wild.pem good.pem >stranger.pem; cat good.pem "
+        "good.key >both.pem;cat good.pem ca.pem >full.pem; openssl pkey -in wild.key -aes256 "
+        "-passout pass:x -out locked.key; cp wild.key open.key; chmod 600 *.key both.pem; chmod "
+        "644 open.key;openssl genrsa -out small.key 1024 2>/dev/null; openssl genpkey -algorithm "
+        "ed25519 -out ed.key; echo secret >secret; printf 'one\\ntwo\\n' >lines;openssl ca -batch "
+        "-config ca.cnf -cert ca.pem -keyfile ca.key -in wild.csr -out future.pem -notext "
+        "-startdate 20900101000000Z -enddate 20910101000000Z 2>/dev/null;openssl req -newkey ec "
+        "-pkeyopt ec_paramgen_curve:P-256 -nodes -keyout two.key -out two.csr -subj "
+        "/CN=mx.good.test -addext subjectAltName=DNS:mx.good.test,DNS:more.good.test "
+        "2>/dev/null;openssl ca -batch -config ca.cnf -cert ca.pem -keyfile ca.key -in two.csr "
+        "-out two.pem -notext -days 20 2>/dev/null;cp -r \"$2/packs\" \"$2/pages\" .; chmod -R "
+        "a+rX packs pages; head -c 32 /dev/urandom >open-at-rest.key; chmod 644 open-at-rest.key; "
+        "echo 'organization \"x\";' >loose.conf; chmod 666 loose.conf; mkdir texts; echo "
+        "'nosuchkey = x' >texts/texts.yy;" /* the tree may lie where only root comes */
+        "{ cat good.pem; head -n 5 ca.pem; } >cut.pem; { cat good.pem; sed '3s/./!/' ca.pem; cat "
+        "ca.pem; } >damaged.pem; head -n 3 good.key >cut.key;{ cat ca.pem; sed '3s/./!/' self.pem; "
+        "cat self.pem; } >damaged-trust.pem; { for i in 1 2 3 4 5 6 7 8 9 10; do cat ca.pem "
+        "self.pem; done; sed '3s/./!/' self.pem; cat self.pem; } >damaged-bundle.pem; { printf %s "
+        "\"$(cat good.pem)\"; cat ca.pem; } >joined.pem;{ printf '\\357\\273\\277'; cat good.pem; "
+        "cat ca.pem; } >mark.pem; { cat good.pem; sed 's/^-----BEGIN/BEGIN/' ca.pem; } "
+        ">headless.pem;{ echo '; the root'; cut -c1-80 root.ds; } >cut.ds; sed 's/E06D44B8/&   /' "
+        "root.ds >pieces.ds; cat wild.pem wild.key >with-key.pem; chmod 644 with-key.pem cut.ds "
+        "pieces.ds;echo 'include \"./ring-b.conf\";' >ring-a.conf; { echo; echo 'include "
+        "\"ring-c.conf\";'; } >ring-b.conf; echo 'include \"ring-b.conf\";' >ring-c.conf; cp "
+        "wild.key future.key; chmod 600 small.key ed.key secret lines; echo 'include "
+        "\"loop.conf\";' >loop.conf; echo 'organization \"x\";' >part.conf";
     char tree[4096];
     assert_non_null(getcwd(tree, sizeof tree));
     assert_non_null(mkdtemp(dir));
@@ -102,9 +120,13 @@ static int remove_files(void **state)
 static const struct macro {
     const char *name, *text;
 } macros[] = {
-    {"$BASE", "$HEAD inside { domains ours.example; networks 10.0.0.0/8; deliver-to mail.ours.example { tls encrypt; } } partner \"p\" { domains p.example; outbound require encrypt; }"},
-    {"$HEAD", "hostname mx.good.test; listen smtp { address [::]:2525; } certificate { chain $DIR/good.pem; key $DIR/good.key; } $FILES"},
-    {"$FILES", "store sqlite $DIR/store; at-rest-key $DIR/at-rest.key; run-directory $DIR/run; trust-store $DIR/ca.pem; resolver { trust-anchor $DIR/root.ds; } user daemon;"},
+    {"$BASE",
+     "$HEAD inside { domains ours.example; networks 10.0.0.0/8; deliver-to mail.ours.example { tls "
+     "encrypt; } } partner \"p\" { domains p.example; outbound require encrypt; }"},
+    {"$HEAD", "hostname mx.good.test; listen smtp { address [::]:2525; } certificate { chain "
+              "$DIR/good.pem; key $DIR/good.key; } $FILES"},
+    {"$FILES", "store sqlite $DIR/store; at-rest-key $DIR/at-rest.key; run-directory $DIR/run; "
+               "trust-store $DIR/ca.pem; resolver { trust-anchor $DIR/root.ds; } user daemon;"},
     {"$DIR", dir},
     {"$OWN", own_address},
     {"$CR", "\r"},
@@ -118,7 +140,8 @@ static void expand(struct str text, struct buf *out)
     for (size_t i = 0; i < text.n;) {
         const struct macro *found = NULL;
         for (size_t k = 0; k < ARRAY_LEN(macros); k++) {
-            if (text.n - i >= strlen(macros[k].name) && memcmp(text.p + i, macros[k].name, strlen(macros[k].name)) == 0) {
+            if (text.n - i >= strlen(macros[k].name) &&
+                memcmp(text.p + i, macros[k].name, strlen(macros[k].name)) == 0) {
                 found = &macros[k];
                 break;
             }
@@ -154,7 +177,8 @@ static bool next_case(struct str *rest, struct expected *ret)
     assert_int_equal(str_to_u64(field[1], 1000, &number), 0);
     const char *end = memmem(rest->p, rest->n, "\n%% ", 4);
     size_t n = end ? (size_t)(end - rest->p) + 1 : rest->n;
-    *ret = (struct expected){field[0], field[2], field[3], str_slice(*rest, 0, n), (unsigned)number, field[4]};
+    *ret = (struct expected){field[0],         field[2], field[3], str_slice(*rest, 0, n),
+                             (unsigned)number, field[4]};
     *rest = str_slice(*rest, n, rest->n);
     return true;
 }
@@ -167,14 +191,16 @@ static bool says(struct str lines, const struct expected *e, bool is_warning)
     while (conf_finding_next(&lines, &f)) {
         char all[2048];
         snprintf(all, sizeof all, STR_FMT ". " STR_FMT, STR_ARG(f.text), STR_ARG(f.hint));
-        if (f.is_warning == is_warning && (e->line == 0 || f.line == e->line) && memmem(all, strlen(all), words.p, buf_len(&words))) {
+        if (f.is_warning == is_warning && (e->line == 0 || f.line == e->line) &&
+            memmem(all, strlen(all), words.p, buf_len(&words))) {
             return true;
         }
     }
     return false;
 }
 
-/* In the order of the lines (a first try by a new user: the first error shown was that of the last line). */
+/* In the order of the lines (a first try by a new user: the first error shown was that of the
+ * last line). */
 static bool in_order(struct str lines)
 {
     struct conf_finding f;
@@ -209,8 +235,10 @@ static bool run_case(const struct expected *e)
                                                    : r == 0 && buf_len(&problems) == 0;
     right = right && in_order(buf_str(&problems));
     if (!right) {
-        print_message("wanted: " STR_FMT ", line %u: " STR_FMT "\ngot %d: " STR_FMT "of:\n" STR_FMT "\n", STR_ARG(e->verdict), e->line, STR_ARG(e->words), r, STR_ARG(buf_str(&problems)),
-                      STR_ARG(e->text));
+        print_message("wanted: " STR_FMT ", line %u: " STR_FMT "\ngot %d: " STR_FMT "of:\n" STR_FMT
+                      "\n",
+                      STR_ARG(e->verdict), e->line, STR_ARG(e->words), r,
+                      STR_ARG(buf_str(&problems)), STR_ARG(e->text));
     }
     return right;
 }
@@ -223,7 +251,8 @@ static void each_case(void **state)
     assert_int_equal(file_read("tests/unit/conf-cases.txt", &file), 0);
     const char *first = memmem(buf_str(&file).p, buf_len(&file), "\n%% ", 4);
     assert_non_null(first);
-    struct str rest = str_slice(buf_str(&file), (size_t)(first - buf_str(&file).p) + 1, buf_len(&file));
+    struct str rest =
+        str_slice(buf_str(&file), (size_t)(first - buf_str(&file).p) + 1, buf_len(&file));
     while (next_case(&rest, &e)) {
         assert_true(e.source.n > 0);
         *(str_eq(e.verdict, STR("fine")) ? &n_fine : &n_wrong) += 1;

@@ -8,7 +8,8 @@
 /* Adds a record with n octets of data. */
 static void add(struct buf *b, int usage, int selector, int matching, size_t n)
 {
-    const char head[5] = {(char)((n + 3) >> 8), (char)(n + 3), (char)usage, (char)selector, (char)matching};
+    const char head[5] = {(char)((n + 3) >> 8), (char)(n + 3), (char)usage, (char)selector,
+                          (char)matching};
     assert_int_equal(buf_append(b, head, 5), 0);
     for (size_t i = 0; i < n; i++) {
         assert_int_equal(buf_append(b, "x", 1), 0);
@@ -35,11 +36,12 @@ static void one_by_one(void **state)
         int row[4];
         size_t want;
     } rows[] = {
-        {{3, 1, 1, 32}, 1}, {{3, 0, 1, 32}, 1}, {{2, 0, 1, 32}, 1}, {{2, 1, 2, 64}, 1},
-        {{0, 1, 1, 32}, 0}, {{1, 1, 1, 32}, 0}, /* PKIX usages: RFC 7672 3.1.3 */
-        {{4, 1, 1, 32}, 0}, {{255, 1, 1, 32}, 0}, {{3, 2, 1, 32}, 0}, {{3, 255, 1, 32}, 0}, {{3, 1, 3, 32}, 0}, {{3, 1, 255, 32}, 0},
-        {{3, 1, 1, 31}, 0}, {{3, 1, 1, 33}, 0}, {{3, 1, 1, 64}, 0}, {{3, 1, 2, 32}, 0}, {{3, 1, 1, 0}, 0},
-        {{3, 1, 0, 20}, 0}, {{2, 0, 0, 100}, 0}, /* full data that is no key and no certificate */
+        {{3, 1, 1, 32}, 1},  {{3, 0, 1, 32}, 1},   {{2, 0, 1, 32}, 1}, {{2, 1, 2, 64}, 1},
+        {{0, 1, 1, 32}, 0},  {{1, 1, 1, 32}, 0}, /* PKIX usages: RFC 7672 3.1.3 */
+        {{4, 1, 1, 32}, 0},  {{255, 1, 1, 32}, 0}, {{3, 2, 1, 32}, 0}, {{3, 255, 1, 32}, 0},
+        {{3, 1, 3, 32}, 0},  {{3, 1, 255, 32}, 0}, {{3, 1, 1, 31}, 0}, {{3, 1, 1, 33}, 0},
+        {{3, 1, 1, 64}, 0},  {{3, 1, 2, 32}, 0},   {{3, 1, 1, 0}, 0},  {{3, 1, 0, 20}, 0},
+        {{2, 0, 0, 100}, 0}, /* full data that is no key and no certificate */
     };
     bool ta;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -58,8 +60,12 @@ static void agility(void **state)
     assert_int_equal(usable((const int[][4]){{3, 1, 1, 32}, {3, 0, 2, 64}}, 2, &ta), 2);
     assert_int_equal(usable((const int[][4]){{3, 1, 1, 32}, {2, 1, 2, 64}}, 2, &ta), 2);
     assert_true(ta);
-    assert_int_equal(usable((const int[][4]){{3, 1, 1, 32}, {3, 1, 1, 32}, {3, 1, 2, 64}, {3, 1, 2, 63}}, 4, &ta), 1);
-    assert_int_equal(usable((const int[][4]){{3, 1, 1, 32}, {3, 1, 2, 10}}, 2, &ta), 1); /* a malformed stronger one does not push it out */
+    assert_int_equal(
+        usable((const int[][4]){{3, 1, 1, 32}, {3, 1, 1, 32}, {3, 1, 2, 64}, {3, 1, 2, 63}}, 4,
+               &ta),
+        1);
+    /* a malformed stronger one does not push it out */
+    assert_int_equal(usable((const int[][4]){{3, 1, 1, 32}, {3, 1, 2, 10}}, 2, &ta), 1);
     assert_false(ta);
 }
 
@@ -72,7 +78,8 @@ static void framing(void **state)
     assert_int_equal(set.n, 0);
     assert_int_equal(dane_read(STR("\0"), &set), -EBADMSG);
     assert_int_equal(dane_read(STR("\0\5\3\1"), &set), -EBADMSG);
-    assert_int_equal(dane_read(STR("\0\2\3\1"), &set), 0); /* RDATA too short to be a record: unusable, not an error */
+    /* RDATA too short to be a record: unusable, not an error */
+    assert_int_equal(dane_read(STR("\0\2\3\1"), &set), 0);
     assert_int_equal(set.n, 1);
     assert_int_equal(set.n_usable, 0);
     for (int i = 0; i <= DANE_RECORDS_MAX; i++) {
@@ -87,6 +94,7 @@ static void framing(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(one_by_one), cmocka_unit_test(agility), cmocka_unit_test(framing)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(one_by_one), cmocka_unit_test(agility),
+                                       cmocka_unit_test(framing)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_ipc.c: the message table: encode, decode, limits, malformed frames; channels with descriptors.
+ * test_ipc.c: the message table: encode, decode, limits, malformed frames; channels with
+ * descriptors.
  */
 #include "check.h"
 #include "sys/descriptors.h"
@@ -17,7 +18,15 @@
 static void round_trip(void **state)
 {
     CLEANUP(buf_free) struct buf b = BUF_INIT(IPC_FRAME_MAX);
-    const struct ipc_msg m = {.type = IPC_submit, .submit = {.token = 7, .id = UINT64_MAX, .reverse_path = STR("a@b"), .size = 1ULL << 40, .tls_bits = 256, .body = STR("\0\1\2")}};
+    const struct ipc_msg m = {.type = IPC_submit,
+                              .submit = {
+                                  .token = 7,
+                                  .id = UINT64_MAX,
+                                  .reverse_path = STR("a@b"),
+                                  .size = 1ULL << 40,
+                                  .tls_bits = 256,
+                                  .body = STR("\0\1\2"),
+                              }};
     struct ipc_msg back;
     unsigned flags;
     assert_int_equal(ipc_encode(&m, &b), 0);
@@ -25,7 +34,8 @@ static void round_trip(void **state)
     assert_int_equal(ipc_decode(&in, &back, &flags), 0);
     assert_int_equal(in.n, 0);
     assert_int_equal(back.type, IPC_submit);
-    assert_true(back.submit.id == UINT64_MAX && back.submit.size == 1ULL << 40 && back.submit.tls_bits == 256);
+    assert_true(back.submit.id == UINT64_MAX && back.submit.size == 1ULL << 40 &&
+                back.submit.tls_bits == 256);
     check_str(back.submit.reverse_path, "a@b");
     assert_int_equal(back.submit.body.n, 3);
     assert_string_equal(ipc_name(IPC_submit), "submit");
@@ -36,7 +46,8 @@ static void fields_over_their_maximum_are_refused(void **state)
     CLEANUP(buf_free) struct buf b = BUF_INIT(IPC_FRAME_MAX);
     char big[2000];
     memset(big, 'x', sizeof big);
-    const struct ipc_msg m = {.type = IPC_submit_rcpt, .submit_rcpt = {.forward_path = str_from(big, sizeof big)}};
+    const struct ipc_msg m = {.type = IPC_submit_rcpt,
+                              .submit_rcpt = {.forward_path = str_from(big, sizeof big)}};
     assert_int_equal(ipc_encode(&m, &b), -EMSGSIZE);
     assert_int_equal(buf_len(&b), 0);
 }
@@ -110,7 +121,10 @@ static void on_misuse_seen(void *owner, struct ipc_channel *ch)
 
 static void channel_carries_order_and_descriptors_and_closes_on_the_unexpected(void **state)
 {
-    static const struct ipc_rule rules[] = {{IPC_ctl_file, on_file}, {IPC_resolve, on_unwrap}, {IPC_unwrap, on_unwrap}, {IPC_none, NULL}};
+    static const struct ipc_rule rules[] = {{IPC_ctl_file, on_file},
+                                            {IPC_resolve, on_unwrap},
+                                            {IPC_unwrap, on_unwrap},
+                                            {IPC_none, NULL}};
     int fds[2];
     struct loop *l = loop_new();
     struct seen s = {.loop = l};
@@ -125,7 +139,8 @@ static void channel_carries_order_and_descriptors_and_closes_on_the_unexpected(v
     }
     ipc_send_fd(right, &(struct ipc_msg){.type = IPC_ctl_file, .ctl_file = {.name = STR("x")}}, fd);
     close(fd);
-    ipc_send(right, &(struct ipc_msg){.type = IPC_outcome, .outcome = {.lease = {.octets = {1}}}}); /* not in the rules */
+    /* not in the rules */
+    ipc_send(right, &(struct ipc_msg){.type = IPC_outcome, .outcome = {.lease = {.octets = {1}}}});
     ipc_send(right, &(struct ipc_msg){.type = IPC_unwrap});
     loop_run(l);
     assert_true(s.closed);
@@ -137,7 +152,8 @@ static void channel_carries_order_and_descriptors_and_closes_on_the_unexpected(v
     loop_free(l);
 }
 
-/* What a taken-over process may put into one packet: each ends its channel, and leaves no descriptor open here. */
+/* What a taken-over process may put into one packet: each ends its channel, and leaves no
+ * descriptor open here. */
 struct packet {
     struct ipc_msg m;
     unsigned flags; /* what it says of its descriptors */
@@ -195,17 +211,21 @@ static int lowest_free(void)
 
 static void what_does_not_fit_closes_the_channel(void **state)
 {
-    static const struct ipc_rule rules[] = {{IPC_ctl_file, on_optional}, {IPC_job, on_optional}, {IPC_unwrap, on_optional}, {IPC_lease_close, on_refused}, {IPC_none, NULL}};
+    static const struct ipc_rule rules[] = {{IPC_ctl_file, on_optional},
+                                            {IPC_job, on_optional},
+                                            {IPC_unwrap, on_optional},
+                                            {IPC_lease_close, on_refused},
+                                            {IPC_none, NULL}};
     const struct packet packets[] = {
         {{.type = IPC_unwrap}, 0, 0, 1, false},
-        {{.type = IPC_unwrap}, 0, 1, 0, true},   /* a descriptor that is not told of */
-        {{.type = IPC_unwrap}, 1, 1, 0, true},   /* one with a type that never has one */
+        {{.type = IPC_unwrap}, 0, 1, 0, true}, /* a descriptor that is not told of */
+        {{.type = IPC_unwrap}, 1, 1, 0, true}, /* one with a type that never has one */
         {{.type = IPC_ctl_file}, 1, 1, 1, false},
         {{.type = IPC_ctl_file}, 1, 2, 0, true},
         {{.type = IPC_ctl_file}, 1, 4, 0, true},
         {{.type = IPC_ctl_file}, 0, 0, 0, true}, /* without the one it must have */
         {{.type = IPC_ctl_file}, 1, 0, 0, true},
-        {{.type = IPC_job}, 0, 0, 1, false},     /* may have one, may not */
+        {{.type = IPC_job}, 0, 0, 1, false}, /* may have one, may not */
         {{.type = IPC_job}, 1, 1, 1, false},
         {{.type = IPC_job}, 0, 1, 0, true},
         {{.type = IPC_lease_close}, 0, 0, 1, true}, /* its handler refuses it */
@@ -252,11 +272,13 @@ static int answer_fd, signals;
 static void on_alarm(int number)
 {
     if (++signals == 2) {
-        must(ipc_call_send(answer_fd, &(const struct ipc_msg){.type = IPC_admin_done, .admin_done = {.ok = 1}}) == 0);
+        must(ipc_call_send(answer_fd, &(const struct ipc_msg){.type = IPC_admin_done,
+                                                              .admin_done = {.ok = 1}}) == 0);
     }
 }
 
-/* signal(7): with SO_RCVTIMEO set recvmsg ends with EINTR, also under SA_RESTART; that is no end of the answer. Its own limit is. */
+/* signal(7): with SO_RCVTIMEO set recvmsg ends with EINTR, also under SA_RESTART; that is no end
+ * of the answer. Its own limit is. */
 static void a_signal_does_not_end_a_call(void **state)
 {
     int fds[2];
@@ -267,8 +289,14 @@ static void a_signal_does_not_end_a_call(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
     assert_int_equal(setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
     answer_fd = fds[1];
-    assert_int_equal(sigaction(SIGALRM, &(const struct sigaction){.sa_handler = on_alarm, .sa_flags = SA_RESTART}, NULL), 0);
-    assert_int_equal(setitimer(ITIMER_REAL, &(const struct itimerval){{0, 20000}, {0, 20000}}, NULL), 0);
+    assert_int_equal(sigaction(SIGALRM,
+                               &(const struct sigaction){.sa_handler = on_alarm,
+                                                         .sa_flags = SA_RESTART},
+                               NULL),
+                     0);
+    assert_int_equal(setitimer(ITIMER_REAL, &(const struct itimerval){{0, 20000}, {0, 20000}},
+                               NULL),
+                     0);
     assert_int_equal(ipc_call_recv(fds[0], frame, &pending, &m), 0);
     assert_int_equal(setitimer(ITIMER_REAL, &(const struct itimerval){0}, NULL), 0);
     assert_int_equal(m.type, IPC_admin_done);
@@ -311,12 +339,16 @@ static struct seen read_without_room(const struct ipc_rule *rules, const struct 
     return s;
 }
 
-/* unix(7): with no descriptor left, recvmsg(2) leaves out those that came and sets MSG_CTRUNC. That is our lack, and who sent it
- * is not to be replaced for it: where the rules say how to do without, the message is put off and the channel goes on;
- * else the channel ends. A peer that sent none, or one that it may not, is still found out. */
+/* unix(7): with no descriptor left, recvmsg(2) leaves out those that came and sets MSG_CTRUNC.
+ * That is our lack, and who sent it is not to be replaced for it: where the rules say how to do
+ * without, the message is put off and the channel goes on; else the channel ends. A peer that
+ * sent none, or one that it may not, is still found out. */
 static void no_descriptor_left_is_nobodys_fault(void **state)
 {
-    static const struct ipc_rule rules[] = {{IPC_ctl_file, on_file}, {IPC_job, on_optional, on_without}, {IPC_unwrap, on_unwrap}, {IPC_none, NULL}};
+    static const struct ipc_rule rules[] = {{IPC_ctl_file, on_file},
+                                            {IPC_job, on_optional, on_without},
+                                            {IPC_unwrap, on_unwrap},
+                                            {IPC_none, NULL}};
     static const struct {
         struct packet p;
         unsigned without, messages;
@@ -327,7 +359,8 @@ static void no_descriptor_left_is_nobodys_fault(void **state)
         {{{.type = IPC_job, .job = {.id = 7}}, 1, 0, 0, true}, 0, 0, true},
         {{{.type = IPC_job, .job = {.id = 7}}, 0, 1, 0, true}, 0, 0, true},
         {{{.type = IPC_unwrap}, 0, 1, 0, true}, 0, 0, true},
-        {{{.type = IPC_job, .job = {.id = 7}}, 0, 0, 1, false}, 0, 2, false}, /* its octets came along */
+        /* its octets came along */
+        {{{.type = IPC_job, .job = {.id = 7}}, 0, 0, 1, false}, 0, 2, false},
     };
     int fd = file_memory("t", STR("x"));
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -341,10 +374,13 @@ static void no_descriptor_left_is_nobodys_fault(void **state)
     close(fd);
 }
 
-/* A file that must wait, as its peer reads slowly, needs no further descriptor: there may be none. */
+/* A file that must wait, as its peer reads slowly, needs no further descriptor: there may be
+ * none. */
 static void a_descriptor_waits_without_another(void **state)
 {
-    static const struct ipc_rule rules[] = {{IPC_ctl_file, on_last_file}, {IPC_resolve, on_unwrap}, {IPC_none, NULL}};
+    static const struct ipc_rule rules[] = {{IPC_ctl_file, on_last_file},
+                                            {IPC_resolve, on_unwrap},
+                                            {IPC_none, NULL}};
     struct rlimit was, none;
     int fds[2];
     struct loop *l = loop_new();
@@ -370,9 +406,9 @@ static void a_descriptor_waits_without_another(void **state)
     loop_free(l);
 }
 
-/* unix(7), and net/unix/af_unix.c, unix_release_sock(): who ends with frames unread gives the other side ECONNRESET, which
- * recvmsg(2) tells before what was said last; who is sent something more, EPIPE. A peer that reads no more but lives on is
- * as good as gone. */
+/* unix(7), and net/unix/af_unix.c, unix_release_sock(): who ends with frames unread gives the
+ * other side ECONNRESET, which recvmsg(2) tells before what was said last; who is sent something
+ * more, EPIPE. A peer that reads no more but lives on is as good as gone. */
 static void what_was_said_before_the_end_is_heard(void **state)
 {
     static const struct ipc_rule rules[] = {{IPC_unwrap, on_unwrap}, {IPC_none, NULL}};
@@ -410,11 +446,15 @@ static void what_was_said_before_the_end_is_heard(void **state)
     }
 }
 
-/* A channel that is given up: what its peer said before is heard, more than the frames of one turn, and nothing said later. */
+/* A channel that is given up: what its peer said before is heard, more than the frames of one
+ * turn, and nothing said later. */
 static void an_end_comes_behind_what_was_said(void **state)
 {
-    static const struct ipc_rule rules[] = {{IPC_unwrap, on_unwrap}, {IPC_lease_close, on_refused}, {IPC_none, NULL}};
-    static const struct packet said = {{.type = IPC_unwrap}, 0, 0, 1, false}, wrong = {{.type = IPC_lease_close}, 0, 0, 1, true};
+    static const struct ipc_rule rules[] = {{IPC_unwrap, on_unwrap},
+                                            {IPC_lease_close, on_refused},
+                                            {IPC_none, NULL}};
+    static const struct packet said = {{.type = IPC_unwrap}, 0, 0, 1, false},
+                               wrong = {{.type = IPC_lease_close}, 0, 0, 1, true};
     enum { MANY = 200 };
     for (int lives = 0; lives < 2; lives++) {
         int fds[2];
@@ -444,7 +484,8 @@ static void an_end_comes_behind_what_was_said(void **state)
     }
 }
 
-/* A peer that is too slow is given up; what it said counts all the same. One that talks on and on cannot keep its channel. */
+/* A peer that is too slow is given up; what it said counts all the same. One that talks on and
+ * on cannot keep its channel. */
 static void who_is_given_up_is_heard(void **state)
 {
     static const struct ipc_rule rules[] = {{IPC_unwrap, on_unwrap}, {IPC_none, NULL}};
@@ -458,7 +499,9 @@ static void who_is_given_up_is_heard(void **state)
         send_packet(fds[1], &said, -1);
     }
     for (int k = 0; k <= IPC_BACKLOG_MAX / 65536 + 200; k++) {
-        ipc_send(left, &(struct ipc_msg){.type = IPC_submit, .submit = {.body = str_from((const char[65536]){0}, 65536)}});
+        ipc_send(left,
+                 &(struct ipc_msg){.type = IPC_submit,
+                                   .submit = {.body = str_from((const char[65536]){0}, 65536)}});
     }
     assert_int_equal(send(fds[1], "x", 1, MSG_NOSIGNAL), -1);
     loop_run(l);
@@ -493,7 +536,8 @@ static void start_reading(void *arg)
     r->channel = ipc_channel_new(r->loop, r->fd, "right", rules, NULL, r);
 }
 
-/* A process of its own, of a user without privileges: 0, all came, and the sender did not turn in circles meanwhile. */
+/* A process of its own, of a user without privileges: 0, all came, and the sender did not turn
+ * in circles meanwhile. */
 static int send_more_than_may_be_under_way(void)
 {
     static const struct ipc_rule rules[] = {{IPC_none, NULL}};
@@ -502,24 +546,28 @@ static int send_more_than_may_be_under_way(void)
     struct loop *l = loop_new();
     struct seen s = {.loop = l};
     struct rusage used;
-    if (ipc_pair(fds) < 0 || setrlimit(RLIMIT_NOFILE, &few) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0) {
+    if (ipc_pair(fds) < 0 || setrlimit(RLIMIT_NOFILE, &few) < 0 ||
+        setresuid(NOBODY, NOBODY, NOBODY) < 0) {
         return 2;
     }
     struct reader r = {.loop = l, .fd = fds[1]};
     struct ipc_channel *left = ipc_channel_new(l, fds[0], "left", rules, on_closed, &s);
     for (int i = 0; i < MORE; i++) {
-        ipc_send_fd(left, &(struct ipc_msg){.type = IPC_ctl_file, .ctl_file = {.name = STR("x")}}, dup(fd));
+        ipc_send_fd(left, &(struct ipc_msg){.type = IPC_ctl_file, .ctl_file = {.name = STR("x")}},
+                    dup(fd));
     }
     struct timer *t = timer_new(l, start_reading, &r);
     timer_start(t, SLOW_MS);
     loop_run(l);
     getrusage(RUSAGE_SELF, &used);
-    bool rested = used.ru_utime.tv_sec + used.ru_stime.tv_sec == 0 && used.ru_utime.tv_usec + used.ru_stime.tv_usec < SLOW_MS * 1000 / 2;
+    bool rested = used.ru_utime.tv_sec + used.ru_stime.tv_sec == 0 &&
+                  used.ru_utime.tv_usec + used.ru_stime.tv_usec < SLOW_MS * 1000 / 2;
     return s.closed ? 3 : r.files != MORE ? 4 : rested ? 0 : 5;
 }
 
-/* unix(7): with more descriptors of a user under way in sockets than a process may have open, sendmsg(2) fails with
- * ETOOMANYREFS, unless with CAP_SYS_RESOURCE. They wait until the peer has read some; the channel is none the worse. */
+/* unix(7): with more descriptors of a user under way in sockets than a process may have open,
+ * sendmsg(2) fails with ETOOMANYREFS, unless with CAP_SYS_RESOURCE. They wait until the peer has
+ * read some; the channel is none the worse. */
 static void more_descriptors_than_may_be_under_way(void **state)
 {
     int status;
@@ -573,7 +621,8 @@ static void on_told_and_rests(void *arg, int events)
     watch_rest(r->watch);
 }
 
-/* A listener whose connection cannot be taken is ready again at once, for ever: it must not keep the process busy. */
+/* A listener whose connection cannot be taken is ready again at once, for ever: it must not keep
+ * the process busy. */
 static void a_watch_rests(void **state)
 {
     int fds[2];
@@ -597,13 +646,21 @@ static void a_watch_rests(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trip), cmocka_unit_test(fields_over_their_maximum_are_refused), cmocka_unit_test(malformed), cmocka_unit_test(what_does_not_fit_closes_the_channel), cmocka_unit_test(no_value_without_a_word),
-        cmocka_unit_test(a_signal_does_not_end_a_call),
-        cmocka_unit_test(no_descriptor_left_is_nobodys_fault), cmocka_unit_test(some_descriptors_are_kept_free),
-        cmocka_unit_test(a_descriptor_waits_without_another), cmocka_unit_test(what_was_said_before_the_end_is_heard), cmocka_unit_test(a_watch_rests),
-        cmocka_unit_test(an_end_comes_behind_what_was_said), cmocka_unit_test(who_is_given_up_is_heard),
-        cmocka_unit_test(more_descriptors_than_may_be_under_way),
-        cmocka_unit_test(channel_carries_order_and_descriptors_and_closes_on_the_unexpected)};
+    const struct CMUnitTest tests[] =
+        {cmocka_unit_test(round_trip),
+         cmocka_unit_test(fields_over_their_maximum_are_refused),
+         cmocka_unit_test(malformed),
+         cmocka_unit_test(what_does_not_fit_closes_the_channel),
+         cmocka_unit_test(no_value_without_a_word),
+         cmocka_unit_test(a_signal_does_not_end_a_call),
+         cmocka_unit_test(no_descriptor_left_is_nobodys_fault),
+         cmocka_unit_test(some_descriptors_are_kept_free),
+         cmocka_unit_test(a_descriptor_waits_without_another),
+         cmocka_unit_test(what_was_said_before_the_end_is_heard),
+         cmocka_unit_test(a_watch_rests),
+         cmocka_unit_test(an_end_comes_behind_what_was_said),
+         cmocka_unit_test(who_is_given_up_is_heard),
+         cmocka_unit_test(more_descriptors_than_may_be_under_way),
+         cmocka_unit_test(channel_carries_order_and_descriptors_and_closes_on_the_unexpected)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_journal.c: the journal (store/journal.h, entry.h) and what the store makes of it: whatever comes, is taken over late or
- * early, or is found after a crash, the tables say the same as if every change had gone to them at once.
+ * test_journal.c: the journal (store/journal.h, entry.h) and what the store makes of it:
+ * whatever comes, is taken over late or early, or is found after a crash, the tables say the
+ * same as if every change had gone to them at once.
  */
 #include "check.h"
 #include "store/sqlite_priv.h"
@@ -36,21 +37,96 @@ static int teardown(void **state)
     return 0;
 }
 
-/* --- entries --------------------------------------------------------------------------------------- */
+/* --- entries ------------------------------------------------------------ */
 
 static const struct entry samples[] = {
-    {.kind = ENTRY_MESSAGE, .body_at = 70000, .body_n = 3,
-     .message = {.id = UINT64_MAX, .reverse_path = STR("a@b.test"), .arrived_ms = -1, .size = 1, .is_utf8 = true, .is_binary = true, .ret = 2, .envid = STR("e"),
-                 .login = STR("l"), .certificate = STR("c"), .client = STR("192.0.2.1"), .helo = STR("h"), .protocol = STR("ESMTPS"), .tls_version = STR("TLSv1.3"),
-                 .tls_cipher = STR("x"), .tls_bits = 65535, .tls_group = STR("X25519MLKEM768"), .sealed_key = STR("\0key"), .spool = STR("f-1"), .repaired = 255, .report = true, .reqtls = true}},
-    {.kind = ENTRY_RCPT, .rcpt = {.rcpt = 7, .id = 128, .forward_path = STR("x@y.test"), .next_hop = STR("y.test"), .state = RCPT_PICKUP, .attempts = UINT32_MAX,
-                                  .next_ms = INT64_MAX, .last_ms = INT64_MIN, .reason = 255, .code = STR("2.0.0"), .reply = STR("ok"), .host = STR("mx"), .bounced = true,
-                                  .notice = NOTICE_DELAY, .notify = 7, .orcpt = STR("rfc822;x"), .protection = STR("p"), .tls_offered = true}},
-    {.kind = ENTRY_ATTEMPT, .attempt = {.id = 1, .rcpts = STR("1,2"), .at_ms = 3, .took_ms = 4, .host = STR("h"), .address = STR("a"), .port = 25, .mx = 1, .sess = 2,
-                                        .action = 3, .grade = 4, .floor = 5, .reason = 6, .raised = 7, .reused = true, .tls_version = STR("v"), .tls_cipher = STR("c"),
-                                        .tls_bits = 256, .tls_group = STR("g"), .tls_signature = STR("s"), .peer_key = STR("k"), .cert_check = STR("cc"),
-                                        .cert_subject = STR("cs"), .cert_issuer = STR("ci"), .cert_fingerprint = STR("cf"), .cert_not_after = 8, .detail = STR("d"),
-                                        .tlsa = 9, .sts = 10, .dane_check = STR("dc"), .exception = STR("x")}},
+    {
+        .kind = ENTRY_MESSAGE,
+        .body_at = 70000,
+        .body_n = 3,
+        .message =
+            {
+                .id = UINT64_MAX,
+                .reverse_path = STR("a@b.test"),
+                .arrived_ms = -1,
+                .size = 1,
+                .is_utf8 = true,
+                .is_binary = true,
+                .ret = 2,
+                .envid = STR("e"),
+                .login = STR("l"),
+                .certificate = STR("c"),
+                .client = STR("192.0.2.1"),
+                .helo = STR("h"),
+                .protocol = STR("ESMTPS"),
+                .tls_version = STR("TLSv1.3"),
+                .tls_cipher = STR("x"),
+                .tls_bits = 65535,
+                .tls_group = STR("X25519MLKEM768"),
+                .sealed_key = STR("\0key"),
+                .spool = STR("f-1"),
+                .repaired = 255,
+                .report = true,
+                .reqtls = true,
+            },
+    },
+    {.kind = ENTRY_RCPT,
+     .rcpt =
+         {
+             .rcpt = 7,
+             .id = 128,
+             .forward_path = STR("x@y.test"),
+             .next_hop = STR("y.test"),
+             .state = RCPT_PICKUP,
+             .attempts = UINT32_MAX,
+             .next_ms = INT64_MAX,
+             .last_ms = INT64_MIN,
+             .reason = 255,
+             .code = STR("2.0.0"),
+             .reply = STR("ok"),
+             .host = STR("mx"),
+             .bounced = true,
+             .notice = NOTICE_DELAY,
+             .notify = 7,
+             .orcpt = STR("rfc822;x"),
+             .protection = STR("p"),
+             .tls_offered = true,
+         }},
+    {.kind = ENTRY_ATTEMPT,
+     .attempt =
+         {
+             .id = 1,
+             .rcpts = STR("1,2"),
+             .at_ms = 3,
+             .took_ms = 4,
+             .host = STR("h"),
+             .address = STR("a"),
+             .port = 25,
+             .mx = 1,
+             .sess = 2,
+             .action = 3,
+             .grade = 4,
+             .floor = 5,
+             .reason = 6,
+             .raised = 7,
+             .reused = true,
+             .tls_version = STR("v"),
+             .tls_cipher = STR("c"),
+             .tls_bits = 256,
+             .tls_group = STR("g"),
+             .tls_signature = STR("s"),
+             .peer_key = STR("k"),
+             .cert_check = STR("cc"),
+             .cert_subject = STR("cs"),
+             .cert_issuer = STR("ci"),
+             .cert_fingerprint = STR("cf"),
+             .cert_not_after = 8,
+             .detail = STR("d"),
+             .tlsa = 9,
+             .sts = 10,
+             .dane_check = STR("dc"),
+             .exception = STR("x"),
+         }},
     {.kind = ENTRY_INSPECTED, .inspected = {5, 6, STR("facts")}},
     {.kind = ENTRY_RELEASE, .id = 9},
 };
@@ -64,7 +140,8 @@ static void entries_come_back(void **state)
         assert_int_equal(entry_write(&b, &samples[i]), 0);
     }
     struct str rest = buf_str(&b);
-    for (size_t i = 0; i < ARRAY_LEN(samples); i++) { /* what was read says the same when it is written again */
+    /* what was read says the same when it is written again */
+    for (size_t i = 0; i < ARRAY_LEN(samples); i++) {
         assert_int_equal(entry_read(&rest, &e), 1);
         assert_int_equal(e.kind, samples[i].kind);
         assert_int_equal(entry_write(&again, &e), 0);
@@ -73,39 +150,44 @@ static void entries_come_back(void **state)
     assert_true(str_eq(buf_str(&b), buf_str(&again)));
     rest = buf_str(&b);
     assert_int_equal(entry_read(&rest, &e), 1);
-    assert_true(e.message.id == UINT64_MAX && e.message.arrived_ms == -1 && e.message.tls_bits == 65535 && e.message.repaired == 255 && e.body_at == 70000 && e.body_n == 3);
-    assert_true(str_eq(e.message.sealed_key, STR("\0key")) && str_eq(e.message.tls_cipher, STR("x")) && str_eq(e.message.tls_group, STR("X25519MLKEM768")) && e.message.is_utf8 && !e.message.is_8bit);
+    assert_true(e.message.id == UINT64_MAX && e.message.arrived_ms == -1 &&
+                e.message.tls_bits == 65535 && e.message.repaired == 255 && e.body_at == 70000 &&
+                e.body_n == 3);
+    assert_true(str_eq(e.message.sealed_key, STR("\0key")) &&
+                str_eq(e.message.tls_cipher, STR("x")) &&
+                str_eq(e.message.tls_group, STR("X25519MLKEM768")) && e.message.is_utf8 &&
+                !e.message.is_8bit);
     assert_int_equal(entry_read(&rest, &e), 1);
-    assert_true(e.rcpt.last_ms == INT64_MIN && e.rcpt.next_ms == INT64_MAX && e.rcpt.state == RCPT_PICKUP && e.rcpt.notice == NOTICE_DELAY && e.rcpt.tls_offered);
-    assert_true(e.rcpt.attempts == UINT32_MAX && str_eq(e.rcpt.protection, STR("p")) && str_eq(e.rcpt.orcpt, STR("rfc822;x")));
+    assert_true(e.rcpt.last_ms == INT64_MIN && e.rcpt.next_ms == INT64_MAX &&
+                e.rcpt.state == RCPT_PICKUP && e.rcpt.notice == NOTICE_DELAY && e.rcpt.tls_offered);
+    assert_true(e.rcpt.attempts == UINT32_MAX && str_eq(e.rcpt.protection, STR("p")) &&
+                str_eq(e.rcpt.orcpt, STR("rfc822;x")));
     assert_int_equal(entry_read(&rest, &e), 1);
-    assert_true(str_eq(e.attempt.exception, STR("x")) && str_eq(e.attempt.cert_issuer, STR("ci")) && e.attempt.cert_not_after == 8 && e.attempt.sts == 10 && e.attempt.reused);
+    assert_true(str_eq(e.attempt.exception, STR("x")) && str_eq(e.attempt.cert_issuer, STR("ci")) &&
+                e.attempt.cert_not_after == 8 && e.attempt.sts == 10 && e.attempt.reused);
     buf_free(&b);
     buf_free(&again);
 }
 
-/* What the last version of schema 20 wrote of the samples, in hex: its entries had no number of fields. */
+/* What the last version of schema 20 wrote of the samples, in hex: its entries had no number of
+ * fields. */
 static const struct {
     size_t sample;
     const char *octets;
 } of_schema_20[] = {
-    {0,
-     "0af0a20403ffffffffffffffffff0100086140622e74657374ffffffffffffffffff01010001010001010201"
-     "65016c0163093139322e302e322e3101680645534d54505307544c5376312e330178ffff0304006b65790366"
-     "2d310e5832353531394d4c4b454d373638ff01"},
-    {1,
-     "02078001087840792e7465737406792e7465737406ffffffff0fffffffffffffffff7f808080808080808080"
-     "01ff0105322e302e30026f6b026d78010307087266633832323b78017001"},
-    {2,
-     "060103312c3203040168016119010203040506070101760163800201670173016b0263630263730263690263"
-     "66080164090a0264630178"},
-    {3,
-     "070506056661637473"},
-    {4,
-     "0809"},
+    {0, "0af0a20403ffffffffffffffffff0100086140622e74657374ffffffffffffffffff01010001010001010201"
+        "65016c0163093139322e302e322e3101680645534d54505307544c5376312e330178ffff0304006b65790366"
+        "2d310e5832353531394d4c4b454d373638ff01"},
+    {1, "02078001087840792e7465737406792e7465737406ffffffff0fffffffffffffffff7f808080808080808080"
+        "01ff0105322e302e30026f6b026d78010307087266633832323b78017001"},
+    {2, "060103312c3203040168016119010203040506070101760163800201670173016b0263630263730263690263"
+        "66080164090a0264630178"},
+    {3, "070506056661637473"},
+    {4, "0809"},
 };
 
-/* Reads hex without its last `lacks` octets, with another octet for the kind (0: the one that is there). */
+/* Reads hex without its last `lacks` octets, with another octet for the kind (0: the one that is
+ * there). */
 static void read_older(size_t which, char kind, size_t lacks, const struct entry *expected)
 {
     struct buf old = BUF_INIT(1000), now = BUF_INIT(1000), as = BUF_INIT(1000);
@@ -168,7 +250,8 @@ static void fields_are_counted(void **state)
     octets[1] = 2;
     rest = str_from(octets, 4);
     assert_int_equal(entry_read(&rest, &e), 1);
-    assert_true(rest.n == 0 && e.inspected.id == 5 && e.inspected.at_ms == 6 && e.inspected.facts.n == 0);
+    assert_true(rest.n == 0 && e.inspected.id == 5 && e.inspected.at_ms == 6 &&
+                e.inspected.facts.n == 0);
     buf_free(&b);
 }
 
@@ -187,7 +270,8 @@ static void entries_that_end_early(void **state)
         }
         buf_free(&b);
     }
-    struct str unknown = STR("\x3f"), endless = STR("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff");
+    struct str unknown = STR("\x3f"),
+               endless = STR("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff");
     assert_int_equal(entry_read(&unknown, &e), -EBADMSG);
     assert_int_equal(entry_read(&endless, &e), -EBADMSG);
     char small[8];
@@ -197,7 +281,7 @@ static void entries_that_end_early(void **state)
     buf_free(&full);
 }
 
-/* --- files ----------------------------------------------------------------------------------------- */
+/* --- files -------------------------------------------------------------- */
 
 static struct journal_promise promised; /* what a mark would say */
 
@@ -329,7 +413,8 @@ static void damage(unsigned file, off_t at, bool cut)
 static void a_batch_is_whole_or_not_there(void **state)
 {
     static const off_t where[] = {0, 4, 8, 12, 16, 24, 32, 39, 48, 147, 148, 5147};
-    for (size_t i = 0; i < ARRAY_LEN(where); i++) { /* each part of its header, its entries, its body */
+    /* each part of its header, its entries, its body */
+    for (size_t i = 0; i < ARRAY_LEN(where); i++) {
         struct journal *j = open_journal(0);
         put(j, 'a', 5000);
         put(j, 'b', 5000);
@@ -347,12 +432,14 @@ static void a_batch_is_whole_or_not_there(void **state)
     }
 }
 
-/* An audit: ten batches, one bit flipped in the fifth: six were gone without a word, as if the end had been torn. */
+/* An audit: ten batches, one bit flipped in the fifth: six were gone without a word, as if the
+ * end had been torn. */
 static void one_flipped_bit_costs_one_batch(void **state)
 {
     static const off_t where[] = {0, 4, 8, 12, 16, 24, 32, 39, 48, 147, 148, 5147};
     for (unsigned bad = 0; bad < 5; bad++) {
-        for (size_t i = 0; i < ARRAY_LEN(where); i++) { /* each part of its header, its entries, its body */
+        /* each part of its header, its entries, its body */
+        for (size_t i = 0; i < ARRAY_LEN(where); i++) {
             struct journal *j = open_journal(0);
             char left[8] = "abcdef";
             uint64_t waiting, lost;
@@ -362,7 +449,9 @@ static void one_flipped_bit_costs_one_batch(void **state)
             assert_int_equal(journal_lost(j), 0);
             journal_close(j);
             damage(0, bad * 8192 + where[i], false);
-            if (bad == 4) { /* the last of its file: nothing tells it from a torn end, but that the other file goes on */
+            /* the last of its file: nothing tells it from a torn end, but that the other file
+             * goes on */
+            if (bad == 4) {
                 assert_int_equal(look(STORE, 0, &waiting, &lost), -EBADMSG);
                 shell("rm %s/journal-*%s", dir, "");
                 continue;
@@ -390,7 +479,9 @@ static void write_16(int fd, char letter, uint64_t number, off_t at)
     memcpy(page, words, sizeof words);
     memcpy(page + 16, &number, 8);
     memset(page + 48, letter, 5100);
-    uint64_t check = XXH3_64bits_withSeed(page + 48, 100, XXH3_64bits_withSeed(page + 148, 5000, number)), store = STORE;
+    uint64_t check = XXH3_64bits_withSeed(page + 48, 100,
+                                          XXH3_64bits_withSeed(page + 148, 5000, number)),
+             store = STORE;
     memcpy(page + 24, &check, 8);
     memcpy(page + 32, &at, 8);
     memcpy(page + 40, &store, 8);
@@ -440,7 +531,8 @@ static void the_mark_tells_of_the_newest(void **state)
     promised = (struct journal_promise){0};
 }
 
-/* The first batches of a file are in the tables and damaged: those behind them are not, and count. */
+/* The first batches of a file are in the tables and damaged: those behind them are not, and
+ * count. */
 static void damage_of_what_is_settled_costs_nothing(void **state)
 {
     struct journal *j = open_journal(0);
@@ -511,19 +603,23 @@ static void what_is_missing_is_told(void **state)
     assert_int_equal(waiting, 7);
     assert_int_equal(look(STORE, 6, &waiting, &lost), 0);
     assert_int_equal(waiting, 1);
-    damage(0, 4 * 8192 + 200, false); /* the last one of that file: nothing in it says that it was whole */
-    assert_int_equal(journal_open(dir, STORE, promised, 0, SMALL_FILE, &none), -EBADMSG); /* between the files */
+    /* the last one of that file: nothing in it says that it was whole */
+    damage(0, 4 * 8192 + 200, false);
+    /* between the files */
+    assert_int_equal(journal_open(dir, STORE, promised, 0, SMALL_FILE, &none), -EBADMSG);
     assert_int_equal(look(STORE, 0, &waiting, &lost), -EBADMSG);
     assert_null(none);
     j = open_journal(5); /* the tables have them */
     expect(j, "fg", 5000);
     journal_close(j);
     damage(0, 0, true);
-    assert_int_equal(journal_open(dir, STORE, promised, 2, SMALL_FILE, &none), -EBADMSG); /* between the tables and the files */
+    /* between the tables and the files */
+    assert_int_equal(journal_open(dir, STORE, promised, 2, SMALL_FILE, &none), -EBADMSG);
     j = open_journal(5);
     expect(j, "fg", 5000);
     journal_close(j);
-    assert_int_equal(journal_open(dir, STORE + 1, promised, 5, SMALL_FILE, &none), -EBADMSG); /* another store's */
+    /* another store's */
+    assert_int_equal(journal_open(dir, STORE + 1, promised, 5, SMALL_FILE, &none), -EBADMSG);
     assert_int_equal(look(STORE + 1, 7, &waiting, &lost), -EBADMSG);
 }
 
@@ -539,7 +635,8 @@ static void prepare_all(struct journal *j)
     }
 }
 
-/* What comes while the files are wiped is found again, however far that was, and nothing of what was wiped. */
+/* What comes while the files are wiped is found again, however far that was, and nothing of what
+ * was wiped. */
 static void wiped_in_part(void **state)
 {
     for (int pieces = 1; pieces < 24; pieces++) {
@@ -621,7 +718,7 @@ static void files_in_turn(void **state)
     journal_close(j);
 }
 
-/* --- the store ------------------------------------------------------------------------------------- */
+/* --- the store ---------------------------------------------------------- */
 
 static uint64_t seed;
 
@@ -637,7 +734,11 @@ static struct store *open_store(const char *name, bool small)
     struct store *s = NULL;
     snprintf(path, sizeof path, "%s/%s", dir, name);
     (void)mkdir(path, 0700);
-    if (store_open_with(path, small ? (struct store_sizes){.journal_file = SMALL_FILE, .chunk = SMALL_CHUNK} : (struct store_sizes){.journal_file = JOURNAL_FILE_MAX, .chunk = 64}, problem, sizeof problem, &s) < 0) {
+    if (store_open_with(path,
+                        small
+                            ? (struct store_sizes){.journal_file = SMALL_FILE, .chunk = SMALL_CHUNK}
+                            : (struct store_sizes){.journal_file = JOURNAL_FILE_MAX, .chunk = 64},
+                        problem, sizeof problem, &s) < 0) {
         fail_msg("%s", problem);
     }
     return s;
@@ -650,15 +751,32 @@ static void on_done(void *arg, enum store_result r)
 
 enum { RCPTS = 3 };
 
-static void come(struct store *s, uint64_t id, unsigned n, unsigned octets, uint64_t bounce_of, const uint64_t *bounced, size_t n_bounced)
+static void come(struct store *s, uint64_t id, unsigned n, unsigned octets, uint64_t bounce_of,
+                 const uint64_t *bounced, size_t n_bounced)
 {
     static char body[30000];
     struct store_rcpt r[RCPTS] = {{.forward_path = STR("x@one.test"), .next_hop = STR("one.test")},
-                                  {.forward_path = STR("y@two.test"), .next_hop = STR("two.test"), .state = RCPT_HELD, .notice = NOTICE_DUE},
-                                  {.forward_path = STR("z@two.test"), .next_hop = STR("two.test"), .notify = 1}};
+                                  {
+                                      .forward_path = STR("y@two.test"),
+                                      .next_hop = STR("two.test"),
+                                      .state = RCPT_HELD,
+                                      .notice = NOTICE_DUE,
+                                  },
+                                  {
+                                      .forward_path = STR("z@two.test"),
+                                      .next_hop = STR("two.test"),
+                                      .notify = 1,
+                                  }};
     memset(body, (char)id, sizeof body);
-    const struct store_message m = {.id = id, .bounce_of = bounce_of, .reverse_path = STR("a@b.test"), .arrived_ms = (int64_t)id, .size = octets, .sealed_key = STR("key"),
-                                    .body = str_from(body, octets)};
+    const struct store_message m = {
+        .id = id,
+        .bounce_of = bounce_of,
+        .reverse_path = STR("a@b.test"),
+        .arrived_ms = (int64_t)id,
+        .size = octets,
+        .sealed_key = STR("key"),
+        .body = str_from(body, octets),
+    };
     store_enqueue(s, &m, r, n, bounced, n_bounced, on_done, NULL);
 }
 
@@ -672,8 +790,20 @@ struct change {
 
 static void apply(struct store *s, const struct change *c)
 {
-    const struct store_rcpt r = {.rcpt = c->rcpt, .id = c->id, .next_hop = STR("three.test"), .state = c->state, .attempts = c->n, .next_ms = c->octets, .code = STR("4.0.0"),
-                                 .reply = STR("later"), .host = STR("mx"), .bounced = c->bounced, .notice = c->bounced ? NOTICE_SENT : NOTICE_DUE, .protection = STR("p")};
+    const struct store_rcpt r = {
+        .rcpt = c->rcpt,
+        .id = c->id,
+        .next_hop = STR("three.test"),
+        .state = c->state,
+        .attempts = c->n,
+        .next_ms = c->octets,
+        .code = STR("4.0.0"),
+        .reply = STR("later"),
+        .host = STR("mx"),
+        .bounced = c->bounced,
+        .notice = c->bounced ? NOTICE_SENT : NOTICE_DUE,
+        .protection = STR("p"),
+    };
     switch (c->kind) {
     case 0:
     case 1:
@@ -682,7 +812,11 @@ static void apply(struct store *s, const struct change *c)
     case 2:
     case 3:
         store_outcome(s, &r);
-        store_add_attempt(s, &(struct store_attempt){.id = c->id, .rcpts = STR("1"), .at_ms = c->octets});
+        store_add_attempt(s, &(struct store_attempt){
+                                 .id = c->id,
+                                 .rcpts = STR("1"),
+                                 .at_ms = c->octets,
+                             });
         store_release_body(s, c->id);
         break;
     case 4:
@@ -700,7 +834,12 @@ static void apply(struct store *s, const struct change *c)
         store_set_state(s, c->id, RCPT_HELD, RCPT_QUEUED, 5, 0);
         break;
     default:
-        store_redirect(s, &(struct store_rcpt){.rcpt = c->rcpt, .forward_path = STR("new@one.test"), .next_hop = STR("one.test"), .protection = STR("q")});
+        store_redirect(s, &(struct store_rcpt){
+                              .rcpt = c->rcpt,
+                              .forward_path = STR("new@one.test"),
+                              .next_hop = STR("one.test"),
+                              .protection = STR("q"),
+                          });
         break;
     }
 }
@@ -708,8 +847,11 @@ static void apply(struct store *s, const struct change *c)
 /* Everything the tables say. */
 static void dump(const char *name, struct buf *out)
 {
-    static const char *const queries[] = {"SELECT * FROM message ORDER BY id", "SELECT * FROM body ORDER BY id", "SELECT * FROM recipient ORDER BY rcpt",
-                                          "SELECT * FROM attempt ORDER BY attempt", "SELECT * FROM inspection ORDER BY id"};
+    static const char *const queries[] = {"SELECT * FROM message ORDER BY id",
+                                          "SELECT * FROM body ORDER BY id",
+                                          "SELECT * FROM recipient ORDER BY rcpt",
+                                          "SELECT * FROM attempt ORDER BY attempt",
+                                          "SELECT * FROM inspection ORDER BY id"};
     char path[128];
     sqlite3 *db = NULL;
     buf_reset(out);
@@ -721,7 +863,9 @@ static void dump(const char *name, struct buf *out)
         while (sqlite3_step(q) == SQLITE_ROW) {
             for (int k = 0; k < sqlite3_column_count(q); k++) {
                 assert_int_equal(buf_append(out, "|", 1), 0);
-                assert_int_equal(buf_append(out, sqlite3_column_blob(q, k), (size_t)sqlite3_column_bytes(q, k)), 0);
+                assert_int_equal(buf_append(out, sqlite3_column_blob(q, k),
+                                            (size_t)sqlite3_column_bytes(q, k)),
+                                 0);
             }
             assert_int_equal(buf_append(out, "\n", 1), 0);
         }
@@ -750,11 +894,21 @@ static uint64_t first_rcpt[2000], n_rcpts[2000]; /* of each message */
 
 static struct change any_change(const struct store *s, uint64_t *ids)
 {
-    struct change c = {.kind = below(16), .n = below(9), .octets = below(100) < 80 ? below(3000) : below(30000), .state = (enum rcpt_state)below(RCPT_STATE_END), .bounced = below(2) == 0};
-    c.kind = c.kind < 9 ? c.kind : c.kind < 11 ? 1 : c.kind < 14 ? 2 : 6; /* mostly what mostly happens */
-    c.id = c.kind < 2 ? ++*ids : *ids > 30 && below(4) > 0 ? *ids - below(below(2) ? 6 : 30) : 1 + below((unsigned)*ids + 1);
+    struct change c = {
+        .kind = below(16),
+        .n = below(9),
+        .octets = below(100) < 80 ? below(3000) : below(30000),
+        .state = (enum rcpt_state)below(RCPT_STATE_END),
+        .bounced = below(2) == 0,
+    };
+    /* mostly what mostly happens */
+    c.kind = c.kind < 9 ? c.kind : c.kind < 11 ? 1 : c.kind < 14 ? 2 : 6;
+    c.id = c.kind < 2                  ? ++*ids
+           : *ids > 30 && below(4) > 0 ? *ids - below(below(2) ? 6 : 30)
+                                       : 1 + below((unsigned)*ids + 1);
     c.rcpt = s->next_rcpt > 60 ? s->next_rcpt - 1 - below(60) : 1 + below(3);
-    if (c.kind > 1 && c.id <= *ids && below(8) > 0) { /* mostly one of this very message, and mostly it ends */
+    /* mostly one of this very message, and mostly it ends */
+    if (c.kind > 1 && c.id <= *ids && below(8) > 0) {
         c.rcpt = first_rcpt[c.id] + below((unsigned)n_rcpts[c.id]);
         c.state = below(3) > 0 ? below(2) ? RCPT_DELIVERED : RCPT_FAILED : c.state;
     }
@@ -782,12 +936,14 @@ static void the_same_as_at_once(void **state)
     struct buf a = BUF_INIT(64 * 1024 * 1024), b = BUF_INIT(64 * 1024 * 1024);
     for (uint64_t round = 1; round <= 20; round++) {
         seed = round * 7919;
-        struct store *late = open_store("late", round % 2 == 0), *at_once = open_store("at-once", false);
+        struct store *late = open_store("late", round % 2 == 0),
+                     *at_once = open_store("at-once", false);
         uint64_t ids = 0;
         for (unsigned step = 0; step < 600; step++) {
             struct change c = any_change(late, &ids);
             apply(late, &c);
-            store_set_notice(at_once, 0, NOTICE_NONE); /* nobody's: from here on the batch goes to the tables */
+            /* nobody's: from here on the batch goes to the tables */
+            store_set_notice(at_once, 0, NOTICE_NONE);
             apply(at_once, &c);
             if (below(4) > 0) {
                 continue;
@@ -812,7 +968,8 @@ static void the_same_as_at_once(void **state)
     buf_free(&b);
 }
 
-/* Under load what has ended in time never was in the tables with its body: the log of commits would have it. */
+/* Under load what has ended in time never was in the tables with its body: the log of commits
+ * would have it. */
 static void what_has_ended_leaves_no_body(void **state)
 {
     struct store *s = open_store("store", false);
@@ -821,7 +978,12 @@ static void what_has_ended_leaves_no_body(void **state)
     struct stat st;
     for (unsigned turn = 0; turn < 40; turn++) {
         come(s, turn + 1, 1, 30000, 0, NULL, 0);
-        r[turn] = (struct store_rcpt){.rcpt = s->next_rcpt - 1, .id = turn + 1, .state = RCPT_DELIVERED, .bounced = true};
+        r[turn] = (struct store_rcpt){
+            .rcpt = s->next_rcpt - 1,
+            .id = turn + 1,
+            .state = RCPT_DELIVERED,
+            .bounced = true,
+        };
         store_flush(s);
         if (turn >= 20) {
             store_outcome(s, &r[turn - 20]);
@@ -833,7 +995,8 @@ static void what_has_ended_leaves_no_body(void **state)
     }
     snprintf(path, sizeof path, "%s/store/postern.db-wal", dir);
     assert_int_equal(stat(path, &st), 0);
-    assert_in_range(st.st_size, 20 * 30000, 33 * 30000); /* of forty bodies the twenty that go on, rows and indexes */
+    /* of forty bodies the twenty that go on, rows and indexes */
+    assert_in_range(st.st_size, 20 * 30000, 33 * 30000);
     store_close(s);
     assert_true(octets_of("store/journal-0") > 40 * 30000);
     assert_true(is_zero("store/journal-0")); /* nothing of them is left behind */
@@ -846,14 +1009,17 @@ static int state_of_the_first(void)
     sqlite3_stmt *q = NULL;
     snprintf(path, sizeof path, "%s/store/postern.db", dir);
     assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, "SELECT state FROM recipient WHERE rcpt=1", -1, &q, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT state FROM recipient WHERE rcpt=1", -1, &q,
+                                        NULL),
+                     SQLITE_OK);
     int state = sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int(q, 0) : -1;
     sqlite3_finalize(q);
     sqlite3_close(db);
     return state;
 }
 
-/* Taken over to make room for a batch that may still fail: what that one says does not count yet. */
+/* Taken over to make room for a batch that may still fail: what that one says does not count
+ * yet. */
 static void what_is_not_synced_changes_nothing(void **state)
 {
     struct store *s = open_store("store", true);
@@ -888,7 +1054,8 @@ static struct store_health check(const char *name, unsigned *ret_findings)
     struct store_health h;
     *ret_findings = 0;
     snprintf(path, sizeof path, "%s/%s", dir, name);
-    if (store_check(path, &(struct store_checker){.arg = ret_findings, .finding = count_finding}, &h, problem, sizeof problem) < 0) {
+    if (store_check(path, &(struct store_checker){.arg = ret_findings, .finding = count_finding},
+                    &h, problem, sizeof problem) < 0) {
         fail_msg("%s", problem);
     }
     return h;
@@ -921,7 +1088,8 @@ static void a_backup_has_the_journal(void **state)
     assert_int_equal(h.waiting, 0);
 }
 
-/* A bit of the third of five messages flips after a crash: the others are there, and nothing says that all is well. */
+/* A bit of the third of five messages flips after a crash: the others are there, and nothing
+ * says that all is well. */
 static void a_damaged_journal_is_told(void **state)
 {
     struct store *s = open_store("store", false);
@@ -942,7 +1110,8 @@ static void a_damaged_journal_is_told(void **state)
     store_close(s);
     h = check("crashed", &findings);
     assert_true(h.messages == 4 && h.waiting == 0 && h.lost == 0);
-    assert_int_equal(findings, JOURNAL_FILES); /* what was damaged is kept, and named until somebody takes it away */
+    /* what was damaged is kept, and named until somebody takes it away */
+    assert_int_equal(findings, JOURNAL_FILES);
     shell("rm %s/crashed/journal-*.damaged-*%s", dir, "");
     check("crashed", &findings);
     assert_int_equal(findings, 0);
@@ -968,27 +1137,28 @@ static void another_journal_is_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(entries_come_back),
-        cmocka_unit_test(entries_of_earlier_versions), cmocka_unit_test(fields_are_counted),
-        cmocka_unit_test(entries_that_end_early),
-        cmocka_unit_test_setup_teardown(one_flipped_bit_costs_one_batch, setup, teardown),
-        cmocka_unit_test_setup_teardown(batches_of_version_16, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_mark_tells_of_the_newest, setup, teardown),
-        cmocka_unit_test_setup_teardown(damage_of_what_is_settled_costs_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(another_life_is_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_older_round_is_no_damage, setup, teardown),
-        cmocka_unit_test_setup_teardown(batches_come_back, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_batch_is_whole_or_not_there, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_missing_is_told, setup, teardown),
-        cmocka_unit_test_setup_teardown(files_made_ready, setup, teardown),
-        cmocka_unit_test_setup_teardown(wiped_in_part, setup, teardown),
-        cmocka_unit_test_setup_teardown(files_in_turn, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_same_as_at_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_has_ended_leaves_no_body, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_not_synced_changes_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_backup_has_the_journal, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_damaged_journal_is_told, setup, teardown),
-        cmocka_unit_test_setup_teardown(another_journal_is_refused, setup, teardown)};
+    const struct CMUnitTest tests[] =
+        {cmocka_unit_test(entries_come_back),
+         cmocka_unit_test(entries_of_earlier_versions),
+         cmocka_unit_test(fields_are_counted),
+         cmocka_unit_test(entries_that_end_early),
+         cmocka_unit_test_setup_teardown(one_flipped_bit_costs_one_batch, setup, teardown),
+         cmocka_unit_test_setup_teardown(batches_of_version_16, setup, teardown),
+         cmocka_unit_test_setup_teardown(the_mark_tells_of_the_newest, setup, teardown),
+         cmocka_unit_test_setup_teardown(damage_of_what_is_settled_costs_nothing, setup, teardown),
+         cmocka_unit_test_setup_teardown(another_life_is_refused, setup, teardown),
+         cmocka_unit_test_setup_teardown(an_older_round_is_no_damage, setup, teardown),
+         cmocka_unit_test_setup_teardown(batches_come_back, setup, teardown),
+         cmocka_unit_test_setup_teardown(a_batch_is_whole_or_not_there, setup, teardown),
+         cmocka_unit_test_setup_teardown(what_is_missing_is_told, setup, teardown),
+         cmocka_unit_test_setup_teardown(files_made_ready, setup, teardown),
+         cmocka_unit_test_setup_teardown(wiped_in_part, setup, teardown),
+         cmocka_unit_test_setup_teardown(files_in_turn, setup, teardown),
+         cmocka_unit_test_setup_teardown(the_same_as_at_once, setup, teardown),
+         cmocka_unit_test_setup_teardown(what_has_ended_leaves_no_body, setup, teardown),
+         cmocka_unit_test_setup_teardown(what_is_not_synced_changes_nothing, setup, teardown),
+         cmocka_unit_test_setup_teardown(a_backup_has_the_journal, setup, teardown),
+         cmocka_unit_test_setup_teardown(a_damaged_journal_is_told, setup, teardown),
+         cmocka_unit_test_setup_teardown(another_journal_is_refused, setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_marks.c: what a message needs of its way, and quoted-printable. Right values from RFC 5322 2.1.1, RFC 2045 2.7
- * to 2.9 and 6.7, RFC 3629 4; encoded texts by Python's quopri.
+ * test_marks.c: what a message needs of its way, and quoted-printable. Right values from RFC
+ * 5322 2.1.1, RFC 2045 2.7 to 2.9 and 6.7, RFC 3629 4; encoded texts by Python's quopri.
  */
 #include "check.h"
 #include "wire/marks.h"
 #include "wire/qp.h"
 
-#define C10 "xxxxxxxxxx"
+#define C10  "xxxxxxxxxx"
 #define C100 C10 C10 C10 C10 C10 C10 C10 C10 C10 C10
 #define C990 C100 C100 C100 C100 C100 C100 C100 C100 C100 C10 C10 C10 C10 C10 C10 C10 C10 C10
 #define HEAD "Subject: x\r\n\r\n"
@@ -46,11 +46,14 @@ static void marks_of_octets(void **state)
             struct marks m = {0};
             size_t step = piece == 8 ? c->text.n + 1 : piece;
             for (size_t at = 0; at < c->text.n; at += step) {
-                marks_look(&m, str_slice(c->text, at, at + step < c->text.n ? at + step : c->text.n));
+                marks_look(&m,
+                           str_slice(c->text, at, at + step < c->text.n ? at + step : c->text.n));
             }
             marks_end(&m);
-            if (m.utf8_header != c->utf8_header || m.eight_bit != c->eight_bit || m.binary != c->binary || m.long_line != c->long_line) {
-                fail_msg("case %zu in pieces of %zu: %d %d %d %d", i, step, m.utf8_header, m.eight_bit, m.binary, m.long_line);
+            if (m.utf8_header != c->utf8_header || m.eight_bit != c->eight_bit ||
+                m.binary != c->binary || m.long_line != c->long_line) {
+                fail_msg("case %zu in pieces of %zu: %d %d %d %d", i, step, m.utf8_header,
+                         m.eight_bit, m.binary, m.long_line);
             }
         }
     }
@@ -58,9 +61,11 @@ static void marks_of_octets(void **state)
 
 static void well_formed_utf8(void **state)
 {
-    assert_true(marks_is_utf8(STR("")) && marks_is_utf8(STR("a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80")));
-    assert_false(marks_is_utf8(STR("\xe4")) || marks_is_utf8(STR("\xc0\xaf")) || marks_is_utf8(STR("\xed\xa0\x80")) ||
-                 marks_is_utf8(STR("\xf4\x90\x80\x80")) || marks_is_utf8(STR("\xc3")) || marks_is_utf8(STR("\xe0\x9f\xbf")));
+    assert_true(marks_is_utf8(STR("")) &&
+                marks_is_utf8(STR("a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80")));
+    assert_false(marks_is_utf8(STR("\xe4")) || marks_is_utf8(STR("\xc0\xaf")) ||
+                 marks_is_utf8(STR("\xed\xa0\x80")) || marks_is_utf8(STR("\xf4\x90\x80\x80")) ||
+                 marks_is_utf8(STR("\xc3")) || marks_is_utf8(STR("\xe0\x9f\xbf")));
     char text[600] = {0};
     assert_false(marks_has_8bit(str_from(text, sizeof text)));
     text[599] = (char)0x80;
@@ -74,7 +79,11 @@ static void check_qp(struct str text, const char *want)
         CLEANUP(buf_free) struct buf out = BUF_INIT(4096);
         struct qp qp = {0};
         for (size_t at = 0; at < text.n; at += piece) {
-            assert_int_equal(qp_write(&qp, str_slice(text, at, at + piece < text.n ? at + piece : text.n), &out), 0);
+            assert_int_equal(qp_write(&qp,
+                                      str_slice(text, at,
+                                                at + piece < text.n ? at + piece : text.n),
+                                      &out),
+                             0);
         }
         assert_int_equal(qp_end(&qp, &out), 0);
         check_str(buf_str(&out), want);
@@ -88,8 +97,9 @@ static void quoted_printable(void **state)
     check_qp(STR("a b\tc\r\n"), "a b\tc\r\n");
     check_qp(STR("a\rb\nc\r"), "a=0Db=0Ac=0D");
     check_qp(STR("a\r\r\n\0"), "a=0D\r\n=00");
-    check_qp(STR("12345678901234567890123456789012345678901234567890123456789012345678901234567\r\n"),
-             "123456789012345678901234567890123456789012345678901234567890123456789012345=\r\n67\r\n");
+    check_qp(
+        STR("12345678901234567890123456789012345678901234567890123456789012345678901234567\r\n"),
+        "123456789012345678901234567890123456789012345678901234567890123456789012345=\r\n67\r\n");
 }
 
 static void part_says_what_it_needs(void **state)
@@ -104,7 +114,9 @@ static void part_says_what_it_needs(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(marks_of_octets), cmocka_unit_test(well_formed_utf8),
-                                       cmocka_unit_test(quoted_printable), cmocka_unit_test(part_says_what_it_needs)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(marks_of_octets),
+                                       cmocka_unit_test(well_formed_utf8),
+                                       cmocka_unit_test(quoted_printable),
+                                       cmocka_unit_test(part_says_what_it_needs)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_mtasts.c: RFC 8461: TXT record (3.1), policy (3.2, appendix A), matching (4.1), and the table
- * "MTA-STS per domain" of docs/decision.md.
+ * test_mtasts.c: RFC 8461: TXT record (3.1), policy (3.2, appendix A), matching (4.1), and the
+ * table "MTA-STS per domain" of docs/decision.md.
  */
 #include "check.h"
 #include "mtasts/cache.h"
@@ -23,7 +23,8 @@ static void txt_records(void **state)
         {{"v=STSv1;"}, STS_RECORD_INVALID, ""},
         {{"v=STSv1; id=;"}, STS_RECORD_INVALID, ""},
         {{"v=STSv1; id=a-b;"}, STS_RECORD_INVALID, ""},
-        {{"v=STSv1; id=123456789012345678901234567890123;"}, STS_RECORD_INVALID, ""}, /* 33 characters */
+        /* 33 characters */
+        {{"v=STSv1; id=123456789012345678901234567890123;"}, STS_RECORD_INVALID, ""},
         {{"v=STSv1; novalue; id=a"}, STS_RECORD_INVALID, ""},
         {{"v=STSv12; id=7;"}, STS_RECORD_NONE, ""},
         {{"v=STSv2; id=7;"}, STS_RECORD_NONE, ""},
@@ -53,13 +54,20 @@ static void policies(void **state)
         const char *mx;
     } rows[] = {
         /* RFC 8461 3.2 */
-        {"version: STSv1\nmode: enforce\nmx: mail.example.com\nmx: *.example.net\nmx: backupmx.example.com\nmax_age: 604800\n", true, STS_MODE_ENFORCE, 604800,
-         "mail.example.com\n*.example.net\nbackupmx.example.com\n"},
-        {"version: STSv1\r\nmode: testing\r\nmx: mx1.example.com\r\nmax_age: 1296000\r\n", true, STS_MODE_TESTING, 1296000, "mx1.example.com\n"},
+        {"version: STSv1\nmode: enforce\nmx: mail.example.com\nmx: *.example.net\nmx: "
+         "backupmx.example.com\nmax_age: 604800\n",
+         true, STS_MODE_ENFORCE, 604800, "mail.example.com\n*.example.net\nbackupmx.example.com\n"},
+        {"version: STSv1\r\nmode: testing\r\nmx: mx1.example.com\r\nmax_age: 1296000\r\n", true,
+         STS_MODE_TESTING, 1296000, "mx1.example.com\n"},
         {"version: STSv1\nmode: none\nmax_age: 86400", true, STS_MODE_NONE, 86400, ""},
-        {"version:STSv1\nmode:enforce\nmx:A.Example\nmax_age:0", true, STS_MODE_ENFORCE, 0, "a.example\n"},
-        {"version: STSv1  \nmode: enforce\t\nmx: a.example\nmax_age: 99999999\nfuture_key: yes, please\n", true, STS_MODE_ENFORCE, STS_MAX_AGE_S, "a.example\n"},
-        {"version: STSv1\nmode: enforce\nmode: none\nmx: a.example\nmax_age: 5\nmax_age: x\n", true, STS_MODE_ENFORCE, 5, "a.example\n"}, /* the first counts */
+        {"version:STSv1\nmode:enforce\nmx:A.Example\nmax_age:0", true, STS_MODE_ENFORCE, 0,
+         "a.example\n"},
+        {"version: STSv1  \nmode: enforce\t\nmx: a.example\nmax_age: 99999999\nfuture_key: yes, "
+         "please\n",
+         true, STS_MODE_ENFORCE, STS_MAX_AGE_S, "a.example\n"},
+        /* the first counts */
+        {"version: STSv1\nmode: enforce\nmode: none\nmx: a.example\nmax_age: 5\nmax_age: x\n", true,
+         STS_MODE_ENFORCE, 5, "a.example\n"},
         {"mode: enforce\nmx: a.example\nmax_age: 5\n", false},
         {"version: STSv2\nmode: enforce\nmx: a.example\nmax_age: 5\n", false},
         {"version: STSv1\nmx: a.example\nmax_age: 5\n", false},
@@ -71,9 +79,10 @@ static void policies(void **state)
         {"version: STSv1\nmode: enforce\nmx: a.example\nmax_age: 5s\n", false},
         {"version: STSv1\nmode: enforce\nmx: *\nmax_age: 5\n", false},
         {"version: STSv1\nmode: enforce\nmx: a.*.example\nmax_age: 5\n", false},
-        /* Zuplu/postfix-tlspol#70: absolute names, as in a zone file; RFC 8461 3.2 has no final dot, and one is harmless */
-        {"version: STSv1\nmode: enforce\nmx: mx.a.example.\nmx: *.b.example.\nmax_age: 5\n", true, STS_MODE_ENFORCE, 5,
-         "mx.a.example\n*.b.example\n"},
+        /* Zuplu/postfix-tlspol#70: absolute names, as in a zone file; RFC 8461 3.2 has no final
+         * dot, and one is harmless */
+        {"version: STSv1\nmode: enforce\nmx: mx.a.example.\nmx: *.b.example.\nmax_age: 5\n", true,
+         STS_MODE_ENFORCE, 5, "mx.a.example\n*.b.example\n"},
         {"version: STSv1\nmode: enforce\nmx: a.example..\nmax_age: 5\n", false},
         {"version: STSv1\nmode: enforce\nmx: .\nmax_age: 5\n", false},
         {"version: STSv1\nmode: enforce\nmx: *.\nmax_age: 5\n", false},
@@ -113,7 +122,8 @@ static void matching(void **state)
     struct str patterns = STR("mail.example.com\n*.example.net\n");
     assert_true(sts_policy_covers(patterns, domain_from(STR("MAIL.example.COM"))));
     assert_true(sts_policy_covers(patterns, domain_from(STR("mx.example.net"))));
-    assert_false(sts_policy_covers(patterns, domain_from(STR("a.mx.example.net")))); /* exactly one label */
+    /* exactly one label */
+    assert_false(sts_policy_covers(patterns, domain_from(STR("a.mx.example.net"))));
     assert_false(sts_policy_covers(patterns, domain_from(STR("example.net"))));
     assert_false(sts_policy_covers(patterns, domain_from(STR(".example.net"))));
     assert_false(sts_policy_covers(patterns, domain_from(STR("xmail.example.com"))));
@@ -121,7 +131,7 @@ static void matching(void **state)
 }
 
 #define GOOD "version: STSv1\nmode: enforce\nmx: a.example\nmax_age: 1000000\n"
-#define DAY (24 * 60 * 60 * 1000LL)
+#define DAY  (24 * 60 * 60 * 1000LL)
 
 static struct sts_entry cached(int64_t at)
 {
@@ -142,53 +152,68 @@ static void cache_table(void **state)
     assert_false(sts_take_txt(&none, STS_TXT_INVALID, "", "", false, t));
     assert_int_equal(sts_effective(&none, t), STS_STATE_NONE);
     assert_string_equal(sts_problem_result(none.problem), "sts-policy-invalid");
-    assert_false(sts_take_txt(&none, STS_TXT_FAILED, "", "timeout", false, t)); /* lookup error, no C: wait */
+    /* lookup error, no C: wait */
+    assert_false(sts_take_txt(&none, STS_TXT_FAILED, "", "timeout", false, t));
     assert_int_equal(sts_effective(&none, t), STS_STATE_WAIT);
     assert_string_equal(sts_problem_result(none.problem), "validation-failure");
 
     struct sts_entry e = cached(t);
-    assert_false(sts_take_txt(&e, STS_TXT_NONE, "", "", false, t + 1)); /* the record is gone: C stays */
+    /* the record is gone: C stays */
+    assert_false(sts_take_txt(&e, STS_TXT_NONE, "", "", false, t + 1));
     assert_int_equal(sts_effective(&e, t + 1), STS_STATE_ENFORCE);
-    assert_true(sts_take_txt(&e, STS_TXT_NONE, "", "", true, t + 1)); /* the daily refresh still tries */
-    assert_false(sts_take_txt(&e, STS_TXT_FAILED, "", "timeout", false, t + 2)); /* lookup error: C */
+    /* the daily refresh still tries */
+    assert_true(sts_take_txt(&e, STS_TXT_NONE, "", "", true, t + 1));
+    /* lookup error: C */
+    assert_false(sts_take_txt(&e, STS_TXT_FAILED, "", "timeout", false, t + 2));
     assert_int_equal(sts_effective(&e, t + 2), STS_STATE_ENFORCE);
     assert_false(sts_needs_alarm(&e, t + 2));
     assert_false(sts_take_txt(&e, STS_TXT_FAILED, "", "timeout", false, t + 3));
     assert_true(sts_needs_alarm(&e, t + 3)); /* at the second failure */
-    assert_false(sts_take_txt(&e, STS_TXT_FAILED, "", "timeout", true, t + 3)); /* a refresh without TXT: again in 5 minutes */
+    /* a refresh without TXT: again in 5 minutes */
+    assert_false(sts_take_txt(&e, STS_TXT_FAILED, "", "timeout", true, t + 3));
     assert_int_equal(e.refresh_ms, t + 3 + STS_RETRY_MS);
     e.refresh_ms = t + DAY;
     int64_t expires = e.expires_ms;
-    assert_false(sts_take_txt(&e, STS_TXT_ONE, "one", "", false, t + DAY / 2)); /* same id, not due */
+    /* same id, not due */
+    assert_false(sts_take_txt(&e, STS_TXT_ONE, "one", "", false, t + DAY / 2));
     assert_int_equal(e.expires_ms, expires);
-    assert_true(sts_take_txt(&e, STS_TXT_ONE, "one", "", false, t + DAY)); /* due, whatever the id */
+    /* due, whatever the id */
+    assert_true(sts_take_txt(&e, STS_TXT_ONE, "one", "", false, t + DAY));
     assert_true(sts_take_txt(&e, STS_TXT_ONE, "two", "", false, t + 4)); /* a new id */
     assert_true(sts_take_fetch(&e, STS_FETCH_GOOD, "two", STR(GOOD), "", 0, t + 5));
     assert_int_equal(e.expires_ms, t + 5 + 1000000000LL); /* only a fetch prolongs */
 
     enum sts_fetch bad[] = {STS_FETCH_WEBPKI, STS_FETCH_FAILED};
-    for (size_t i = 0; i < ARRAY_LEN(bad); i++) { /* any failure with C: C, and not again for 5 minutes */
+    /* any failure with C: C, and not again for 5 minutes */
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         int64_t before = e.expires_ms;
         assert_false(sts_take_fetch(&e, bad[i], "three", STR(""), "x", 0, t + DAY));
         assert_int_equal(sts_effective(&e, t + DAY), STS_STATE_ENFORCE);
         assert_int_equal(e.expires_ms, before);
         assert_false(sts_take_txt(&e, STS_TXT_ONE, "three", "", false, t + DAY + 1000));
         assert_true(sts_take_txt(&e, STS_TXT_ONE, "three", "", false, t + DAY + STS_RETRY_MS));
-        assert_true(sts_take_txt(&e, STS_TXT_ONE, "four", "", false, t + DAY + 1000)); /* another id at once */
+        /* another id at once */
+        assert_true(sts_take_txt(&e, STS_TXT_ONE, "four", "", false, t + DAY + 1000));
     }
-    assert_false(sts_take_fetch(&e, STS_FETCH_GOOD, "three", STR("mode: enforce"), "", 0, t + DAY)); /* invalid body */
+    /* invalid body */
+    assert_false(sts_take_fetch(&e, STS_FETCH_GOOD, "three", STR("mode: enforce"), "", 0, t + DAY));
     assert_string_equal(sts_problem_result(e.problem), "sts-policy-invalid");
     assert_int_equal(sts_effective(&e, t + DAY), STS_STATE_ENFORCE);
     assert_int_equal(sts_effective(&e, e.expires_ms), STS_STATE_NONE); /* it has expired */
 
-    assert_true(sts_take_fetch(&e, STS_FETCH_GOOD, "five", STR("version: STSv1\nmode: none\nmax_age: 5\n"), "", 0, t));
+    assert_true(sts_take_fetch(&e, STS_FETCH_GOOD, "five",
+                               STR("version: STSv1\nmode: none\nmax_age: 5\n"), "", 0, t));
     assert_int_equal(sts_effective(&e, t), STS_STATE_NONE); /* none at once */
-    assert_true(sts_take_fetch(&e, STS_FETCH_GOOD, "six", STR("version: STSv1\nmode: testing\nmx: a.example\nmax_age: 5000\n"), "", 0, t));
+    assert_true(sts_take_fetch(&e, STS_FETCH_GOOD, "six",
+                               STR("version: STSv1\nmode: testing\nmx: a.example\nmax_age: 5000\n"),
+                               "", 0, t));
     assert_int_equal(sts_effective(&e, t), STS_STATE_TESTING);
     sts_entry_clear(&e);
 
     struct sts_entry zero = {.domain = "z"}; /* max_age 0: this delivery only */
-    assert_true(sts_take_fetch(&zero, STS_FETCH_GOOD, "z", STR("version: STSv1\nmode: enforce\nmx: a.example\nmax_age: 0\n"), "", 0, t));
+    assert_true(sts_take_fetch(&zero, STS_FETCH_GOOD, "z",
+                               STR("version: STSv1\nmode: enforce\nmx: a.example\nmax_age: 0\n"),
+                               "", 0, t));
     assert_int_equal(sts_effective(&zero, t), STS_STATE_ENFORCE);
     zero.once = false;
     assert_int_equal(sts_effective(&zero, t), STS_STATE_NONE);
@@ -204,7 +229,7 @@ static void cache_table(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(txt_records), cmocka_unit_test(policies), cmocka_unit_test(matching),
-                                       cmocka_unit_test(cache_table)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(txt_records), cmocka_unit_test(policies),
+                                       cmocka_unit_test(matching), cmocka_unit_test(cache_table)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

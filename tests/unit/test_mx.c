@@ -29,17 +29,26 @@ static void order(void **state)
     static const struct mx_own own = {.has = is_own};
     int first_b = 0;
     for (int i = 0; i < 200; i++) {
-        struct mx_result r = {.n_hosts = 4, .hosts = {{.preference = 20, .host = {.name = "a"}}, {.preference = 10, .host = {.name = "b"}}, {.preference = 10, .host = {.name = "c"}}, {.preference = 5, .host = {.name = "d"}}}};
+        struct mx_result r = {.n_hosts = 4,
+                              .hosts = {{.preference = 20, .host = {.name = "a"}},
+                                        {.preference = 10, .host = {.name = "b"}},
+                                        {.preference = 10, .host = {.name = "c"}},
+                                        {.preference = 5, .host = {.name = "d"}}}};
         mx_order(&r, &own);
         assert_string_equal(r.hosts[0].host.name, "d");
         assert_string_equal(r.hosts[3].host.name, "a");
         first_b += r.hosts[1].host.name[0] == 'b';
     }
     assert_in_range(first_b, 60, 140); /* equals are shuffled */
-    struct mx_result r = {.n_hosts = 3, .hosts = {{.preference = 10, .host = {.name = "x"}}, {.preference = 20, .host = {.name = "ME.test"}}, {.preference = 20, .host = {.name = "y"}}}};
+    struct mx_result r = {.n_hosts = 3,
+                          .hosts = {{.preference = 10, .host = {.name = "x"}},
+                                    {.preference = 20, .host = {.name = "ME.test"}},
+                                    {.preference = 20, .host = {.name = "y"}}}};
     mx_order(&r, &own);
     assert_int_equal(r.n_hosts, 1); /* we and what is not better than we are dropped */
-    struct mx_result loop = {.n_hosts = 2, .hosts = {{.preference = 10, .host = {.name = "me.test"}}, {.preference = 20, .host = {.name = "y"}}}};
+    struct mx_result loop = {.n_hosts = 2,
+                             .hosts = {{.preference = 10, .host = {.name = "me.test"}},
+                                       {.preference = 20, .host = {.name = "y"}}}};
     mx_order(&loop, &own);
     assert_int_equal(loop.outcome, MX_LOOP);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_policy.c: several hosts joined, routes and rules, names and codes of the reasons. The decision
- * itself is tested in exhaustive/.
+ * test_policy.c: several hosts joined, routes and rules, names and codes of the reasons. The
+ * decision itself is tested in exhaustive/.
  */
 #include "check.h"
 #include "policy/policy.h"
@@ -11,7 +11,8 @@
 static struct verdict join(enum host_class a, enum host_class b)
 {
     struct facts f = {.mx = MX_INSECURE};
-    struct host_verdict hosts[] = {{.class = a, .reason = REASON_CONNECT}, {.class = b, .reason = REASON_GRADE_TOO_LOW}};
+    struct host_verdict hosts[] = {{.class = a, .reason = REASON_CONNECT},
+                                   {.class = b, .reason = REASON_GRADE_TOO_LOW}};
     return policy_recipient(&f, hosts, 2);
 }
 
@@ -19,12 +20,14 @@ static void several_hosts(void **state)
 {
     assert_int_equal(join(HOST_TEMPORARY, HOST_SEND).action, ACTION_SEND);
     assert_int_equal(join(HOST_PERMANENT, HOST_PERMANENT).action, ACTION_BOUNCE);
-    assert_int_equal(join(HOST_PERMANENT, HOST_TEMPORARY).action, ACTION_DEFER); /* theirs if equal, else temporary */
+    /* theirs if equal, else temporary */
+    assert_int_equal(join(HOST_PERMANENT, HOST_TEMPORARY).action, ACTION_DEFER);
     assert_int_equal(join(HOST_TEMPORARY, HOST_CLEAR).action, ACTION_DEFER);
     struct facts f = {0};
     assert_int_equal(policy_recipient(&f, NULL, 0).action, ACTION_DEFER);
     /* what mail waits for is said, whoever else could not be reached */
-    struct host_verdict hosts[] = {{.class = HOST_TEMPORARY, .reason = REASON_LOOK_INCOMPLETE}, {.class = HOST_TEMPORARY, .reason = REASON_TLS_FAILED},
+    struct host_verdict hosts[] = {{.class = HOST_TEMPORARY, .reason = REASON_LOOK_INCOMPLETE},
+                                   {.class = HOST_TEMPORARY, .reason = REASON_TLS_FAILED},
                                    {.class = HOST_TEMPORARY, .reason = REASON_CONNECT}};
     assert_int_equal(policy_recipient(&f, hosts, 3).reason, REASON_LOOK_INCOMPLETE);
     assert_int_equal(policy_recipient(&f, hosts + 1, 2).reason, REASON_TLS_FAILED);
@@ -33,8 +36,14 @@ static void several_hosts(void **state)
 /* What is demanded is said of who demands it, each with its own measure. */
 static void who_demands_what(void **state)
 {
-    struct facts f = {.force = FORCE_ENCRYPT, .by_next_hop = true, .demand = DEMAND_SECURE,
-                      .counts = COUNTS_CERT, .seen = true, .mx = MX_SECURE};
+    struct facts f = {
+        .force = FORCE_ENCRYPT,
+        .by_next_hop = true,
+        .demand = DEMAND_SECURE,
+        .counts = COUNTS_CERT,
+        .seen = true,
+        .mx = MX_SECURE,
+    };
     struct requirement need = policy_requirement(&f);
     assert_int_equal(need.floor, GRADE_CERT);
     assert_int_equal(need.raised, RAISED(NEXT_HOP) | RAISED(DEMAND) | RAISED(MEMORY));
@@ -45,9 +54,10 @@ static void who_demands_what(void **state)
     assert_int_equal(policy_requirement(&f).raised & RAISED(RULE), RAISED(RULE));
 }
 
-static const char text[] = "hostname mx.test; listen smtp { address [::]:25; }\n"
-                           "inside { domains in.test; deliver-to [10.0.0.1]:2525 { tls encrypt; } }\n"
-                           "partner \"Bank\" { domains bank.test .bank.test in.test; outbound require cert; }\n";
+static const char text[] =
+    "hostname mx.test; listen smtp { address [::]:25; }\n"
+    "inside { domains in.test; deliver-to [10.0.0.1]:2525 { tls encrypt; } }\n"
+    "partner \"Bank\" { domains bank.test .bank.test in.test; outbound require cert; }\n";
 
 static void routes(void **state)
 {
@@ -68,7 +78,8 @@ static void routes(void **state)
     assert_int_equal(r.port, 2525);
     assert_int_equal(r.force, FORCE_CERT); /* the maximum of both rules */
     assert_false(r.force_is_next_hop);
-    assert_string_equal(r.memory.canonical, "=10.0.0.1:2525"); /* of that server, whatever is named there later */
+    /* of that server, whatever is named there later */
+    assert_string_equal(r.memory.canonical, "=10.0.0.1:2525");
     rules_route(c, STR(""), STR("postmaster"), &r);
     assert_string_equal(r.next_hop.canonical, "=inside");
     assert_true(r.force == FORCE_ENCRYPT && r.force_is_next_hop && !r.rule);
@@ -116,8 +127,10 @@ static void deliver_to_by_itself(void **state)
         struct route r;
         char one[300];
         size_t n = strlen(rows[i].target);
-        snprintf(one, sizeof one, "hostname mx.test; listen smtp { address 192.0.2.9:25; }\ninside { domains in.test; deliver-to %s%s }\n", rows[i].target,
-                 rows[i].target[n - 1] == '}' ? "" : ";");
+        snprintf(one, sizeof one,
+                 "hostname mx.test; listen smtp { address 192.0.2.9:25; }\ninside { domains "
+                 "in.test; deliver-to %s%s }\n",
+                 rows[i].target, rows[i].target[n - 1] == '}' ? "" : ";");
         assert_int_equal(conf_parse(str_c(one), "t", &problems, &c), 0);
         rules_route(c, STR("a@else.test"), STR("x@in.test"), &r);
         if (r.force != rows[i].right) {
@@ -131,27 +144,32 @@ static void deliver_to_by_itself(void **state)
 static void reason_codes(void **state)
 {
     for (int r = 0; r < REASON_END; r++) {
-        const char *d = reason_deferred_code((enum reason)r), *b = reason_bounced_code((enum reason)r);
+        const char *d = reason_deferred_code((enum reason)r),
+                   *b = reason_bounced_code((enum reason)r);
         assert_true(!*d || d[0] == '4');
         assert_true(!*b || b[0] == '5');
         assert_true(strlen(reason_sentence((enum reason)r)) > 10);
     }
-    assert_string_equal(reason_bounced_code(REASON_NULL_MX), "5.1.10");   /* RFC 7505 */
+    assert_string_equal(reason_bounced_code(REASON_NULL_MX), "5.1.10");       /* RFC 7505 */
     assert_string_equal(reason_bounced_code(REASON_NO_REQUIRETLS), "5.7.30"); /* RFC 8689 */
-    assert_string_equal(reason_bounced_code(REASON_NO_UTF8), "5.6.7");    /* RFC 6531 */
-    assert_string_equal(reason_report_result(REASON_DANE_MISMATCH), "tlsa-invalid"); /* RFC 8460 4.3 */
+    assert_string_equal(reason_bounced_code(REASON_NO_UTF8), "5.6.7");        /* RFC 6531 */
+    /* RFC 8460 4.3 */
+    assert_string_equal(reason_report_result(REASON_DANE_MISMATCH), "tlsa-invalid");
     assert_string_equal(grade_name(GRADE_AUTH), "auth");
     assert_string_equal(sess_name(SESS_PKIX_BAD), "pkix_bad");
 }
 
 static const char rules_text[] =
     "hostname mx.test; listen smtp { address [::]:25; }\n"
-    "group \"doctors\" { members dr@in.test @ward.in.test group:heads; } group heads { members Boss@in.test; }\n"
+    "group \"doctors\" { members dr@in.test @ward.in.test group:heads; } group heads { members "
+    "Boss@in.test; }\n"
     "client-certificate ours { chain /c.pem; key /c.key; }\n"
     "partner \"Bank\" { domains bank.test; outbound require encrypt; profile nist; }\n"
     "rule a { from group:doctors; outbound require cert; }\n"
-    "rule b { to @.court.test judge@law.test; outbound require auth; dane require; client-certificate ours; profile strict; }\n"
-    "rule c { from dr@in.test; to @bank.test; outbound require pin; pin cert:AA:00112233445566778899aabbccddeeff00112233445566778899aabbccddee; }\n";
+    "rule b { to @.court.test judge@law.test; outbound require auth; dane require; "
+    "client-certificate ours; profile strict; }\n"
+    "rule c { from dr@in.test; to @bank.test; outbound require pin; pin "
+    "cert:AA:00112233445566778899aabbccddeeff00112233445566778899aabbccddee; }\n";
 
 static struct route route_for(const struct conf *c, const char *from, const char *to)
 {
@@ -171,13 +189,16 @@ static void rules_join(void **state)
     assert_int_equal(route_for(c, "x@in.test", "y@out.test").force, FORCE_NONE);
     assert_int_equal(route_for(c, "DR@in.test", "y@out.test").force, FORCE_CERT);
     assert_int_equal(route_for(c, "nurse@ward.in.test", "y@out.test").force, FORCE_CERT);
-    assert_int_equal(route_for(c, "nurse@x.ward.in.test", "y@out.test").force, FORCE_NONE); /* @domain is exact */
-    assert_int_equal(route_for(c, "boss@IN.test", "y@out.test").force, FORCE_CERT); /* a group in a group */
+    /* @domain is exact */
+    assert_int_equal(route_for(c, "nurse@x.ward.in.test", "y@out.test").force, FORCE_NONE);
+    /* a group in a group */
+    assert_int_equal(route_for(c, "boss@IN.test", "y@out.test").force, FORCE_CERT);
     struct route r = route_for(c, "", "y@high.court.test");
     assert_int_equal(r.force, FORCE_AUTH);
     assert_true(r.dane_required && r.profile == 1);
     assert_string_equal(r.client_certificate, "ours");
-    assert_int_equal(route_for(c, "", "y@court.test").force, FORCE_NONE); /* @.suffix is below it only */
+    /* @.suffix is below it only */
+    assert_int_equal(route_for(c, "", "y@court.test").force, FORCE_NONE);
     assert_int_equal(route_for(c, "", "judge@law.test").force, FORCE_AUTH);
     assert_int_equal(route_for(c, "", "clerk@law.test").force, FORCE_NONE);
     r = route_for(c, "x@in.test", "y@bank.test");
@@ -199,7 +220,11 @@ static void rules_join(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(several_hosts), cmocka_unit_test(who_demands_what),
-                                       cmocka_unit_test(routes), cmocka_unit_test(deliver_to_by_itself), cmocka_unit_test(rules_join), cmocka_unit_test(reason_codes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(several_hosts),
+                                       cmocka_unit_test(who_demands_what),
+                                       cmocka_unit_test(routes),
+                                       cmocka_unit_test(deliver_to_by_itself),
+                                       cmocka_unit_test(rules_join),
+                                       cmocka_unit_test(reason_codes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_published.c: SPF and DKIM records as they are published. Right values: RFC 7208 (its own examples in appendix A),
- * RFC 6376, RFC 8463 appendix A (key and record), openssl's openssl-pkey(1) for RSA.
+ * test_published.c: SPF and DKIM records as they are published. Right values: RFC 7208 (its own
+ * examples in appendix A), RFC 6376, RFC 8463 appendix A (key and record), openssl's
+ * openssl-pkey(1) for RSA.
  */
 #include "auth/published.h"
 #include "check.h"
@@ -21,20 +22,24 @@ static void spf(void **state)
         {"v=spf1 ptr -all", "192.0.2.10", false, SPF_LEADS_ON},
         {"v=spf1 ip4:192.0.2.128/28 -all", "192.0.2.129", false, SPF_PERMITS},
         {"v=spf1 ip4:192.0.2.128/28 -all", "192.0.2.65", false, SPF_FORBIDS},
-        {"v=spf1 include:example.com include:example.net -all", "192.0.2.1", false, SPF_LEADS_ON}, /* A.2 */
+        /* A.2 */
+        {"v=spf1 include:example.com include:example.net -all", "192.0.2.1", false, SPF_LEADS_ON},
         {"v=spf1 redirect=_spf.example.com", "192.0.2.1", false, SPF_LEADS_ON},
         {"v=spf1 -all", "192.0.2.1", true, SPF_FORBIDS},
         {"v=spf1", "192.0.2.1", true, SPF_FORBIDS}, /* neutral (4.7): not permitted */
         {"v=spf1 ?all", "192.0.2.1", true, SPF_FORBIDS},
         {"v=spf1 ~all", "192.0.2.1", true, SPF_FORBIDS},
-        {"V=SPF1  IP4:192.0.2.1  -ALL", "192.0.2.1", false, SPF_PERMITS}, /* 4.5, 4.6.1: in any case, one or more blanks */
+        /* 4.5, 4.6.1: in any case, one or more blanks */
+        {"V=SPF1  IP4:192.0.2.1  -ALL", "192.0.2.1", false, SPF_PERMITS},
         {"v=spf1 -ip4:192.0.2.1 +all", "192.0.2.1", false, SPF_FORBIDS},
-        {"v=spf1 ip4:192.0.2.77/24 -all", "192.0.2.1", false, SPF_PERMITS}, /* 5.6: host bits are ignored */
+        /* 5.6: host bits are ignored */
+        {"v=spf1 ip4:192.0.2.77/24 -all", "192.0.2.1", false, SPF_PERMITS},
         {"v=spf1 ip4:0.0.0.0/0 -all", "203.0.113.1", false, SPF_PERMITS},
         {"v=spf1 ip6:2001:db8::/32 -all", "2001:db8:1::1", false, SPF_PERMITS},
         {"v=spf1 ip6:2001:db8::/32 -all", "192.0.2.1", false, SPF_FORBIDS},
         {"v=spf1 ip4:192.0.2.1 include:x.example -all", "192.0.2.1", false, SPF_PERMITS},
-        {"v=spf1 exp=e.example a -all", "192.0.2.1", true, SPF_PERMITS}, /* 6: modifiers have no say */
+        /* 6: modifiers have no say */
+        {"v=spf1 exp=e.example a -all", "192.0.2.1", true, SPF_PERMITS},
         {"v=spf1 ipv4:192.0.2.1 -all", "192.0.2.1", false, SPF_BROKEN},
         {"v=spf1 ip4 -all", "192.0.2.1", false, SPF_BROKEN},
         {"v=spf1 ip4:192.0.2.1/33 -all", "192.0.2.1", false, SPF_BROKEN},
@@ -56,7 +61,9 @@ static void spf(void **state)
 
 /* RFC 8463 appendix A: the key and its record. */
 #define ED_P "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
-static const char ed_pem[] = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
+static const char ed_pem[] = "-----BEGIN PRIVATE "
+                             "KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/"
+                             "VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
 
 static void ed25519_keys(void **state)
 {
@@ -64,10 +71,13 @@ static void ed25519_keys(void **state)
         const char *record;
         enum dkim_key_says right;
     } rows[] = {{"v=DKIM1; k=ed25519; p=" ED_P, DKIM_KEY_OURS},
-                {"v=DKIM1;k=ed25519;p= 11qYAYKxCrfVS/7TyWQH \t Og7hcvPapiMlrwIaaPcHURo= ;", DKIM_KEY_OURS}, /* RFC 6376 3.2: blanks */
+                /* RFC 6376 3.2: blanks */
+                {"v=DKIM1;k=ed25519;p= 11qYAYKxCrfVS/7TyWQH \t Og7hcvPapiMlrwIaaPcHURo= ;",
+                 DKIM_KEY_OURS},
                 {"k=ed25519; p=" ED_P, DKIM_KEY_OURS},
                 {"v=DKIM1; p=" ED_P, DKIM_KEY_ANOTHER}, /* k= not said: RSA */
-                {"v=DKIM1; k=ed25519; p=21qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", DKIM_KEY_ANOTHER},
+                {"v=DKIM1; k=ed25519; p=21qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+                 DKIM_KEY_ANOTHER},
                 {"v=DKIM1; k=ed25519; p=", DKIM_KEY_REVOKED},
                 {"v=DKIM1; k=ed25519", DKIM_KEY_OTHER_RECORD},
                 {"v=DKIM2; k=ed25519; p=" ED_P, DKIM_KEY_OTHER_RECORD},
@@ -81,7 +91,8 @@ static void ed25519_keys(void **state)
     assert_int_equal(base64_read(STR(ED_P), &wanted), 0);
     assert_true(str_eq(buf_str(&public_key), buf_str(&wanted)));
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        enum dkim_key_says got = dkim_key_reads(str_c(rows[i].record), TLS_ED25519_SHA256, buf_str(&public_key));
+        enum dkim_key_says got =
+            dkim_key_reads(str_c(rows[i].record), TLS_ED25519_SHA256, buf_str(&public_key));
         if (got != rows[i].right) {
             fail_msg("\"%s\": %d", rows[i].record, got);
         }

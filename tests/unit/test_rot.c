@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_rot.c: what a disk may do to a store: each page of each of its files with a flipped bit, as zeros, or gone with all behind
- * it; whole files gone, empty, exchanged for another or for what they were before. Either everything is there afterwards,
- * or it is told; never is such a store called whole.
+ * test_rot.c: what a disk may do to a store: each page of each of its files with a flipped bit,
+ * as zeros, or gone with all behind it; whole files gone, empty, exchanged for another or for
+ * what they were before. Either everything is there afterwards, or it is told; never is such a
+ * store called whole.
  */
 #include "check.h"
 #include "store/sqlite_priv.h"
@@ -41,7 +42,7 @@ static void shell(const char *format, const char *a, const char *b)
     assert_int_equal(system(command), 0);
 }
 
-/* --- images ----------------------------------------------------------------------------------------- */
+/* --- images ------------------------------------------------------------- */
 
 static void read_file(const char *store, const char *name, struct image *to)
 {
@@ -76,7 +77,8 @@ static void take_spool(const char *store, struct image *to)
 
 static void take_image(const char *store, struct image *to)
 {
-    static const char *const names[] = {"journal-0", "journal-1", MARK_FILE, "postern.db", "postern.db-wal"};
+    static const char *const names[] = {"journal-0", "journal-1", MARK_FILE, "postern.db",
+                                        "postern.db-wal"};
     char path[200];
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         path_of(store, names[i], path);
@@ -111,7 +113,7 @@ static void lay_out(void)
     lay_out_image(&crashed);
 }
 
-/* --- what is in a store ------------------------------------------------------------------------------ */
+/* --- what is in a store ------------------------------------------------- */
 
 static void dump_table(sqlite3 *db, const char *name, struct buf *out)
 {
@@ -124,7 +126,9 @@ static void dump_table(sqlite3 *db, const char *name, struct buf *out)
     while (sqlite3_step(q) == SQLITE_ROW) {
         for (int k = 0; k < sqlite3_column_count(q); k++) {
             assert_int_equal(buf_append(out, "|", 1), 0);
-            assert_int_equal(buf_append(out, sqlite3_column_blob(q, k), (size_t)sqlite3_column_bytes(q, k)), 0);
+            assert_int_equal(buf_append(out, sqlite3_column_blob(q, k),
+                                        (size_t)sqlite3_column_bytes(q, k)),
+                             0);
         }
         assert_int_equal(buf_append(out, "\n", 1), 0);
     }
@@ -140,7 +144,10 @@ static void dump(const char *store, struct buf *out)
     buf_reset(out);
     path_of(store, "postern.db", path);
     assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    if (sqlite3_prepare_v2(db, "SELECT name FROM sqlite_master WHERE type='table' AND name<>'settled' ORDER BY name", -1, &q, NULL) == SQLITE_OK) {
+    if (sqlite3_prepare_v2(
+            db,
+            "SELECT name FROM sqlite_master WHERE type='table' AND name<>'settled' ORDER BY name",
+            -1, &q, NULL) == SQLITE_OK) {
         while (sqlite3_step(q) == SQLITE_ROW) {
             dump_table(db, (const char *)sqlite3_column_text(q, 0), out);
         }
@@ -155,7 +162,11 @@ static struct store *open_store(const char *name)
     struct store *s = NULL;
     path_of(name, "", path);
     (void)mkdir(path, 0700);
-    return store_open_with(path, (struct store_sizes){.journal_file = SMALL_FILE, .chunk = SMALL_CHUNK}, problem, sizeof problem, &s) < 0 ? NULL : s;
+    return store_open_with(path,
+                           (struct store_sizes){.journal_file = SMALL_FILE, .chunk = SMALL_CHUNK},
+                           problem, sizeof problem, &s) < 0
+               ? NULL
+               : s;
 }
 
 /* Stands for a seal: every octet of a body is the same. */
@@ -187,10 +198,20 @@ static void on_done(void *arg, enum store_result r)
 static void come(struct store *s, uint64_t id, size_t octets)
 {
     static char body[20000];
-    struct store_rcpt r = {.forward_path = STR("x@one.test"), .next_hop = STR("one.test"), .state = id % 3 == 0 ? RCPT_HELD : RCPT_QUEUED};
+    struct store_rcpt r = {
+        .forward_path = STR("x@one.test"),
+        .next_hop = STR("one.test"),
+        .state = id % 3 == 0 ? RCPT_HELD : RCPT_QUEUED,
+    };
     memset(body, (int)id, sizeof body);
-    const struct store_message m = {.id = id, .reverse_path = STR("a@b.test"), .arrived_ms = (int64_t)id, .size = octets, .sealed_key = STR("key"),
-                                    .body = str_from(body, octets)};
+    const struct store_message m = {
+        .id = id,
+        .reverse_path = STR("a@b.test"),
+        .arrived_ms = (int64_t)id,
+        .size = octets,
+        .sealed_key = STR("key"),
+        .body = str_from(body, octets),
+    };
     store_enqueue(s, &m, &r, 1, NULL, 0, on_done, NULL);
     store_flush(s);
 }
@@ -205,12 +226,20 @@ static void come_large(struct store *s, uint64_t id)
     assert_int_equal(store_spool_create(s, 1, name, &fd), STORE_OK);
     assert_int_equal(write(fd, body, sizeof body), sizeof body);
     close(fd);
-    const struct store_message m = {.id = id, .reverse_path = STR("a@b.test"), .arrived_ms = (int64_t)id, .size = LARGE, .sealed_key = STR("key"), .spool = str_c(name)};
+    const struct store_message m = {
+        .id = id,
+        .reverse_path = STR("a@b.test"),
+        .arrived_ms = (int64_t)id,
+        .size = LARGE,
+        .sealed_key = STR("key"),
+        .spool = str_c(name),
+    };
     store_enqueue(s, &m, &r, 1, NULL, 0, on_done, NULL);
     store_flush(s);
 }
 
-/* Mail in the tables, in their log and in the journal alone; changes of the tables that no batch has. */
+/* Mail in the tables, in their log and in the journal alone; changes of the tables that no batch
+ * has. */
 static void live(void)
 {
     struct store *s = open_store("store");
@@ -235,7 +264,7 @@ static void live(void)
     store_close(s);
 }
 
-/* --- trials ------------------------------------------------------------------------------------------ */
+/* --- trials ------------------------------------------------------------- */
 
 static unsigned trials, told_at;
 
@@ -248,7 +277,9 @@ static bool is_told(void)
     char path[200], problem[600];
     struct store_health h;
     path_of("trial", "", path);
-    return store_check(path, &(struct store_checker){.finding = no_finding, .body = is_as_sealed}, &h, problem, sizeof problem) < 0 || h.fatal > 0;
+    return store_check(path, &(struct store_checker){.finding = no_finding, .body = is_as_sealed},
+                       &h, problem, sizeof problem) < 0 ||
+           h.fatal > 0;
 }
 
 /* What the damaged store in "trial" is after check and start. */
@@ -257,7 +288,8 @@ static void try_it(const char *what, const char *name, size_t page, struct buf *
     struct buf now = BUF_INIT(64 * 1024 * 1024);
     bool told = is_told();
     struct store *s = open_store("trial");
-    bool lost = s && (store_lost(s).batches > 0 || store_lost(s).transactions > 0 || store_lost(s).mark);
+    bool lost =
+        s && (store_lost(s).batches > 0 || store_lost(s).transactions > 0 || store_lost(s).mark);
     store_close(s);
     if (s) {
         dump("trial", &now);
@@ -265,7 +297,10 @@ static void try_it(const char *what, const char *name, size_t page, struct buf *
     }
     bool recovered = s && str_eq(buf_str(&now), buf_str(whole));
     if (!told && (lost || !recovered)) {
-        fail_msg("%s, page %zu: %s, and it is called whole (%s)", name, page, what, !s ? "it does not start" : lost ? "the start knows" : "nothing knows");
+        fail_msg("%s, page %zu: %s, and it is called whole (%s)", name, page, what,
+                 !s     ? "it does not start"
+                 : lost ? "the start knows"
+                        : "nothing knows");
     }
     trials++;
     told_at += told;
@@ -279,7 +314,8 @@ static void try_pages(size_t at, struct buf *whole)
     size_t n = crashed.files[at].n;
     static const char zeros[PAGE];
     for (size_t page = 0; page * PAGE < n; page++) {
-        size_t here = n - page * PAGE < PAGE ? n - page * PAGE : PAGE, bit = page * 2654435761U % (here * 8);
+        size_t here = n - page * PAGE < PAGE ? n - page * PAGE : PAGE,
+               bit = page * 2654435761U % (here * 8);
         char kept[PAGE];
         memcpy(kept, octets + page * PAGE, here);
         octets[page * PAGE + bit / 8] ^= (char)(1 << bit % 8);
@@ -312,7 +348,7 @@ static void each_page_of_each_file(void **state)
     buf_free(&whole);
 }
 
-/* --- reading ----------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------ */
 
 struct reading {
     struct buf text;
@@ -322,13 +358,18 @@ struct reading {
 static void read_message(void *arg, const struct store_message *m)
 {
     struct reading *r = arg;
-    assert_int_equal(buf_printf(&r->text, "%llu " STR_FMT " " STR_FMT "\n", (unsigned long long)m->id, STR_ARG(m->reverse_path), STR_ARG(m->body)), 0);
+    assert_int_equal(buf_printf(&r->text, "%llu " STR_FMT " " STR_FMT "\n",
+                                (unsigned long long)m->id, STR_ARG(m->reverse_path),
+                                STR_ARG(m->body)),
+                     0);
 }
 
 static void read_rcpt(void *arg, const struct store_rcpt *rcpt)
 {
     struct reading *r = arg;
-    assert_int_equal(buf_printf(&r->text, STR_FMT " " STR_FMT " %d\n", STR_ARG(rcpt->forward_path), STR_ARG(rcpt->next_hop), rcpt->state), 0);
+    assert_int_equal(buf_printf(&r->text, STR_FMT " " STR_FMT " %d\n", STR_ARG(rcpt->forward_path),
+                                STR_ARG(rcpt->next_hop), rcpt->state),
+                     0);
 }
 
 static void read_end(void *arg, enum store_result result)
@@ -351,8 +392,8 @@ static bool read_all(struct reading *r)
     return !r->failed;
 }
 
-/* A flipped bit anywhere in the tables is an error of the disk, never another recipient or another body: not only for a check,
- * which looks by itself, but for whoever reads. */
+/* A flipped bit anywhere in the tables is an error of the disk, never another recipient or
+ * another body: not only for a check, which looks by itself, but for whoever reads. */
 static void what_is_damaged_is_not_read(void **state)
 {
     enum { BITS = 8 };
@@ -386,8 +427,9 @@ static void remove_in_trial(const char *name)
     assert_int_equal(unlink(path), 0);
 }
 
-/* What a start knows by itself, without a check: of a file that is gone or an older one something is missing, and it says so,
- * or does not start; of the mark alone, that nothing tells any more. Files of bodies are looked at when they are sent. */
+/* What a start knows by itself, without a check: of a file that is gone or an older one
+ * something is missing, and it says so, or does not start; of the mark alone, that nothing tells
+ * any more. Files of bodies are looked at when they are sent. */
 static void try_start(const char *what, const char *name, struct buf *whole)
 {
     struct buf now = BUF_INIT(64 * 1024 * 1024);
@@ -447,20 +489,24 @@ static void whole_files(void **state)
     try_it("removed", "both journals and the mark", 0, &whole);
     lay_out();
     store_close(open_store("other"));
-    shell("cd %s/trial && rm journal-0 journal-1 postern.db-wal && cp ../other/postern.db . && rm -r %s/other", dir, dir);
+    shell("cd %s/trial && rm journal-0 journal-1 postern.db-wal && cp ../other/postern.db . && rm "
+          "-r %s/other",
+          dir, dir);
     assert_null(open_store("trial")); /* the mark is of another store: nothing is begun over it */
     buf_free(&whole);
     buf_free(&tables);
 }
 
-/* --- repair ------------------------------------------------------------------------------------------ */
+/* --- repair ------------------------------------------------------------- */
 
 static struct buf lost_text = BUF_INIT(4096);
 
 static void on_lost(void *arg, const struct store_damage *d)
 {
-    assert_int_equal(buf_printf(&lost_text, "%llu " STR_FMT " " STR_FMT ": " STR_FMT "\n", (unsigned long long)d->id, STR_ARG(d->reverse_path), STR_ARG(d->rcpts),
-                                STR_ARG(d->what)), 0);
+    assert_int_equal(buf_printf(&lost_text, "%llu " STR_FMT " " STR_FMT ": " STR_FMT "\n",
+                                (unsigned long long)d->id, STR_ARG(d->reverse_path),
+                                STR_ARG(d->rcpts), STR_ARG(d->what)),
+                     0);
 }
 
 static size_t file_named(const char *start)
@@ -487,18 +533,23 @@ static unsigned in_quarantine(const char *directory)
     return n;
 }
 
-/* A file of a large message and a body in the journal are damaged, a file is nobody's: listed and put aside, nothing is deleted, and
- * the store is whole afterwards. */
+/* A file of a large message and a body in the journal are damaged, a file is nobody's: listed
+ * and put aside, nothing is deleted, and the store is whole afterwards. */
 static void a_repair_lists_and_keeps(void **state)
 {
     static struct store_repaired done;
     char path[200], problem[600] = "";
     struct store_health h;
-    const struct store_checker checker = {.finding = no_finding, .body = is_as_sealed, .lost = on_lost};
+    const struct store_checker checker = {
+        .finding = no_finding,
+        .body = is_as_sealed,
+        .lost = on_lost,
+    };
     size_t spool = file_named("spool/");
     lay_out();
     path_of("trial", "", path);
-    size_t other = crashed.files[spool].octets[0] == 100 ? spool : spool + 1; /* the one in the tables */
+    /* the one in the tables */
+    size_t other = crashed.files[spool].octets[0] == 100 ? spool : spool + 1;
     spool = other;
     crashed.files[spool].octets[5000] ^= 4;
     write_file(crashed.files[spool].name, crashed.files[spool].octets, LARGE);
@@ -507,19 +558,24 @@ static void a_repair_lists_and_keeps(void **state)
     crashed.files[0].octets[4 * PAGE + 300] ^= 1; /* in the body of message 5 */
     write_file("journal-0", crashed.files[0].octets, crashed.files[0].n);
     crashed.files[0].octets[4 * PAGE + 300] ^= 1;
-    assert_int_equal(store_check(path, &checker, &h, problem, sizeof problem), 0); /* a check names them, too */
+    /* a check names them, too */
+    assert_int_equal(store_check(path, &checker, &h, problem, sizeof problem), 0);
     assert_non_null(strstr(buf_str(&lost_text).p, "large@one.test: its file is damaged"));
     assert_non_null(strstr(buf_str(&lost_text).p, "x@one.test: it was in a part of the journal"));
     buf_reset(&lost_text);
     assert_int_equal(store_repair(path, &checker, 9, &done, problem, sizeof problem), 0);
     assert_int_equal(done.loss.batches, 1);
-    assert_non_null(strstr(buf_str(&lost_text).p, "100 a@b.test large@one.test: its file is damaged"));
-    assert_non_null(strstr(buf_str(&lost_text).p, " a@b.test x@one.test: it was in a part of the journal"));
-    assert_int_equal(in_quarantine(done.quarantine), 4); /* both files, the two of the journal as they were */
+    assert_non_null(
+        strstr(buf_str(&lost_text).p, "100 a@b.test large@one.test: its file is damaged"));
+    assert_non_null(
+        strstr(buf_str(&lost_text).p, " a@b.test x@one.test: it was in a part of the journal"));
+    /* both files, the two of the journal as they were */
+    assert_int_equal(in_quarantine(done.quarantine), 4);
     assert_int_equal(store_check(path, &checker, &h, problem, sizeof problem), 0);
     assert_int_equal(h.fatal + h.findings, 0);
     assert_int_equal(h.lost_before, 2);
-    assert_int_equal(store_repair(path, &checker, 9, &done, problem, sizeof problem), 0); /* a second time finds nothing */
+    /* a second time finds nothing */
+    assert_int_equal(store_repair(path, &checker, 9, &done, problem, sizeof problem), 0);
     assert_true(done.moved == 0 && done.loss.batches == 0 && in_quarantine(done.quarantine) == 0);
     buf_free(&lost_text);
 }
@@ -557,12 +613,17 @@ static bool is_seen(uint64_t id)
     return i < n_seen;
 }
 
-/* Each page of the tables flipped: after a repair the store is whole, and each message is there or among the lost ones. */
+/* Each page of the tables flipped: after a repair the store is whole, and each message is there
+ * or among the lost ones. */
 static void damaged_tables_are_written_anew(void **state)
 {
     static struct store_repaired done;
     size_t at = file_named("postern.db");
-    const struct store_checker checker = {.finding = no_finding, .body = is_as_sealed, .lost = on_lost_id};
+    const struct store_checker checker = {
+        .finding = no_finding,
+        .body = is_as_sealed,
+        .lost = on_lost_id,
+    };
     char path[200], problem[600];
     struct store_health h;
     unsigned mended = 0, refused = 0;
@@ -577,14 +638,19 @@ static void damaged_tables_are_written_anew(void **state)
             continue;
         }
         mended++;
-        assert_int_equal(store_check(path, &(struct store_checker){.finding = no_finding, .body = is_as_sealed}, &h, problem, sizeof problem), 0);
+        assert_int_equal(store_check(path,
+                                     &(struct store_checker){.finding = no_finding,
+                                                             .body = is_as_sealed},
+                                     &h, problem, sizeof problem),
+                         0);
         assert_int_equal(h.fatal, 0);
         struct store *s = open_store("trial");
         assert_non_null(s);
         for (uint64_t id = 1; id <= 10; id++) {
             store_report(s, id < 10 ? id : 100, on_kept_id, no_rcpt, NULL, ends, NULL);
             if (!is_seen(id < 10 ? id : 100)) {
-                fail_msg("page %zu: message %llu is neither there nor lost", page, (unsigned long long)id);
+                fail_msg("page %zu: message %llu is neither there nor lost", page,
+                         (unsigned long long)id);
             }
         }
         store_close(s);
@@ -611,7 +677,7 @@ static void a_repair_takes_what_is_there(void **state)
     store_close(open_store("trial"));
 }
 
-/* --- a copy that is put back -------------------------------------------------------------------------- */
+/* --- a copy that is put back -------------------------------------------- */
 
 static void no_progress(void *arg, uint64_t done, uint64_t all)
 {
@@ -640,7 +706,8 @@ static void no_end(void *arg, enum store_result r)
     assert_int_equal(r, STORE_OK);
 }
 
-/* camunda/camunda#32393: a file system of its own is never quite empty. sourcefrog/conserve#38: whatever else is there stays. */
+/* camunda/camunda#32393: a file system of its own is never quite empty. sourcefrog/conserve#38:
+ * whatever else is there stays. */
 static void a_copy_is_put_back_where_nothing_is(void **state)
 {
     struct store_restored done;
@@ -667,7 +734,9 @@ static void a_copy_is_put_back_where_nothing_is(void **state)
 
 static int setup(void **state)
 {
-    snprintf(dir, sizeof dir, "%s/postern-rot-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"); /* thousands of syncs */
+    /* thousands of syncs */
+    snprintf(dir, sizeof dir, "%s/postern-rot-XXXXXX",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     if (!mkdtemp(dir)) {
         return -1;
     }
@@ -687,7 +756,10 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(each_page_of_each_file), cmocka_unit_test(what_is_damaged_is_not_read), cmocka_unit_test(whole_files), cmocka_unit_test(a_repair_lists_and_keeps),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(each_page_of_each_file),
+                                       cmocka_unit_test(what_is_damaged_is_not_read),
+                                       cmocka_unit_test(whole_files),
+                                       cmocka_unit_test(a_repair_lists_and_keeps),
                                        cmocka_unit_test(damaged_tables_are_written_anew),
                                        cmocka_unit_test(a_repair_takes_what_is_there),
                                        cmocka_unit_test(a_copy_is_put_back_where_nothing_is)};

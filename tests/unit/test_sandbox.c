@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_sandbox.c: the walls around a process, each tried in a child of its own: what is refused, and that a loop
- * works inside. libuv from 1.45 on sets up an io_uring with every loop, whatever UV_USE_IO_URING says from 1.49 on.
+ * test_sandbox.c: the walls around a process, each tried in a child of its own: what is refused,
+ * and that a loop works inside. libuv from 1.45 on sets up an io_uring with every loop, whatever
+ * UV_USE_IO_URING says from 1.49 on.
  */
 #include "check.h"
 #include "sys/loop.h"
@@ -99,8 +100,10 @@ static int reach_for_others(void)
         return 2;
     }
     bool signalled = syscall(SYS_tgkill, parent, parent, 0) == 0 || errno != EPERM;
-    bool limited = syscall(SYS_prlimit64, parent, RLIMIT_NOFILE, NULL, &limit) == 0 || errno != EPERM;
-    bool own = syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), 0) == 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0;
+    bool limited =
+        syscall(SYS_prlimit64, parent, RLIMIT_NOFILE, NULL, &limit) == 0 || errno != EPERM;
+    bool own = syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), 0) == 0 &&
+               getrlimit(RLIMIT_NOFILE, &limit) == 0;
     return signalled ? 3 : limited ? 4 : own ? 0 : 5;
 }
 
@@ -109,9 +112,10 @@ static void other_processes_are_out_of_reach(void **state)
     assert_int_equal(in_child(reach_for_others), 0);
 }
 
-/* What a newer libc calls in place of what an older one did ended daemons with a list: clock_nanosleep for nanosleep
- * (NetworkConfiguration/dhcpcd#128), rt_sigprocmask around the getrandom of the vDSO (#421), a look for the time zone's
- * file at the first local time (firecracker-microvm/firecracker#2527). */
+/* What a newer libc calls in place of what an older one did ended daemons with a list:
+ * clock_nanosleep for nanosleep (NetworkConfiguration/dhcpcd#128), rt_sigprocmask around the
+ * getrandom of the vDSO (#421), a look for the time zone's file at the first local time
+ * (firecracker-microvm/firecracker#2527). */
 static int call_the_libc(void)
 {
     const struct sandbox walls = {.calls = 0};
@@ -123,9 +127,12 @@ static int call_the_libc(void)
     if (sandbox_enter(&walls, text, sizeof text) < 0) {
         return 2;
     }
-    bool ok = nanosleep(&moment, NULL) == 0 && clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL) == 0;
-    ok = ok && syscall(SYS_nanosleep, &moment, NULL) == 0 && syscall(SYS_getrandom, text, 8, 0) == 8;
-    ok = ok && sigemptyset(&set) == 0 && sigprocmask(SIG_BLOCK, &set, NULL) == 0 && localtime_r(&now, &parts);
+    bool ok =
+        nanosleep(&moment, NULL) == 0 && clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL) == 0;
+    ok =
+        ok && syscall(SYS_nanosleep, &moment, NULL) == 0 && syscall(SYS_getrandom, text, 8, 0) == 8;
+    ok = ok && sigemptyset(&set) == 0 && sigprocmask(SIG_BLOCK, &set, NULL) == 0 &&
+         localtime_r(&now, &parts);
     return ok && usleep(10) == 0 && sched_yield() == 0 ? 0 : 1;
 }
 
@@ -146,13 +153,15 @@ static int threads_have_names(void)
     char text[128];
     pthread_t thread;
     bool named = false;
-    if (sandbox_enter(&walls, text, sizeof text) < 0 || pthread_create(&thread, NULL, take_a_name, &named) != 0) {
+    if (sandbox_enter(&walls, text, sizeof text) < 0 ||
+        pthread_create(&thread, NULL, take_a_name, &named) != 0) {
         return 2;
     }
     return pthread_join(thread, NULL) == 0 && named ? 0 : 3;
 }
 
-/* libuv names its threads since 1.50 (Debian 13): prctl(PR_SET_NAME). Sanitizer builds allow all of prctl anyway. */
+/* libuv names its threads since 1.50 (Debian 13): prctl(PR_SET_NAME). Sanitizer builds allow all
+ * of prctl anyway. */
 static void a_thread_may_have_a_name(void **state)
 {
     assert_int_equal(in_child(threads_have_names), 0);
@@ -179,7 +188,8 @@ static int one_thread_goes_astray(void)
     return 4;
 }
 
-/* Where the thread alone was killed the others waited for it for ever (systemd/systemd#11967, golang/go#30753). */
+/* Where the thread alone was killed the others waited for it for ever (systemd/systemd#11967,
+ * golang/go#30753). */
 static void a_thread_takes_its_process_along(void **state)
 {
     int status = in_child(one_thread_goes_astray);
@@ -211,7 +221,8 @@ static int take_memory(void)
     if (most == MAP_FAILED || !memory_is_short()) {
         return 2;
     }
-    if (mmap(NULL, 32 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED) {
+    if (mmap(NULL, 32 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) !=
+        MAP_FAILED) {
         return 3;
     }
     munmap(most, n);
@@ -219,7 +230,10 @@ static int take_memory(void)
         return 4;
     }
     struct rlimit r; /* a new configuration may allow more, but never more than the machine has */
-    return memory_limit(UINT64_MAX / 2) == 0 && getrlimit(RLIMIT_AS, &r) == 0 && r.rlim_cur == r.rlim_max && r.rlim_max < UINT64_MAX / 2 ? 0 : 5;
+    return memory_limit(UINT64_MAX / 2) == 0 && getrlimit(RLIMIT_AS, &r) == 0 &&
+                   r.rlim_cur == r.rlim_max && r.rlim_max < UINT64_MAX / 2
+               ? 0
+               : 5;
 }
 
 static void memory_that_is_short_is_noticed(void **state)

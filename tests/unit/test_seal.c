@@ -34,7 +34,11 @@ static void seal(const unsigned char *key, struct str plain, size_t piece, struc
 {
     struct rest_sealer *s = rest_sealer_new(key);
     for (size_t at = 0; at < plain.n; at += piece) {
-        assert_int_equal(rest_seal(s, str_slice(plain, at, plain.n - at < piece ? plain.n : at + piece), out), 0);
+        assert_int_equal(rest_seal(s,
+                                   str_slice(plain, at,
+                                             plain.n - at < piece ? plain.n : at + piece),
+                                   out),
+                         0);
     }
     assert_int_equal(rest_seal_end(s, out), 0);
     rest_sealer_free(s);
@@ -42,7 +46,8 @@ static void seal(const unsigned char *key, struct str plain, size_t piece, struc
 
 static void round_trips(void **state)
 {
-    static const size_t sizes[] = {0, 1, REST_PIECE - 1, REST_PIECE, REST_PIECE + 1, 3 * REST_PIECE, 100000};
+    static const size_t sizes[] =
+        {0, 1, REST_PIECE - 1, REST_PIECE, REST_PIECE + 1, 3 * REST_PIECE, 100000};
     static char plain[100000];
     unsigned char key[REST_KEY] = {1};
     fill(plain, sizeof plain);
@@ -67,11 +72,14 @@ static void changes_are_noticed(void **state)
     fill(plain, sizeof plain);
     seal(key, str_from(plain, sizeof plain), 1 << 20, &sealed);
     assert_int_equal(open_sealed(other, buf_str(&sealed), 1 << 20, &back), -EBADMSG);
-    for (size_t cut = 0; cut < buf_len(&sealed); cut += 4001) { /* truncated anywhere, piece borders too */
-        assert_int_equal(open_sealed(key, str_slice(buf_str(&sealed), 0, cut), 1 << 20, &back), -EBADMSG);
+    /* truncated anywhere, piece borders too */
+    for (size_t cut = 0; cut < buf_len(&sealed); cut += 4001) {
+        assert_int_equal(open_sealed(key, str_slice(buf_str(&sealed), 0, cut), 1 << 20, &back),
+                         -EBADMSG);
     }
     size_t border = REST_HEADER + REST_PIECE_SEALED;
-    assert_int_equal(open_sealed(key, str_slice(buf_str(&sealed), 0, border), 1 << 20, &back), -EBADMSG);
+    assert_int_equal(open_sealed(key, str_slice(buf_str(&sealed), 0, border), 1 << 20, &back),
+                     -EBADMSG);
     for (size_t at = 30; at < buf_len(&sealed); at += 7919) {
         sealed.p[sealed.head + at] ^= 1;
         assert_int_equal(open_sealed(key, buf_str(&sealed), 1 << 20, &back), -EBADMSG);
@@ -81,7 +89,8 @@ static void changes_are_noticed(void **state)
 
 static void only_keys_can_unwrap(void **state)
 {
-    unsigned char secret[REST_SECRET], public[REST_PUBLIC], key[REST_KEY], back[REST_KEY], wrapped[REST_WRAPPED], second[REST_WRAPPED];
+    unsigned char secret[REST_SECRET], public[REST_PUBLIC], key[REST_KEY], back[REST_KEY],
+        wrapped[REST_WRAPPED], second[REST_WRAPPED];
     assert_int_equal(rest_init(), 0);
     rest_make_secret(secret);
     struct rest_opener *o = rest_opener_new(secret, public);
@@ -109,18 +118,23 @@ static void only_keys_can_unwrap(void **state)
 static void gcm_vectors(void **state)
 {
     static const unsigned char key[TLS_AEAD_KEY], zeros[16];
-    static const unsigned char want[32] = {0xce, 0xa7, 0x40, 0x3d, 0x4d, 0x60, 0x6b, 0x6e, 0x07, 0x4e, 0xc5, 0xd3, 0xba, 0xf3, 0x9d, 0x18,
-                                           0xd0, 0xd1, 0xc8, 0xa7, 0x99, 0x99, 0x6b, 0xf0, 0x26, 0x5b, 0x98, 0xb5, 0xd4, 0x8a, 0xb9, 0x19};
+    static const unsigned char want[32] = {0xce, 0xa7, 0x40, 0x3d, 0x4d, 0x60, 0x6b, 0x6e,
+                                           0x07, 0x4e, 0xc5, 0xd3, 0xba, 0xf3, 0x9d, 0x18,
+                                           0xd0, 0xd1, 0xc8, 0xa7, 0x99, 0x99, 0x6b, 0xf0,
+                                           0x26, 0x5b, 0x98, 0xb5, 0xd4, 0x8a, 0xb9, 0x19};
     char out[32], back[16], first = 'x';
     struct tls_aead *a = tls_aead_new(key, true), *b = tls_aead_new(key, false);
-    assert_int_equal(tls_aead_seal(a, 0, str_from((const char *)zeros, 1), str_from((const char *)zeros, 15), out), 0);
+    assert_int_equal(tls_aead_seal(a, 0, str_from((const char *)zeros, 1),
+                                   str_from((const char *)zeros, 15), out),
+                     0);
     assert_memory_equal(out, want, sizeof want);
     assert_int_equal(tls_aead_open(b, 0, str_from(out, sizeof out), &first, 1, back), 0);
     assert_true(first == 0);
     assert_memory_equal(back, zeros, 15);
     assert_int_equal(tls_aead_open(b, 0, str_from(out, sizeof out), NULL, 0, back), 0);
     assert_memory_equal(back, zeros, sizeof back);
-    assert_int_equal(tls_aead_open(b, 1, str_from(out, sizeof out), &first, 1, back), -EBADMSG); /* another piece's place */
+    /* another piece's place */
+    assert_int_equal(tls_aead_open(b, 1, str_from(out, sizeof out), &first, 1, back), -EBADMSG);
     assert_int_equal(tls_aead_open(b, 0, str_from(out, TLS_AEAD_TAG), &first, 1, back), -EBADMSG);
     tls_aead_free(a);
     tls_aead_free(b);
@@ -134,8 +148,11 @@ static void old_bodies(void **state)
     CLEANUP(buf_free) struct buf back = BUF_INIT(100);
     assert_int_equal(rest_init(), 0);
     crypto_secretstream_xchacha20poly1305_init_push(&st, sealed, key);
-    crypto_secretstream_xchacha20poly1305_push(&st, sealed + REST_HEADER, NULL, (const unsigned char *)"hello", 5, NULL, 0, crypto_secretstream_xchacha20poly1305_TAG_FINAL);
-    assert_int_equal(open_sealed(key, str_from((const char *)sealed, sizeof sealed), 1000, &back), 0);
+    crypto_secretstream_xchacha20poly1305_push(&st, sealed + REST_HEADER, NULL,
+                                               (const unsigned char *)"hello", 5, NULL, 0,
+                                               crypto_secretstream_xchacha20poly1305_TAG_FINAL);
+    assert_int_equal(open_sealed(key, str_from((const char *)sealed, sizeof sealed), 1000, &back),
+                     0);
     check_str(buf_str(&back), "hello");
 }
 
@@ -164,6 +181,11 @@ static void tokens(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(tokens), cmocka_unit_test(gcm_vectors), cmocka_unit_test(old_bodies), cmocka_unit_test(round_trips), cmocka_unit_test(changes_are_noticed), cmocka_unit_test(only_keys_can_unwrap)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(tokens),
+                                       cmocka_unit_test(gcm_vectors),
+                                       cmocka_unit_test(old_bodies),
+                                       cmocka_unit_test(round_trips),
+                                       cmocka_unit_test(changes_are_noticed),
+                                       cmocka_unit_test(only_keys_can_unwrap)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

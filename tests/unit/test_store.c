@@ -28,7 +28,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     char command[128];
-    static const char *const names[] = {"spool", "postern.db", "postern.db-wal", "postern.db-shm", "journal-0", "journal-1", "journal-mark"};
+    static const char *const names[] = {"spool",          "postern.db", "postern.db-wal",
+                                        "postern.db-shm", "journal-0",  "journal-1",
+                                        "journal-mark"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         snprintf(command, sizeof command, "%s/%s", dir, names[i]);
         if (i == 0) {
@@ -57,8 +59,25 @@ static void on_done(void *arg, enum store_result r)
 
 static void add(struct store *s, uint64_t id, const char *hop, int *result)
 {
-    struct store_message m = {.id = id, .reverse_path = STR("a@b.test"), .arrived_ms = 1000, .size = 5, .sealed_key = STR("key"), .body = STR("sealed"), .client = STR("192.0.2.1")};
-    struct store_rcpt r[2] = {{.forward_path = STR("x@one.test"), .next_hop = str_c(hop), .next_ms = 1000}, {.forward_path = STR("y@one.test"), .next_hop = str_c(hop), .next_ms = 2000}};
+    struct store_message m = {
+        .id = id,
+        .reverse_path = STR("a@b.test"),
+        .arrived_ms = 1000,
+        .size = 5,
+        .sealed_key = STR("key"),
+        .body = STR("sealed"),
+        .client = STR("192.0.2.1"),
+    };
+    struct store_rcpt r[2] = {{
+                                  .forward_path = STR("x@one.test"),
+                                  .next_hop = str_c(hop),
+                                  .next_ms = 1000,
+                              },
+                              {
+                                  .forward_path = STR("y@one.test"),
+                                  .next_hop = str_c(hop),
+                                  .next_ms = 2000,
+                              }};
     store_enqueue(s, &m, r, 2, NULL, 0, on_done, result);
 }
 
@@ -91,11 +110,11 @@ static void see_end(void *arg, enum store_result r)
 }
 
 /* Forgets what was seen and asks anew; every walk must end well. */
-#define ASK(seen, call)                                                                            \
-    do {                                                                                           \
-        (seen) = (struct seen){0};                                                                 \
-        call;                                                                                      \
-        assert_int_equal((seen).result, 100 + STORE_OK);                                           \
+#define ASK(seen, call) \
+    do { \
+        (seen) = (struct seen){0}; \
+        call; \
+        assert_int_equal((seen).result, 100 + STORE_OK); \
     } while (0)
 
 static void settle_all(struct store *s)
@@ -187,14 +206,16 @@ static void how_many_were_set(void **state)
     store_flush(s);
     assert_int_equal(store_set_state(s, 1, RCPT_HELD, RCPT_QUEUED, 5, 0), 0);
     assert_int_equal(store_set_state(s, 1, RCPT_QUEUED, RCPT_HELD, 0, 0), 2);
-    assert_int_equal(store_set_state(s, 1, RCPT_QUEUED, RCPT_HELD, 0, 0), 0); /* not those of the call before */
+    /* not those of the call before */
+    assert_int_equal(store_set_state(s, 1, RCPT_QUEUED, RCPT_HELD, 0, 0), 0);
     assert_int_equal(store_set_state(s, 2, RCPT_QUEUED, RCPT_DELETED, 0, 0), 0);
     assert_int_equal(store_set_state(s, 1, RCPT_HELD, RCPT_DELETED, 0, 0), 2);
     store_flush(s);
     store_close(s);
 }
 
-/* The same: "release all" let go what a policy held, and a deletion had the time of the attempt before it. */
+/* The same: "release all" let go what a policy held, and a deletion had the time of the attempt
+ * before it. */
 static void a_change_of_some(void **state)
 {
     int result = 0;
@@ -202,10 +223,23 @@ static void a_change_of_some(void **state)
     struct store *s = open_store();
     add(s, 1, "one.test", &result);
     store_flush(s);
-    struct store_change c = {.id = 1, .from = RCPT_QUEUED, .to = RCPT_HELD, .at_ms = 7000, .reason = REASON_HELD};
+    struct store_change c = {
+        .id = 1,
+        .from = RCPT_QUEUED,
+        .to = RCPT_HELD,
+        .at_ms = 7000,
+        .reason = REASON_HELD,
+    };
     assert_int_equal(store_change(s, &c), 2);
-    c = (struct store_change){.id = 1, .from = RCPT_HELD, .to = RCPT_QUEUED, .next_ms = 8000, .at_ms = 8000, .reason = REASON_RELEASED,
-                              .was = REASON_ON_HOLD};
+    c = (struct store_change){
+        .id = 1,
+        .from = RCPT_HELD,
+        .to = RCPT_QUEUED,
+        .next_ms = 8000,
+        .at_ms = 8000,
+        .reason = REASON_RELEASED,
+        .was = REASON_ON_HOLD,
+    };
     assert_int_equal(store_change(s, &c), 0);
     store_flush(s);
     ASK(seen, store_report(s, 1, NULL, see, NULL, see_end, &seen));
@@ -223,7 +257,12 @@ static void a_change_of_some(void **state)
 static void an_alarm_is_over_once(void **state)
 {
     struct store *s = open_store();
-    const struct store_alarm a = {.at_ms = 1, .kind = 3, .domain = STR("one.test"), .detail = STR("x")};
+    const struct store_alarm a = {
+        .at_ms = 1,
+        .kind = 3,
+        .domain = STR("one.test"),
+        .detail = STR("x"),
+    };
     assert_false(store_clear_alarm(s, STR("one.test"), 3, 2));
     assert_true(store_raise_alarm(s, &a));
     assert_false(store_clear_alarm(s, STR("one.test"), 4, 2));
@@ -248,13 +287,21 @@ static void walked(void *arg, enum store_result result)
 /* All 64 bits of whom a look asked. */
 static void what_a_look_asked_is_kept(void **state)
 {
-    const struct store_domain d = {.name = STR("one.test"), .looked_ms = 5, .look_complete = true, .look_asked = 0xfedcba9876543210, .helo_ms = 4, .sts = 3};
+    const struct store_domain d = {
+        .name = STR("one.test"),
+        .looked_ms = 5,
+        .look_complete = true,
+        .look_asked = 0xfedcba9876543210,
+        .helo_ms = 4,
+        .sts = 3,
+    };
     struct store_domain kept = {0};
     struct store *s = open_store();
     store_put_domain(s, &d);
     store_flush(s);
     store_each_domain(s, keep_domain, walked, &kept);
-    assert_true(kept.look_asked == d.look_asked && kept.looked_ms == 5 && kept.helo_ms == 4 && kept.look_complete && kept.sts == 3);
+    assert_true(kept.look_asked == d.look_asked && kept.looked_ms == 5 && kept.helo_ms == 4 &&
+                kept.look_complete && kept.sts == 3);
     store_close(s);
 }
 
@@ -312,8 +359,19 @@ static void outcomes_and_bounces(void **state)
     store_flush(s);
     ASK(seen, store_report(s, 2, see_message, see, NULL, see_end, &seen));
     assert_int_equal(seen.n, 2);
-    struct store_rcpt delivered = {.rcpt = seen.r[0].rcpt, .state = RCPT_DELIVERED, .attempts = 1, .bounced = true};
-    struct store_rcpt failed = {.rcpt = seen.r[1].rcpt, .state = RCPT_FAILED, .attempts = 1, .code = STR("5.1.1"), .reply = STR("550 no")};
+    struct store_rcpt delivered = {
+        .rcpt = seen.r[0].rcpt,
+        .state = RCPT_DELIVERED,
+        .attempts = 1,
+        .bounced = true,
+    };
+    struct store_rcpt failed = {
+        .rcpt = seen.r[1].rcpt,
+        .state = RCPT_FAILED,
+        .attempts = 1,
+        .code = STR("5.1.1"),
+        .reply = STR("550 no"),
+    };
     store_outcome(s, &delivered);
     store_release_body(s, 2);
     store_flush(s);
@@ -327,7 +385,13 @@ static void outcomes_and_bounces(void **state)
     ASK(seen, store_each_bounce_due(s, 10, see, see_end, &seen));
     assert_int_equal(seen.n, 1);
     assert_string_equal(seen.path[0], "y@one.test");
-    struct store_message bounce = {.id = 3, .bounce_of = 2, .arrived_ms = 5, .sealed_key = STR("k"), .body = STR("b")};
+    struct store_message bounce = {
+        .id = 3,
+        .bounce_of = 2,
+        .arrived_ms = 5,
+        .sealed_key = STR("k"),
+        .body = STR("b"),
+    };
     struct store_rcpt to = {.forward_path = STR("a@b.test"), .next_hop = STR("b.test")};
     uint64_t told[] = {failed.rcpt};
     store_enqueue(s, &bounce, &to, 1, told, 1, on_done, &result);
@@ -376,7 +440,12 @@ static void spool_files(void **state)
     assert_int_equal(store_spool_create(s, 1, name, &fd), STORE_OK);
     assert_int_equal(write(fd, "big", 3), 3);
     close(fd);
-    struct store_message m = {.id = 9, .arrived_ms = 1, .sealed_key = STR("k"), .spool = str_c(name)};
+    struct store_message m = {
+        .id = 9,
+        .arrived_ms = 1,
+        .sealed_key = STR("k"),
+        .spool = str_c(name),
+    };
     struct store_rcpt r = {.forward_path = STR("x@y.test"), .next_hop = STR("y.test")};
     store_enqueue(s, &m, &r, 1, NULL, 0, on_done, &result);
     store_flush(s);
@@ -416,7 +485,8 @@ static void spool_files_again(void **state)
     ino_t inode = inode_of(fd);
     close(fd);
     store_spool_drop(s, str_c(first));
-    assert_int_equal(store_spool_create(s, 1, second, &fd), STORE_OK); /* the same file under another name */
+    /* the same file under another name */
+    assert_int_equal(store_spool_create(s, 1, second, &fd), STORE_OK);
     assert_int_equal(inode_of(fd), inode);
     assert_string_not_equal(first, second);
     assert_int_equal(store_spool_open(s, str_c(first)), -ENOENT);
@@ -451,7 +521,8 @@ static void a_write_that_fails(void **state)
     tight = old;
     tight.rlim_cur = 100; /* EFBIG stands for the write that finds no room */
     setrlimit(RLIMIT_FSIZE, &tight);
-    pid_t pid = fork(); /* an I/O error that is not ENOSPC poisons: the process ends, and says 451 first */
+    /* an I/O error that is not ENOSPC poisons: the process ends, and says 451 first */
+    pid_t pid = fork();
     if (pid == 0) {
         (void)!freopen("/dev/null", "w", stderr);
         add(s, 11, "x.test", &result);
@@ -488,7 +559,8 @@ static void what_can_wait(void **state)
     store_outcome(s, &r);
     store_add_attempt(s, &(struct store_attempt){.id = 20});
     store_release_body(s, 20);
-    assert_int_equal(store_gathered(s).waiting, STORE_CAN_WAIT); /* without a completion too: it must not lie for ever */
+    /* without a completion too: it must not lie for ever */
+    assert_int_equal(store_gathered(s).waiting, STORE_CAN_WAIT);
     store_sync_soon(s, see_end, &seen);
     assert_int_equal(store_gathered(s).waiting, STORE_CAN_WAIT);
     assert_int_equal(store_gathered(s).urgent, 0);
@@ -532,14 +604,26 @@ static void see_whole_end(void *arg, enum store_result r)
 static void add_large(struct store *s, uint64_t id)
 {
     static char body[60000];
-    struct store_message m = {.id = id, .reverse_path = STR("a@b.test"), .arrived_ms = 1000, .size = sizeof body, .sealed_key = STR("key"), .body = str_from(body, sizeof body)};
-    struct store_rcpt r = {.forward_path = STR("x@one.test"), .next_hop = STR("x.test"), .next_ms = 1000};
+    struct store_message m = {
+        .id = id,
+        .reverse_path = STR("a@b.test"),
+        .arrived_ms = 1000,
+        .size = sizeof body,
+        .sealed_key = STR("key"),
+        .body = str_from(body, sizeof body),
+    };
+    struct store_rcpt r = {
+        .forward_path = STR("x@one.test"),
+        .next_hop = STR("x.test"),
+        .next_ms = 1000,
+    };
     store_enqueue(s, &m, &r, 1, NULL, 0, NULL, NULL);
     store_flush(s);
     settle_all(s);
 }
 
-/* Written back by another thread while the store goes on, the log does not grow for ever, and nothing is missing. */
+/* Written back by another thread while the store goes on, the log does not grow for ever, and
+ * nothing is missing. */
 static void the_log_begins_anew(void **state)
 {
     struct store *s = open_store();
@@ -604,7 +688,12 @@ static unsigned events_of(struct store *s, uint64_t envelope)
 static void readings_are_not_endless(void **state)
 {
     struct store *s = open_store();
-    struct store_envelope_event e = {.envelope = 7, .at_ms = 1000000, .kind = EVENT_READ, .who = STR("192.0.2.0/24")};
+    struct store_envelope_event e = {
+        .envelope = 7,
+        .at_ms = 1000000,
+        .kind = EVENT_READ,
+        .who = STR("192.0.2.0/24"),
+    };
     for (unsigned i = 0; i < 100; i++, e.at_ms += 500) { /* within a minute */
         store_add_envelope_reading(s, &e);
     }
@@ -633,24 +722,24 @@ static void readings_are_not_endless(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(nothing_before_the_flush, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_next_due, setup, teardown),
-        cmocka_unit_test_setup_teardown(destinations, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_alarm_is_over_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(how_many_were_set, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_change_of_some, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_a_look_asked_is_kept, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_too_old, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_clock_that_is_set_back, setup, teardown),
-        cmocka_unit_test_setup_teardown(outcomes_and_bounces, setup, teardown),
-        cmocka_unit_test_setup_teardown(restart_finds_everything, setup, teardown),
-        cmocka_unit_test_setup_teardown(spool_files, setup, teardown),
-        cmocka_unit_test_setup_teardown(spool_files_again, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_can_wait, setup, teardown),
-        cmocka_unit_test_setup_teardown(readings_are_not_endless, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_log_begins_anew, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_log_has_an_end, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_write_that_fails, setup, teardown)};
+    const struct CMUnitTest tests[] =
+        {cmocka_unit_test_setup_teardown(nothing_before_the_flush, setup, teardown),
+         cmocka_unit_test_setup_teardown(the_next_due, setup, teardown),
+         cmocka_unit_test_setup_teardown(destinations, setup, teardown),
+         cmocka_unit_test_setup_teardown(an_alarm_is_over_once, setup, teardown),
+         cmocka_unit_test_setup_teardown(how_many_were_set, setup, teardown),
+         cmocka_unit_test_setup_teardown(a_change_of_some, setup, teardown),
+         cmocka_unit_test_setup_teardown(what_a_look_asked_is_kept, setup, teardown),
+         cmocka_unit_test_setup_teardown(what_is_too_old, setup, teardown),
+         cmocka_unit_test_setup_teardown(a_clock_that_is_set_back, setup, teardown),
+         cmocka_unit_test_setup_teardown(outcomes_and_bounces, setup, teardown),
+         cmocka_unit_test_setup_teardown(restart_finds_everything, setup, teardown),
+         cmocka_unit_test_setup_teardown(spool_files, setup, teardown),
+         cmocka_unit_test_setup_teardown(spool_files_again, setup, teardown),
+         cmocka_unit_test_setup_teardown(what_can_wait, setup, teardown),
+         cmocka_unit_test_setup_teardown(readings_are_not_endless, setup, teardown),
+         cmocka_unit_test_setup_teardown(the_log_begins_anew, setup, teardown),
+         cmocka_unit_test_setup_teardown(the_log_has_an_end, setup, teardown),
+         cmocka_unit_test_setup_teardown(a_write_that_fails, setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,7 +42,9 @@ static void octets_in_any_pieces(void **state)
         assert_int_equal(tls_channel_send(p.client, str_from(sent, sizeof sent), &p.to_server), 0);
         while (buf_len(&p.to_server) > 0) {
             size_t n = buf_len(&p.to_server) < pieces[k] ? buf_len(&p.to_server) : pieces[k];
-            assert_int_equal(tls_channel_feed(p.server, str_slice(buf_str(&p.to_server), 0, n), &p.server_plain, &p.to_client), 0);
+            assert_int_equal(tls_channel_feed(p.server, str_slice(buf_str(&p.to_server), 0, n),
+                                              &p.server_plain, &p.to_client),
+                             0);
             buf_consume(&p.to_server, n);
         }
         assert_int_equal(buf_len(&p.server_plain), sizeof sent);
@@ -51,8 +53,9 @@ static void octets_in_any_pieces(void **state)
     }
 }
 
-/* A flight whose handshake messages lie in records of at most n octets: several records a message, or several messages a record
- * (RFC 8446 5.1, RFC 5246 6.2.1 allow both). *sealed: what comes now is encrypted, and stays. */
+/* A flight whose handshake messages lie in records of at most n octets: several records a
+ * message, or several messages a record (RFC 8446 5.1, RFC 5246 6.2.1 allow both). *sealed: what
+ * comes now is encrypted, and stays. */
 static void regroup(struct str flight, size_t n, bool *sealed, struct buf *out)
 {
     struct buf messages = BUF_INIT(1 << 20);
@@ -84,7 +87,12 @@ static void regroup(struct str flight, size_t n, bool *sealed, struct buf *out)
 /* In both directions, each octet by itself. */
 static void shake_in_records(struct tls_context *s, struct tls_context *c, size_t n)
 {
-    struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test"}), tls_channel_server(s), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20)};
+    struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test"}),
+                     tls_channel_server(s),
+                     BUF_INIT(1 << 20),
+                     BUF_INIT(1 << 20),
+                     BUF_INIT(1 << 20),
+                     BUF_INIT(1 << 20)};
     bool sealed[2] = {false, false};
     assert_int_equal(tls_channel_feed(p.client, STR(""), &p.client_plain, &p.to_server), 0);
     while (buf_len(&p.to_server) + buf_len(&p.to_client) > 0) {
@@ -94,13 +102,16 @@ static void shake_in_records(struct tls_context *s, struct tls_context *c, size_
         buf_reset(from);
         for (size_t i = 0; i < buf_len(&cut); i++) {
             struct str octet = str_slice(buf_str(&cut), i, i + 1);
-            assert_int_equal(to_server ? tls_channel_feed(p.server, octet, &p.server_plain, &p.to_client)
-                                       : tls_channel_feed(p.client, octet, &p.client_plain, &p.to_server), 0);
+            assert_int_equal(to_server
+                                 ? tls_channel_feed(p.server, octet, &p.server_plain, &p.to_client)
+                                 : tls_channel_feed(p.client, octet, &p.client_plain, &p.to_server),
+                             0);
         }
         buf_free(&cut);
     }
     if (tls_channel_state(p.client) != TLS_OPEN || tls_channel_state(p.server) != TLS_OPEN) {
-        fail_msg("records of %zu: %s %s", n, tls_channel_problem(p.client), tls_channel_problem(p.server));
+        fail_msg("records of %zu: %s %s", n, tls_channel_problem(p.client),
+                 tls_channel_problem(p.server));
     }
     end(&p);
 }
@@ -130,12 +141,14 @@ static void full_buffers_end_the_session(void **state)
     p = shake("good", "mx.good.test", TLS_PROFILE_WIDE);
     buf_reset(&small);
     assert_int_equal(tls_channel_send(p.client, str_from(sent, sizeof sent), &p.to_server), 0);
-    assert_int_equal(tls_channel_feed(p.server, buf_str(&p.to_server), &small, &p.to_client), -ENOSPC);
+    assert_int_equal(tls_channel_feed(p.server, buf_str(&p.to_server), &small, &p.to_client),
+                     -ENOSPC);
     end(&p);
 }
 
-/* The session stands, the fact says bad: the decision judges. Each cause by a certificate that has it; the words are ours, what
- * they must name (dates, names, issuers, bits) is what make-certs put there. */
+/* The session stands, the fact says bad: the decision judges. Each cause by a certificate that
+ * has it; the words are ours, what they must name (dates, names, issuers, bits) is what
+ * make-certs put there. */
 static void bad_certificates_are_facts(void **state)
 {
     static const struct {
@@ -145,8 +158,10 @@ static void bad_certificates_are_facts(void **state)
         const char *text;
     } cases[] = {
 #define ONE(cause) (1u << TLS_CAUSE_##cause)
-        {"good", "mx.other.test", ONE(NAME), TLS_CHECK_NAME, "is for another name: it names mx.good.test, not mx.other.test; "},
-        {"five", "mx.good.test", ONE(NAME), TLS_CHECK_NAME, "it names a.test, b.test, c.test, d.test and 1 more, not mx.good.test; "},
+        {"good", "mx.other.test", ONE(NAME), TLS_CHECK_NAME,
+         "is for another name: it names mx.good.test, not mx.other.test; "},
+        {"five", "mx.good.test", ONE(NAME), TLS_CHECK_NAME,
+         "it names a.test, b.test, c.test, d.test and 1 more, not mx.good.test; "},
         /* getwud/wud#352, bytesafe-ce#19: an address is named by an IP entry alone (RFC 9525 6.4);
          * openssl verify -verify_ip says the same of each */
         {"addresses", "192.0.2.7", 0, TLS_CHECK_FINE, "trusted CA and right name"},
@@ -161,22 +176,37 @@ static void bad_certificates_are_facts(void **state)
          "it names 192.0.2.7, 2001:DB8::7, not 192.0.2.9; "},
         {"good", "192.0.2.7", ONE(NAME), TLS_CHECK_NAME, "it names mx.good.test, not 192.0.2.7; "},
         /* CN never counts (RFC 9525) */
-        {"cnonly", "mx.good.test", ONE(NAME), TLS_CHECK_NAME, "it names elsewhere.test, not mx.good.test"},
-        {"expired", "mx.good.test", ONE(EXPIRED), TLS_CHECK_DATES, "has expired (2020-02-01); it must be renewed there"},
-        {"future", "mx.good.test", ONE(NOT_YET_VALID), TLS_CHECK_DATES, "is not yet valid (2090-01-01); "},
-        {"both", "mx.good.test", ONE(NAME) | ONE(EXPIRED), TLS_CHECK_DATES, "has expired (2020-02-01); is for another name: it names mx.other.test"},
+        {"cnonly", "mx.good.test", ONE(NAME), TLS_CHECK_NAME,
+         "it names elsewhere.test, not mx.good.test"},
+        {"expired", "mx.good.test", ONE(EXPIRED), TLS_CHECK_DATES,
+         "has expired (2020-02-01); it must be renewed there"},
+        {"future", "mx.good.test", ONE(NOT_YET_VALID), TLS_CHECK_DATES,
+         "is not yet valid (2090-01-01); "},
+        {"both", "mx.good.test", ONE(NAME) | ONE(EXPIRED), TLS_CHECK_DATES,
+         "has expired (2020-02-01); is for another name: it names mx.other.test"},
         {"self", "mx.good.test", ONE(SELF_SIGNED), TLS_CHECK_TRUST, "is self-signed; "},
-        {"foreign", "mx.good.test", ONE(UNKNOWN_CA), TLS_CHECK_TRUST, "neither trusted here nor sent along: Other CA; "},
-        {"rooted", "mx.good.test", ONE(UNKNOWN_ROOT), TLS_CHECK_TRUST, "leads to an authority that is not trusted here: Other CA; "},
-        {"alone", "mx.good.test", ONE(UNKNOWN_CA), TLS_CHECK_TRUST, "comes without its intermediate: Unit Intermediate; the whole chain"},
-        {"byleaf", "mx.good.test", ONE(INVALID_CA), TLS_CHECK_TRUST, "was signed by what is no authority: No Authority; "},
-        {"toodeep", "mx.good.test", ONE(PATH_LENGTH), TLS_CHECK_TRUST, "below one that allows none below it: Shallow CA; "},
-        {"outside", "mx.good.test", ONE(CONSTRAINTS), TLS_CHECK_TRUST, "has names that its authority may not certify; "},
-        {"small", "mx.good.test", ONE(SMALL_KEY), TLS_CHECK_TRUST, "has a key that is too small (RSA, 1024 bits); "},
-        {"weak", "mx.good.test", ONE(WEAK_SIGNATURE), TLS_CHECK_TRUST, "(that of its issuer SHA-1 CA) has a signature that is too weak (ecdsa-with-SHA1); "},
-        {"code", "mx.good.test", ONE(PURPOSE), TLS_CHECK_TRUST, "is for other purposes: Code Signing, E-mail Protection; "},
-        {"client", "mx.good.test", ONE(PURPOSE), TLS_CHECK_TRUST, "is for other purposes: TLS Web Client Authentication; "},
-        {"crit", "mx.good.test", ONE(EXTENSION), TLS_CHECK_TRUST, "has a critical extension that is not known here; "},
+        {"foreign", "mx.good.test", ONE(UNKNOWN_CA), TLS_CHECK_TRUST,
+         "neither trusted here nor sent along: Other CA; "},
+        {"rooted", "mx.good.test", ONE(UNKNOWN_ROOT), TLS_CHECK_TRUST,
+         "leads to an authority that is not trusted here: Other CA; "},
+        {"alone", "mx.good.test", ONE(UNKNOWN_CA), TLS_CHECK_TRUST,
+         "comes without its intermediate: Unit Intermediate; the whole chain"},
+        {"byleaf", "mx.good.test", ONE(INVALID_CA), TLS_CHECK_TRUST,
+         "was signed by what is no authority: No Authority; "},
+        {"toodeep", "mx.good.test", ONE(PATH_LENGTH), TLS_CHECK_TRUST,
+         "below one that allows none below it: Shallow CA; "},
+        {"outside", "mx.good.test", ONE(CONSTRAINTS), TLS_CHECK_TRUST,
+         "has names that its authority may not certify; "},
+        {"small", "mx.good.test", ONE(SMALL_KEY), TLS_CHECK_TRUST,
+         "has a key that is too small (RSA, 1024 bits); "},
+        {"weak", "mx.good.test", ONE(WEAK_SIGNATURE), TLS_CHECK_TRUST,
+         "(that of its issuer SHA-1 CA) has a signature that is too weak (ecdsa-with-SHA1); "},
+        {"code", "mx.good.test", ONE(PURPOSE), TLS_CHECK_TRUST,
+         "is for other purposes: Code Signing, E-mail Protection; "},
+        {"client", "mx.good.test", ONE(PURPOSE), TLS_CHECK_TRUST,
+         "is for other purposes: TLS Web Client Authentication; "},
+        {"crit", "mx.good.test", ONE(EXTENSION), TLS_CHECK_TRUST,
+         "has a critical extension that is not known here; "},
         {"chained", "mx.good.test", 0, TLS_CHECK_FINE, "trusted CA and right name"},
         {"server", "mx.good.test", 0, TLS_CHECK_FINE, "trusted CA and right name"},
     };
@@ -185,25 +215,35 @@ static void bad_certificates_are_facts(void **state)
         struct pair p = shake(cases[i].cert, cases[i].name, TLS_PROFILE_WIDE);
         served = TLS_PROFILE_WIDE;
         const struct tls_facts *f = tls_channel_facts(p.client);
-        if (tls_channel_state(p.client) != TLS_OPEN || f->causes != cases[i].causes || f->check_reason != cases[i].class ||
-            (f->check == TLS_CHECK_BAD) != (cases[i].causes != 0) || !strstr(f->check_text, cases[i].text)) {
-            fail_msg("%s: %x %d %s (%s)", cases[i].cert, f->causes, f->check_reason, f->check_text, tls_channel_problem(p.client));
+        if (tls_channel_state(p.client) != TLS_OPEN || f->causes != cases[i].causes ||
+            f->check_reason != cases[i].class ||
+            (f->check == TLS_CHECK_BAD) != (cases[i].causes != 0) ||
+            !strstr(f->check_text, cases[i].text)) {
+            fail_msg("%s: %x %d %s (%s)", cases[i].cert, f->causes, f->check_reason, f->check_text,
+                     tls_channel_problem(p.client));
         }
         end(&p);
     }
 }
 
-/* letsencrypt/cp-cps#258, cabforum/servercert#599: public authorities issue for servers only; the certificate is the host's
- * identity when it sends, too. One for code or mail alone is none (RFC 5280 4.2.1.12). */
+/* letsencrypt/cp-cps#258, cabforum/servercert#599: public authorities issue for servers only;
+ * the certificate is the host's identity when it sends, too. One for code or mail alone is none
+ * (RFC 5280 4.2.1.12). */
 static void client_certificates_for_servers(void **state)
 {
     static const struct {
         const char *cert;
         uint32_t causes;
         const char *text;
-    } cases[] = {{"server", 0, "trusted CA"}, {"client", 0, "trusted CA"}, {"any", 0, "trusted CA"}, {"good", 0, "trusted CA"}, {"chained", 0, "trusted CA"},
-                 {"code", ONE(PURPOSE), "is for other purposes: Code Signing, E-mail Protection; "}, {"self", ONE(SELF_SIGNED), "is self-signed; "},
-                 {"foreign", ONE(UNKNOWN_CA), "Other CA"}, {"expired", ONE(EXPIRED), "has expired (2020-02-01)"},
+    } cases[] = {{"server", 0, "trusted CA"},
+                 {"client", 0, "trusted CA"},
+                 {"any", 0, "trusted CA"},
+                 {"good", 0, "trusted CA"},
+                 {"chained", 0, "trusted CA"},
+                 {"code", ONE(PURPOSE), "is for other purposes: Code Signing, E-mail Protection; "},
+                 {"self", ONE(SELF_SIGNED), "is self-signed; "},
+                 {"foreign", ONE(UNKNOWN_CA), "Other CA"},
+                 {"expired", ONE(EXPIRED), "has expired (2020-02-01)"},
                  {"alone", ONE(UNKNOWN_CA), "comes without its intermediate: Unit Intermediate"}};
     struct buf ca = load("ca.pem"), own = load("good.pem"), own_key = load("good.key");
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -213,13 +253,25 @@ static void client_certificates_for_servers(void **state)
         snprintf(file, sizeof file, "%s.key", cases[i].cert);
         struct buf key = load(file);
         struct tls_context *s = NULL, *c = client_context(TLS_PROFILE_WIDE);
-        assert_int_equal(tls_context_server(&(struct tls_own){buf_str(&own), buf_str(&own_key)}, 1, TLS_PROFILE_WIDE, buf_str(&ca), problem, sizeof problem, &s), 0);
-        assert_int_equal(tls_context_show(c, &(struct tls_own){buf_str(&chain), buf_str(&key)}, problem, sizeof problem), 0);
-        struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test"}), tls_channel_server(s), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20)};
+        assert_int_equal(tls_context_server(&(struct tls_own){buf_str(&own), buf_str(&own_key)}, 1,
+                                            TLS_PROFILE_WIDE, buf_str(&ca), problem, sizeof problem,
+                                            &s),
+                         0);
+        assert_int_equal(tls_context_show(c, &(struct tls_own){buf_str(&chain), buf_str(&key)},
+                                          problem, sizeof problem),
+                         0);
+        struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test"}),
+                         tls_channel_server(s),
+                         BUF_INIT(1 << 20),
+                         BUF_INIT(1 << 20),
+                         BUF_INIT(1 << 20),
+                         BUF_INIT(1 << 20)};
         pump(&p);
         const struct tls_facts *f = tls_channel_facts(p.server);
-        if (tls_channel_state(p.server) != TLS_OPEN || f->causes != cases[i].causes || !strstr(f->check_text, cases[i].text)) {
-            fail_msg("%s: %x %s (%s)", cases[i].cert, f->causes, f->check_text, tls_channel_problem(p.server));
+        if (tls_channel_state(p.server) != TLS_OPEN || f->causes != cases[i].causes ||
+            !strstr(f->check_text, cases[i].text)) {
+            fail_msg("%s: %x %s (%s)", cases[i].cert, f->causes, f->check_text,
+                     tls_channel_problem(p.server));
         }
         end(&p);
         tls_context_free(s);
@@ -232,7 +284,7 @@ static void client_certificates_for_servers(void **state)
     buf_free(&own_key);
 }
 
-/* --- groups and profiles ------------------------------------------------------------------------------- */
+/* --- groups and profiles ------------------------------------------------ */
 
 /* ML-KEM came with OpenSSL 3.5. */
 static bool has_hybrids(void)
@@ -245,7 +297,13 @@ static struct pair shake_profile(enum tls_profile profile, bool classical)
     served = profile;
     struct tls_context *s = server_context("good"), *c = client_context(profile);
     served = TLS_PROFILE_WIDE;
-    struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test", .classical = classical}), tls_channel_server(s), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20)};
+    struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test",
+                                                              .classical = classical}),
+                     tls_channel_server(s),
+                     BUF_INIT(1 << 20),
+                     BUF_INIT(1 << 20),
+                     BUF_INIT(1 << 20),
+                     BUF_INIT(1 << 20)};
     assert_int_equal(tls_channel_feed(p.client, STR(""), &p.client_plain, &p.to_server), 0);
     assert_int_equal(tls_channel_hybrid_unheard(p.client), has_hybrids() && !classical);
     /* tldr.fail: with ML-KEM it no longer fits one segment of 1,460 octets */
@@ -256,22 +314,27 @@ static struct pair shake_profile(enum tls_profile profile, bool classical)
     return p;
 }
 
-/* draft-ietf-tls-ecdhe-mlkem: hybrids first, classical groups where the library or the other side has no others. */
+/* draft-ietf-tls-ecdhe-mlkem: hybrids first, classical groups where the library or the other
+ * side has no others. */
 static void groups(void **state)
 {
     static const struct {
         enum tls_profile profile;
         const char *classical;
-    } cases[] = {{TLS_PROFILE_STRICT, "x25519"}, {TLS_PROFILE_WIDE, "x25519"}, {TLS_PROFILE_NIST, "secp256r1"}};
+    } cases[] = {{TLS_PROFILE_STRICT, "x25519"},
+                 {TLS_PROFILE_WIDE, "x25519"},
+                 {TLS_PROFILE_NIST, "secp256r1"}};
     for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
         bool classical = i % 2 > 0;
         struct pair p = shake_profile(cases[i / 2].profile, classical);
         const struct tls_facts *c = tls_channel_facts(p.client), *s = tls_channel_facts(p.server);
         assert_int_equal(tls_channel_state(p.client), TLS_OPEN);
-        assert_string_equal(c->group, has_hybrids() && !classical ? "X25519MLKEM768" : cases[i / 2].classical);
+        assert_string_equal(c->group, has_hybrids() && !classical ? "X25519MLKEM768"
+                                                                  : cases[i / 2].classical);
         assert_string_equal(s->group, c->group);
         assert_false(tls_channel_hybrid_unheard(p.client)); /* the ServerHello came */
-        assert_int_equal(tls_within_nist(str_c(c->cipher), str_c(c->group), str_c(c->signature), str_c(c->peer_key)),
+        assert_int_equal(tls_within_nist(str_c(c->cipher), str_c(c->group), str_c(c->signature),
+                                         str_c(c->peer_key)),
                          strcmp(c->group, "x25519") != 0);
         end(&p);
     }
@@ -309,11 +372,16 @@ static void keys_must_fit(void **state)
     char problem[200];
     struct buf chain = load("good.pem"), key = load("wild.key");
     struct tls_context *ctx = NULL;
-    assert_int_equal(tls_context_server(&(struct tls_own){buf_str(&chain), buf_str(&key)}, 1, TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &ctx), -EINVAL);
+    assert_int_equal(tls_context_server(&(struct tls_own){buf_str(&chain), buf_str(&key)}, 1,
+                                        TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &ctx),
+                     -EINVAL);
     assert_non_null(strstr(problem, "do not belong together"));
-    assert_int_equal(tls_context_server(&(struct tls_own){STR("nonsense"), buf_str(&key)}, 1, TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &ctx), -EINVAL);
+    assert_int_equal(tls_context_server(&(struct tls_own){STR("nonsense"), buf_str(&key)}, 1,
+                                        TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &ctx),
+                     -EINVAL);
     assert_non_null(strstr(problem, "chain"));
-    assert_int_equal(tls_context_client(STR(""), TLS_PROFILE_WIDE, problem, sizeof problem, &ctx), -EINVAL);
+    assert_int_equal(tls_context_client(STR(""), TLS_PROFILE_WIDE, problem, sizeof problem, &ctx),
+                     -EINVAL);
     buf_free(&chain);
     buf_free(&key);
 }
@@ -328,14 +396,20 @@ static int give_staple(SSL *ssl, void *arg)
     return SSL_TLSEXT_ERR_OK;
 }
 
-static void check_staple(const char *cert, const char *answer, enum tls_check want, const char *words)
+static void check_staple(const char *cert, const char *answer, enum tls_check want,
+                         const char *words)
 {
     struct tls_context *s = server_context(cert), *c = client_context(TLS_PROFILE_WIDE);
     if (answer) {
         staple = load(answer);
         SSL_CTX_set_tlsext_status_cb(s->ssl, give_staple);
     }
-    struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test"}), tls_channel_server(s), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20)};
+    struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test"}),
+                     tls_channel_server(s),
+                     BUF_INIT(1 << 20),
+                     BUF_INIT(1 << 20),
+                     BUF_INIT(1 << 20),
+                     BUF_INIT(1 << 20)};
     pump(&p);
     assert_int_equal(tls_channel_state(p.client), TLS_OPEN);
     assert_int_equal(tls_channel_facts(p.client)->check, want);
@@ -351,9 +425,11 @@ static void staples(void **state)
     check_staple("good", NULL, TLS_CHECK_OK, "trusted CA");
     check_staple("good", "good.ocsp", TLS_CHECK_OK, "trusted CA");
     check_staple("good", "revoked.ocsp", TLS_CHECK_BAD, "has been revoked");
-    check_staple("good", "forged.ocsp", TLS_CHECK_OK, "trusted CA"); /* not verified: counts as none */
+    /* not verified: counts as none */
+    check_staple("good", "forged.ocsp", TLS_CHECK_OK, "trusted CA");
     check_staple("staple", NULL, TLS_CHECK_BAD, "demands a stapled OCSP answer");
-    check_staple("staple", "good.ocsp", TLS_CHECK_BAD, "demands a stapled OCSP answer"); /* about another certificate */
+    /* about another certificate */
+    check_staple("staple", "good.ocsp", TLS_CHECK_BAD, "demands a stapled OCSP answer");
     check_staple("staple", "staple.ocsp", TLS_CHECK_OK, "trusted CA");
 }
 
@@ -361,10 +437,16 @@ static void staples(void **state)
 static void extended_master_secret(void **state)
 {
     for (int strict = 0; strict < 2; strict++) {
-        struct tls_context *s = server_context("good"), *c = client_context(strict ? TLS_PROFILE_STRICT : TLS_PROFILE_WIDE);
+        struct tls_context *s = server_context("good"),
+                           *c = client_context(strict ? TLS_PROFILE_STRICT : TLS_PROFILE_WIDE);
         SSL_CTX_set_options(s->ssl, SSL_OP_NO_EXTENDED_MASTER_SECRET);
         SSL_CTX_set_max_proto_version(s->ssl, TLS1_2_VERSION);
-        struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test"}), tls_channel_server(s), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20)};
+        struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test"}),
+                         tls_channel_server(s),
+                         BUF_INIT(1 << 20),
+                         BUF_INIT(1 << 20),
+                         BUF_INIT(1 << 20),
+                         BUF_INIT(1 << 20)};
         pump(&p);
         assert_int_equal(tls_channel_state(p.client), strict ? TLS_BROKEN : TLS_OPEN);
         end(&p);
@@ -389,10 +471,17 @@ static void dane_handshakes(void **state)
         octets[36] = (char)(octets[36] ^ wrong);
         assert_int_equal(dane_read(str_from(octets, sizeof octets), &set), 0);
         struct tls_context *s = server_context("self"), *c = client_context(TLS_PROFILE_WIDE);
-        struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.other.test", .dane = &set}), tls_channel_server(s), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20)};
+        struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.other.test",
+                                                                  .dane = &set}),
+                         tls_channel_server(s),
+                         BUF_INIT(1 << 20),
+                         BUF_INIT(1 << 20),
+                         BUF_INIT(1 << 20),
+                         BUF_INIT(1 << 20)};
         pump(&p);
         assert_int_equal(tls_channel_facts(p.client)->dane, wrong ? TLS_DANE_BAD : TLS_DANE_OK);
-        assert_int_equal(tls_channel_facts(p.client)->check, TLS_CHECK_BAD); /* self-signed, another name */
+        /* self-signed, another name */
+        assert_int_equal(tls_channel_facts(p.client)->check, TLS_CHECK_BAD);
         end(&p);
         tls_context_free(s);
         tls_context_free(c);
@@ -403,7 +492,8 @@ static void dane_handshakes(void **state)
 static struct tls_private *far[3];
 static unsigned signatures;
 
-static int sign_far(void *arg, const unsigned char key_id[TLS_KEY_ID], enum tls_hash hash, bool pss, struct str digest, struct buf *signature)
+static int sign_far(void *arg, const unsigned char key_id[TLS_KEY_ID], enum tls_hash hash, bool pss,
+                    struct str digest, struct buf *signature)
 {
     signatures++;
     for (size_t i = 0; i < ARRAY_LEN(far); i++) {
@@ -414,13 +504,20 @@ static int sign_far(void *arg, const unsigned char key_id[TLS_KEY_ID], enum tls_
     return -ENOKEY;
 }
 
-/* Speaks to `server` as `name`, at most with this version, with these signature algorithms alone. */
-static struct pair speak(struct tls_context *server, const char *name, int version, const char *algorithms)
+/* Speaks to `server` as `name`, at most with this version, with these signature algorithms
+ * alone. */
+static struct pair speak(struct tls_context *server, const char *name, int version,
+                         const char *algorithms)
 {
     struct tls_context *c = client_context(TLS_PROFILE_WIDE);
     assert_int_equal(SSL_CTX_set_max_proto_version(c->ssl, version), 1);
     assert_int_equal(SSL_CTX_set1_sigalgs_list(c->ssl, algorithms), 1);
-    struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = name}), tls_channel_server(server), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20)};
+    struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = name}),
+                     tls_channel_server(server),
+                     BUF_INIT(1 << 20),
+                     BUF_INIT(1 << 20),
+                     BUF_INIT(1 << 20),
+                     BUF_INIT(1 << 20)};
     tls_context_free(c);
     pump(&p);
     return p;
@@ -435,13 +532,18 @@ static void remote_keys(void **state)
         const char *algorithms, *signature;
         enum tls_check check;
         bool rsa_alone;
-    } rows[] = {{"mx.good.test", TLS1_3_VERSION, "ecdsa_secp256r1_sha256:rsa_pss_rsae_sha256", "ECDSA", TLS_CHECK_OK},
-                {"mx.good.test", TLS1_3_VERSION, "rsa_pss_rsae_sha384:ECDSA+SHA256", "RSA-PSS", TLS_CHECK_OK, true},
-                {"mx.good.test", TLS1_2_VERSION, "RSA+SHA256:ECDSA+SHA256", "RSA-PKCS1", TLS_CHECK_OK, true},
-                {"mx.good.test", TLS1_2_VERSION, "rsa_pss_rsae_sha512:ECDSA+SHA256", "RSA-PSS", TLS_CHECK_OK, true},
+    } rows[] = {{"mx.good.test", TLS1_3_VERSION, "ecdsa_secp256r1_sha256:rsa_pss_rsae_sha256",
+                 "ECDSA", TLS_CHECK_OK},
+                {"mx.good.test", TLS1_3_VERSION, "rsa_pss_rsae_sha384:ECDSA+SHA256", "RSA-PSS",
+                 TLS_CHECK_OK, true},
+                {"mx.good.test", TLS1_2_VERSION, "RSA+SHA256:ECDSA+SHA256", "RSA-PKCS1",
+                 TLS_CHECK_OK, true},
+                {"mx.good.test", TLS1_2_VERSION, "rsa_pss_rsae_sha512:ECDSA+SHA256", "RSA-PSS",
+                 TLS_CHECK_OK, true},
                 {"mx.good.test", TLS1_2_VERSION, "ECDSA+SHA256", "ECDSA", TLS_CHECK_OK},
                 {"a.wild.test", TLS1_3_VERSION, "ECDSA+SHA256", "ECDSA", TLS_CHECK_OK},
-                {"unknown.test", TLS1_3_VERSION, "ECDSA+SHA256", "ECDSA", TLS_CHECK_BAD} /* the first one, never an abort */};
+                {"unknown.test", TLS1_3_VERSION, "ECDSA+SHA256", "ECDSA",
+                 TLS_CHECK_BAD} /* the first one, never an abort */};
     struct buf chains[3];
     struct tls_own own[3];
     struct tls_context *server = NULL, *rsa = NULL;
@@ -456,16 +558,22 @@ static void remote_keys(void **state)
         buf_free(&key);
         own[i] = (struct tls_own){.chain = buf_str(&chains[i])};
     }
-    if (tls_context_server(own, 3, TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &server) < 0) {
+    if (tls_context_server(own, 3, TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &server) <
+        0) {
         fail_msg("%s", problem);
     }
-    assert_int_equal(tls_context_server(&own[1], 1, TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &rsa), 0);
+    assert_int_equal(tls_context_server(&own[1], 1, TLS_PROFILE_WIDE, STR(""), problem,
+                                        sizeof problem, &rsa),
+                     0);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         unsigned before = signatures;
-        struct pair p = speak(rows[i].rsa_alone ? rsa : server, rows[i].name, rows[i].version, rows[i].algorithms);
+        struct pair p = speak(rows[i].rsa_alone ? rsa : server, rows[i].name, rows[i].version,
+                              rows[i].algorithms);
         const struct tls_facts *f = tls_channel_facts(p.client);
-        if (tls_channel_state(p.client) != TLS_OPEN || f->check != rows[i].check || signatures != before + 1) {
-            fail_msg("row %zu: state %d %s %s, %u signatures", i, tls_channel_state(p.client), f->signature, tls_channel_problem(p.client), signatures - before);
+        if (tls_channel_state(p.client) != TLS_OPEN || f->check != rows[i].check ||
+            signatures != before + 1) {
+            fail_msg("row %zu: state %d %s %s, %u signatures", i, tls_channel_state(p.client),
+                     f->signature, tls_channel_problem(p.client), signatures - before);
         }
         assert_string_equal(f->signature, rows[i].signature);
         end(&p);
@@ -489,26 +597,41 @@ static void remote_keys(void **state)
 /* A server that asks: the certificate is verified and recorded, its absence no obstacle. */
 static void client_certificates(void **state)
 {
-    static const char damaged[] = "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n" /* RFC 7468 3 */
+    /* RFC 7468 3 */
+    static const char damaged[] = "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n"
                                   "-----BEGIN CERTIFICATE-----\nMIIB\n";
-    struct buf ca = BUF_INIT(1 << 20), its = load("ca.pem"), chain = load("good.pem"), key = load("good.key"), wild = load("wild.pem"), wild_key = load("wild.key"),
+    struct buf ca = BUF_INIT(1 << 20), its = load("ca.pem"), chain = load("good.pem"),
+               key = load("good.key"), wild = load("wild.pem"), wild_key = load("wild.key"),
                self = load("self.pem"), self_key = load("self.key");
     struct tls_context *server = NULL;
     char problem[200] = "";
-    assert_true(buf_add(&ca, str_c(damaged)) == 0 && buf_add(&ca, buf_str(&its)) == 0); /* they take no other with them */
-    assert_int_equal(tls_context_server(&(struct tls_own){buf_str(&chain), buf_str(&key)}, 1, TLS_PROFILE_WIDE, buf_str(&ca), problem, sizeof problem, &server), 0);
-    const struct tls_own shown[] = {{STR_NONE, STR_NONE}, {buf_str(&wild), buf_str(&wild_key)}, {buf_str(&self), buf_str(&self_key)}};
+    /* they take no other with them */
+    assert_true(buf_add(&ca, str_c(damaged)) == 0 && buf_add(&ca, buf_str(&its)) == 0);
+    assert_int_equal(tls_context_server(&(struct tls_own){buf_str(&chain), buf_str(&key)}, 1,
+                                        TLS_PROFILE_WIDE, buf_str(&ca), problem, sizeof problem,
+                                        &server),
+                     0);
+    const struct tls_own shown[] = {{STR_NONE, STR_NONE},
+                                    {buf_str(&wild), buf_str(&wild_key)},
+                                    {buf_str(&self), buf_str(&self_key)}};
     static const enum tls_check want[] = {TLS_CHECK_NONE, TLS_CHECK_OK, TLS_CHECK_BAD};
     for (size_t i = 0; i < 3; i++) {
         struct tls_context *c = client_context(TLS_PROFILE_WIDE);
         if (i > 0) {
             assert_int_equal(tls_context_show(c, &shown[i], problem, sizeof problem), 0);
         }
-        struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test"}), tls_channel_server(server), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20)};
+        struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test"}),
+                         tls_channel_server(server),
+                         BUF_INIT(1 << 20),
+                         BUF_INIT(1 << 20),
+                         BUF_INIT(1 << 20),
+                         BUF_INIT(1 << 20)};
         pump(&p);
         assert_int_equal(tls_channel_state(p.server), TLS_OPEN);
         assert_int_equal(tls_channel_facts(p.server)->check, want[i]);
-        assert_string_equal(tls_channel_facts(p.server)->names, i == 1 ? "*.wild.test" : i == 2 ? "mx.good.test" : "");
+        assert_string_equal(tls_channel_facts(p.server)->names, i == 1   ? "*.wild.test"
+                                                                : i == 2 ? "mx.good.test"
+                                                                         : "");
         char a[64], b[64];
         assert_int_equal(tls_channel_exporter(p.client, a, sizeof a), 0);
         assert_int_equal(tls_channel_exporter(p.server, b, sizeof b), 0);
@@ -523,7 +646,7 @@ static void client_certificates(void **state)
     }
 }
 
-/* --- tickets: another library's client, as ours resumes nothing ------------------------------------------------- */
+/* --- tickets: another library's client, as ours resumes nothing --------- */
 
 static const int64_t HOUR = TLS_TICKET_PERIOD_MS;
 static int64_t ticket_now;
@@ -551,7 +674,10 @@ static struct tls_context *ticket_context(const char *cert, const char *service)
     snprintf(file, sizeof file, "%s.key", cert);
     struct buf key = load(file);
     struct tls_context *ctx = NULL;
-    assert_int_equal(tls_context_server(&(struct tls_own){buf_str(&chain), buf_str(&key)}, 1, TLS_PROFILE_WIDE, buf_str(&ca), problem, sizeof problem, &ctx), 0);
+    assert_int_equal(tls_context_server(&(struct tls_own){buf_str(&chain), buf_str(&key)}, 1,
+                                        TLS_PROFILE_WIDE, buf_str(&ca), problem, sizeof problem,
+                                        &ctx),
+                     0);
     tls_context_give_tickets(ctx, str_c(service));
     buf_free(&ca);
     buf_free(&chain);
@@ -564,7 +690,9 @@ static void move(BIO *from, struct tls_channel *server, BIO *to)
     char octets[32768];
     struct buf plain = BUF_INIT(1 << 20), cipher = BUF_INIT(1 << 20);
     int n = BIO_read(from, octets, sizeof octets);
-    assert_int_equal(tls_channel_feed(server, str_from(octets, n > 0 ? (size_t)n : 0), &plain, &cipher), 0);
+    assert_int_equal(tls_channel_feed(server, str_from(octets, n > 0 ? (size_t)n : 0), &plain,
+                                      &cipher),
+                     0);
     if (buf_len(&plain) > 0) { /* an answer, with which a ticket goes */
         assert_int_equal(tls_channel_send(server, buf_str(&plain), &cipher), 0);
     }
@@ -573,8 +701,10 @@ static void move(BIO *from, struct tls_channel *server, BIO *to)
     buf_free(&cipher);
 }
 
-/* A session that begins with `old`, if there is one; the ticket it got, or NULL. What the server says of it. */
-static SSL_SESSION *visit(struct tls_context *ctx, int version, const char *shows, SSL_SESSION *old, bool *ret_resumed)
+/* A session that begins with `old`, if there is one; the ticket it got, or NULL. What the server
+ * says of it. */
+static SSL_SESSION *visit(struct tls_context *ctx, int version, const char *shows, SSL_SESSION *old,
+                          bool *ret_resumed)
 {
     char path[128], octets[64];
     SSL_CTX *c = SSL_CTX_new(TLS_client_method());
@@ -619,7 +749,8 @@ static SSL_SESSION *visit(struct tls_context *ctx, int version, const char *show
 static bool resumes(struct tls_context *ctx, SSL_SESSION *ticket)
 {
     bool resumed;
-    SSL_SESSION *copy = SSL_SESSION_dup(ticket), *again = visit(ctx, TLS1_3_VERSION, NULL, copy, &resumed);
+    SSL_SESSION *copy = SSL_SESSION_dup(ticket),
+                *again = visit(ctx, TLS1_3_VERSION, NULL, copy, &resumed);
     assert_true(again || keys_are_away); /* and a new ticket, resumed or not */
     SSL_SESSION_free(copy);
     SSL_SESSION_free(again);
@@ -628,7 +759,9 @@ static bool resumes(struct tls_context *ctx, SSL_SESSION *ticket)
 
 static void tickets_skip_nothing(void **state)
 {
-    struct tls_context *ctx = ticket_context("good", "smtp"), *same = ticket_context("good", "smtp"), *other = ticket_context("good", "submission"),
+    struct tls_context *ctx = ticket_context("good", "smtp"),
+                       *same = ticket_context("good", "smtp"),
+                       *other = ticket_context("good", "submission"),
                        *renewed = ticket_context("wild", "smtp"), *without = server_context("good");
     bool resumed;
     ticket_now = 500000 * HOUR;
@@ -642,10 +775,12 @@ static void tickets_skip_nothing(void **state)
     assert_false(resumes(other, t));
     assert_false(resumes(renewed, t));
     SSL_SESSION *old = SSL_SESSION_dup(t);
-    assert_null(visit(without, TLS1_3_VERSION, NULL, old, &resumed)); /* switched off since: a full handshake, and no new one */
+    /* switched off since: a full handshake, and no new one */
+    assert_null(visit(without, TLS1_3_VERSION, NULL, old, &resumed));
     assert_false(resumed);
     SSL_SESSION_free(old);
-    assert_null(visit(ctx, TLS1_3_VERSION, "wild", NULL, &resumed)); /* its certificate is asked for every time */
+    /* its certificate is asked for every time */
+    assert_null(visit(ctx, TLS1_3_VERSION, "wild", NULL, &resumed));
     assert_null(visit(ctx, TLS1_2_VERSION, NULL, NULL, &resumed));
     SSL_SESSION_free(t);
     tls_context_free(ctx);
@@ -663,12 +798,13 @@ static void ticket_secrets_change(void **state)
     tls_tickets_start(derive_ticket, NULL, ticket_clock);
     SSL_SESSION *t = visit(ctx, TLS1_3_VERSION, NULL, NULL, &resumed);
     ticket_now += HOUR / 2;
-    SSL_SESSION *copy = SSL_SESSION_dup(t), *later = visit(ctx, TLS1_3_VERSION, NULL, copy, &resumed);
+    SSL_SESSION *copy = SSL_SESSION_dup(t),
+                *later = visit(ctx, TLS1_3_VERSION, NULL, copy, &resumed);
     assert_true(resumed && later);
     ticket_now += HOUR / 2; /* that of the hour before still opens */
     ticket_asks = 0;
     assert_true(resumes(ctx, t));
-    assert_int_equal(ticket_asks, 1); /* the new one */
+    assert_int_equal(ticket_asks, 1);                     /* the new one */
     tls_tickets_start(derive_ticket, NULL, ticket_clock); /* a process started anew */
     assert_true(resumes(ctx, t));
     assert_true(resumes(ctx, later));
@@ -723,25 +859,33 @@ static void ticket_secrets_are_hkdf(void **state)
     unsigned char seed[TLS_TICKET_SEED], secret[TLS_TICKET_SECRET], want[TLS_TICKET_SECRET];
     memset(seed, 7, sizeof seed);
     assert_int_equal(tls_ticket_derive(seed, 494000, secret), 0);
-    FILE *f = popen("openssl kdf -keylen 80 -kdfopt digest:SHA256 -kdfopt hexkey:0707070707070707070707070707070707070707070707070707070707070707"
-                    " -kdfopt info:'postern ticket 494000' -binary HKDF", "r");
+    FILE *f = popen("openssl kdf -keylen 80 -kdfopt digest:SHA256 -kdfopt "
+                    "hexkey:0707070707070707070707070707070707070707070707070707070707070707 "
+                    "-kdfopt info:'postern ticket 494000' -binary HKDF",
+                    "r");
     assert_int_equal(fread(want, 1, sizeof want, f), sizeof want);
     assert_int_equal(pclose(f), 0);
     assert_memory_equal(secret, want, sizeof want);
 }
 
 #ifdef POSTERN_VECTOR
-/* --- vector AES beside OpenSSL's own ------------------------------------------------------------------------------- */
+/* --- vector AES beside OpenSSL's own ------------------------------------ */
 
-/* Seals or opens n octets in two pieces; the tag is written or demanded. False: the tag does not fit. */
-static bool run_gcm(EVP_CIPHER_CTX *x, bool encrypts, const unsigned char nonce[12], struct str aad, struct str in, char *out, unsigned char tag[16])
+/* Seals or opens n octets in two pieces; the tag is written or demanded. False: the tag does not
+ * fit. */
+static bool run_gcm(EVP_CIPHER_CTX *x, bool encrypts, const unsigned char nonce[12], struct str aad,
+                    struct str in, char *out, unsigned char tag[16])
 {
     int n = 0, half = (int)(in.n / 3);
     assert_int_equal(EVP_CipherInit_ex2(x, NULL, NULL, nonce, encrypts, NULL), 1);
     assert_true(encrypts || EVP_CIPHER_CTX_ctrl(x, EVP_CTRL_AEAD_SET_TAG, 16, tag) == 1);
-    assert_true(aad.n == 0 || EVP_CipherUpdate(x, NULL, &n, (const unsigned char *)aad.p, (int)aad.n) == 1);
-    assert_true(half == 0 || EVP_CipherUpdate(x, (unsigned char *)out, &n, (const unsigned char *)in.p, half) == 1);
-    assert_true((int)in.n == half || EVP_CipherUpdate(x, (unsigned char *)out + half, &n, (const unsigned char *)in.p + half, (int)in.n - half) == 1);
+    assert_true(aad.n == 0 ||
+                EVP_CipherUpdate(x, NULL, &n, (const unsigned char *)aad.p, (int)aad.n) == 1);
+    assert_true(half == 0 || EVP_CipherUpdate(x, (unsigned char *)out, &n,
+                                              (const unsigned char *)in.p, half) == 1);
+    assert_true((int)in.n == half ||
+                EVP_CipherUpdate(x, (unsigned char *)out + half, &n,
+                                 (const unsigned char *)in.p + half, (int)in.n - half) == 1);
     bool ok = EVP_CipherFinal_ex(x, (unsigned char *)out + in.n, &n) == 1;
     assert_true(!encrypts || EVP_CIPHER_CTX_ctrl(x, EVP_CTRL_AEAD_GET_TAG, 16, tag) == 1);
     return ok;
@@ -765,13 +909,16 @@ static void compare_gcm(const EVP_CIPHER *ours, const EVP_CIPHER *theirs, size_t
     memset(nonce, (int)n + 1, sizeof nonce);
     memset(aad, (int)n + 2, sizeof aad);
     struct str text = str_from(plain, n), head = str_from((char *)aad, n % sizeof aad);
-    EVP_CIPHER_CTX *a = gcm_context(ours, key, true), *b = gcm_context(theirs, key, true), *open_a = gcm_context(ours, key, false), *open_b = gcm_context(theirs, key, false);
+    EVP_CIPHER_CTX *a = gcm_context(ours, key, true), *b = gcm_context(theirs, key, true),
+                   *open_a = gcm_context(ours, key, false),
+                   *open_b = gcm_context(theirs, key, false);
     one[n] = other[n] = 'z'; /* nothing is written behind */
     assert_true(run_gcm(a, true, nonce, head, text, one, tag));
     assert_true(run_gcm(b, true, nonce, head, text, other, tag_other));
     assert_memory_equal(one, other, n + 1);
     assert_memory_equal(tag, tag_other, sizeof tag);
-    assert_true(run_gcm(open_a, false, nonce, head, str_from(other, n), other, tag)); /* where it lies, as TLS does */
+    /* where it lies, as TLS does */
+    assert_true(run_gcm(open_a, false, nonce, head, str_from(other, n), other, tag));
     assert_memory_equal(other, plain, n);
     assert_int_equal(other[n], 'z');
     char *changed = n > 0 && n % 3 > 0 ? &one[n * 7 % n] : (char *)&tag[n % 16];
@@ -784,14 +931,18 @@ static void compare_gcm(const EVP_CIPHER *ours, const EVP_CIPHER *theirs, size_t
     }
 }
 
-/* Both give the same octets and tags, at every length near the borders of the blocks they work in, and know what was changed. */
+/* Both give the same octets and tags, at every length near the borders of the blocks they work
+ * in, and know what was changed. */
 static void vector_gcm(void **state)
 {
     static const char *const names[] = {"AES-128-GCM", "AES-256-GCM"};
     assert_true(tls_vector_load());
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        EVP_CIPHER *ours = EVP_CIPHER_fetch(NULL, names[i], "provider=vector"), *taken = EVP_CIPHER_fetch(NULL, names[i], NULL), *theirs = EVP_CIPHER_fetch(NULL, names[i], "provider=default");
-        assert_string_equal(OSSL_PROVIDER_get0_name(EVP_CIPHER_get0_provider(taken)), "vector"); /* once it is loaded */
+        EVP_CIPHER *ours = EVP_CIPHER_fetch(NULL, names[i], "provider=vector"),
+                   *taken = EVP_CIPHER_fetch(NULL, names[i], NULL),
+                   *theirs = EVP_CIPHER_fetch(NULL, names[i], "provider=default");
+        /* once it is loaded */
+        assert_string_equal(OSSL_PROVIDER_get0_name(EVP_CIPHER_get0_provider(taken)), "vector");
         EVP_CIPHER_free(taken);
         assert_string_equal(OSSL_PROVIDER_get0_name(EVP_CIPHER_get0_provider(theirs)), "default");
         for (size_t n = 0; n <= 40000; n += n < 1100 ? 1 : 1009) {
@@ -802,7 +953,8 @@ static void vector_gcm(void **state)
     }
 }
 
-/* What the provider refuses: other nonces and tags, a nonce used twice, additional data after the text. */
+/* What the provider refuses: other nonces and tags, a nonce used twice, additional data after
+ * the text. */
 static void vector_wrong_use(void **state)
 {
     static const unsigned char key[32], nonce[16];
@@ -870,7 +1022,8 @@ static void vector_session(int version, const char *list, const char *suites)
     assert_string_equal(SSL_get_cipher(ssl), version == TLS1_3_VERSION ? suites : list);
     for (size_t n = 1; n < 16384; n += n < 300 ? 1 : 997) {
         echo(ssl, out, in, server, n);
-        if (n == 100 && version == TLS1_3_VERSION) { /* other keys from here on, both ways (RFC 8446 4.6.3) */
+        /* other keys from here on, both ways (RFC 8446 4.6.3) */
+        if (n == 100 && version == TLS1_3_VERSION) {
             assert_int_equal(SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED), 1);
         }
     }
@@ -904,14 +1057,29 @@ static void vector_sessions(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_certificate), cmocka_unit_test(octets_in_any_pieces), cmocka_unit_test(handshakes_in_any_records),
-        cmocka_unit_test(full_buffers_end_the_session), cmocka_unit_test(staples), cmocka_unit_test(dane_handshakes), cmocka_unit_test(extended_master_secret), cmocka_unit_test(bad_certificates_are_facts), cmocka_unit_test(wildcard_is_one_whole_label),
-        cmocka_unit_test(garbage_breaks_only_its_own_channel), cmocka_unit_test(keys_must_fit), cmocka_unit_test(client_certificates), cmocka_unit_test(client_certificates_for_servers), cmocka_unit_test(groups), cmocka_unit_test(remote_keys), cmocka_unit_test(tickets_skip_nothing), cmocka_unit_test(ticket_secrets_change),
-        cmocka_unit_test(damaged_tickets), cmocka_unit_test(ticket_secrets_are_hkdf),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(good_certificate),
+                                       cmocka_unit_test(octets_in_any_pieces),
+                                       cmocka_unit_test(handshakes_in_any_records),
+                                       cmocka_unit_test(full_buffers_end_the_session),
+                                       cmocka_unit_test(staples),
+                                       cmocka_unit_test(dane_handshakes),
+                                       cmocka_unit_test(extended_master_secret),
+                                       cmocka_unit_test(bad_certificates_are_facts),
+                                       cmocka_unit_test(wildcard_is_one_whole_label),
+                                       cmocka_unit_test(garbage_breaks_only_its_own_channel),
+                                       cmocka_unit_test(keys_must_fit),
+                                       cmocka_unit_test(client_certificates),
+                                       cmocka_unit_test(client_certificates_for_servers),
+                                       cmocka_unit_test(groups),
+                                       cmocka_unit_test(remote_keys),
+                                       cmocka_unit_test(tickets_skip_nothing),
+                                       cmocka_unit_test(ticket_secrets_change),
+                                       cmocka_unit_test(damaged_tickets),
+                                       cmocka_unit_test(ticket_secrets_are_hkdf),
 #ifdef POSTERN_VECTOR
-        cmocka_unit_test(vector_gcm), cmocka_unit_test(vector_wrong_use),
+                                       cmocka_unit_test(vector_gcm),
+                                       cmocka_unit_test(vector_wrong_use),
 #endif
-        cmocka_unit_test(vector_sessions)};
+                                       cmocka_unit_test(vector_sessions)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -22,7 +22,8 @@ static void paths(void **state)
 {
     static const struct path_case cases[] = {
         {"<Smith@bar.com>", "Smith@bar.com", false},
-        {"<@hosta.int,@jkl.org:userc@d.bar.org>", "userc@d.bar.org", false}, /* RFC 5321 appendix C */
+        /* RFC 5321 appendix C */
+        {"<@hosta.int,@jkl.org:userc@d.bar.org>", "userc@d.bar.org", false},
         {"<\"Joe \\\"Q\\\" Public\"@example.org>", "\"Joe \\\"Q\\\" Public\"@example.org", false},
         {"<\"\"@example.org>", "\"\"@example.org", false},
         {"<a@[192.0.2.1]>", "a@[192.0.2.1]", false},
@@ -88,7 +89,8 @@ static void path_sizes(void **state)
     memset(local, 'l', sizeof local);
     memset(label, 'd', sizeof label);
     /* RFC 5321 4.5.3.1: local part 64, domain 255 must be taken */
-    snprintf(text, sizeof text, "<%.64s@%.63s.%.63s.%.63s.%.63s>", local, label, label, label, label);
+    snprintf(text, sizeof text, "<%.64s@%.63s.%.63s.%.63s.%.63s>", local, label, label, label,
+             label);
     struct str rest = str_c(text);
     assert_int_equal(address_path(&rest, false, false, false, &a), 0);
     assert_int_equal(a.domain.n, 255);
@@ -126,8 +128,10 @@ static void networks(void **state)
     assert_int_equal(address_net_parse(STR("10.0.0"), &n), -EINVAL);
 }
 
-/* Reads `wire` in pieces of the given size; returns the text, the problem and what was left over. */
-static enum dot_problem undot(const char *wire, size_t n, size_t piece, struct buf *out, size_t *left, bool *done)
+/* Reads `wire` in pieces of the given size; returns the text, the problem and what was left
+ * over. */
+static enum dot_problem undot(const char *wire, size_t n, size_t piece, struct buf *out,
+                              size_t *left, bool *done)
 {
     struct dot_reader d = {0};
     size_t at = 0;
@@ -173,7 +177,8 @@ static void dots(void **state)
             CLEANUP(buf_free) struct buf out = BUF_INIT(4096);
             size_t left;
             bool done;
-            assert_int_equal(undot(cases[i].wire, strlen(cases[i].wire), piece, &out, &left, &done), cases[i].problem);
+            assert_int_equal(undot(cases[i].wire, strlen(cases[i].wire), piece, &out, &left, &done),
+                             cases[i].problem);
             assert_int_equal(done, cases[i].done);
             assert_int_equal(left, cases[i].left);
             if (cases[i].text) {
@@ -187,7 +192,8 @@ static void dots(void **state)
     assert_int_equal(undot("a\0b\r\n.\r\n", 8, 3, &out, &left, &done), DOT_NUL);
 }
 
-/* A text of several blocks with one octet changed, anywhere: read at once as it is read octet by octet. */
+/* A text of several blocks with one octet changed, anywhere: read at once as it is read octet by
+ * octet. */
 static void dots_in_blocks(void **state)
 {
     static const char odd[] = {'.', '\r', '\n', '\0'};
@@ -203,17 +209,20 @@ static void dots_in_blocks(void **state)
             memcpy(text + sizeof text - 5, "\r\n.\r\n", 5);
             text[at] = odd[o];
             enum dot_problem problem = undot(text, sizeof text, 1, &single, &left[0], &done[0]);
-            assert_int_equal(undot(text, sizeof text, sizeof text, &whole, &left[1], &done[1]), problem);
+            assert_int_equal(undot(text, sizeof text, sizeof text, &whole, &left[1], &done[1]),
+                             problem);
             assert_int_equal(left[0], left[1]);
             assert_int_equal(done[0], done[1]);
             assert_true(str_eq(buf_str(&whole), buf_str(&single)));
-            bool crlf = at % 36 >= 34, kept = odd[o] == '.' || (crlf && odd[o] == (at % 36 == 34 ? '\r' : '\n'));
+            bool crlf = at % 36 >= 34,
+                 kept = odd[o] == '.' || (crlf && odd[o] == (at % 36 == 34 ? '\r' : '\n'));
             assert_int_equal(problem == DOT_FINE, kept && !(crlf && odd[o] == '.'));
         }
     }
 }
 
-/* The same for writing: as many octets more as there are dots that begin a line (RFC 5321 4.5.2). */
+/* The same for writing: as many octets more as there are dots that begin a line (RFC 5321
+ * 4.5.2). */
 static void dots_written_in_blocks(void **state)
 {
     char text[1000];
@@ -229,8 +238,10 @@ static void dots_written_in_blocks(void **state)
         assert_int_equal(dot_write(&w, str_from(text, sizeof text), &wire), 0);
         assert_int_equal(buf_len(&wire), sizeof text + (at % 36 == 0));
         assert_int_equal(dot_finish(&w, &wire), 0);
-        assert_int_equal(undot(wire.p + wire.head, buf_len(&wire), 1, &back, &left, &done), DOT_FINE);
-        assert_true(done && buf_len(&back) == sizeof text + 2 && memcmp(back.p + back.head, text, sizeof text) == 0);
+        assert_int_equal(undot(wire.p + wire.head, buf_len(&wire), 1, &back, &left, &done),
+                         DOT_FINE);
+        assert_true(done && buf_len(&back) == sizeof text + 2 &&
+                    memcmp(back.p + back.head, text, sizeof text) == 0);
     }
 }
 
@@ -245,9 +256,14 @@ static void dots_round_trip(void **state)
         buf_reset(&wire);
         buf_reset(&back);
         assert_int_equal(dot_write(&w, str_from(text, cut), &wire), 0);
-        assert_int_equal(dot_write(&w, str_from(text + cut, sizeof text - 1 - (cut < sizeof text ? cut : 0)), &wire), 0);
+        assert_int_equal(dot_write(&w,
+                                   str_from(text + cut,
+                                            sizeof text - 1 - (cut < sizeof text ? cut : 0)),
+                                   &wire),
+                         0);
         assert_int_equal(dot_finish(&w, &wire), 0);
-        assert_int_equal(undot(wire.p + wire.head, buf_len(&wire), 7, &back, &left, &done), DOT_FINE);
+        assert_int_equal(undot(wire.p + wire.head, buf_len(&wire), 7, &back, &left, &done),
+                         DOT_FINE);
         assert_true(done);
         check_str(buf_str(&back), ".\r\n..x\r\na.b\r\n\r\n.last\r\n");
     }
@@ -268,8 +284,9 @@ static void headers(void **state)
     assert_false(header_next(&m, &name, &value));
 }
 
-/* RFC 5322 A.1.1, A.5, A.6.2; the numbers by GNU date -d. 4.3: other names of zones (and 3.3: -0000 is UTC, and says nothing about
- * the writer's zone) give a moment to programs that need one, and none to readers. */
+/* RFC 5322 A.1.1, A.5, A.6.2; the numbers by GNU date -d. 4.3: other names of zones (and 3.3:
+ * -0000 is UTC, and says nothing about the writer's zone) give a moment to programs that need
+ * one, and none to readers. */
 static void dates_that_are_read(void **state)
 {
     static const struct {
@@ -340,16 +357,29 @@ static void ids(void **state)
 static void received_field(void **state)
 {
     CLEANUP(buf_free) struct buf out = BUF_INIT(4096);
-    const struct received r = {.helo = STR("evil (using TLSv1.3)\r\nX: y"), .client_ip = STR("2001:db8::1"), .by = STR("mx.example.org"),
-                               .id = STR("0123456789ABC"), .for_path = STR("a@b.org"), .esmtp = true, .tls_version = STR("TLSv1.3"),
-                               .tls_cipher = STR("TLS_AES_256_GCM_SHA384"), .tls_suite = STR("TLS_AES_256_GCM_SHA384"), .tls_bits = 256,
-                               .tls_alg_bits = 256, .tls_group = STR("x25519"), .tls_signature = STR("ECDSA"), .at_ms = 880127706000};
+    const struct received r = {
+        .helo = STR("evil (using TLSv1.3)\r\nX: y"),
+        .client_ip = STR("2001:db8::1"),
+        .by = STR("mx.example.org"),
+        .id = STR("0123456789ABC"),
+        .for_path = STR("a@b.org"),
+        .esmtp = true,
+        .tls_version = STR("TLSv1.3"),
+        .tls_cipher = STR("TLS_AES_256_GCM_SHA384"),
+        .tls_suite = STR("TLS_AES_256_GCM_SHA384"),
+        .tls_bits = 256,
+        .tls_alg_bits = 256,
+        .tls_group = STR("x25519"),
+        .tls_signature = STR("ECDSA"),
+        .at_ms = 880127706000,
+    };
     assert_int_equal(received_write(&r, &out), 0);
-    check_str(buf_str(&out), "Received: from evil??using?TLSv1.3???X:?y ([IPv6:2001:db8::1])\r\n"
-                             "\t(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)\r\n"
-                             "\t key-exchange x25519 server-signature ECDSA)\r\n"
-                             "\tby mx.example.org (Postern) with ESMTPS tls TLS_AES_256_GCM_SHA384\r\n"
-                             "\tid 0123456789ABC\r\n\tfor <a@b.org>; Fri, 21 Nov 1997 15:55:06 +0000\r\n");
+    check_str(buf_str(&out),
+              "Received: from evil??using?TLSv1.3???X:?y ([IPv6:2001:db8::1])\r\n"
+              "\t(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)\r\n"
+              "\t key-exchange x25519 server-signature ECDSA)\r\n"
+              "\tby mx.example.org (Postern) with ESMTPS tls TLS_AES_256_GCM_SHA384\r\n"
+              "\tid 0123456789ABC\r\n\tfor <a@b.org>; Fri, 21 Nov 1997 15:55:06 +0000\r\n");
     /* RFC 3848, RFC 6531 4.3 */
     assert_string_equal(received_protocol(false, false, false, false), "SMTP");
     assert_string_equal(received_protocol(true, false, false, false), "ESMTP");
@@ -359,9 +389,17 @@ static void received_field(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(paths), cmocka_unit_test(path_sizes), cmocka_unit_test(networks), cmocka_unit_test(dots),
-        cmocka_unit_test(dots_round_trip), cmocka_unit_test(dots_in_blocks), cmocka_unit_test(dots_written_in_blocks), cmocka_unit_test(headers), cmocka_unit_test(dates_that_are_read), cmocka_unit_test(dates), cmocka_unit_test(ids),
-        cmocka_unit_test(received_field)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(paths),
+                                       cmocka_unit_test(path_sizes),
+                                       cmocka_unit_test(networks),
+                                       cmocka_unit_test(dots),
+                                       cmocka_unit_test(dots_round_trip),
+                                       cmocka_unit_test(dots_in_blocks),
+                                       cmocka_unit_test(dots_written_in_blocks),
+                                       cmocka_unit_test(headers),
+                                       cmocka_unit_test(dates_that_are_read),
+                                       cmocka_unit_test(dates),
+                                       cmocka_unit_test(ids),
+                                       cmocka_unit_test(received_field)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

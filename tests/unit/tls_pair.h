@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tls_pair.h: a client and a server in memory, for test_tls.c and test_nist.c. The certificates are made by
- * tests/unit/make-certs with the openssl command, in a folder of the test's own; test_pairs.c uses them alone.
+ * tls_pair.h: a client and a server in memory, for test_tls.c and test_nist.c. The certificates
+ * are made by tests/unit/make-certs with the openssl command, in a folder of the test's own;
+ * test_pairs.c uses them alone.
  */
 #pragma once
 #include "check.h"
@@ -63,7 +64,8 @@ static struct tls_context *server_context(const char *name)
     snprintf(file, sizeof file, "%s.key", name);
     struct buf key = load(file);
     struct tls_context *ctx = NULL;
-    if (tls_context_server(&(struct tls_own){buf_str(&chain), buf_str(&key)}, 1, served, STR(""), problem, sizeof problem, &ctx) < 0) {
+    if (tls_context_server(&(struct tls_own){buf_str(&chain), buf_str(&key)}, 1, served, STR(""),
+                           problem, sizeof problem, &ctx) < 0) {
         fail_msg("%s", problem);
     }
     buf_free(&chain);
@@ -93,17 +95,25 @@ static void pump(struct pair *p)
     for (int i = 0; i < 20; i++) {
         struct buf a = p->to_server, b = p->to_client;
         p->to_server = p->to_client = BUF_INIT(1 << 20);
-        assert_int_equal(tls_channel_feed(p->server, buf_str(&a), &p->server_plain, &p->to_client), 0);
-        assert_int_equal(tls_channel_feed(p->client, buf_str(&b), &p->client_plain, &p->to_server), 0);
+        assert_int_equal(tls_channel_feed(p->server, buf_str(&a), &p->server_plain, &p->to_client),
+                         0);
+        assert_int_equal(tls_channel_feed(p->client, buf_str(&b), &p->client_plain, &p->to_server),
+                         0);
         buf_free(&a);
         buf_free(&b);
     }
 }
 
-__attribute__((unused)) static struct pair shake(const char *cert, const char *name, enum tls_profile profile)
+__attribute__((unused)) static struct pair shake(const char *cert, const char *name,
+                                                 enum tls_profile profile)
 {
     struct tls_context *s = server_context(cert), *c = client_context(profile);
-    struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = name}), tls_channel_server(s), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20)};
+    struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = name}),
+                     tls_channel_server(s),
+                     BUF_INIT(1 << 20),
+                     BUF_INIT(1 << 20),
+                     BUF_INIT(1 << 20),
+                     BUF_INIT(1 << 20)};
     tls_context_free(s);
     tls_context_free(c);
     pump(&p);

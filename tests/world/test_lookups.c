@@ -63,24 +63,37 @@ static void answer_all(void)
         for (size_t k = 0; k < s->n; k++) {
             records[k] = str_from(s->data[k], s->lengths[k]);
         }
-        open_questions[i].fn(open_questions[i].arg, &(struct dns_answer){.outcome = s->outcome, .presence = s->presence, .records = records,
-                                                                         .n_records = s->n, .truncated = s->truncated, .canon = s->canon,
-                                                                         .ttl_s = 60, .why = "scripted"});
+        open_questions[i].fn(open_questions[i].arg, &(struct dns_answer){
+                                                        .outcome = s->outcome,
+                                                        .presence = s->presence,
+                                                        .records = records,
+                                                        .n_records = s->n,
+                                                        .truncated = s->truncated,
+                                                        .canon = s->canon,
+                                                        .ttl_s = 60,
+                                                        .why = "scripted",
+                                                    });
     }
     n_open = 0;
 }
 
-/* --- reading the file ----------------------------------------------------------------------------------- */
+/* --- reading the file --------------------------------------------------- */
 
 static enum dns_type type_of(struct str w)
 {
-    return str_eq(w, STR("A")) ? DNS_TYPE_A : str_eq(w, STR("AAAA")) ? DNS_TYPE_AAAA : str_eq(w, STR("MX")) ? DNS_TYPE_MX
-           : str_eq(w, STR("CNAME")) ? DNS_TYPE_CNAME : DNS_TYPE_TLSA;
+    return str_eq(w, STR("A"))       ? DNS_TYPE_A
+           : str_eq(w, STR("AAAA"))  ? DNS_TYPE_AAAA
+           : str_eq(w, STR("MX"))    ? DNS_TYPE_MX
+           : str_eq(w, STR("CNAME")) ? DNS_TYPE_CNAME
+                                     : DNS_TYPE_TLSA;
 }
 
 static enum dns_outcome outcome_of(struct str w)
 {
-    return str_eq(w, STR("secure")) ? DNS_SECURE : str_eq(w, STR("insecure")) ? DNS_INSECURE : str_eq(w, STR("bogus")) ? DNS_BOGUS : DNS_FAILED;
+    return str_eq(w, STR("secure"))     ? DNS_SECURE
+           : str_eq(w, STR("insecure")) ? DNS_INSECURE
+           : str_eq(w, STR("bogus"))    ? DNS_BOGUS
+                                        : DNS_FAILED;
 }
 
 static void add_mx(struct script *s, struct str preference, struct str name)
@@ -151,7 +164,7 @@ static void read_dns(struct str rest)
     }
 }
 
-/* --- judging ---------------------------------------------------------------------------------------------- */
+/* --- judging ------------------------------------------------------------ */
 
 static char got[1024];
 
@@ -159,8 +172,8 @@ static void on_host(void *arg, struct dns_host *h)
 {
     static const char *const tlsa[] = {"none", "found", "error"};
     static const char *const outcomes[] = {"secure", "insecure", "bogus", "failed"};
-    int n = snprintf(got, sizeof got, "%s addresses=%zu tlsa=%s base=%s", outcomes[h->outcome], h->n_addresses, tlsa[h->tlsa],
-                     h->tlsa == HOST_TLSA_FOUND ? h->base : "");
+    int n = snprintf(got, sizeof got, "%s addresses=%zu tlsa=%s base=%s", outcomes[h->outcome],
+                     h->n_addresses, tlsa[h->tlsa], h->tlsa == HOST_TLSA_FOUND ? h->base : "");
     n += snprintf(got + n, sizeof got - (size_t)n, "%s", h->partial ? " partial" : " whole");
     for (size_t i = 0; i < h->n_addresses; i++) {
         n += snprintf(got + n, sizeof got - (size_t)n, " %s", h->addresses[i]);
@@ -170,7 +183,10 @@ static void on_host(void *arg, struct dns_host *h)
 static void on_mx(void *arg, const struct mx_result *r)
 {
     static const char *const outcomes[] = {"found", "null", "nodomain", "nohost", "loop", "failed"};
-    int n = snprintf(got, sizeof got, "%s %s", outcomes[r->outcome], r->mx_outcome == DNS_SECURE ? "secure" : r->mx_outcome == DNS_INSECURE ? "insecure" : "");
+    int n = snprintf(got, sizeof got, "%s %s", outcomes[r->outcome],
+                     r->mx_outcome == DNS_SECURE     ? "secure"
+                     : r->mx_outcome == DNS_INSECURE ? "insecure"
+                                                     : "");
     for (size_t i = 0; r->outcome == MX_FOUND && i < r->n_hosts; i++) {
         n += snprintf(got + n, sizeof got - (size_t)n, " %s", r->hosts[i].host.name);
     }

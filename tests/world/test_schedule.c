@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_schedule.c: runs the stories of schedule.txt: the real scheduler (src/sched/) over a scripted store, scripted servers and
- * scripted clocks. After every step whatever is overdue must be in memory, or be looked for.
+ * test_schedule.c: runs the stories of schedule.txt: the real scheduler (src/sched/) over a
+ * scripted store, scripted servers and scripted clocks. After every step whatever is overdue
+ * must be in memory, or be looked for.
  */
 #include "base/buf.h"
 #include "sched/jump.h"
@@ -10,10 +11,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ROWS = 20000, MESSAGES = 20000, PEERS = 40, JOBS = 2000, LONGEST_TICK_MS = 10000, SECOND = 1000 };
+enum {
+    ROWS = 20000,
+    MESSAGES = 20000,
+    PEERS = 40,
+    JOBS = 2000,
+    LONGEST_TICK_MS = 10000,
+    SECOND = 1000
+};
 
-enum peer_kind { PEER_GOOD, PEER_DEAD, PEER_GREYLIST, PEER_BUSY, PEER_HUNDRED, PEER_REFUSE, PEER_NO_TLS, PEER_OURS };
-static const char *const kinds[] = {"good", "dead", "greylist", "busy", "hundred", "refuse", "no-tls", "ours"};
+enum peer_kind {
+    PEER_GOOD,
+    PEER_DEAD,
+    PEER_GREYLIST,
+    PEER_BUSY,
+    PEER_HUNDRED,
+    PEER_REFUSE,
+    PEER_NO_TLS,
+    PEER_OURS
+};
+static const char *const kinds[] = {"good",    "dead",   "greylist", "busy",
+                                    "hundred", "refuse", "no-tls",   "ours"};
 
 struct peer {
     char name[80];
@@ -83,7 +101,7 @@ static uint32_t chance(uint32_t limit)
     return (uint32_t)(((uint64_t)seed * limit) >> 32);
 }
 
-/* --- the scheduler's questions -------------------------------------------------------------------------------- */
+/* --- the scheduler's questions ------------------------------------------ */
 
 static struct peer *peer_of(struct str name)
 {
@@ -94,7 +112,11 @@ static struct peer *peer_of(struct str name)
     }
     must(w.n_peers < PEERS);
     struct peer *p = &w.peers[w.n_peers++];
-    *p = (struct peer){.kind = PEER_GOOD, .latency_ms = 100, .own = {.concurrency = UINT32_MAX, .rate = SCHED_RATE_FREE}};
+    *p = (struct peer){
+        .kind = PEER_GOOD,
+        .latency_ms = 100,
+        .own = {.concurrency = UINT32_MAX, .rate = SCHED_RATE_FREE},
+    };
     must(str_copy(name, p->name, sizeof p->name) == 0);
     return p;
 }
@@ -116,10 +138,14 @@ static bool goes_with(void *arg, const struct sched_item *first, const struct sc
 
 static struct sched_means means(void)
 {
-    return (struct sched_means){.can_send = w.workers, .under_way = w.n_jobs, .is_stopping = !w.is_running};
+    return (struct sched_means){
+        .can_send = w.workers,
+        .under_way = w.n_jobs,
+        .is_stopping = !w.is_running,
+    };
 }
 
-/* --- store ------------------------------------------------------------------------------------------------------- */
+/* --- store -------------------------------------------------------------- */
 
 static const char *hop(const struct row *r)
 {
@@ -189,7 +215,7 @@ static void read_now(struct sched_destination *d, unsigned max)
     tick_within(sched_wait(d, w.now, LONGEST_TICK_MS));
 }
 
-/* --- deliveries ---------------------------------------------------------------------------------------------------- */
+/* --- deliveries --------------------------------------------------------- */
 
 static enum peer_kind kind_of(const struct peer *p)
 {
@@ -238,7 +264,8 @@ static void pump(void)
             start(&step);
         } else if (w.slow_ms) {
             must(w.n_reading < PEERS);
-            w.reading[w.n_reading++] = (struct reading){step.to, step.max, w.now.mono_ms + w.slow_ms};
+            w.reading[w.n_reading++] =
+                (struct reading){step.to, step.max, w.now.mono_ms + w.slow_ms};
         } else {
             read_now(step.to, step.max);
         }
@@ -249,14 +276,18 @@ static void pump(void)
 static void answer(struct row *r, enum peer_kind kind, size_t n)
 {
     const struct retry_message *m = &w.messages[r->message].m;
-    enum retry_fault fault = kind == PEER_OURS ? RETRY_OURS : kind == PEER_NO_TLS ? RETRY_TLS : RETRY_OTHER;
+    enum retry_fault fault = kind == PEER_OURS     ? RETRY_OURS
+                             : kind == PEER_NO_TLS ? RETRY_TLS
+                                                   : RETRY_OTHER;
     r->r.attempts++;
-    bool takes = kind == PEER_GOOD || (kind == PEER_GREYLIST && r->r.attempts > 1) || (kind == PEER_HUNDRED && n < 100);
+    bool takes = kind == PEER_GOOD || (kind == PEER_GREYLIST && r->r.attempts > 1) ||
+                 (kind == PEER_HUNDRED && n < 100);
     if (takes || kind == PEER_REFUSE) {
         r->r.state = takes ? RCPT_DELIVERED : RCPT_FAILED;
         r->r.bounced = takes || !retry_wants_failure(m, &r->r);
     } else {
-        retry_deferred(&w.retry, m, fault, w.now.wall_ms, jump_is_trusted(&w.jump, w.now), chance, &r->r);
+        retry_deferred(&w.retry, m, fault, w.now.wall_ms, jump_is_trusted(&w.jump, w.now), chance,
+                       &r->r);
     }
     r->ended_ms = w.now.mono_ms;
 }
@@ -285,7 +316,7 @@ static void end_job(struct job *j)
     }
 }
 
-/* --- time ------------------------------------------------------------------------------------------------------------ */
+/* --- time --------------------------------------------------------------- */
 
 static void expire(void)
 {
@@ -295,7 +326,8 @@ static void expire(void)
     for (size_t i = 0; i < w.n_rows; i++) {
         struct row *r = &w.rows[i];
         const struct retry_message *m = &w.messages[r->message].m;
-        if (waits(r) && (!r->in_memory || r->place.lane) && m->arrived_ms < retry_over_before(&w.retry, w.now.wall_ms)) {
+        if (waits(r) && (!r->in_memory || r->place.lane) &&
+            m->arrived_ms < retry_over_before(&w.retry, w.now.wall_ms)) {
             if (r->in_memory) {
                 sched_remove(&w.sched, &r->place);
                 r->in_memory = false;
@@ -312,8 +344,9 @@ static void tell(void)
     for (size_t i = 0; i < w.n_rows && w.workers; i++) {
         struct row *r = &w.rows[i];
         int64_t age = w.now.wall_ms - w.messages[r->message].m.arrived_ms;
-        bool is_due = (r->r.notice == NOTICE_DUE && w.retry.notice_after && age >= w.retry.notice_after) ||
-                      (r->r.notice == NOTICE_DELAY && w.retry.delay_notice && age >= w.retry.delay_notice);
+        bool is_due =
+            (r->r.notice == NOTICE_DUE && w.retry.notice_after && age >= w.retry.notice_after) ||
+            (r->r.notice == NOTICE_DELAY && w.retry.delay_notice && age >= w.retry.delay_notice);
         if (waits(r) && is_due && jump_is_trusted(&w.jump, w.now)) {
             r->r.notice = NOTICE_SENT;
             w.noticed++;
@@ -468,14 +501,19 @@ static void restart(int64_t down_ms)
     begin();
 }
 
-/* --- the file ------------------------------------------------------------------------------------------------------- */
+/* --- the file ----------------------------------------------------------- */
 
 static int64_t duration(struct str t)
 {
     static const struct {
         const char *unit;
         int64_t ms;
-    } units[] = {{"ms", 1}, {"s", SECOND}, {"m", 60 * SECOND}, {"h", 3600 * SECOND}, {"d", 86400 * SECOND}, {"", 1}};
+    } units[] = {{"ms", 1},
+                 {"s", SECOND},
+                 {"m", 60 * SECOND},
+                 {"h", 3600 * SECOND},
+                 {"d", 86400 * SECOND},
+                 {"", 1}};
     size_t n = 0;
     uint64_t value = 0;
     while (n < t.n && t.p[n] >= '0' && t.p[n] <= '9') {
@@ -523,11 +561,18 @@ static enum peer_kind kind_named(struct str name)
 
 static void on_rules(struct str words)
 {
-    w.retry = (struct retry_rules){.first = ms_of(words, "first-retry", 300 * SECOND), .longest = ms_of(words, "longest", 4 * 3600 * SECOND),
-                                   .lifetime = ms_of(words, "lifetime", 5 * 86400 * SECOND), .notice_after = ms_of(words, "notice-after", 0),
-                                   .delay_notice = ms_of(words, "delay-notice", 0)};
-    w.rules = (struct sched_rules){.concurrency = (unsigned)ms_of(words, "concurrency", 20), .deliveries = (unsigned)ms_of(words, "deliveries", 1000),
-                                   .longest_pause = w.retry.first};
+    w.retry = (struct retry_rules){
+        .first = ms_of(words, "first-retry", 300 * SECOND),
+        .longest = ms_of(words, "longest", 4 * 3600 * SECOND),
+        .lifetime = ms_of(words, "lifetime", 5 * 86400 * SECOND),
+        .notice_after = ms_of(words, "notice-after", 0),
+        .delay_notice = ms_of(words, "delay-notice", 0),
+    };
+    w.rules = (struct sched_rules){
+        .concurrency = (unsigned)ms_of(words, "concurrency", 20),
+        .deliveries = (unsigned)ms_of(words, "deliveries", 1000),
+        .longest_pause = w.retry.first,
+    };
     w.slow_ms = ms_of(words, "slow-store", 0);
     w.reads_fail = (size_t)ms_of(words, "reads-fail", 0);
     sched_rules_set(&w.sched, &w.rules);
@@ -540,33 +585,46 @@ static void on_peer(struct str words)
     struct peer *p = peer_of(name);
     p->kind = kind_named(kind);
     p->latency_ms = ms_of(words, "takes", p->kind == PEER_DEAD ? 3 * SECOND : 100);
-    p->own = (struct sched_own){.concurrency = (unsigned)ms_of(words, "concurrency", 1000000), .rate = (unsigned)ms_of(words, "rate", SCHED_RATE_FREE)};
+    p->own = (struct sched_own){.concurrency = (unsigned)ms_of(words, "concurrency", 1000000),
+                                .rate = (unsigned)ms_of(words, "rate", SCHED_RATE_FREE)};
     int64_t after = ms_of(words, "after", 0);
     p->later_ms = after ? w.now.mono_ms + after : 0;
     p->later = kind_named(value_of(words, "then", STR("good")));
     sched_rules_set(&w.sched, &w.rules);
 }
 
-/* mail N SENDER DESTINATION [rcpts=N] [every=TIME] [in=TIME] [inside] [notify=never]; SENDER "-": null; "each": N different ones */
+/* mail N SENDER DESTINATION [rcpts=N] [every=TIME] [in=TIME] [inside] [notify=never]; SENDER
+ * "-": null; "each": N different ones */
 static void on_mail(struct str words)
 {
     struct str number, sender, destination;
     uint64_t n;
-    must(str_split(&words, ' ', &number) && str_split(&words, ' ', &sender) && str_split(&words, ' ', &destination));
+    must(str_split(&words, ' ', &number) && str_split(&words, ' ', &sender) &&
+         str_split(&words, ' ', &destination));
     must(str_to_u64(number, MESSAGES, &n) == 0);
-    int64_t rcpts = ms_of(words, "rcpts", 1), every = ms_of(words, "every", 0), in = ms_of(words, "in", 0);
+    int64_t rcpts = ms_of(words, "rcpts", 1), every = ms_of(words, "every", 0),
+            in = ms_of(words, "in", 0);
     size_t peer = (size_t)(peer_of(destination) - w.peers);
     for (uint64_t i = 0; i < n; i++) {
         must(w.n_messages < MESSAGES && w.n_rows + (size_t)rcpts <= ROWS);
         struct message *m = &w.messages[w.n_messages++];
-        *m = (struct message){.m = {.null_reverse_path = str_eq(sender, STR("-")), .inside_sender = !str_eq(value_of(words, "inside", STR("no")), STR("no"))}};
+        *m = (struct message){
+            .m = {.null_reverse_path = str_eq(sender, STR("-")),
+                  .inside_sender = !str_eq(value_of(words, "inside", STR("no")), STR("no"))}};
         snprintf(m->sender, sizeof m->sender, STR_FMT, STR_ARG(sender));
         if (str_eq(sender, STR("each"))) {
             snprintf(m->sender, sizeof m->sender, "each%llu", (unsigned long long)i);
         }
         for (int64_t k = 0; k < rcpts; k++) {
-            w.rows[w.n_rows++] = (struct row){.message = w.n_messages - 1, .peer = peer, .arrives_ms = w.now.mono_ms + in + every * (int64_t)i,
-                                              .r = {.state = RCPT_QUEUED, .notify = str_eq(value_of(words, "notify", STR("")), STR("never")) ? NOTIFY_NEVER : 0}};
+            w.rows[w.n_rows++] = (struct row){
+                .message = w.n_messages - 1,
+                .peer = peer,
+                .arrives_ms = w.now.mono_ms + in + every * (int64_t)i,
+                .r = {.state = RCPT_QUEUED,
+                      .notify = str_eq(value_of(words, "notify", STR("")), STR("never"))
+                                    ? NOTIFY_NEVER
+                                    : 0},
+            };
         }
     }
     arrive();
@@ -576,7 +634,8 @@ static void on_mail(struct str words)
 static bool is_meant(const struct row *r, struct str words)
 {
     struct str to = value_of(words, "to", STR("")), from = value_of(words, "from", STR(""));
-    return r->is_there && (to.n == 0 || str_eq(to, str_c(hop(r)))) && (from.n == 0 || str_eq(from, str_c(w.messages[r->message].sender)));
+    return r->is_there && (to.n == 0 || str_eq(to, str_c(hop(r)))) &&
+           (from.n == 0 || str_eq(from, str_c(w.messages[r->message].sender)));
 }
 
 /* What administrators do: hold, release, retry, delete. */
@@ -594,9 +653,11 @@ static void change(struct str verb, struct str words)
         }
         if (str_eq(verb, STR("hold")) && r->r.state == RCPT_QUEUED) {
             r->r.state = RCPT_HELD;
-        } else if (str_eq(verb, STR("delete")) && (r->r.state == RCPT_QUEUED || r->r.state == RCPT_HELD)) {
+        } else if (str_eq(verb, STR("delete")) &&
+                   (r->r.state == RCPT_QUEUED || r->r.state == RCPT_HELD)) {
             r->r.state = RCPT_DELETED;
-        } else if ((str_eq(verb, STR("release")) && r->r.state == RCPT_HELD) || (str_eq(verb, STR("retry")) && r->r.state == RCPT_QUEUED)) {
+        } else if ((str_eq(verb, STR("release")) && r->r.state == RCPT_HELD) ||
+                   (str_eq(verb, STR("retry")) && r->r.state == RCPT_QUEUED)) {
             r->r.state = RCPT_QUEUED;
             r->r.next_ms = w.now.wall_ms;
             sched_retry_now(&w.sched, sched_destination(&w.sched, str_c(hop(r))), w.now.wall_ms);
@@ -611,7 +672,9 @@ static int64_t measure(struct str what, struct str words)
     static const struct {
         const char *word;
         enum rcpt_state state;
-    } states[] = {{"waiting", RCPT_QUEUED}, {"delivered", RCPT_DELIVERED}, {"expired", RCPT_EXPIRED}, {"failed", RCPT_FAILED}, {"held", RCPT_HELD}, {"deleted", RCPT_DELETED}};
+    } states[] = {{"waiting", RCPT_QUEUED},  {"delivered", RCPT_DELIVERED},
+                  {"expired", RCPT_EXPIRED}, {"failed", RCPT_FAILED},
+                  {"held", RCPT_HELD},       {"deleted", RCPT_DELETED}};
     struct str to = value_of(words, "to", STR(""));
     int64_t n = 0, attempts = 0, most = 0, last = 0, latest = 0;
     for (size_t i = 0; i < w.n_rows; i++) {
@@ -622,8 +685,12 @@ static int64_t measure(struct str what, struct str words)
             }
             attempts += r->r.attempts;
             most = r->r.attempts > most ? (int64_t)r->r.attempts : most;
-            last = r->r.state != RCPT_QUEUED && r->ended_ms - w.began_ms > last ? r->ended_ms - w.began_ms : last;
-            latest = waits(r) && r->r.next_ms - w.now.wall_ms > latest ? r->r.next_ms - w.now.wall_ms : latest;
+            last = r->r.state != RCPT_QUEUED && r->ended_ms - w.began_ms > last
+                       ? r->ended_ms - w.began_ms
+                       : last;
+            latest = waits(r) && r->r.next_ms - w.now.wall_ms > latest
+                         ? r->r.next_ms - w.now.wall_ms
+                         : latest;
         }
     }
     return str_eq(what, STR("attempts"))     ? attempts
@@ -655,7 +722,9 @@ static void expect(struct str words)
         }
         size_t sign = at < word.n && word.p[at] == '=' ? 1 : 2;
         int64_t wanted = duration(str_slice(word, at + sign, word.n)), got = measure(name, all);
-        bool holds = word.p[at] == '=' ? got == wanted : word.p[at] == '<' ? got <= wanted : got >= wanted;
+        bool holds = word.p[at] == '='   ? got == wanted
+                     : word.p[at] == '<' ? got <= wanted
+                                         : got >= wanted;
         if (!holds) {
             snprintf(text, sizeof text, STR_FMT ", but it is %lld", STR_ARG(word), (long long)got);
             complain("expected", text);

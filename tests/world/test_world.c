@@ -59,7 +59,8 @@ static void act(struct stage *s, bool good)
         } else if (ev.type == SMTP_CL_READY) {
             conclude(s, !s->in_tls ? SESS_NOADV : good ? SESS_PKIX_OK : SESS_PKIX_BAD);
         } else if (ev.type != SMTP_CL_OFFERED) {
-            str_copy_cut(ev.type == SMTP_CL_BROKEN ? STR("broken") : STR("rejected"), s->reason, sizeof s->reason);
+            str_copy_cut(ev.type == SMTP_CL_BROKEN ? STR("broken") : STR("rejected"), s->reason,
+                         sizeof s->reason);
             s->over = true;
         }
     }
@@ -70,8 +71,14 @@ static void play(const struct story *story)
 {
     static const struct smtp_mail_rcpt rcpt = {.path = {"x@y.test", 8}};
     static const struct smtp_client_config config = {.hello = "gw.test"};
-    struct stage s = {.c = smtp_client_new(&config), .facts = {.mx = MX_INSECURE, .look = LOOK_COMPLETE}, .mail = {.rcpts = &rcpt, .n_rcpts = 1}};
-    s.facts.force = strcmp(story->force, "cert") == 0 ? FORCE_CERT : strcmp(story->force, "encrypt") == 0 ? FORCE_ENCRYPT : FORCE_NONE;
+    struct stage s = {
+        .c = smtp_client_new(&config),
+        .facts = {.mx = MX_INSECURE, .look = LOOK_COMPLETE},
+        .mail = {.rcpts = &rcpt, .n_rcpts = 1},
+    };
+    s.facts.force = strcmp(story->force, "cert") == 0      ? FORCE_CERT
+                    : strcmp(story->force, "encrypt") == 0 ? FORCE_ENCRYPT
+                                                           : FORCE_NONE;
     char script[256], *save = NULL;
     str_copy_cut(str_c(story->script), script, sizeof script);
     bool good = strcmp(story->cert, "good") == 0;
@@ -93,7 +100,8 @@ static void play(const struct story *story)
         act(&s, good);
     }
     if (strcmp(s.reason, story->reason) != 0 || s.mail_in_clear != story->clear_allowed) {
-        fail_msg("%s: reason %s (wanted %s), MAIL in clear: %d", story->name, s.reason, story->reason, s.mail_in_clear);
+        fail_msg("%s: reason %s (wanted %s), MAIL in clear: %d", story->name, s.reason,
+                 story->reason, s.mail_in_clear);
     }
     smtp_client_free(s.c);
 }

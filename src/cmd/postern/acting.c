@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * acting.c: who the one is that runs this command: kept with each act. Called by ask.c.
  *
- * What can go wrong: SUDO_USER is a word of the environment, which anybody can set: it counts only where this runs as root, as
- * sudo leaves it. The login uid is the kernel's word.
+ * What can go wrong: SUDO_USER is a word of the environment, which anybody can set: it counts
+ * only where this runs as root, as sudo leaves it. The login uid is the kernel's word.
  */
 #include "cmd/postern/acting.h"
 #include "proc/admin_verbs.h"
@@ -49,7 +49,8 @@ int acting_find(const struct acting *a, char *dst, size_t size)
     } else if (a->uid != 0 || login == 0) {
         n = acting_name_of(a->uid, dst, size);
     } else {
-        n = snprintf(dst, size, "root, nobody named"); /* neither sudo nor a login tells who it is */
+        /* neither sudo nor a login tells who it is */
+        n = snprintf(dst, size, "root, nobody named");
     }
     return n >= 0 && (size_t)n < size && admin_by_ok(str_c(dst)) ? 0 : -EINVAL;
 }

@@ -6,10 +6,11 @@
 
 /* What tells it; all borrowed. */
 struct acting {
-    const char *by;            /* --by, or NULL: found out */
-    const char *sudo_user;     /* SUDO_USER of sudo(8), or NULL */
-    const char *loginuid_path; /* /proc/self/loginuid of proc(5): the uid that logged in, whatever it has become since */
-    uint32_t uid;              /* getuid() */
+    const char *by;        /* --by, or NULL: found out */
+    const char *sudo_user; /* SUDO_USER of sudo(8), or NULL */
+    /* /proc/self/loginuid of proc(5): the uid that logged in, whatever it has become since */
+    const char *loginuid_path;
+    uint32_t uid; /* getuid() */
 };
 
 /* Writes the name to dst. 0, or -EINVAL: it is no name (proc/admin_verbs.h). */

@@ -11,7 +11,8 @@
 static int acts_usage(void)
 {
     fputs("usage: postern acts [--about WHAT]\n"
-          "WHAT is the id of a message or envelope, a domain, or an account.\n", stderr);
+          "WHAT is the id of a message or envelope, a domain, or an account.\n",
+          stderr);
     return EXIT_USAGE;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * ask.c: one question over the control sockets, its rows collected.
  *
- * What can go wrong: the process queue is down or stands still. The socket is posternd's, so that a question to it is taken and
- * answered by nobody: while there is no answer, posternd is asked how the queue is.
+ * What can go wrong: the process queue is down or stands still. The socket is posternd's, so
+ * that a question to it is taken and answered by nobody: while there is no answer, posternd is
+ * asked how the queue is.
  */
 #include "cmd/postern/acting.h"
 #include "cmd/postern/postern.h"
@@ -41,13 +42,15 @@ static void limit_waits(int fd, long seconds)
 static int connect_to(const char *dir, const char *name)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
-    struct timeval limit = {.tv_sec = LOOK_FIRST_S}; /* many wait there already, and nobody takes them */
+    /* many wait there already, and nobody takes them */
+    struct timeval limit = {.tv_sec = LOOK_FIRST_S};
     int n = snprintf(to.sun_path, sizeof to.sun_path, "%s/%s", dir, name);
     if (n < 0 || (size_t)n >= sizeof to.sun_path) {
         return -ENAMETOOLONG;
     }
     CLEANUP(err_close_fd) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0) {
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0 ||
+        connect(fd, (struct sockaddr *)&to, sizeof to) < 0) {
         return -errno;
     }
     limit_waits(fd, ANSWER_S);
@@ -81,9 +84,15 @@ enum queue_state queue_state_of(const struct answer *status, char *why, size_t s
             continue;
         }
         bool silent = status_silence(p) != NULL;
-        snprintf(why, size, "queue %s (%u restart%s)", silent ? "does not answer" : p->ready ? "is up" : "is down", p->restarts,
-                 p->restarts == 1 ? "" : "s");
-        return silent ? QUEUE_SILENT : p->ready ? QUEUE_UP : p->restarts > 0 ? QUEUE_DOWN : QUEUE_STARTS;
+        snprintf(why, size, "queue %s (%u restart%s)",
+                 silent     ? "does not answer"
+                 : p->ready ? "is up"
+                            : "is down",
+                 p->restarts, p->restarts == 1 ? "" : "s");
+        return silent            ? QUEUE_SILENT
+               : p->ready        ? QUEUE_UP
+               : p->restarts > 0 ? QUEUE_DOWN
+                                 : QUEUE_STARTS;
     }
     return QUEUE_UP; /* nobody said otherwise */
 }
@@ -137,17 +146,17 @@ void tame_text(struct str s)
 #define TAME_rcpt_state(field)
 #define TAME_rcpt_notice(field)
 #define TAME_FIELD(kind, field, max) TAME_##kind(field)
-#define TAME(number, name)                                                                         \
-    static void tame_##name(const struct ipc_##name *m)                                            \
-    {                                                                                              \
-        (void)m;                                                                                   \
-        IPC_FIELDS_##name(TAME_FIELD)                                                              \
+#define TAME(number, name) \
+    static void tame_##name(const struct ipc_##name *m) \
+    { \
+        (void)m; \
+        IPC_FIELDS_##name(TAME_FIELD) \
     }
 IPC_MESSAGES(TAME)
 
-#define TAME_CASE(number, name)                                                                    \
-    case IPC_##name:                                                                               \
-        tame_##name(&m->name);                                                                     \
+#define TAME_CASE(number, name) \
+    case IPC_##name: \
+        tame_##name(&m->name); \
         break;
 static void tame(const struct ipc_msg *m)
 {
@@ -159,7 +168,8 @@ static void tame(const struct ipc_msg *m)
 }
 
 /* As ipc_call_recv(); JSON has its own way to write such octets. */
-static int ask_receive(const struct options *o, int fd, char *frame, struct str *pending, struct ipc_msg *ret)
+static int ask_receive(const struct options *o, int fd, char *frame, struct str *pending,
+                       struct ipc_msg *ret)
 {
     int r = ipc_call_recv(fd, frame, pending, ret);
     if (r == 0 && !o->json) {
@@ -168,7 +178,8 @@ static int ask_receive(const struct options *o, int fd, char *frame, struct str 
     return r;
 }
 
-int answer_next(const struct options *o, int fd, char *frame, struct str *pending, struct ipc_msg *ret, char *why, size_t size)
+int answer_next(const struct options *o, int fd, char *frame, struct str *pending,
+                struct ipc_msg *ret, char *why, size_t size)
 {
     long wait = LOOK_FIRST_S, waited = 0;
     for (unsigned looks = 0; waited < ANSWER_S; waited += wait, wait *= 2) {
@@ -194,7 +205,8 @@ static int ask_collect(const struct options *o, const char *socket_name, int fd,
     int r;
     for (;;) {
         struct ipc_msg m;
-        r = of_queue ? answer_next(o, fd, frame, &pending, &m, a->text, sizeof a->text) : ask_receive(o, fd, frame, &pending, &m);
+        r = of_queue ? answer_next(o, fd, frame, &pending, &m, a->text, sizeof a->text)
+                     : ask_receive(o, fd, frame, &pending, &m);
         if (r < 0) {
             break;
         }
@@ -223,13 +235,17 @@ static const char *usual_run_path(void)
 static void explain_silence(const char *run_path, const char *socket_name)
 {
     const char *usual = usual_run_path();
-    CLEANUP(err_close_fd) int fd = strcmp(run_path, usual) == 0 ? -ENOENT : connect_to(usual, socket_name);
+    CLEANUP(err_close_fd)
+    int fd = strcmp(run_path, usual) == 0 ? -ENOENT : connect_to(usual, socket_name);
     if (fd >= 0) {
-        fprintf(stderr, "postern: a posternd answers in %s, the default. If run-directory was changed since its start, that needs a "
-                "restart (systemctl restart postern)\n", usual);
+        fprintf(stderr,
+                "postern: a posternd answers in %s, the default. If run-directory was changed "
+                "since its start, that needs a restart (systemctl restart postern)\n",
+                usual);
     } else {
-        fprintf(stderr, "postern: is it running, and with this configuration? If run-directory was changed since its start, it still "
-                "answers in the old one: a change of it needs a restart (systemctl restart postern)\n");
+        fprintf(stderr, "postern: is it running, and with this configuration? If run-directory was "
+                        "changed since its start, it still answers in the old one: a change of it "
+                        "needs a restart (systemctl restart postern)\n");
     }
 }
 
@@ -242,12 +258,13 @@ int ask_open(const struct options *o, const char *socket_name, bool quiet, int *
     }
     int fd = connect_to(conf->run_path, socket_name);
     char why[200] = "";
-    bool full = fd == -EAGAIN && strcmp(socket_name, "queue.sock") == 0 && look_at_queue(o, why, sizeof why) != QUEUE_UP;
+    bool full = fd == -EAGAIN && strcmp(socket_name, "queue.sock") == 0 &&
+                look_at_queue(o, why, sizeof why) != QUEUE_UP;
     if (full && !quiet) {
         fprintf(stderr, "postern: %s\n", why);
     } else if (fd < 0 && !quiet) {
-        fprintf(stderr, "postern: posternd cannot be reached in %s: %s%s\n", conf->run_path, strerror(-fd),
-                fd == -EACCES ? " (ask as root or as the user that runs it)" : "");
+        fprintf(stderr, "postern: posternd cannot be reached in %s: %s%s\n", conf->run_path,
+                strerror(-fd), fd == -EACCES ? " (ask as root or as the user that runs it)" : "");
         if (fd != -EACCES) {
             explain_silence(conf->run_path, socket_name);
         }
@@ -260,17 +277,24 @@ int ask_open(const struct options *o, const char *socket_name, bool quiet, int *
 /* Who acts: --by, sudo's user, the login uid, the user. 0, or an exit status (already said). */
 static int acting_name(const struct options *o, char *dst, size_t size)
 {
-    const struct acting a = {.by = o->by, .sudo_user = getenv("SUDO_USER"), .loginuid_path = "/proc/self/loginuid", .uid = getuid()};
+    const struct acting a = {
+        .by = o->by,
+        .sudo_user = getenv("SUDO_USER"),
+        .loginuid_path = "/proc/self/loginuid",
+        .uid = getuid(),
+    };
     if (acting_find(&a, dst, size) < 0) {
-        fprintf(stderr, "postern: %s is one line of UTF-8 of 1 to %d octets, without a blank at an end%s\n",
-                o->by ? "the name after --by" : "an administrator's name", ADMIN_BY_MAX, o->by ? "" : ": write --by NAME");
+        fprintf(stderr,
+                "postern: %s is one line of UTF-8 of 1 to %d octets, without a blank at an end%s\n",
+                o->by ? "the name after --by" : "an administrator's name", ADMIN_BY_MAX,
+                o->by ? "" : ": write --by NAME");
         return EXIT_USAGE;
     }
     return 0;
 }
 
-static int ask_all(const struct options *o, const char *socket_name, const struct ipc_admin *question, bool quiet,
-                   struct answer *ret)
+static int ask_all(const struct options *o, const char *socket_name,
+                   const struct ipc_admin *question, bool quiet, struct answer *ret)
 {
     CLEANUP(err_close_fd) int fd = -1;
     char by[ADMIN_BY_MAX + 2] = "";
@@ -278,8 +302,10 @@ static int ask_all(const struct options *o, const char *socket_name, const struc
     *ret = (struct answer){0};
     bool acts = admin_verb_is_act((enum admin_verb)question->verb);
     int r = acts ? acting_name(o, by, sizeof by) : 0;
-    if (r == 0 && acts && strcmp(socket_name, "queue.sock") == 0 && stays_down(o, ret->text, sizeof ret->text)) {
-        fprintf(stderr, "postern: %s\n", ret->text); /* not asked: it would be done when the queue is back */
+    if (r == 0 && acts && strcmp(socket_name, "queue.sock") == 0 &&
+        stays_down(o, ret->text, sizeof ret->text)) {
+        /* not asked: it would be done when the queue is back */
+        fprintf(stderr, "postern: %s\n", ret->text);
         return EXIT_UNAVAILABLE;
     }
     r = r ? r : ask_open(o, socket_name, quiet, &fd);
@@ -292,7 +318,8 @@ static int ask_all(const struct options *o, const char *socket_name, const struc
     if (r == -EHOSTDOWN && !quiet) {
         fprintf(stderr, "postern: %s\n", ret->text);
     } else if (r < 0 && r != -EHOSTDOWN) {
-        fprintf(stderr, "postern: no answer: %s\n", r == -EPIPE ? "the other side went away" : strerror(-r));
+        fprintf(stderr, "postern: no answer: %s\n",
+                r == -EPIPE ? "the other side went away" : strerror(-r));
     }
     if (r < 0) {
         answer_free(ret);
@@ -301,14 +328,20 @@ static int ask_all(const struct options *o, const char *socket_name, const struc
     return 0;
 }
 
-int ask(const struct options *o, const char *socket_name, enum admin_verb verb, const char *argument, struct answer *ret)
+int ask(const struct options *o, const char *socket_name, enum admin_verb verb,
+        const char *argument, struct answer *ret)
 {
-    return ask_all(o, socket_name, &(struct ipc_admin){.verb = (uint8_t)verb, .argument = str_c(argument)}, false, ret);
+    return ask_all(o, socket_name,
+                   &(struct ipc_admin){.verb = (uint8_t)verb, .argument = str_c(argument)}, false,
+                   ret);
 }
 
-int ask_quietly(const struct options *o, enum admin_verb verb, const char *argument, struct answer *ret)
+int ask_quietly(const struct options *o, enum admin_verb verb, const char *argument,
+                struct answer *ret)
 {
-    return ask_all(o, "queue.sock", &(struct ipc_admin){.verb = (uint8_t)verb, .argument = str_c(argument)}, true, ret);
+    return ask_all(o, "queue.sock",
+                   &(struct ipc_admin){.verb = (uint8_t)verb, .argument = str_c(argument)}, true,
+                   ret);
 }
 
 int ask_status_quietly(const struct options *o, struct answer *ret)
@@ -316,10 +349,16 @@ int ask_status_quietly(const struct options *o, struct answer *ret)
     return ask_all(o, "posternd.sock", &(struct ipc_admin){.verb = ADMIN_STATUS}, true, ret);
 }
 
-int ask_with(const struct options *o, enum admin_verb verb, const char *argument, struct str data, struct answer *ret)
+int ask_with(const struct options *o, enum admin_verb verb, const char *argument, struct str data,
+             struct answer *ret)
 {
-    return ask_all(o, "queue.sock", &(struct ipc_admin){.verb = (uint8_t)verb, .argument = str_c(argument), .data = data}, false,
-                   ret);
+    return ask_all(o, "queue.sock",
+                   &(struct ipc_admin){
+                       .verb = (uint8_t)verb,
+                       .argument = str_c(argument),
+                       .data = data,
+                   },
+                   false, ret);
 }
 
 int answer_end(const struct options *o, struct answer *a)

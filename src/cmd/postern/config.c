@@ -32,7 +32,8 @@ struct json *findings_json(struct str lines)
 }
 
 /* Counts and shows. */
-static void config_show_findings(const struct options *o, struct str lines, bool usable, unsigned *ret_errors, unsigned *ret_warnings)
+static void config_show_findings(const struct options *o, struct str lines, bool usable,
+                                 unsigned *ret_errors, unsigned *ret_warnings)
 {
     struct conf_finding f;
     *ret_errors = *ret_warnings = 0;
@@ -53,14 +54,18 @@ static void config_show_findings(const struct options *o, struct str lines, bool
 static void print_verdict(const struct options *o, bool usable, unsigned errors, unsigned warnings)
 {
     if (!usable) {
-        fprintf(stderr, "%s: wrong: %u error%s, %u warning%s\n", o->config, errors, errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
+        fprintf(stderr, "%s: wrong: %u error%s, %u warning%s\n", o->config, errors,
+                errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
     } else if (warnings > 0) {
-        printf("%s: can be used, with %u warning%s\n", o->config, warnings, warnings == 1 ? "" : "s");
+        printf("%s: can be used, with %u warning%s\n", o->config, warnings,
+               warnings == 1 ? "" : "s");
     } else {
         printf("%s: fine\n", o->config);
     }
     if (usable && geteuid() != 0) {
-        printf("This was seen by uid %u: what the users of the processes may read is seen only when root asks.\n", (unsigned)geteuid());
+        printf("This was seen by uid %u: what the users of the processes may read is seen only "
+               "when root asks.\n",
+               (unsigned)geteuid());
     }
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * detect.c: postern detect: what the packs find in files (texts, documents, archives, messages), with masked values,
- * which rules that fulfils, and what could not be read; of a mail also its parts, and its flags with the place where
- * they stand. Needs neither a running gateway nor a configuration; one without content blocks is told. All files are read
- * before any of them is looked into, which happens inside a sandbox.
+ * detect.c: postern detect: what the packs find in files (texts, documents, archives, messages),
+ * with masked values, which rules that fulfils, and what could not be read; of a mail also its
+ * parts, and its flags with the place where they stand. Needs neither a running gateway nor a
+ * configuration; one without content blocks is told. All files are read before any of them is
+ * looked into, which happens inside a sandbox.
  */
 #include "cmd/postern/postern.h"
 #include "detect/detect.h"
@@ -20,7 +21,7 @@ enum {
     NAMES_MAX = 50,
     ALIKE_MAX = 500, /* findings between two that are told as one */
     REMARKS_MAX = 16 * 1024,
-    SAID_MAX = 40,   /* flags that are told as one with those like them */
+    SAID_MAX = 40, /* flags that are told as one with those like them */
 };
 
 struct wanted {
@@ -35,21 +36,27 @@ struct wanted {
 
 void detect_options(FILE *to)
 {
-    fputs("\n      --mail            each file is a mail: shows what was read of it, and its flags\n"
-          "      --text            with --mail: its texts, too\n"
-          "      --packs DIRECTORY where the packs are (default: $POSTERN_PACKS, or those that came with the program)\n"
-          "      --pack NAME       this pack, and those it needs; may be given again (default: all)\n"
-          "      --test            runs the test vectors of the packs\n"
-          "  A file named - is standard input; behind -- every word is a file.\n", to);
+    fputs(
+        "\n      --mail            each file is a mail: shows what was read of it, and its flags\n"
+        "      --text            with --mail: its texts, too\n"
+        "      --packs DIRECTORY where the packs are (default: $POSTERN_PACKS, or those that came "
+        "with the program)\n"
+        "      --pack NAME       this pack, and those it needs; may be given again (default: all)\n"
+        "      --test            runs the test vectors of the packs\n"
+        "  A file named - is standard input; behind -- every word is a file.\n",
+        to);
 }
 
 static int detect_usage(void)
 {
-    fputs("usage: postern detect [--packs DIRECTORY] [--pack NAME]... [--mail [--text]] FILE...   (- is standard input), or postern detect --test\n", stderr);
+    fputs("usage: postern detect [--packs DIRECTORY] [--pack NAME]... [--mail [--text]] FILE...   "
+          "(- is standard input), or postern detect --test\n",
+          stderr);
     return EXIT_USAGE;
 }
 
-static void show_pack(void *arg, const char *pack, unsigned version, const char *title, size_t types, size_t rules)
+static void show_pack(void *arg, const char *pack, unsigned version, const char *title,
+                      size_t types, size_t rules)
 {
     printf("%-12s version %-3u %3zu types %3zu rules  %s\n", pack, version, types, rules, title);
 }
@@ -60,12 +67,16 @@ static int test_packs(struct wanted *w)
     int r = detect_packs_test(w->packs, &problems);
     fwrite(buf_str(&problems).p, 1, buf_len(&problems), stderr);
     detect_each_pack(w->packs, show_pack, NULL);
-    puts(r < 0 ? "Some test vectors of the packs fail." : "All test vectors of the packs are right.");
+    puts(r < 0 ? "Some test vectors of the packs fail."
+               : "All test vectors of the packs are right.");
     return r < 0 ? EXIT_NO : EXIT_OK;
 }
 
 /* Fields of a mail, any of which makes it one. */
-static const char *const mail_fields[] = {"From", "To", "Cc", "Subject", "Date", "Received", "Return-Path", "Message-ID", "MIME-Version", "Content-Type"};
+static const char *const mail_fields[] = {"From",        "To",         "Cc",
+                                          "Subject",     "Date",       "Received",
+                                          "Return-Path", "Message-ID", "MIME-Version",
+                                          "Content-Type"};
 
 static bool is_mail(const struct mime_reading *m)
 {
@@ -151,15 +162,18 @@ static struct json *finding_json(const struct detect_finding *f, struct place at
 
 static bool detect_is_same(const struct detect_finding *a, const struct detect_finding *b)
 {
-    return a->type == b->type && a->score == b->score && strcmp(a->masked, b->masked) == 0 && a->checked == b->checked && a->context == b->context &&
-           a->sample == b->sample && a->quoted == b->quoted;
+    return a->type == b->type && a->score == b->score && strcmp(a->masked, b->masked) == 0 &&
+           a->checked == b->checked && a->context == b->context && a->sample == b->sample &&
+           a->quoted == b->quoted;
 }
 
 /* Of two that are alike: on one line, or in two parts, as text and once more as HTML. */
-static bool was_said(const struct mime_reading *m, const struct detect_result *r, const size_t *lines, size_t i)
+static bool was_said(const struct mime_reading *m, const struct detect_result *r,
+                     const size_t *lines, size_t i)
 {
     for (size_t k = i < ALIKE_MAX ? 0 : i - ALIKE_MAX; k < i; k++) {
-        bool apart = strcmp(m->texts[r->findings[k].text].part, m->texts[r->findings[i].text].part) != 0;
+        bool apart =
+            strcmp(m->texts[r->findings[k].text].part, m->texts[r->findings[i].text].part) != 0;
         if ((apart || lines[k] == lines[i]) && detect_is_same(&r->findings[k], &r->findings[i])) {
             return true;
         }
@@ -179,13 +193,17 @@ static void put_remark(struct buf *out, const char *words, const char *part)
     (void)!buf_printf(out, "%s%s%s", buf_len(out) > 0 ? "; " : "", words, part);
 }
 
-static void finding_words(const struct mime_reading *m, const struct detect_result *r, size_t i, struct place at)
+static void finding_words(const struct mime_reading *m, const struct detect_result *r, size_t i,
+                          struct place at)
 {
     const struct detect_finding *f = &r->findings[i];
     const struct {
         bool is;
         const char *words;
-    } remarks[] = {{f->checked, "check right"}, {f->context, "words near it"}, {f->sample, "sample number, ignored"}, {f->quoted, "quoted"}};
+    } remarks[] = {{f->checked, "check right"},
+                   {f->context, "words near it"},
+                   {f->sample, "sample number, ignored"},
+                   {f->quoted, "quoted"}};
     CLEANUP(buf_free) struct buf said = BUF_INIT(REMARKS_MAX);
     const char *before = at.part;
     for (size_t k = 0; k < ARRAY_LEN(remarks); k++) {
@@ -200,12 +218,15 @@ static void finding_words(const struct mime_reading *m, const struct detect_resu
             before = part;
         }
     }
-    printf("  %-6s %5zu  %-12s %-6s %3u  %-*s%s" STR_FMT "\n", at.part, at.line, detect_type_name(f->type), detect_level_name(f->score), f->score,
-           buf_len(&said) > 0 ? 24 : 0, f->masked, buf_len(&said) > 0 ? " " : "", STR_ARG(buf_str(&said)));
+    printf("  %-6s %5zu  %-12s %-6s %3u  %-*s%s" STR_FMT "\n", at.part, at.line,
+           detect_type_name(f->type), detect_level_name(f->score), f->score,
+           buf_len(&said) > 0 ? 24 : 0, f->masked, buf_len(&said) > 0 ? " " : "",
+           STR_ARG(buf_str(&said)));
 }
 
 /* The line of each finding; they are in the order of texts and places. */
-static void detect_count_lines(const struct mime_reading *m, const struct detect_result *r, size_t *lines)
+static void detect_count_lines(const struct mime_reading *m, const struct detect_result *r,
+                               size_t *lines)
 {
     struct buf plain = BUF_INIT(FILE_MAX);
     size_t line = 1, counted = 0;
@@ -224,7 +245,8 @@ static void detect_count_lines(const struct mime_reading *m, const struct detect
     buf_wipe(&plain);
 }
 
-static void detect_show_findings(struct shown *s, const struct mime_reading *m, const struct detect_result *r)
+static void detect_show_findings(struct shown *s, const struct mime_reading *m,
+                                 const struct detect_result *r)
 {
     struct json *list = s->json ? report_array() : NULL;
     size_t *lines = err_calloc(r->n + 1, sizeof *lines);
@@ -267,8 +289,10 @@ static bool is_beside_the_point(const struct shown *s, const struct mime_problem
 static void problem_words(const struct mime_reading *m, const struct mime_problem *p)
 {
     const char *name = detect_name_of(m, p->part);
-    printf("  %-6s %s (%s): %s%s%s%s%s%s\n", p->part, mime_problem_is_ambiguous(p->kind) ? "ambiguous" : "not readable", mime_problem_name(p->kind),
-           mime_problem_sentence(p->kind), p->detail[0] ? ": " : "", p->detail, *name ? ", \"" : "", name, *name ? "\"" : "");
+    printf("  %-6s %s (%s): %s%s%s%s%s%s\n", p->part,
+           mime_problem_is_ambiguous(p->kind) ? "ambiguous" : "not readable",
+           mime_problem_name(p->kind), mime_problem_sentence(p->kind), p->detail[0] ? ": " : "",
+           p->detail, *name ? ", \"" : "", name, *name ? "\"" : "");
 }
 
 static void show_problems(const struct shown *s, const struct mime_reading *m)
@@ -294,7 +318,7 @@ static void show_problems(const struct shown *s, const struct mime_reading *m)
     }
 }
 
-/* --- what was read of a mail ---------------------------------------------------------------- */
+/* --- what was read of a mail -------------------------------------------- */
 
 /* Strangers wrote it: what would move the cursor of a terminal becomes "?". */
 static void put_plain(struct str text, bool with_lines)
@@ -310,12 +334,14 @@ static void put_plain(struct str text, bool with_lines)
     }
 }
 
-static void detect_show_part(const struct shown *s, struct json *list, const struct mime_reading *m, const struct mime_part *p)
+static void detect_show_part(const struct shown *s, struct json *list, const struct mime_reading *m,
+                             const struct mime_part *p)
 {
     struct json *names = s->json ? report_array() : NULL;
     bool named = false;
     if (!s->json) { /* a type and a name hold no control characters (tree.c) */
-        printf("  part %-6s %s%s%s, %llu octets%s", p->number[0] ? p->number : "-", p->type, p->charset[0] ? ", " : "", p->charset, (unsigned long long)p->octets,
+        printf("  part %-6s %s%s%s, %llu octets%s", p->number[0] ? p->number : "-", p->type,
+               p->charset[0] ? ", " : "", p->charset, (unsigned long long)p->octets,
                p->is_attachment ? ", attached" : "");
     }
     for (size_t i = 0; i < m->n_attachments + m->n_names; i++) {
@@ -347,7 +373,8 @@ static void detect_show_part(const struct shown *s, struct json *list, const str
 }
 
 /* Files of archives and of winmail.dat: by what they are, as no field says it. */
-static void show_files_inside(const struct shown *s, struct json *list, const struct mime_reading *m)
+static void show_files_inside(const struct shown *s, struct json *list,
+                              const struct mime_reading *m)
 {
     for (size_t i = 0; i < m->n_attachments; i++) {
         const struct mime_attachment *a = &m->attachments[i];
@@ -378,7 +405,8 @@ static void say_flag(struct flags_shown *all, const char *line, const char *part
         if (strcmp(one->line, line) == 0) {
             size_t n = strlen(one->parts);
             if (strcmp(one->part, part) != 0 && !is_raw(part)) {
-                snprintf(one->parts + n, sizeof one->parts - n, "%s%s", n > 0 ? ", " : ", also in part ", part);
+                snprintf(one->parts + n, sizeof one->parts - n, "%s%s",
+                         n > 0 ? ", " : ", also in part ", part);
             }
             str_copy_cut(str_c(part), one->part, sizeof one->part);
             return;
@@ -396,13 +424,15 @@ static void show_flag(void *arg, enum mime_place place, const struct inspecting_
     static const char *const places[] = {"subject", "body", "attachment"};
     struct flags_shown *all = arg;
     const char *where = f->attached && place != MIME_BODY ? "subject of an attached mail"
-                        : f->quoted                      ? "quoted part of the body"
-                        : f->attached                    ? "body of an attached mail"
-                                                         : places[place];
+                        : f->quoted                       ? "quoted part of the body"
+                        : f->attached                     ? "body of an attached mail"
+                                                          : places[place];
     char written[80], line[512];
     str_copy_cut(f->written, written, sizeof written);
     if (!all->list) {
-        snprintf(line, sizeof line, "%s in the %s%s%s%s", written, where, f->exact ? "" : ": nearly ", f->exact ? "" : f->meant, f->quoted ? ": does not count" : "");
+        snprintf(line, sizeof line, "%s in the %s%s%s%s", written, where,
+                 f->exact ? "" : ": nearly ", f->exact ? "" : f->meant,
+                 f->quoted ? ": does not count" : "");
         say_flag(all, line, f->part);
         return;
     }
@@ -424,7 +454,9 @@ static void show_field(void *arg, const struct inspecting_field *f)
     char line[512], value[200];
     str_copy_cut(str_trim(f->value), value, sizeof value);
     if (!all->list) {
-        const char *why = f->counts ? "" : f->is_label ? ": does not count, no label of flags in the configuration" : ": nearly transport, message or portal";
+        const char *why = f->counts     ? ""
+                          : f->is_label ? ": does not count, no label of flags in the configuration"
+                                        : ": nearly transport, message or portal";
         snprintf(line, sizeof line, "%s: %s in the header%s", f->name, value, why);
         say_flag(all, line, "");
         return;
@@ -453,7 +485,8 @@ static void show_texts(const struct shown *s, const struct mime_reading *m)
             report_put_str(o, "text", buf_str(&t->text));
             report_append(list, o);
         } else {
-            printf("  text of the %s%s%s:\n", places[t->place], t->part[0] ? ", part " : "", t->part);
+            printf("  text of the %s%s%s:\n", places[t->place], t->part[0] ? ", part " : "",
+                   t->part);
             put_plain(buf_str(&t->text), true);
             puts("");
         }
@@ -504,7 +537,8 @@ static void scan_reading(const struct wanted *w, struct shown *s, const struct m
     struct detect_result result;
     bool is_new = w->mail && !mime_is_answer(m);
     for (size_t i = 0; i < m->n_texts; i++) {
-        texts[i] = (struct detect_text){buf_str(&m->texts[i].text), (enum detect_place)m->texts[i].place, is_new};
+        texts[i] = (struct detect_text){buf_str(&m->texts[i].text),
+                                        (enum detect_place)m->texts[i].place, is_new};
     }
     detect_scan_until(w->packs, texts, m->n_texts, m->look_until_ms, &result);
     detect_show_findings(s, m, &result);
@@ -525,7 +559,8 @@ static bool detect_read_file(const char *path, struct buf *out)
 {
     int r = strcmp(path, "-") == 0 ? file_read_fd(0, out) : file_read(path, out);
     if (r == -ENOSPC) {
-        fprintf(stderr, "postern: %s is larger than %d MB: it is not read\n", path, FILE_MAX / (1024 * 1024));
+        fprintf(stderr, "postern: %s is larger than %d MB: it is not read\n", path,
+                FILE_MAX / (1024 * 1024));
     } else if (r < 0) {
         fprintf(stderr, "postern: %s cannot be read: %s\n", path, strerror(-r));
     }
@@ -540,18 +575,22 @@ static int raise_walls(void)
     fflush(NULL);
     int r = sandbox_enter(&walls, text, sizeof text);
     if (r < 0) {
-        fprintf(stderr, "postern: the walls around reading could not be raised: %s\n", strerror(-r));
+        fprintf(stderr, "postern: the walls around reading could not be raised: %s\n",
+                strerror(-r));
     }
     return r;
 }
 
-/* 0: no rule is fulfilled, 1: one is, or not everything could be read, 66: it could not be opened. */
-static int scan_file(const struct wanted *w, const char *path, const struct buf *octets, struct json *all)
+/* 0: no rule is fulfilled, 1: one is, or not everything could be read, 66: it could not be
+ * opened. */
+static int scan_file(const struct wanted *w, const char *path, const struct buf *octets,
+                     struct json *all)
 {
     struct mime_limits limits = mime_standard_limits;
     limits.pdf = mime_pdf_read;
     limits.pdf_arg = w->pdf;
-    struct mime_reading *m = w->mail ? mime_read(buf_str(octets), &limits) : mime_read_file(buf_str(octets), path, &limits);
+    struct mime_reading *m = w->mail ? mime_read(buf_str(octets), &limits)
+                                     : mime_read_file(buf_str(octets), path, &limits);
     struct shown s = {.json = all ? report_object() : NULL};
     if (all) {
         report_put_str(s.json, "file", str_c(path));
@@ -560,10 +599,12 @@ static int scan_file(const struct wanted *w, const char *path, const struct buf 
     }
     s.no_mail = w->mail && !is_mail(m);
     if (s.no_mail && !all) {
-        puts(buf_len(octets) > 0 ? "  this is no mail: it has no fields such as From or Subject" : "  this is no mail: the file is empty");
+        puts(buf_len(octets) > 0 ? "  this is no mail: it has no fields such as From or Subject"
+                                 : "  this is no mail: the file is empty");
     }
     if (!all && !w->mail && looks_like_mail(buf_str(octets))) {
-        puts("  this looks like a mail: with --mail it is read as the gateway reads it, and its flags are shown");
+        puts("  this looks like a mail: with --mail it is read as the gateway reads it, and its "
+             "flags are shown");
     }
     if (w->mail) {
         show_mail(w, &s, m);
@@ -606,7 +647,8 @@ static int scan_files(const struct options *o, const struct wanted *w)
 /* The flags of the configuration, or those that hold without one. */
 static struct conf *flags_of(const struct options *o, bool *ret_is_own)
 {
-    static const char none[] = "hostname detect.invalid; listen smtp { address 127.0.0.1:25; } inside { domains detect.invalid; deliver-to mx.detect.invalid; }";
+    static const char none[] = "hostname detect.invalid; listen smtp { address 127.0.0.1:25; } "
+                               "inside { domains detect.invalid; deliver-to mx.detect.invalid; }";
     CLEANUP(buf_free) struct buf problems = BUF_INIT(1024 * 1024);
     struct conf *c = NULL;
     *ret_is_own = conf_load(o->config, &problems, &c) == 0;
@@ -621,7 +663,10 @@ static struct conf *flags_of(const struct options *o, bool *ret_is_own)
 static void tell_of_contents(const struct options *o, const struct wanted *w)
 {
     if (w->is_own && w->conf->n_contents == 0 && !w->test) {
-        fprintf(stderr, "postern: %s has no content block: the gateway looks for none of this in mail. See content in postern.conf(5)\n", o->config);
+        fprintf(stderr,
+                "postern: %s has no content block: the gateway looks for none of this in mail. See "
+                "content in postern.conf(5)\n",
+                o->config);
     }
 }
 
@@ -677,7 +722,9 @@ int command_detect(const struct options *o)
     w.packs = detect_packs_new();
     int r = detect_packs_load(w.packs, w.directory, w.names, w.n_names, &problems);
     if (r < 0) {
-        fprintf(stderr, STR_FMT "postern: --packs or POSTERN_PACKS names the directory of the packs.\n", STR_ARG(buf_str(&problems)));
+        fprintf(stderr,
+                STR_FMT "postern: --packs or POSTERN_PACKS names the directory of the packs.\n",
+                STR_ARG(buf_str(&problems)));
         r = EXIT_CONFIG;
     } else {
         mime_init();

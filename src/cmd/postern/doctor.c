@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * doctor.c: postern doctor: looks at everything around the gateway that must be right, and says in plain
- * words what is missing and what to do. Changes nothing.
+ * doctor.c: postern doctor: looks at everything around the gateway that must be right, and says
+ * in plain words what is missing and what to do. Changes nothing.
  */
 #include "base/clock.h"
 #include "cmd/postern/doctor.h"
@@ -23,7 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
-void doctor_tell(struct doctor *d, enum health h, const char *what, const char *how, const char *advice)
+void doctor_tell(struct doctor *d, enum health h, const char *what, const char *how,
+                 const char *advice)
 {
     static const char *const words[] = {"ok     ", "look   ", "WRONG  "};
     static const char *const colour[] = {"\033[32m", "\033[33m", "\033[31m"};
@@ -37,13 +38,14 @@ void doctor_tell(struct doctor *d, enum health h, const char *what, const char *
         report_append(d->list, j);
         return;
     }
-    printf("%s%s%s %-14s %s\n", colours() ? colour[h] : "", words[h], colours() ? "\033[0m" : "", what, how);
+    printf("%s%s%s %-14s %s\n", colours() ? colour[h] : "", words[h], colours() ? "\033[0m" : "",
+           what, how);
     if (h != WELL && *advice) {
         printf("                       %s\n", advice);
     }
 }
 
-/* --- configuration ------------------------------------------------------------------------------ */
+/* --- configuration ------------------------------------------------------ */
 
 /* What postern check-config says of it (preflight.h), in one line. */
 static void look_configuration(struct doctor *d)
@@ -61,11 +63,12 @@ static void look_configuration(struct doctor *d)
         *(f.is_warning ? &warnings : &errors) += 1;
     }
     snprintf(text, sizeof text, "%s%s", d->o->config, first);
-    snprintf(advice, sizeof advice, "postern check-config names %u error%s and %u warning%s.", errors, errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
+    snprintf(advice, sizeof advice, "postern check-config names %u error%s and %u warning%s.",
+             errors, errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
     doctor_tell(d, r < 0 ? ILL : warnings > 0 ? CARE : WELL, "configuration", text, advice);
 }
 
-/* --- certificate -------------------------------------------------------------------------------- */
+/* --- certificate -------------------------------------------------------- */
 
 enum health doctor_ending(const struct doctor *d, const struct tls_facts *f, char *text,
                           size_t size)
@@ -85,13 +88,17 @@ enum health doctor_ending(const struct doctor *d, const struct tls_facts *f, cha
                                                                      : WELL;
 }
 
-/* A handshake with ourselves, as another server or a browser would do it with that name. True: it would be content. */
+/* A handshake with ourselves, as another server or a browser would do it with that name. True:
+ * it would be content. */
 static bool certificate_serves(const struct doctor *d, struct tls_context *server,
                                struct tls_context *client, const char *name, const char *chain,
                                char *text, size_t size, enum health *ret_ending)
 {
-    CLEANUP(buf_free) struct buf a = BUF_INIT(1 << 16), b = BUF_INIT(1 << 16), pa = BUF_INIT(1 << 16), pb = BUF_INIT(1 << 16);
-    struct tls_channel *s = tls_channel_server(server), *c = tls_channel_client(client, &(struct tls_peer){.name = name});
+    CLEANUP(buf_free)
+    struct buf a = BUF_INIT(1 << 16), b = BUF_INIT(1 << 16), pa = BUF_INIT(1 << 16),
+               pb = BUF_INIT(1 << 16);
+    struct tls_channel *s = tls_channel_server(server),
+                       *c = tls_channel_client(client, &(struct tls_peer){.name = name});
     for (int i = 0; i < 6; i++) {
         struct buf from_c = a, from_s = b;
         a = b = BUF_INIT(1 << 16);
@@ -125,25 +132,33 @@ static void look_certificate(struct doctor *d, const struct conf_certificate *ow
     int r = file_read(own->chain, &chain);
     r = r < 0 ? r : file_read(own->key, &key);
     if (r < 0) {
-        snprintf(text, sizeof text, "%s or %s cannot be read: %s", own->chain, own->key, strerror(-r));
-        doctor_tell(d, ILL, "certificate", text, "Put the certificate and its key there, or run this as root.");
+        snprintf(text, sizeof text, "%s or %s cannot be read: %s", own->chain, own->key,
+                 strerror(-r));
+        doctor_tell(d, ILL, "certificate", text,
+                    "Put the certificate and its key there, or run this as root.");
         return;
     }
-    if (tls_pair_usable(TLS_PAIR_SERVER, buf_str(&chain), buf_str(&key), clock_wall_ms(), problem, sizeof problem) < 0) {
+    if (tls_pair_usable(TLS_PAIR_SERVER, buf_str(&chain), buf_str(&key), clock_wall_ms(), problem,
+                        sizeof problem) < 0) {
         snprintf(text, sizeof text, "%s: %s", own->chain, problem);
         doctor_tell(d, ILL, "certificate", text, "");
         return;
     }
     const struct tls_own files = {buf_str(&chain), buf_str(&key)};
-    if (tls_context_server(&files, 1, TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &server) < 0 ||
-        file_read(d->c->trust_store, &trust) < 0 || tls_context_client(buf_str(&trust), TLS_PROFILE_WIDE, problem, sizeof problem, &client) < 0) {
-        doctor_tell(d, ILL, "certificate", problem, "The chain file begins with our certificate; the key belongs to it and has no password.");
+    if (tls_context_server(&files, 1, TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &server) <
+            0 ||
+        file_read(d->c->trust_store, &trust) < 0 ||
+        tls_context_client(buf_str(&trust), TLS_PROFILE_WIDE, problem, sizeof problem, &client) <
+            0) {
+        doctor_tell(d, ILL, "certificate", problem,
+                    "The chain file begins with our certificate; the key belongs to it and has no "
+                    "password.");
         tls_context_free(server);
         return;
     }
     enum health ending;
-    bool good = certificate_serves(d, server, client, d->c->hostname, own->chain, text,
-                                   sizeof text, &ending);
+    bool good = certificate_serves(d, server, client, d->c->hostname, own->chain, text, sizeof text,
+                                   &ending);
     for (size_t i = 0; i < ARRAY_LEN(urls) && !good; i++) {
         uint16_t port;
         char other[500];
@@ -158,23 +173,29 @@ static void look_certificate(struct doctor *d, const struct conf_certificate *ow
             ending = others_ending;
         }
     }
-    doctor_tell(d, ending == ILL ? ILL : !good ? CARE : ending, "certificate", text,
-                !good && ending != ILL ? "Partners who verify would refuse it: it must be from a public "
-                                         "authority and for the host name."
-                      : "Renew it; the new files are noticed within a minute.");
+    doctor_tell(d,
+                ending == ILL ? ILL
+                : !good       ? CARE
+                              : ending,
+                "certificate", text,
+                !good && ending != ILL ? "Partners who verify would refuse it: it must be from a "
+                                         "public authority and for the host name."
+                                       : "Renew it; the new files are noticed within a minute.");
     tls_context_free(server);
     tls_context_free(client);
 }
 
-/* --- machine --------------------------------------------------------------------------------------------------- */
+/* --- machine ------------------------------------------------------------ */
 
 static void look_clock(struct doctor *d)
 {
     struct timex t = {0};
     int state = adjtimex(&t);
     bool kept = state != TIME_ERROR && !(t.status & STA_UNSYNC);
-    doctor_tell(d, kept ? WELL : CARE, "clock", kept ? "is kept right by the network" : "is not known to be right",
-         "Certificates and signatures depend on it: run a time service (systemd-timesyncd, chrony).");
+    doctor_tell(d, kept ? WELL : CARE, "clock",
+                kept ? "is kept right by the network" : "is not known to be right",
+                "Certificates and signatures depend on it: run a time service (systemd-timesyncd, "
+                "chrony).");
 }
 
 static void look_disk(struct doctor *d)
@@ -186,11 +207,17 @@ static void look_disk(struct doctor *d)
         doctor_tell(d, CARE, "disk", text, "posternd makes the directory at its first start.");
         return;
     }
-    uint64_t free_mib = (uint64_t)fs.f_bavail * fs.f_frsize >> 20, reserve_mib = (uint64_t)d->c->queue.reserve >> 20;
+    uint64_t free_mib = (uint64_t)fs.f_bavail * fs.f_frsize >> 20,
+             reserve_mib = (uint64_t)d->c->queue.reserve >> 20;
     uint64_t inodes = fs.f_files ? (uint64_t)fs.f_favail * 100 / fs.f_files : 100;
-    snprintf(text, sizeof text, "%llu MiB and %llu %% of the inodes free for %s", (unsigned long long)free_mib, (unsigned long long)inodes, d->c->store_path);
+    snprintf(text, sizeof text, "%llu MiB and %llu %% of the inodes free for %s",
+             (unsigned long long)free_mib, (unsigned long long)inodes, d->c->store_path);
     bool tight = free_mib < reserve_mib * 4 || inodes < 5;
-    doctor_tell(d, free_mib < reserve_mib ? ILL : tight ? CARE : WELL, "disk", text, "Below the reserve no more mail is taken.");
+    doctor_tell(d,
+                free_mib < reserve_mib ? ILL
+                : tight                ? CARE
+                                       : WELL,
+                "disk", text, "Below the reserve no more mail is taken.");
 }
 
 static void doctor_no_finding(void *arg, bool fatal, const char *text)
@@ -206,10 +233,12 @@ static void look_store(struct doctor *d)
     struct stat st;
     snprintf(path, sizeof path, "%s/postern.db", d->c->store_path);
     if (stat(path, &st) < 0) {
-        doctor_tell(d, CARE, "store", errno == ENOENT ? "none yet" : strerror(errno), "posternd makes it at its first start.");
+        doctor_tell(d, CARE, "store", errno == ENOENT ? "none yet" : strerror(errno),
+                    "posternd makes it at its first start.");
         return;
     }
-    if (store_check(d->c->store_path, &(struct store_checker){.finding = doctor_no_finding}, &h, problem, sizeof problem) < 0) {
+    if (store_check(d->c->store_path, &(struct store_checker){.finding = doctor_no_finding}, &h,
+                    problem, sizeof problem) < 0) {
         doctor_tell(d, CARE, "store", problem, "Run this as root or as the gateway's user.");
         return;
     }
@@ -223,12 +252,17 @@ static void look_store(struct doctor *d)
             return; /* a store that cannot be read is not called whole */
         }
     }
-    snprintf(text, sizeof text, "%s; %llu recipients wait, %llu are held", h.fatal ? "damaged" : "whole", (unsigned long long)h.queued, (unsigned long long)h.held);
+    snprintf(text, sizeof text, "%s; %llu recipients wait, %llu are held",
+             h.fatal ? "damaged" : "whole", (unsigned long long)h.queued,
+             (unsigned long long)h.held);
     doctor_tell(d, h.fatal ? ILL : WELL, "store", text, "postern store check names each finding.");
     if (h.restored_ms > 0) {
         char at[32];
-        snprintf(text, sizeof text, "put back from a copy on %s: all its mail is held", when(h.restored_ms, at));
-        doctor_tell(d, CARE, "restored store", text, "Look at it: postern queue list. What went out after the copy was made would go once more: delete it. Then: postern queue release restored.");
+        snprintf(text, sizeof text, "put back from a copy on %s: all its mail is held",
+                 when(h.restored_ms, at));
+        doctor_tell(d, CARE, "restored store", text,
+                    "Look at it: postern queue list. What went out after the copy was made would "
+                    "go once more: delete it. Then: postern queue release restored.");
     }
 }
 
@@ -242,7 +276,8 @@ static void look_key(struct doctor *d)
     }
     if (stat(d->c->at_rest_key, &st) < 0) {
         snprintf(text, sizeof text, "%s: %s", d->c->at_rest_key, strerror(errno));
-        doctor_tell(d, errno == ENOENT ? CARE : ILL, "at-rest key", text, "Made at the first start. Then keep a copy of it elsewhere.");
+        doctor_tell(d, errno == ENOENT ? CARE : ILL, "at-rest key", text,
+                    "Made at the first start. Then keep a copy of it elsewhere.");
         return;
     }
     CLEANUP(buf_free) struct buf wrong = BUF_INIT(2000);
@@ -258,7 +293,8 @@ static void look_key(struct doctor *d)
     doctor_tell(d, open ? ILL : WELL, "at-rest key", text, "Others can read it: chmod 400.");
 }
 
-/* Packs, the program that reads PDF, and whether what must not go by transport alone has another way. */
+/* Packs, the program that reads PDF, and whether what must not go by transport alone has another
+ * way. */
 static void look_protection(struct doctor *d)
 {
     CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
@@ -268,17 +304,23 @@ static void look_protection(struct doctor *d)
     int r = contents_new(d->c, &problems, &k);
     contents_free(k);
     if (d->c->n_contents > 0) {
-        snprintf(text, sizeof text, "%zu content blocks, from %s", d->c->n_contents, d->c->inspection.packs);
+        snprintf(text, sizeof text, "%zu content blocks, from %s", d->c->n_contents,
+                 d->c->inspection.packs);
         str_copy_cut(r < 0 ? buf_str(&problems) : str_c(text), text, sizeof text);
         text[strcspn(text, "\n")] = '\0';
-        doctor_tell(d, r < 0 ? ILL : WELL, "packs", text, "postern check-config names each mistake.");
+        doctor_tell(d, r < 0 ? ILL : WELL, "packs", text,
+                    "postern check-config names each mistake.");
     }
     bool pdf = access("/usr/bin/pdftotext", X_OK) == 0;
-    doctor_tell(d, pdf ? WELL : CARE, "documents", pdf ? "pdftotext reads PDF" : "PDF cannot be read: it counts as unknown", "apt-get install poppler-utils");
+    doctor_tell(d, pdf ? WELL : CARE, "documents",
+                pdf ? "pdftotext reads PDF" : "PDF cannot be read: it counts as unknown",
+                "apt-get install poppler-utils");
     ladder_of(d->c, "default", &l);
     bool other = ladder_next(&l, 0, ladder_there(d->c), false) < l.n;
-    doctor_tell(d, other ? WELL : CARE, "ladder", other ? "has a way for mail that must not go by transport alone" : "mail with a flag such as [secure] comes back to its sender",
-         "ladder \"default\" { channels tls:15m hold; }: somebody looks at it.");
+    doctor_tell(d, other ? WELL : CARE, "ladder",
+                other ? "has a way for mail that must not go by transport alone"
+                      : "mail with a flag such as [secure] comes back to its sender",
+                "ladder \"default\" { channels tls:15m hold; }: somebody looks at it.");
 }
 
 int command_doctor(const struct options *o)
@@ -304,7 +346,8 @@ int command_doctor(const struct options *o)
         look_certificate(&d, &c->own[i]);
     }
     if (c->n_own == 0) {
-        doctor_tell(&d, ILL, "certificate", "none is set: nobody can encrypt mail to you", "Add a certificate block.");
+        doctor_tell(&d, ILL, "certificate", "none is set: nobody can encrypt mail to you",
+                    "Add a certificate block.");
     }
     doctor_ask(&d);
     doctor_names(&d);

@@ -58,7 +58,8 @@ void doctor_tell_name(struct doctor *d, const char *what, const char *name, enum
 void doctor_split_url(const char *url, char *host, size_t size, uint16_t *port);
 /* The same to any of a name's addresses. */
 int doctor_connect_any(const struct name_addresses *a, uint16_t port);
-/* Does a TLS handshake as a client of host, and tells what its certificate is; wrong: what to do when it does not count. */
+/* Does a TLS handshake as a client of host, and tells what its certificate is; wrong: what to do
+ * when it does not count. */
 void doctor_certificate(struct doctor *d, const char *what, const char *host, int fd,
                         const char *wrong);
 /* doctor_users.c: whether each process has a user of its own. */

@@ -79,7 +79,8 @@ static void forwarder(struct doctor *d, char *dst, size_t size)
     }
 }
 
-/* The resolver's library answers for names under test. itself, with "no such name": nobody was asked. */
+/* The resolver's library answers for names under test. itself, with "no such name": nobody was
+ * asked. */
 static bool is_never_asked(const struct doctor *d, const char *name)
 {
     struct str s = str_c(name);
@@ -97,10 +98,12 @@ static enum name_state ask_dns(struct doctor *d, const char *name, enum dns_type
     struct dns_resolver *r = NULL;
     forwarder(d, server, sizeof server);
     str_copy_cut(str_c(d->dns_silent), q.why, sizeof q.why);
-    const struct dns_config config = {.forward = server,
-                                      .trust_anchor = "",
-                                      .timeout_ms = QUESTION_MS,
-                                      .test_zones = d->c->resolver.test_zones};
+    const struct dns_config config = {
+        .forward = server,
+        .trust_anchor = "",
+        .timeout_ms = QUESTION_MS,
+        .test_zones = d->c->resolver.test_zones,
+    };
     if (!*server) {
         str_copy_cut(STR("there is no forwarder, and no nameserver in /etc/resolv.conf"), q.why,
                      sizeof q.why);
@@ -163,7 +166,7 @@ void doctor_tell_name(struct doctor *d, const char *what, const char *name, enum
     doctor_tell(d, ILL, what, text, advice);
 }
 
-/* --- the resolver itself ----------------------------------------------------------------- */
+/* --- the resolver itself ------------------------------------------------ */
 
 struct self_test {
     struct loop *loop;
@@ -186,10 +189,12 @@ static void doctor_names_give_up(void *arg)
 
 bool doctor_resolver_works(struct doctor *d, bool *ret_answers, char *text, size_t size)
 {
-    const struct dns_config config = {.forward = d->c->resolver.forward,
-                                      .trust_anchor = d->c->resolver.trust_anchor,
-                                      .timeout_ms = d->c->resolver.timeout,
-                                      .test_zones = d->c->resolver.test_zones};
+    const struct dns_config config = {
+        .forward = d->c->resolver.forward,
+        .trust_anchor = d->c->resolver.trust_anchor,
+        .timeout_ms = d->c->resolver.timeout,
+        .test_zones = d->c->resolver.test_zones,
+    };
     struct self_test x = {.loop = loop_new()};
     struct dns_resolver *r = NULL;
     if (dns_resolver_new(x.loop, &config, text, size, &r) < 0) {

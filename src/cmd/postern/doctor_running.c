@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * doctor_running.c: what postern doctor learns from the gateway that runs: its processes, its ports, its own
- * handshakes, its resolver, and whether all that waits has a reason to (proc/queue/overdue.c).
- * Called by doctor.c.
+ * doctor_running.c: what postern doctor learns from the gateway that runs: its processes, its
+ * ports, its own handshakes, its resolver, and whether all that waits has a reason to
+ * (proc/queue/overdue.c). Called by doctor.c.
  *
  * What can go wrong: it does not run, or may not be asked by us: then that is said, and nothing is
  * guessed.
@@ -51,7 +51,9 @@ void doctor_ask(struct doctor *d)
         tell_no_answer(d);
     }
     if (d->running && !d->queue_up) {
-        doctor_tell(d, ILL, "queue", why, "No mail is taken or delivered without it. The log says why: lines of queue-0.");
+        doctor_tell(
+            d, ILL, "queue", why,
+            "No mail is taken or delivered without it. The log says why: lines of queue-0.");
     }
 }
 
@@ -97,8 +99,8 @@ static void look_silent(struct doctor *d)
         if (silence && !str_starts_nocase(p->name, STR("queue"))) {
             snprintf(text, sizeof text, STR_FMT " does not answer: %s", STR_ARG(p->name), silence);
             doctor_tell(d, ILL, "process", text,
-                        "Was it stopped (kill -CONT), or is this machine very busy? If it stays so: "
-                        "systemctl restart postern.");
+                        "Was it stopped (kill -CONT), or is this machine very busy? If it stays "
+                        "so: systemctl restart postern.");
         }
     }
 }
@@ -139,8 +141,8 @@ static const struct own_tls {
      "postern status tells which."},
 };
 
-/* The handshakes that each of these processes does each minute (proc/own_tls.c): what strangers would
- * find now. Without a certificate there are none, and that was said already. */
+/* The handshakes that each of these processes does each minute (proc/own_tls.c): what strangers
+ * would find now. Without a certificate there are none, and that was said already. */
 static void look_own_tls_of(struct doctor *d, struct str process)
 {
     const struct ipc_row_process *p;
@@ -159,7 +161,8 @@ static void look_own_tls_of(struct doctor *d, struct str process)
 static void look_own_tls(struct doctor *d)
 {
     look_own_tls_of(d, STR("smtpin"));
-    if (d->c->portal.url && d->c->portal.addresses.n > 0) { /* else another program has its certificate */
+    /* else another program has its certificate */
+    if (d->c->portal.url && d->c->portal.addresses.n > 0) {
         look_own_tls_of(d, STR("web"));
     }
 }
@@ -183,10 +186,11 @@ void doctor_resolver(struct doctor *d)
     char text[400] = "";
     bool answers = true, may_ask = d->outbound || *d->c->resolver.forward;
     if (!may_ask && !resolver_of_gateway(d, text, sizeof text)) {
-        doctor_tell(d, CARE, "name service",
-                    "not tried: without a forwarder of yours it would ask servers of the DNS outside",
-                    "The running gateway tests it by itself: ask again when it runs, or with "
-                    "postern doctor --outbound HOST.");
+        doctor_tell(
+            d, CARE, "name service",
+            "not tried: without a forwarder of yours it would ask servers of the DNS outside",
+            "The running gateway tests it by itself: ask again when it runs, or with "
+            "postern doctor --outbound HOST.");
     } else if (may_ask && !doctor_resolver_works(d, &answers, text, sizeof text)) {
         doctor_tell(d, ILL, "name service", text, "See the resolver block in postern.conf(5).");
     } else if (!answers) {
@@ -277,12 +281,14 @@ static void look_free(struct doctor *d, const char *label, const char *at)
     bool sure = geteuid() == 0; /* others may not ask posternd, which then may be who listens */
     const char *how = r == 0                ? "free"
                       : r == -EADDRNOTAVAIL ? "this machine does not have that address"
-                      : r == -EADDRINUSE    ? (sure ? "in use by another program" : "in use, by posternd or another program")
+                      : r == -EADDRINUSE    ? (sure ? "in use by another program"
+                                                    : "in use, by posternd or another program")
                                             : strerror(-r);
-    const char *advice = r == -EADDRNOTAVAIL  ? "Name one of its own, or [::] for all."
-                         : r != -EADDRINUSE   ? "Run this as root."
-                         : sure               ? "posternd does not start before that is stopped: is it the mail server that was here before?"
-                                              : "Run this as root: then it is known who.";
+    const char *advice = r == -EADDRNOTAVAIL ? "Name one of its own, or [::] for all."
+                         : r != -EADDRINUSE  ? "Run this as root."
+                         : sure ? "posternd does not start before that is stopped: is it the mail "
+                                  "server that was here before?"
+                                : "Run this as root: then it is known who.";
     int fd = r == -EADDRINUSE ? connect_to_listener(at) : -EBADF;
     if (fd >= 0) {
         read_greeting(fd, greeting, sizeof greeting);
@@ -290,7 +296,11 @@ static void look_free(struct doctor *d, const char *label, const char *at)
     }
     snprintf(text, sizeof text, "%s on %s: %s%s%s%s", label, at, how, *greeting ? " (\"" : "",
              greeting, *greeting ? "\")" : "");
-    doctor_tell(d, r == 0 ? WELL : r == -EADDRNOTAVAIL || (r == -EADDRINUSE && sure) ? ILL : CARE, "port", text, advice);
+    doctor_tell(d,
+                r == 0                                              ? WELL
+                : r == -EADDRNOTAVAIL || (r == -EADDRINUSE && sure) ? ILL
+                                                                    : CARE,
+                "port", text, advice);
 }
 
 static void look_ports(struct doctor *d, const struct conf_words *addresses, const char *label)
@@ -320,11 +330,13 @@ static void look_alarms(struct doctor *d)
             continue;
         }
         date_iso(m->at_ms, date);
-        snprintf(text, sizeof text, "%s, since %s%s" STR_FMT ": %s", alarm_name((enum alarm_kind)m->kind), date,
-                 m->domain.n ? ", " : "", STR_ARG(m->domain), alarm_sentence((enum alarm_kind)m->kind));
+        snprintf(text, sizeof text, "%s, since %s%s" STR_FMT ": %s",
+                 alarm_name((enum alarm_kind)m->kind), date, m->domain.n ? ", " : "",
+                 STR_ARG(m->domain), alarm_sentence((enum alarm_kind)m->kind));
         doctor_tell(d, CARE, "alarm", text, "postern domains alarms has the details of it.");
     }
-    snprintf(text, sizeof text, n > SHOWN ? "%zu more are open" : "none is open", n > SHOWN ? n - SHOWN : n);
+    snprintf(text, sizeof text, n > SHOWN ? "%zu more are open" : "none is open",
+             n > SHOWN ? n - SHOWN : n);
     if (n == 0 || n > SHOWN) {
         doctor_tell(d, n == 0 ? WELL : CARE, "alarms", text, "postern domains alarms lists them.");
     }

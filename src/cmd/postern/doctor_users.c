@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * doctor_users.c: what postern doctor says of the users that the processes run as. Called by doctor.c.
+ * doctor_users.c: what postern doctor says of the users that the processes run as. Called by
+ * doctor.c.
  *
  * Where two processes have one user, the kernel lets each signal the other and read its files; only
  * the sandbox is between them then.
@@ -10,12 +11,12 @@
 #include <stdio.h>
 
 static const char advice[] =
-    "systemd-sysusers makes one for each process (contrib/postern.sysusers); then systemctl restart "
-    "postern, which hands the store over.";
+    "systemd-sysusers makes one for each process (contrib/postern.sysusers); then systemctl "
+    "restart postern, which hands the store over.";
 
 void doctor_users(struct doctor *d)
 {
-    static const char *const processes[] = {"keys",  "queue", "smtpin", "smtpout", "lookup",
+    static const char *const processes[] = {"keys",  "queue", "smtpin",  "smtpout", "lookup",
                                             "login", "web",   "inspect", "metrics", "pickup"};
     struct spawn_user users[ARRAY_LEN(processes)];
     CLEANUP(buf_free) struct buf shared = BUF_INIT(256);
@@ -41,7 +42,8 @@ void doctor_users(struct doctor *d)
         doctor_tell(d, WELL, "user", text, "");
         return;
     }
-    snprintf(text, sizeof text, "processes share a user (" STR_FMT "): sandboxes alone keep them apart",
+    snprintf(text, sizeof text,
+             "processes share a user (" STR_FMT "): sandboxes alone keep them apart",
              STR_ARG(buf_str(&shared)));
     doctor_tell(d, CARE, "user", text, advice);
 }

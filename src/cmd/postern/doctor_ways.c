@@ -25,7 +25,7 @@
 
 enum { SMTP_PORT = 25, HTTPS_PORT = 443, HOST_MAX = 300, CONNECT_MS = 5000 };
 
-/* --- our names --------------------------------------------------------------------------- */
+/* --- our names ---------------------------------------------------------- */
 
 void doctor_names(struct doctor *d)
 {
@@ -53,9 +53,10 @@ void doctor_names(struct doctor *d)
                 "provider set the PTR record.");
 }
 
-/* --- hops that may be clear -------------------------------------------------------------- */
+/* --- hops that may be clear --------------------------------------------- */
 
-/* The server inside sends the organisation's mail through us, most often; one that logs in needs no networks. */
+/* The server inside sends the organisation's mail through us, most often; one that logs in needs
+ * no networks. */
 static void look_hop_may_send(struct doctor *d, const char *target, const struct name_addresses *a)
 {
     char text[500];
@@ -64,13 +65,19 @@ static void look_hop_may_send(struct doctor *d, const char *target, const struct
         logs_in = logs_in || d->c->listens[i].kind != CONF_LISTEN_SMTP;
     }
     for (size_t i = 0; i < a->n && !logs_in; i++) {
-        if (conf_target_is_loopback(a->ip[i]) || conf_net_listed(&d->c->inside_networks, str_c(a->ip[i]))) {
+        if (conf_target_is_loopback(a->ip[i]) ||
+            conf_net_listed(&d->c->inside_networks, str_c(a->ip[i]))) {
             return;
         }
     }
     if (!logs_in) {
-        snprintf(text, sizeof text, "%s (%s) is in none of the networks: mail that it sends to others through us gets 550", target, a->ip[0]);
-        doctor_tell(d, CARE, "deliver-to networks", text, "Add its address to inside { networks }, unless its mail goes out another way.");
+        snprintf(
+            text, sizeof text,
+            "%s (%s) is in none of the networks: mail that it sends to others through us gets 550",
+            target, a->ip[0]);
+        doctor_tell(
+            d, CARE, "deliver-to networks", text,
+            "Add its address to inside { networks }, unless its mail goes out another way.");
     }
 }
 
@@ -88,7 +95,8 @@ static void look_hop_answers(struct doctor *d, const char *what, const char *tar
         enum name_state state = doctor_addresses(d, host, &a, why, sizeof why);
         snprintf(about, sizeof about, "%s name", what);
         if (state != NAME_THERE) {
-            doctor_tell_name(d, about, host, state, why, "Mail for it waits: mend the name, or the setting.");
+            doctor_tell_name(d, about, host, state, why,
+                             "Mail for it waits: mend the name, or the setting.");
             return;
         }
     }
@@ -97,8 +105,10 @@ static void look_hop_answers(struct doctor *d, const char *what, const char *tar
     }
     int fd = doctor_connect_any(&a, port);
     snprintf(about, sizeof about, "%s port", what);
-    snprintf(text, sizeof text, "port %u of %s: %s", port, host, fd >= 0 ? "answers" : strerror(-fd));
-    doctor_tell(d, fd >= 0 ? WELL : ILL, about, text, "Mail for it waits until that server takes connections from here.");
+    snprintf(text, sizeof text, "port %u of %s: %s", port, host,
+             fd >= 0 ? "answers" : strerror(-fd));
+    doctor_tell(d, fd >= 0 ? WELL : ILL, about, text,
+                "Mail for it waits until that server takes connections from here.");
     if (fd >= 0) {
         close(fd);
     }
@@ -121,12 +131,12 @@ static void look_hop_memory(struct doctor *d, const char *what, const char *targ
         date_iso(m->offered_ms, date);
         snprintf(about, sizeof about, "%s memory", what);
         snprintf(text, sizeof text,
-                 "%s offered encryption, last on %s: mail waits when it offers none, although tls none "
-                 "would let it go",
+                 "%s offered encryption, last on %s: mail waits when it offers none, although tls "
+                 "none would let it go",
                  target, date);
         snprintf(advice, sizeof advice,
-                 "Write tls encrypt there; or, where it has stopped encrypting for good: postern domains "
-                 "confirm %s",
+                 "Write tls encrypt there; or, where it has stopped encrypting for good: postern "
+                 "domains confirm %s",
                  key.canonical);
         doctor_tell(d, CARE, about, text, advice);
     }
@@ -137,7 +147,8 @@ static void look_hop(struct doctor *d, const char *what, const char *target, int
 {
     char text[400];
     bool here = conf_target_is_loopback(target);
-    static const char *const words[] = {"may be clear", "must be encrypted, the server is not verified",
+    static const char *const words[] = {"may be clear",
+                                        "must be encrypted, the server is not verified",
                                         "must be encrypted and verified"};
     snprintf(text, sizeof text, "%s: %s", target,
              here && force == 0 ? "on this machine" : words[force < 2 ? force : 2]);
@@ -164,8 +175,8 @@ static void look_copies(struct doctor *d)
     }
 }
 
-/* Letters of our own name senders, recipients and numbers of mails; to an address outside they go as its servers permit, unless a
- * partner block says more. */
+/* Letters of our own name senders, recipients and numbers of mails; to an address outside they
+ * go as its servers permit, unless a partner block says more. */
 static void look_letter(struct doctor *d, const char *what, const char *to)
 {
     struct route route;
@@ -175,10 +186,12 @@ static void look_letter(struct doctor *d, const char *what, const char *to)
     }
     rules_route(d->c, STR(""), str_c(to), &route);
     bool clear = route.force == FORCE_NONE;
-    snprintf(text, sizeof text, "%s is outside: letters there name senders and recipients of mails, and %s", to,
+    snprintf(text, sizeof text,
+             "%s is outside: letters there name senders and recipients of mails, and %s", to,
              clear ? "go in clear where its servers offer no encryption" : "go over TLS alone");
     doctor_tell(d, clear ? CARE : WELL, what, text,
-                "Name an address inside, or write: partner \"NAME\" { domains ITS-DOMAIN; outbound require cert; }");
+                "Name an address inside, or write: partner \"NAME\" { domains ITS-DOMAIN; outbound "
+                "require cert; }");
 }
 
 static void look_letters(struct doctor *d)
@@ -212,18 +225,20 @@ static void look_exceptions(struct doctor *d)
     answer_free(&a);
 }
 
-/* Nothing of an address is taken away here, and nobody asks the server inside whom it knows: what it reads in a local part is
- * its own matter (RFC 5321 2.3.11), and would be a relay's if that were another host. */
+/* Nothing of an address is taken away here, and nobody asks the server inside whom it knows:
+ * what it reads in a local part is its own matter (RFC 5321 2.3.11), and would be a relay's if
+ * that were another host. */
 static void look_routes(struct doctor *d)
 {
     char text[2000];
     const struct conf_words *domains = &d->c->inside_domains;
     const char *inside = domains->n > 0 ? domains->v[0] : d->c->hostname;
-    snprintf(text, sizeof text, "user%%elsewhere@%s, elsewhere!user@%s and \"user@elsewhere\"@%s go to %s as they are", inside, inside,
-             inside, d->c->deliver_to);
+    snprintf(text, sizeof text,
+             "user%%elsewhere@%s, elsewhere!user@%s and \"user@elsewhere\"@%s go to %s as they are",
+             inside, inside, inside, d->c->deliver_to);
     doctor_tell(d, CARE, "deliver-to routes", text,
-                "See that this server takes them for names of its own: one that reads a way in them (percent hack, bang path) "
-                "sends them on, as an open relay behind us.");
+                "See that this server takes them for names of its own: one that reads a way in "
+                "them (percent hack, bang path) sends them on, as an open relay behind us.");
 }
 
 void doctor_hops(struct doctor *d)
@@ -231,8 +246,10 @@ void doctor_hops(struct doctor *d)
     const struct conf *c = d->c;
     char text[300];
     if (conf_networks_are_everybody(&c->inside_networks)) {
-        doctor_tell(d, ILL, "networks", "everybody in the internet may send mail to anywhere in your name (open relay)",
-                    "Name your own networks in inside { networks }: open relays are found and listed within hours.");
+        doctor_tell(d, ILL, "networks",
+                    "everybody in the internet may send mail to anywhere in your name (open relay)",
+                    "Name your own networks in inside { networks }: open relays are found and "
+                    "listed within hours.");
     }
     if (c->deliver_to) {
         look_hop(d, "deliver-to", c->deliver_to, conf_deliver_force(c));
@@ -250,7 +267,7 @@ void doctor_hops(struct doctor *d)
     look_exceptions(d);
 }
 
-/* --- ways to others ---------------------------------------------------------------------- */
+/* --- ways to others ----------------------------------------------------- */
 
 int doctor_connect(struct str ip, uint16_t port, int wait_ms)
 {
@@ -322,7 +339,7 @@ void doctor_outbound(struct doctor *d)
     }
 }
 
-/* --- the portal -------------------------------------------------------------------------- */
+/* --- the portal --------------------------------------------------------- */
 
 void doctor_split_url(const char *url, char *host, size_t size, uint16_t *port)
 {
@@ -360,7 +377,8 @@ static void doctor_ways_shake(int fd, struct tls_channel *ch)
     }
 }
 
-void doctor_certificate(struct doctor *d, const char *what, const char *host, int fd, const char *wrong)
+void doctor_certificate(struct doctor *d, const char *what, const char *host, int fd,
+                        const char *wrong)
 {
     CLEANUP(buf_free) struct buf trust = BUF_INIT(4 << 20);
     struct tls_context *client = NULL;
@@ -371,7 +389,8 @@ void doctor_certificate(struct doctor *d, const char *what, const char *host, in
         doctor_tell(d, CARE, what, text, "See trust-store in postern.conf(5).");
         return;
     }
-    struct tls_channel *ch = tls_channel_client(client, &(struct tls_peer){.name = host, .is_service = true});
+    struct tls_channel *ch =
+        tls_channel_client(client, &(struct tls_peer){.name = host, .is_service = true});
     doctor_ways_shake(fd, ch);
     const struct tls_facts *f = tls_channel_facts(ch);
     bool open = tls_channel_state(ch) == TLS_OPEN, good = open && f->check == TLS_CHECK_OK;
@@ -420,13 +439,13 @@ void doctor_portal(struct doctor *d)
                 "it, and does the firewall let browsers in?");
     if (fd >= 0) {
         doctor_certificate(d, "portal certificate", host, fd,
-                           "Browsers warn, and recipients are right not to go on: it must be from a "
-                           "public authority and for that name.");
+                           "Browsers warn, and recipients are right not to go on: it must be from "
+                           "a public authority and for that name.");
         close(fd);
     }
 }
 
-/* --- what notices are judged by ---------------------------------------------------------- */
+/* --- what notices are judged by ----------------------------------------- */
 
 /* The one SPF record among the lines; *ret_n: how many there are. */
 static struct str spf_record(struct str lines, unsigned *ret_n)
@@ -466,7 +485,8 @@ static void tell_spf(struct doctor *d, struct str record, const char *ip, bool i
     doctor_tell(d, says[s].health, "SPF", text, says[s].advice);
 }
 
-/* Does the one record permit the address that mail leaves by: the source-address, else the first of the host's name? */
+/* Does the one record permit the address that mail leaves by: the source-address, else the first
+ * of the host's name? */
 static void look_spf_address(struct doctor *d, struct str record)
 {
     struct name_addresses a;
@@ -478,7 +498,10 @@ static void look_spf_address(struct doctor *d, struct str record)
         is_of_name |= strcmp(a.ip[i], source) == 0;
     }
     if (state == NAME_UNKNOWN) {
-        snprintf(text, sizeof text, "whether it permits us is not known: the addresses of %s cannot be looked up now: %s", d->c->hostname, why);
+        snprintf(
+            text, sizeof text,
+            "whether it permits us is not known: the addresses of %s cannot be looked up now: %s",
+            d->c->hostname, why);
         doctor_tell(d, CARE, "SPF", text, "See to the name service first.");
     } else if (*source || state == NAME_THERE) { /* else: no address, which doctor_names() said */
         tell_spf(d, record, *source ? source : a.ip[0], is_of_name);

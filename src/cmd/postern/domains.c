@@ -18,7 +18,8 @@ static void alarms_text(uint32_t bits, char *dst, size_t size)
     struct buf text = BUF_INIT(size - 1);
     for (int k = 0; k < ALARM_KIND_END; k++) {
         if (bits & 1u << k) {
-            (void)!buf_printf(&text, "%s%s", buf_len(&text) ? "," : "", alarm_name((enum alarm_kind)k));
+            (void)!buf_printf(&text, "%s%s", buf_len(&text) ? "," : "",
+                              alarm_name((enum alarm_kind)k));
         }
     }
     str_copy_cut(buf_str(&text), dst, size);
@@ -78,15 +79,19 @@ static void print_domain(const struct ipc_row_domain *d)
     alarms_text(d->alarms, alarms, sizeof alarms);
     name_words(d->name, name, sizeof name);
     printf("%-34s %-13s %-8s %-5s %-8s %-17s %-17s %s\n", name,
-           d->seen ? "encrypted" : d->looked_ms ? "may be clear" : "unknown", d->probed_ms ? grade_name((enum grade)d->grade) : "-",
-           d->tlsa ? "yes" : "no", sts_state_name((enum sts_state)d->sts), when(d->offered_ms, offered),
+           d->seen        ? "encrypted"
+           : d->looked_ms ? "may be clear"
+                          : "unknown",
+           d->probed_ms ? grade_name((enum grade)d->grade) : "-", d->tlsa ? "yes" : "no",
+           sts_state_name((enum sts_state)d->sts), when(d->offered_ms, offered),
            when(d->probed_ms, probed), alarms);
 }
 
 static int by_name(const void *a, const void *b)
 {
     const struct ipc_msg *x = a, *y = b;
-    size_t n = x->row_domain.name.n < y->row_domain.name.n ? x->row_domain.name.n : y->row_domain.name.n;
+    size_t n =
+        x->row_domain.name.n < y->row_domain.name.n ? x->row_domain.name.n : y->row_domain.name.n;
     int r = memcmp(x->row_domain.name.p, y->row_domain.name.p, n);
     return r ? r : (int)x->row_domain.name.n - (int)y->row_domain.name.n;
 }
@@ -101,8 +106,8 @@ static int domains_list(const struct options *o)
     qsort(a.rows, a.n, sizeof *a.rows, by_name);
     struct json *all = o->json ? report_array() : NULL;
     if (!o->json) {
-        printf("%-34s %-13s %-8s %-5s %-8s %-17s %-17s %s\n", "domain", "mail goes", "grade", "DANE", "MTA-STS", "last offer",
-               "last probe", "alarms");
+        printf("%-34s %-13s %-8s %-5s %-8s %-17s %-17s %s\n", "domain", "mail goes", "grade",
+               "DANE", "MTA-STS", "last offer", "last probe", "alarms");
     }
     for (size_t i = 0; i < a.n; i++) {
         if (o->json) {
@@ -140,9 +145,16 @@ static void print_probe(const struct ipc_row_probe *p)
 {
     char at[32], until[32];
     printf("  %-17s %-8s %-8s %-7s %-8s %-17s %s\n", when(p->at_ms, at),
-           p->offered ? p->all_offered ? "yes" : "some" : p->complete ? "no" : "?", p->would_send ? grade_name((enum grade)p->grade) : "-",
-           p->tlsa_bad ? "BROKEN" : p->tlsa_published ? "yes" : "no", sts_state_name((enum sts_state)p->sts),
-           p->not_after_ms ? when(p->not_after_ms, until) : "-", p->would_send ? "" : reason_name((enum reason)p->reason));
+           p->offered    ? p->all_offered ? "yes" : "some"
+           : p->complete ? "no"
+                         : "?",
+           p->would_send ? grade_name((enum grade)p->grade) : "-",
+           p->tlsa_bad         ? "BROKEN"
+           : p->tlsa_published ? "yes"
+                               : "no",
+           sts_state_name((enum sts_state)p->sts),
+           p->not_after_ms ? when(p->not_after_ms, until) : "-",
+           p->would_send ? "" : reason_name((enum reason)p->reason));
 }
 
 static void print_memory(const struct ipc_row_domain *d)
@@ -152,27 +164,36 @@ static void print_memory(const struct ipc_row_domain *d)
     name_words(d->name, name, sizeof name);
     printf("%s\n  Mail there %s.\n", name,
            d->seen ? "never goes in clear: its servers offered encryption"
-                   : "may go in clear when all its servers answer a fresh look, and none offers encryption; while some do not\n"
+                   : "may go in clear when all its servers answer a fresh look, and none offers "
+                     "encryption; while some do not\n"
                      "  answer, it waits (look-incomplete; monitor look-patience says how long)");
     printf("  Encryption was last offered: %s\n", when(d->offered_ms, date));
-    printf("  All servers were last asked: %s%s\n", when(d->looked_ms, date), d->looked_ms && !d->look_complete ? " (not all answered: it does not count for mail in clear)" : "");
+    printf("  All servers were last asked: %s%s\n", when(d->looked_ms, date),
+           d->looked_ms && !d->look_complete
+               ? " (not all answered: it does not count for mail in clear)"
+               : "");
     if (d->helo_ms) {
-        printf("  Since %s it takes HELO but not EHLO: whether it encrypts, it does not say. When this stays so for a while\n"
-               "  (monitor ehlo-patience), it counts as a domain without encryption.\n", when(d->helo_ms, date));
+        printf("  Since %s it takes HELO but not EHLO: whether it encrypts, it does not say. When "
+               "this stays so for a while\n"
+               "  (monitor ehlo-patience), it counts as a domain without encryption.\n",
+               when(d->helo_ms, date));
     }
     printf("  Last mail there: %s\n", when(d->mailed_ms, date));
     printf("  Looked at by itself: %s%s\n",
-           d->probes_off   ? "no, probes are off (monitor { probe no; }): all that stands here is of deliveries and of postern probe"
+           d->probes_off ? "no, probes are off (monitor { probe no; }): all that stands here is of "
+                           "deliveries and of postern probe"
            : d->monitored ? "yes, next "
                           : "no, it is not listed and got no mail lately",
            d->monitored && !d->probes_off ? when(d->next_probe_ms, date) : "");
     if (d->lowered_ms) {
-        printf("  Unlearned on %s, after seven days without any offer.\n", when(d->lowered_ms, date));
+        printf("  Unlearned on %s, after seven days without any offer.\n",
+               when(d->lowered_ms, date));
     }
     if (d->negative_days) {
         printf("  Days in a row without any offer: %u%s\n", d->negative_days,
-               d->await_confirm ? "; an administrator must confirm (postern domains confirm), because mail that "
-                                  "demanded security went there" : "");
+               d->await_confirm ? "; an administrator must confirm (postern domains confirm), "
+                                  "because mail that demanded security went there"
+                                : "");
     }
     printf("  Alarms: %s\n", alarms[0] ? alarms : "none");
 }
@@ -181,7 +202,8 @@ static void print_acts(const struct ipc_row_act *const *acts, size_t n)
 {
     CLEANUP(buf_free) struct buf out = BUF_INIT(16 * 1024 * 1024);
     if (n > 0) {
-        must(buf_add(&out, STR("  Done by administrators, newest first:\n")) == 0 && acts_text(acts, n, "  ", &out) == 0);
+        must(buf_add(&out, STR("  Done by administrators, newest first:\n")) == 0 &&
+             acts_text(acts, n, "  ", &out) == 0);
         print_buf(&out);
     }
 }
@@ -202,8 +224,9 @@ static struct json *quirk_json(const struct ipc_row_quirk *x)
 static void print_quirk(const struct ipc_row_quirk *x)
 {
     char since[32], until[32];
-    printf("  " STR_FMT " [" STR_FMT "]: without %s since %s, until %s: " STR_FMT "\n", STR_ARG(x->host), STR_ARG(x->address),
-           extension_name((enum extension)x->extension), when(x->since_ms, since), when(x->until_ms, until), STR_ARG(x->why));
+    printf("  " STR_FMT " [" STR_FMT "]: without %s since %s, until %s: " STR_FMT "\n",
+           STR_ARG(x->host), STR_ARG(x->address), extension_name((enum extension)x->extension),
+           when(x->since_ms, since), when(x->until_ms, until), STR_ARG(x->why));
 }
 
 static int show_quirks(const struct options *o)
@@ -256,7 +279,8 @@ static int domains_show(const struct options *o, const char *domain)
             report_append(history, domains_probe_json(&m->row_probe));
         } else {
             if (!head) {
-                printf("  History:\n  %-17s %-8s %-8s %-7s %-8s %-17s\n", "at", "offered", "grade", "DANE", "MTA-STS", "certificate until");
+                printf("  History:\n  %-17s %-8s %-8s %-7s %-8s %-17s\n", "at", "offered", "grade",
+                       "DANE", "MTA-STS", "certificate until");
                 head = true;
             }
             print_probe(&m->row_probe);
@@ -298,11 +322,13 @@ static int show_alarms(const struct options *o, bool all)
             report_put_time(j, "mailed", m->mailed_ms);
             report_append(out, j);
         } else {
-            printf("%s  %-12s " STR_FMT "%s%s%s%s\n", when(m->at_ms, at), alarm_name((enum alarm_kind)m->kind), STR_ARG(m->domain),
-                   m->domain.n ? " " : "", alarm_sentence((enum alarm_kind)m->kind), m->cleared_ms ? "; over since " : "",
+            printf("%s  %-12s " STR_FMT "%s%s%s%s\n", when(m->at_ms, at),
+                   alarm_name((enum alarm_kind)m->kind), STR_ARG(m->domain), m->domain.n ? " " : "",
+                   alarm_sentence((enum alarm_kind)m->kind), m->cleared_ms ? "; over since " : "",
                    m->cleared_ms ? when(m->cleared_ms, cleared) : "");
             if (m->detail.n > 0) {
-                printf("                  " STR_FMT "\n", STR_ARG(str_slice(m->detail, 0, str_find(m->detail, '\n', 0))));
+                printf("                  " STR_FMT "\n",
+                       STR_ARG(str_slice(m->detail, 0, str_find(m->detail, '\n', 0))));
             }
         }
     }
@@ -400,6 +426,8 @@ int command_domains(const struct options *o)
     if (strcmp(what, "import") == 0 && o->argc == 2) {
         return import(o, o->argv[1]);
     }
-    fputs("usage: postern domains list, show DOMAIN, alarms [--all], confirm DOMAIN, quirks, forget-quirks HOST, or import FILE\n", stderr);
+    fputs("usage: postern domains list, show DOMAIN, alarms [--all], confirm DOMAIN, quirks, "
+          "forget-quirks HOST, or import FILE\n",
+          stderr);
     return EXIT_USAGE;
 }

@@ -18,10 +18,13 @@ static void print_row(const struct ipc_row_envelope *e, bool first)
     const struct str from = e->sender.n > 0 ? e->sender : STR("(copy of an answer)");
     id_text(e->envelope, id);
     if (first) {
-        printf("%-13s  %-28s %-28s %-16s %-10s %-16s %s\n", "ENVELOPE", "TO", "FROM", "MADE", "STATE", "FIRST READ", "UNTIL");
+        printf("%-13s  %-28s %-28s %-16s %-10s %-16s %s\n", "ENVELOPE", "TO", "FROM", "MADE",
+               "STATE", "FIRST READ", "UNTIL");
     }
-    printf("%s  %-28.*s %-28.*s %-16s %-10s %-16s %s%s%s\n", id, STR_ARG(e->address), STR_ARG(from), when(e->made_ms, made),
-           envelope_state_name((enum envelope_state)e->state), when(e->opened_ms, opened), when(e->expires_ms, until), e->sealed ? ", sealed" : "", e->legal_hold ? ", legal hold" : "");
+    printf("%s  %-28.*s %-28.*s %-16s %-10s %-16s %s%s%s\n", id, STR_ARG(e->address), STR_ARG(from),
+           when(e->made_ms, made), envelope_state_name((enum envelope_state)e->state),
+           when(e->opened_ms, opened), when(e->expires_ms, until), e->sealed ? ", sealed" : "",
+           e->legal_hold ? ", legal hold" : "");
 }
 
 static int envelope_list(const struct options *o)
@@ -98,7 +101,8 @@ static int envelope_change(const struct options *o)
 {
     struct answer a;
     char argument[900], phrase[300] = "", hash[PASSWORD_HASH_MAX];
-    bool takes_word = strcmp(o->argv[0], "extend") == 0 || strcmp(o->argv[0], "level") == 0, is_phrase = strcmp(o->argv[0], "phrase") == 0;
+    bool takes_word = strcmp(o->argv[0], "extend") == 0 || strcmp(o->argv[0], "level") == 0,
+         is_phrase = strcmp(o->argv[0], "phrase") == 0;
     if (o->argc != (takes_word ? 3 : 2) || (is_phrase && !read_phrase(phrase, sizeof phrase))) {
         return -1;
     }
@@ -107,21 +111,28 @@ static int envelope_change(const struct options *o)
         return EXIT_NO;
     }
     explicit_bzero(phrase, sizeof phrase);
-    snprintf(argument, sizeof argument, "%s %s %s", o->argv[0], o->argv[1], takes_word ? o->argv[2] : is_phrase ? hash : "");
+    snprintf(argument, sizeof argument, "%s %s %s", o->argv[0], o->argv[1],
+             takes_word  ? o->argv[2]
+             : is_phrase ? hash
+                         : "");
     int r = ask(o, "queue.sock", ADMIN_ENVELOPE_ACT, argument, &a);
     explicit_bzero(argument, sizeof argument);
     if (r) {
         return r;
     }
     if (a.ok && !o->json) {
-        puts(strcmp(o->argv[0], "recall") == 0 ? "Taken back: its key is destroyed. What was read or downloaded before could not be reached (postern envelope show)." : "Done.");
+        puts(strcmp(o->argv[0], "recall") == 0
+                 ? "Taken back: its key is destroyed. What was read or downloaded before could not "
+                   "be reached (postern envelope show)."
+                 : "Done.");
     }
     return answer_end(o, &a);
 }
 
 int command_envelope(const struct options *o)
 {
-    static const char *const changes[] = {"extend", "recall", "lock", "unlock", "resend", "level", "hold", "unhold", "phrase", "lower"};
+    static const char *const changes[] = {"extend", "recall", "lock",   "unlock", "resend",
+                                          "level",  "hold",   "unhold", "phrase", "lower"};
     int r = -1;
     if (o->argc > 0 && strcmp(o->argv[0], "list") == 0) {
         r = envelope_list(o);
@@ -132,8 +143,10 @@ int command_envelope(const struct options *o)
         r = strcmp(o->argv[0], changes[i]) == 0 ? envelope_change(o) : r;
     }
     if (r < 0) {
-        fputs("usage: postern envelope list [--to ADDRESS|--from ADDRESS] | show ENVELOPE | extend ENVELOPE DAYS | level ENVELOPE 0|1|2 |\n"
-              "                recall|lock|unlock|resend|hold|unhold|phrase|lower ENVELOPE\n", stderr);
+        fputs("usage: postern envelope list [--to ADDRESS|--from ADDRESS] | show ENVELOPE | extend "
+              "ENVELOPE DAYS | level ENVELOPE 0|1|2 |\n"
+              "                recall|lock|unlock|resend|hold|unhold|phrase|lower ENVELOPE\n",
+              stderr);
         return EXIT_USAGE;
     }
     return r;

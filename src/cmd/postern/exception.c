@@ -11,7 +11,9 @@ static const char *const kinds[] = {[EXCEPTION_RELAX] = "relax", [EXCEPTION_LEGA
 
 static const char *exception_state_of(const struct ipc_row_exception *e)
 {
-    return e->ended_ms ? "ended by hand" : e->until_ms <= (int64_t)time(NULL) * 1000 ? "over" : "in force";
+    return e->ended_ms                                 ? "ended by hand"
+           : e->until_ms <= (int64_t)time(NULL) * 1000 ? "over"
+                                                       : "in force";
 }
 
 static struct json *exception_json(const struct ipc_row_exception *e)
@@ -51,9 +53,12 @@ static int exception_list(const struct options *o, bool all)
         if (o->json) {
             report_append(out, exception_json(e));
         } else {
-            printf("%4llu  %-7s " STR_FMT "  until %s  by " STR_FMT "  (%s)\n      " STR_FMT "\n      added by %.*s (uid %u)%s" STR_FMT "\n", (unsigned long long)e->exception,
-                   kinds[e->kind < EXCEPTION_KIND_END ? e->kind : 0], STR_ARG(e->domain), when(e->until_ms, until),
-                   STR_ARG(e->owner), exception_state_of(e), STR_ARG(e->reason), STR_ARG(e->added_by.n > 0 ? e->added_by : STR("somebody")),
+            printf("%4llu  %-7s " STR_FMT "  until %s  by " STR_FMT "  (%s)\n      " STR_FMT
+                   "\n      added by %.*s (uid %u)%s" STR_FMT "\n",
+                   (unsigned long long)e->exception,
+                   kinds[e->kind < EXCEPTION_KIND_END ? e->kind : 0], STR_ARG(e->domain),
+                   when(e->until_ms, until), STR_ARG(e->owner), exception_state_of(e),
+                   STR_ARG(e->reason), STR_ARG(e->added_by.n > 0 ? e->added_by : STR("somebody")),
                    (unsigned)e->uid, e->ended_by.n > 0 ? ", ended by " : "", STR_ARG(e->ended_by));
         }
     }
@@ -68,11 +73,15 @@ static int exception_list(const struct options *o, bool all)
 static int exception_usage(void)
 {
     fputs("usage: postern exception list [--all]\n"
-          "       postern exception add relax|legacy DOMAIN --owner NAME --reason TEXT [--days N | --hours N]\n"
+          "       postern exception add relax|legacy DOMAIN --owner NAME --reason TEXT [--days N | "
+          "--hours N]\n"
           "       postern exception end NUMBER\n"
-          "relax: what the domain publishes (DANE, MTA-STS) and its history do not bind; a rule of ours and an\n"
-          "offer of encryption still do. legacy: TLS 1.0 and 1.1 are accepted there, and reported as not secure.\n"
-          "At most 30 days (7 without --days).\n", stderr);
+          "relax: what the domain publishes (DANE, MTA-STS) and its history do not bind; a rule of "
+          "ours and an\n"
+          "offer of encryption still do. legacy: TLS 1.0 and 1.1 are accepted there, and reported "
+          "as not secure.\n"
+          "At most 30 days (7 without --days).\n",
+          stderr);
     return EXIT_USAGE;
 }
 
@@ -92,23 +101,27 @@ static int exception_add(const struct options *o)
             owner = value;
         } else if (value && strcmp(w, "--reason") == 0) {
             reason = value;
-        } else if (value && (days || strcmp(w, "--hours") == 0) && str_to_u64(str_c(value), 720, &number) == 0) {
+        } else if (value && (days || strcmp(w, "--hours") == 0) &&
+                   str_to_u64(str_c(value), 720, &number) == 0) {
             hours = days ? number * 24 : number;
         } else {
             return exception_usage();
         }
     }
-    if (strpbrk(owner, "\t\r\n") || strpbrk(reason, "\t\r\n") || strlen(owner) > 200 || strlen(reason) > 400) {
+    if (strpbrk(owner, "\t\r\n") || strpbrk(reason, "\t\r\n") || strlen(owner) > 200 ||
+        strlen(reason) > 400) {
         fputs("postern: owner and reason are one line each, at most 200 and 400 octets\n", stderr);
         return EXIT_USAGE;
     }
-    snprintf(argument, sizeof argument, "%s\t%s\t%llu\t%s\t%s", o->argv[1], o->argv[2], (unsigned long long)hours, owner, reason);
+    snprintf(argument, sizeof argument, "%s\t%s\t%llu\t%s\t%s", o->argv[1], o->argv[2],
+             (unsigned long long)hours, owner, reason);
     int r = ask(o, "queue.sock", ADMIN_EXCEPTION_ADD, argument, &a);
     if (r) {
         return r;
     }
     if (a.ok) {
-        puts("The exception is in force. It ends by itself and is named in each report it touches.");
+        puts(
+            "The exception is in force. It ends by itself and is named in each report it touches.");
     }
     return answer_end(o, &a);
 }

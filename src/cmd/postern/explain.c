@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * explain.c: postern explain FROM TO [MESSAGE]: what would happen to a mail, and why; --replay: what another
- * configuration would have done with the mail of the last days (protect.c).
+ * explain.c: postern explain FROM TO [MESSAGE]: what would happen to a mail, and why; --replay:
+ * what another configuration would have done with the mail of the last days (protect.c).
  *
  * Looks the recipient's servers up itself, asks posternd (if it runs) for the MTA-STS policy, the
  * memory of the domain and the exceptions, then asks the same policy functions as a delivery does,
@@ -63,8 +63,12 @@ static bool explain_is_own(void *arg, const char *host)
 
 static int explain_look_up(struct explanation *e, const struct conf *c)
 {
-    const struct dns_config config = {.forward = c->resolver.forward, .trust_anchor = c->resolver.trust_anchor,
-                                      .timeout_ms = c->resolver.timeout, .test_zones = c->resolver.test_zones};
+    const struct dns_config config = {
+        .forward = c->resolver.forward,
+        .trust_anchor = c->resolver.trust_anchor,
+        .timeout_ms = c->resolver.timeout,
+        .test_zones = c->resolver.test_zones,
+    };
     struct own_hosts hosts = {0};
     struct own_of ours = {&hosts, c};
     const struct mx_own own = {.has = explain_is_own, .arg = &ours};
@@ -80,7 +84,8 @@ static int explain_look_up(struct explanation *e, const struct conf *c)
     }
     e->loop = loop_new();
     struct domain_name name = domain_from(str_c(wanted));
-    if (!domain_is_name(name) || dns_resolver_new(e->loop, &config, problem, sizeof problem, &resolver) < 0) {
+    if (!domain_is_name(name) ||
+        dns_resolver_new(e->loop, &config, problem, sizeof problem, &resolver) < 0) {
         fprintf(stderr, "postern: %s cannot be looked up\n", wanted);
         return -EINVAL;
     }
@@ -96,7 +101,7 @@ static int explain_look_up(struct explanation *e, const struct conf *c)
     return 0;
 }
 
-/* --- what posternd knows --------------------------------------------------------------------------- */
+/* --- what posternd knows ------------------------------------------------ */
 
 static void learn_policy(struct explanation *e, const struct options *o, const char *domain)
 {
@@ -119,13 +124,15 @@ static void learn_policy(struct explanation *e, const struct options *o, const c
 static void learn_memory(struct explanation *e, const struct options *o)
 {
     struct answer a;
-    if (!domain_is_none(e->route.memory) && ask_quietly(o, ADMIN_DOMAIN, e->route.memory.canonical, &a) == 0) {
+    if (!domain_is_none(e->route.memory) &&
+        ask_quietly(o, ADMIN_DOMAIN, e->route.memory.canonical, &a) == 0) {
         e->facts.seen = a.n > 0 && a.rows[0].type == IPC_row_domain && a.rows[0].row_domain.seen;
         answer_free(&a);
     }
 }
 
-static void learn_exceptions(struct explanation *e, const struct options *o, struct domain_name domain)
+static void learn_exceptions(struct explanation *e, const struct options *o,
+                             struct domain_name domain)
 {
     struct answer a;
     if (ask_quietly(o, ADMIN_EXCEPTIONS, "", &a) != 0) {
@@ -133,16 +140,18 @@ static void learn_exceptions(struct explanation *e, const struct options *o, str
     }
     for (size_t i = 0; i < a.n; i++) {
         const struct ipc_row_exception *x = &a.rows[i].row_exception;
-        if (!x->ended_ms && x->until_ms > (int64_t)time(NULL) * 1000 && domain_eq(domain_kept(x->domain), domain)) {
+        if (!x->ended_ms && x->until_ms > (int64_t)time(NULL) * 1000 &&
+            domain_eq(domain_kept(x->domain), domain)) {
             e->facts.override = x->kind == EXCEPTION_RELAX ? OVERRIDE_RELAX : e->facts.override;
             snprintf(e->exception, sizeof e->exception, "%s, by " STR_FMT ": " STR_FMT,
-                     x->kind == EXCEPTION_RELAX ? "relax" : "legacy", STR_ARG(x->owner), STR_ARG(x->reason));
+                     x->kind == EXCEPTION_RELAX ? "relax" : "legacy", STR_ARG(x->owner),
+                     STR_ARG(x->reason));
         }
     }
     answer_free(&a);
 }
 
-/* --- facts ------------------------------------------------------------------------------------------- */
+/* --- facts -------------------------------------------------------------- */
 
 static enum mx explain_mx_of(const struct explanation *e)
 {
@@ -158,7 +167,8 @@ static enum mx explain_mx_of(const struct explanation *e)
     case MX_OUTCOME_END:
         break;
     }
-    return e->route.kind == ROUTE_FIXED || e->mx->mx_outcome == DNS_SECURE ? MX_SECURE : MX_INSECURE;
+    return e->route.kind == ROUTE_FIXED || e->mx->mx_outcome == DNS_SECURE ? MX_SECURE
+                                                                           : MX_INSECURE;
 }
 
 /* The facts of one host, but for the session. */
@@ -173,9 +183,12 @@ static struct facts host_facts(const struct explanation *e, const struct dns_hos
         f.tlsa = h->tlsa == HOST_TLSA_NONE ? TLSA_NONE : TLSA_ERROR;
     }
     if (strcmp(e->sts_state, "enforce") == 0) {
-        f.sts = sts_policy_covers(str_c(e->policy.mx), domain_from(str_c(h->name))) ? STS_MATCH : STS_NOMATCH;
+        f.sts = sts_policy_covers(str_c(e->policy.mx), domain_from(str_c(h->name))) ? STS_MATCH
+                                                                                    : STS_NOMATCH;
     } else {
-        f.sts = strcmp(e->sts_state, "testing") == 0 ? STS_TESTING : strcmp(e->sts_state, "wait") == 0 ? STS_WAIT : STS_NONE;
+        f.sts = strcmp(e->sts_state, "testing") == 0 ? STS_TESTING
+                : strcmp(e->sts_state, "wait") == 0  ? STS_WAIT
+                                                     : STS_NONE;
     }
     return f;
 }
@@ -201,13 +214,15 @@ static const char *dead_end(const struct explanation *e)
     return NULL;
 }
 
-/* Why none of a server's addresses can be reached from here, as where there is no IPv6 (of its first); NULL: one can. */
+/* Why none of a server's addresses can be reached from here, as where there is no IPv6 (of its
+ * first); NULL: one can. */
 static const char *no_route_of(const struct dns_host *h, uint16_t port)
 {
     struct endpoint to;
     const char *words = NULL;
     for (size_t i = h->n_addresses; i > 0; i--) {
-        words = endpoint_parse(str_c(h->addresses[i - 1]), port, &to) == 0 ? endpoint_no_route(&to) : NULL;
+        words = endpoint_parse(str_c(h->addresses[i - 1]), port, &to) == 0 ? endpoint_no_route(&to)
+                                                                           : NULL;
         if (!words) {
             return NULL;
         }
@@ -225,9 +240,12 @@ static void explain_print_host(const struct explanation *e, size_t number)
     }
     const char *no_route = no_route_of(h, e->route.port);
     if (no_route) {
-        printf("\n    Not reached from here: %s, and the server has no other address: mail waits for it (connect).", no_route);
+        printf("\n    Not reached from here: %s, and the server has no other address: mail waits "
+               "for it (connect).",
+               no_route);
     }
-    printf("\n    DANE: %s; MTA-STS: %s%s%s\n", tlsa_name(f.tlsa), sts_name(f.sts), h->detail[0] ? "; " : "", h->detail);
+    printf("\n    DANE: %s; MTA-STS: %s%s%s\n", tlsa_name(f.tlsa), sts_name(f.sts),
+           h->detail[0] ? "; " : "", h->detail);
     printf("    %-28s %-22s %-8s %s\n", "If the server...", "then", "grade", "because");
     struct forecast one;
     for (size_t at = 0; forecast_next(&f, &at, &one);) {
@@ -238,7 +256,8 @@ static void explain_print_host(const struct explanation *e, size_t number)
     struct requirement need = policy_requirement(&f);
     for (unsigned bit = 0; bit < RAISED_END; bit++) {
         if (need.raised & (1u << bit)) {
-            printf("    At least \"%s\" is demanded by: %s\n", grade_name(need.by[bit]), raiser_sentence((enum raiser_bit)bit));
+            printf("    At least \"%s\" is demanded by: %s\n", grade_name(need.by[bit]),
+                   raiser_sentence((enum raiser_bit)bit));
         }
     }
 }
@@ -250,7 +269,8 @@ static void print_said(const struct smtp_said *said)
         printf("  In clear it is refused at MAIL: %s\n", said->in_clear);
     }
     if (said->no_certificate[0]) {
-        printf("  Without the certificate that a rule wants it is refused at MAIL: %s\n", said->no_certificate);
+        printf("  Without the certificate that a rule wants it is refused at MAIL: %s\n",
+               said->no_certificate);
     }
     if (said->not_known[0]) {
         printf("  Not known here: %s\n", said->not_known);
@@ -262,7 +282,8 @@ static void print_words(const struct explanation *e, const char *from, const cha
     printf("Mail from <%s> to <%s>\n", from, to);
     print_said(&e->said);
     protect_print(e->conf, &e->protection, buf_str(&e->found));
-    printf("  Way: %s %s%s\n", e->route.kind == ROUTE_FIXED ? "the configured host" : "the mail servers of",
+    printf("  Way: %s %s%s\n",
+           e->route.kind == ROUTE_FIXED ? "the configured host" : "the mail servers of",
            e->route.kind == ROUTE_FIXED ? e->route.host : e->route.next_hop.canonical,
            e->facts.mx == MX_SECURE ? " (name vouched for)" : "");
     if (e->facts.by_next_hop) {
@@ -271,7 +292,8 @@ static void print_words(const struct explanation *e, const char *from, const cha
                raiser_sentence(RAISED_BIT_NEXT_HOP) + 1, force_name(e->facts.force));
     } else if (e->facts.force > FORCE_NONE) {
         printf("  Rule%s%s%s: the connection must be at least \"%s\"\n", e->route.rule ? " \"" : "",
-               e->route.rule ? e->route.rule : "", e->route.rule ? "\"" : "", force_name(e->facts.force));
+               e->route.rule ? e->route.rule : "", e->route.rule ? "\"" : "",
+               force_name(e->facts.force));
     } else {
         puts("  No rule demands anything of the connection.");
     }
@@ -281,19 +303,24 @@ static void print_words(const struct explanation *e, const char *from, const cha
     if (!e->running) {
         puts("  posternd is not running: MTA-STS, memory and exceptions are not known here.");
     } else if (e->facts.seen && e->route.kind == ROUTE_FIXED) {
-        printf("  Memory: %s offered encryption; nothing goes there in clear (until postern domains confirm %s)\n",
+        printf("  Memory: %s offered encryption; nothing goes there in clear (until postern "
+               "domains confirm %s)\n",
                e->route.host, e->route.memory.canonical);
     } else {
-        printf("  Memory: %s\n", e->facts.seen ? "its servers offered encryption; nothing goes there in clear"
-                                               : "no offer of encryption is remembered; before mail goes in clear, every address of all servers must have\n"
-                                                 "    answered that it offers none, or the mail waits (monitor look-patience)");
+        printf("  Memory: %s\n",
+               e->facts.seen
+                   ? "its servers offered encryption; nothing goes there in clear"
+                   : "no offer of encryption is remembered; before mail goes in clear, every "
+                     "address of all servers must have\n"
+                     "    answered that it offers none, or the mail waits (monitor look-patience)");
     }
     if (e->exception[0]) {
         printf("  Exception: %s\n", e->exception);
     }
     const char *dead = dead_end(e);
     if (dead) {
-        printf("  Nothing can be sent: %s.%s%s\n", dead, e->mx->detail[0] ? " " : "", e->mx->detail);
+        printf("  Nothing can be sent: %s.%s%s\n", dead, e->mx->detail[0] ? " " : "",
+               e->mx->detail);
         return;
     }
     for (size_t i = 0; i < e->mx->n_hosts; i++) {
@@ -357,7 +384,8 @@ static struct json *explanation_json(const struct explanation *e, const char *fr
 }
 
 /* What the mail needs, into the facts of the decision. 0 or an exit status. */
-static int learn_needs(struct explanation *e, const char *from, struct str to, const char *message, const struct sender_words *w)
+static int learn_needs(struct explanation *e, const char *from, struct str to, const char *message,
+                       const struct sender_words *w)
 {
     struct sender sender;
     int r = message ? protect_inspect_file(e->conf, message, &e->found, &e->size) : 0;
@@ -365,8 +393,14 @@ static int learn_needs(struct explanation *e, const char *from, struct str to, c
         return r;
     }
     protect_sender_of(e->conf, str_c(from), w, &sender);
-    const struct protect_mail mail = {.reverse_path = str_c(from), .forward_path = to, .login = str_c(sender.login), .client_ip = str_c(sender.client),
-                                      .size = e->size, .facts = buf_str(&e->found)};
+    const struct protect_mail mail = {
+        .reverse_path = str_c(from),
+        .forward_path = to,
+        .login = str_c(sender.login),
+        .client_ip = str_c(sender.client),
+        .size = e->size,
+        .facts = buf_str(&e->found),
+    };
     struct ladder_order l;
     protect_decide(e->conf, &mail, &e->protection);
     ladder_of(e->conf, e->protection.ladder, &l);
@@ -381,7 +415,8 @@ static int learn_needs(struct explanation *e, const char *from, struct str to, c
     return 0;
 }
 
-static int explain_tell_refusal(const struct options *o, const char *from, const char *to, const struct smtp_said *said)
+static int explain_tell_refusal(const struct options *o, const char *from, const char *to,
+                                const struct smtp_said *said)
 {
     if (o->json) {
         struct json *j = report_object();
@@ -398,17 +433,23 @@ static int explain_tell_refusal(const struct options *o, const char *from, const
 
 static int explain_usage(void)
 {
-    fputs("usage: postern explain [--client ADDRESS] [--login NAME] FROM TO [MESSAGE], with two addresses (FROM may be \"\") and\n"
-          "a file with a mail (- is standard input), or postern explain --replay 7d\n", stderr);
+    fputs("usage: postern explain [--client ADDRESS] [--login NAME] FROM TO [MESSAGE], with two "
+          "addresses (FROM may be \"\") and\n"
+          "a file with a mail (- is standard input), or postern explain --replay 7d\n",
+          stderr);
     return EXIT_USAGE;
 }
 
 /* The words before the addresses; their number, or -1. */
-static int explain_take_words(const struct options *o, struct sender_words *w, const char **ret_since)
+static int explain_take_words(const struct options *o, struct sender_words *w,
+                              const char **ret_since)
 {
     int i = 0;
     while (i < o->argc && strncmp(o->argv[i], "--", 2) == 0 && i + 1 < o->argc) {
-        const char **to = strcmp(o->argv[i], "--client") == 0 ? &w->client : strcmp(o->argv[i], "--login") == 0 ? &w->login : strcmp(o->argv[i], "--replay") == 0 ? ret_since : NULL;
+        const char **to = strcmp(o->argv[i], "--client") == 0   ? &w->client
+                          : strcmp(o->argv[i], "--login") == 0  ? &w->login
+                          : strcmp(o->argv[i], "--replay") == 0 ? ret_since
+                                                                : NULL;
         if (!to) {
             return -1;
         }
@@ -418,9 +459,11 @@ static int explain_take_words(const struct options *o, struct sender_words *w, c
     return i;
 }
 
-static int explain_explain(struct explanation *e, const struct options *o, int first, const struct sender_words *w)
+static int explain_explain(struct explanation *e, const struct options *o, int first,
+                           const struct sender_words *w)
 {
-    const char *from = o->argv[first], *to = o->argv[first + 1], *message = first + 2 < o->argc ? o->argv[first + 2] : NULL;
+    const char *from = o->argv[first], *to = o->argv[first + 1],
+               *message = first + 2 < o->argc ? o->argv[first + 2] : NULL;
     smtp_would_say(o, e->conf, str_c(from), str_c(to), 0, w, &e->said);
     if (e->said.refused[0]) {
         return explain_tell_refusal(o, from, to, &e->said);
@@ -439,7 +482,9 @@ static int explain_explain(struct explanation *e, const struct options *o, int f
         return EXIT_NO;
     }
     e->facts.mx = explain_mx_of(e);
-    learn_policy(e, o, strcmp(e->route.next_hop.canonical, "=relay") == 0 ? e->route.host : e->route.next_hop.canonical);
+    learn_policy(e, o,
+                 strcmp(e->route.next_hop.canonical, "=relay") == 0 ? e->route.host
+                                                                    : e->route.next_hop.canonical);
     learn_memory(e, o);
     learn_exceptions(e, o, domain_of(str_c(to)));
     if (e->protection.off_site && e->facts.override == OVERRIDE_RELAX) {
@@ -469,7 +514,8 @@ int command_explain(const struct options *o)
     }
     bool bad_from = *o->argv[first] && address_mailbox(str_c(o->argv[first]), true, &from) < 0;
     if (bad_from || address_mailbox(str_c(o->argv[first + 1]), true, &to) < 0) {
-        fprintf(stderr, "postern: \"%s\" is not an address\n", o->argv[bad_from ? first : first + 1]);
+        fprintf(stderr, "postern: \"%s\" is not an address\n",
+                o->argv[bad_from ? first : first + 1]);
         return EXIT_USAGE;
     }
     int r = load_config(o, &conf);

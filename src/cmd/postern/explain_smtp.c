@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * explain_smtp.c: MAIL and RCPT as smtpin would answer them (explain_smtp.h). A session is played on the real engine; what it asks is
- * answered by proc/admission.c. What can go wrong: which addresses a login has may be in a file or a directory; then that is said.
+ * explain_smtp.c: MAIL and RCPT as smtpin would answer them (explain_smtp.h). A session is
+ * played on the real engine; what it asks is answered by proc/admission.c. What can go wrong:
+ * which addresses a login has may be in a file or a directory; then that is said.
  */
 #include "cmd/postern/explain_smtp.h"
 #include "proc/admission.h"
@@ -13,8 +14,8 @@ struct play {
     const struct conf *c;
     struct admission_client who;
     struct str client_ip, from;
-    bool rules;        /* rules about the connection count, too */
-    bool any_address;  /* which the login has is not known */
+    bool rules;       /* rules about the connection count, too */
+    bool any_address; /* which the login has is not known */
     uint64_t size;
     struct smtp_server *engine;
 };
@@ -34,8 +35,13 @@ static void answer_mail(struct play *p)
         a.reply.code = 0;
     }
     if (a.reply.code == 0 && p->rules && !p->who.submits) {
-        const struct inbound_facts f = {.client_ip = p->client_ip, .helo = STR("explain.invalid"), .knows_sender = true,
-                                        .reverse_path = from, .in_tls = p->who.in_tls};
+        const struct inbound_facts f = {
+            .client_ip = p->client_ip,
+            .helo = STR("explain.invalid"),
+            .knows_sender = true,
+            .reverse_path = from,
+            .in_tls = p->who.in_tls,
+        };
         struct inbound_verdict v;
         inbound_judge(p->c, &f, &v);
         admission_rule(&v, &p->who, &a);
@@ -47,7 +53,8 @@ static void answer_events(struct play *p)
 {
     struct smtp_event ev;
     struct admission a = {.refusal = REFUSE_END};
-    for (smtp_server_next(p->engine, &ev); ev.type != SMTP_EV_NONE && ev.type != SMTP_EV_CLOSE; smtp_server_next(p->engine, &ev)) {
+    for (smtp_server_next(p->engine, &ev); ev.type != SMTP_EV_NONE && ev.type != SMTP_EV_CLOSE;
+         smtp_server_next(p->engine, &ev)) {
         if (ev.type == SMTP_EV_MAIL) {
             answer_mail(p);
         } else if (ev.type == SMTP_EV_RCPT) {
@@ -66,7 +73,8 @@ static bool explain_smtp_say(struct play *p, struct str line, char said[SMTP_SAI
     buf_reset(out);
     must(smtp_server_feed(p->engine, line) == 0);
     answer_events(p);
-    struct str reply = str_slice(buf_str(out), 0, str_find(buf_str(out), '\r', 0)); /* refusals are of one line */
+    /* refusals are of one line */
+    struct str reply = str_slice(buf_str(out), 0, str_find(buf_str(out), '\r', 0));
     bool refuses = reply.n > 0 && reply.p[0] >= '4';
     str_copy_cut(refuses ? reply : STR(""), said, SMTP_SAID_MAX);
     return refuses;
@@ -76,8 +84,10 @@ static void command(struct buf *line, const struct play *p, struct str to)
 {
     buf_reset(line);
     bool utf8 = marks_has_8bit(p->from) || marks_has_8bit(to);
-    must(buf_printf(line, "MAIL FROM:<" STR_FMT ">%s", STR_ARG(p->from), utf8 ? " SMTPUTF8" : "") == 0);
-    must((p->size ? buf_printf(line, " SIZE=%llu\r\n", (unsigned long long)p->size) : buf_add(line, STR("\r\n"))) == 0);
+    must(buf_printf(line, "MAIL FROM:<" STR_FMT ">%s", STR_ARG(p->from), utf8 ? " SMTPUTF8" : "") ==
+         0);
+    must((p->size ? buf_printf(line, " SIZE=%llu\r\n", (unsigned long long)p->size)
+                  : buf_add(line, STR("\r\n"))) == 0);
 }
 
 /* NULL: both are taken; else where it was refused. */
@@ -85,7 +95,8 @@ static const char *play(struct play *p, struct str to, char said[SMTP_SAID_MAX])
 {
     CLEANUP(buf_free) struct buf line = BUF_INIT(4096);
     struct smtp_server_config config = admission_engine(p->c, &p->who, p->c->hostname);
-    config.auth_required = config.auth_required && !p->who.logged_in; /* that part of the session lies behind it */
+    /* that part of the session lies behind it */
+    config.auth_required = config.auth_required && !p->who.logged_in;
     p->engine = smtp_server_new(&config);
     smtp_server_greet(p->engine);
     bool refused = explain_smtp_say(p, STR("EHLO explain.invalid\r\n"), said);
@@ -106,7 +117,8 @@ static const char *play(struct play *p, struct str to, char said[SMTP_SAID_MAX])
 }
 
 /* The addresses of an account in the store. False: they are not known here. */
-static bool addresses_of(const struct options *o, const struct conf *c, const char *login, char *dst, size_t size)
+static bool addresses_of(const struct options *o, const struct conf *c, const char *login,
+                         char *dst, size_t size)
 {
     struct answer a;
     bool found = false;
@@ -124,28 +136,32 @@ static bool addresses_of(const struct options *o, const struct conf *c, const ch
     return found;
 }
 
-static void set_client(const struct options *o, struct play *p, const struct sender *s, char addresses[4096], struct smtp_said *ret)
+static void set_client(const struct options *o, struct play *p, const struct sender *s,
+                       char addresses[4096], struct smtp_said *ret)
 {
     const struct conf *c = p->c;
     p->client_ip = str_c(s->client);
-    p->who = (struct admission_client){.submits = s->login[0] != 0,
-                                       .logged_in = s->login[0] != 0,
-                                       .inside_network = !s->login[0] && conf_net_listed(&c->inside_networks, p->client_ip),
-                                       .is_device = !s->login[0] && conf_is_device(c, p->client_ip),
-                                       .on_this_machine = s->client[0] && conf_target_is_loopback(s->client),
-                                       .can_tls = c->n_own > 0};
+    p->who = (struct admission_client){
+        .submits = s->login[0] != 0,
+        .logged_in = s->login[0] != 0,
+        .inside_network = !s->login[0] && conf_net_listed(&c->inside_networks, p->client_ip),
+        .is_device = !s->login[0] && conf_is_device(c, p->client_ip),
+        .on_this_machine = s->client[0] && conf_target_is_loopback(s->client),
+        .can_tls = c->n_own > 0,
+    };
     if (p->who.submits) {
         p->any_address = !addresses_of(o, c, s->login, addresses, 4096);
         p->who.addresses = str_c(addresses);
         ret->not_known[0] = '\0';
         if (p->any_address) {
-            snprintf(ret->not_known, sizeof ret->not_known, "whether \"%s\" may send as that address", s->login);
+            snprintf(ret->not_known, sizeof ret->not_known,
+                     "whether \"%s\" may send as that address", s->login);
         }
     }
 }
 
-void smtp_would_say(const struct options *o, const struct conf *c, struct str from, struct str to, uint64_t size,
-                    const struct sender_words *w, struct smtp_said *ret)
+void smtp_would_say(const struct options *o, const struct conf *c, struct str from, struct str to,
+                    uint64_t size, const struct sender_words *w, struct smtp_said *ret)
 {
     struct sender s;
     struct play p = {.c = c, .from = from, .size = size};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * forward.c: postern forward audit: every forward of an inside address to elsewhere, whether its domain's servers have
- * a connection that counts as secure, and whether it is on.
+ * forward.c: postern forward audit: every forward of an inside address to elsewhere, whether its
+ * domain's servers have a connection that counts as secure, and whether it is on.
  */
 #include "cmd/postern/postern.h"
 #include "policy/policy.h"
@@ -50,16 +50,22 @@ int command_forward(const struct options *o)
         }
         char at[32];
         if (i == 0) {
-            printf("%-32s %-32s %-22s %-8s %s\n", "ADDRESS", "GOES TO", "STATE", "GRADE", "LOOKED AT");
+            printf("%-32s %-32s %-22s %-8s %s\n", "ADDRESS", "GOES TO", "STATE", "GRADE",
+                   "LOOKED AT");
         }
-        printf("%-32.*s %-32.*s %-22s %-8s %s\n", STR_ARG(f->address), STR_ARG(f->target), forward_state_of(f), f->known ? grade_name((enum grade)f->grade) : "-", when(f->probed_ms, at));
+        printf("%-32.*s %-32.*s %-22s %-8s %s\n", STR_ARG(f->address), STR_ARG(f->target),
+               forward_state_of(f), f->known ? grade_name((enum grade)f->grade) : "-",
+               when(f->probed_ms, at));
     }
     if (all) {
         print_json(all);
     } else {
-        printf("%zu forward%s; %zu off: their mail is delivered inside instead.\n", a.n, a.n == 1 ? "" : "s", off);
+        printf("%zu forward%s; %zu off: their mail is delivered inside instead.\n", a.n,
+               a.n == 1 ? "" : "s", off);
         if (unknown > 0) {
-            printf("%zu not looked at yet: postern probe DOMAIN looks now. Mail there goes over a secure connection or not at all.\n", unknown);
+            printf("%zu not looked at yet: postern probe DOMAIN looks now. Mail there goes over a "
+                   "secure connection or not at all.\n",
+                   unknown);
         }
     }
     r = answer_end(o, &a);

@@ -22,36 +22,62 @@ struct command {
 
 static const struct command commands[] = {
     {"status", "", "the processes, their sandboxes and counters", command_status, false},
-    {"queue", "list|show ID|retry ID|hold ID|release ID|delete ID", "messages under way", command_queue, false},
+    {"queue", "list|show ID|retry ID|hold ID|release ID|delete ID", "messages under way",
+     command_queue, false},
     {"message", "ID", "the security report of a message", command_message, false},
-    {"explain", "[--client ADDRESS] [--login NAME] FROM TO [MESSAGE] | --replay TIME", "what would happen to a mail, and why; what other rules would have done", command_explain, false},
-    {"probe", "[--quick|--deep] DOMAIN... | --file FILE", "do they support TLS? asks a domain's servers now", command_probe, false},
-    {"domains", "list|show DOMAIN|alarms [--all]|confirm DOMAIN|import FILE|quirks|forget-quirks HOST", "what is known about recipient domains", command_domains, false},
-    {"exception", "list|add (relax|legacy) DOMAIN --owner NAME --reason TEXT [--days N|--hours N]|end NUMBER",
+    {"explain", "[--client ADDRESS] [--login NAME] FROM TO [MESSAGE] | --replay TIME",
+     "what would happen to a mail, and why; what other rules would have done", command_explain,
+     false},
+    {"probe", "[--quick|--deep] DOMAIN... | --file FILE",
+     "do they support TLS? asks a domain's servers now", command_probe, false},
+    {"domains",
+     "list|show DOMAIN|alarms [--all]|confirm DOMAIN|import FILE|quirks|forget-quirks HOST",
+     "what is known about recipient domains", command_domains, false},
+    {"exception",
+     "list|add (relax|legacy) DOMAIN --owner NAME --reason TEXT [--days N|--hours N]|end NUMBER",
      "what is allowed for one domain and a limited time", command_exception, false},
     {"sts", "(show|refresh) DOMAIN|preload DOMAIN FILE", "MTA-STS policies", command_sts, false},
-    {"tlsrpt", "list|show NUMBER|sent|send", "TLS reports: received from others, and our own", command_tlsrpt, false},
+    {"tlsrpt", "list|show NUMBER|sent|send", "TLS reports: received from others, and our own",
+     command_tlsrpt, false},
     {"acts", "[--about WHAT]", "what administrators did, and who it was", command_acts, false},
-    {"user", "list|add NAME|passwd NAME|addresses NAME LIST|disable NAME|enable NAME|remove NAME|forgive NAME [CLIENT]",
+    {"user",
+     "list|add NAME|passwd NAME|addresses NAME LIST|disable NAME|enable NAME|remove NAME|forgive "
+     "NAME [CLIENT]",
      "accounts of people who log in to send mail", command_user, false},
     {"refusals", "", "whose connections an inbound rule turned away", command_refusals, false},
-    {"forward", "audit", "forwards of inside addresses: does their domain have secure connections, are they on", command_forward, false},
-    {"envelope", "list|show ENVELOPE|(extend|level|recall|lock|unlock|resend|hold|unhold|phrase|lower) ENVELOPE ...", "mail that waits in the portal", command_envelope, false},
-    {"portal", "preview DIRECTORY", "every page and mail of the portal, to look at", command_portal, false},
-    {"detect", "[--packs DIRECTORY] [--pack NAME]... [--mail [--text]] FILE... | --test", "what in texts, documents and mails must be protected, and why", command_detect, false, detect_options},
-    {"store", "check [--repair]|backup DIRECTORY|backup --into DIRECTORY [--keep N]|restore DIRECTORY",
-     "is the store whole? mends it; a copy of it while the gateway runs; puts one back", command_store, false},
-    {"init", "[--output FILE] [--yes] [--hostname NAME ...]", "writes a configuration to start from", command_init, false, init_options},
-    {"doctor", "[--outbound HOST]", "is everything around the gateway right? says what is missing", command_doctor, false},
-    {"check-config", "[--show]", "checks the configuration; says where it is wrong", command_check_config, false},
-    {"reload", "", "makes posternd read its configuration and certificates again", command_reload, false},
+    {"forward", "audit",
+     "forwards of inside addresses: does their domain have secure connections, are they on",
+     command_forward, false},
+    {"envelope",
+     "list|show ENVELOPE|(extend|level|recall|lock|unlock|resend|hold|unhold|phrase|lower) "
+     "ENVELOPE ...",
+     "mail that waits in the portal", command_envelope, false},
+    {"portal", "preview DIRECTORY", "every page and mail of the portal, to look at", command_portal,
+     false},
+    {"detect", "[--packs DIRECTORY] [--pack NAME]... [--mail [--text]] FILE... | --test",
+     "what in texts, documents and mails must be protected, and why", command_detect, false,
+     detect_options},
+    {"store",
+     "check [--repair]|backup DIRECTORY|backup --into DIRECTORY [--keep N]|restore DIRECTORY",
+     "is the store whole? mends it; a copy of it while the gateway runs; puts one back",
+     command_store, false},
+    {"init", "[--output FILE] [--yes] [--hostname NAME ...]",
+     "writes a configuration to start from", command_init, false, init_options},
+    {"doctor", "[--outbound HOST]", "is everything around the gateway right? says what is missing",
+     command_doctor, false},
+    {"check-config", "[--show]", "checks the configuration; says where it is wrong",
+     command_check_config, false},
+    {"reload", "", "makes posternd read its configuration and certificates again", command_reload,
+     false},
     {"manual", "", "writes the manual page postern.conf(5)", command_manual, true},
 };
 
 static const char common_options[] =
-    "\n  -c, --config FILE   the configuration (default: $POSTERN_CONFIG or /etc/postern/postern.conf)\n"
+    "\n  -c, --config FILE   the configuration (default: $POSTERN_CONFIG or "
+    "/etc/postern/postern.conf)\n"
     "      --json          answers as JSON\n"
-    "      --by NAME       who you are, kept with what you change (default: who called sudo, or logged in)\n"
+    "      --by NAME       who you are, kept with what you change (default: who called sudo, or "
+    "logged in)\n"
     "  -h, --help          this text; behind a command: that command's\n"
     "  -V, --version       the version\n\n"
     "See postern(1), postern.conf(5).\n";
@@ -61,7 +87,8 @@ static void postern_usage(FILE *to)
     fputs("Usage: postern [-c FILE] [--json] [--by NAME] COMMAND ...\n\n", to);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         if (!commands[i].hidden) {
-            fprintf(to, "  %s %s\n        %s\n", commands[i].name, commands[i].arguments, commands[i].help);
+            fprintf(to, "  %s %s\n        %s\n", commands[i].name, commands[i].arguments,
+                    commands[i].help);
         }
     }
     fputs(common_options, to);
@@ -75,9 +102,11 @@ static void usage_of(const struct command *c)
     for (struct str rest = str_c(c->arguments);;) {
         size_t end = 0;
         for (; end < rest.n && (depth > 0 || rest.p[end] != '|'); end++) {
-            depth += (rest.p[end] == '[' || rest.p[end] == '(') - (rest.p[end] == ']' || rest.p[end] == ')');
+            depth += (rest.p[end] == '[' || rest.p[end] == '(') -
+                     (rest.p[end] == ']' || rest.p[end] == ')');
         }
-        printf("%s postern %s%s" STR_FMT "\n", lead, c->name, end > 0 ? " " : "", STR_ARG(str_trim(str_slice(rest, 0, end))));
+        printf("%s postern %s%s" STR_FMT "\n", lead, c->name, end > 0 ? " " : "",
+               STR_ARG(str_trim(str_slice(rest, 0, end))));
         lead = "      ";
         if (end >= rest.n) {
             break;

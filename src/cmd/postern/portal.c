@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * portal.c: postern portal preview: every page and mail of the portal with made-up values, as files, so that templates and
- * texts can be looked at before anybody else sees them.
+ * portal.c: postern portal preview: every page and mail of the portal with made-up values, as
+ * files, so that templates and texts can be looked at before anybody else sees them.
  */
 #include "cmd/postern/postern.h"
 #include "portal/site.h"
@@ -14,13 +14,41 @@
 
 static void put_values(struct data *d)
 {
-    static const char *const values[][2] = {
-        {"page-title", "Preview"}, {"who", "anna@example.org"}, {"csrf", "0"}, {"token", "abcdefgh"}, {"words", "amber falcon"}, {"remember-days", "30"}, {"left", "3"}, {"minutes", "4"},
-        {"subject", "Your results <b>"}, {"from", "Nurse Example <nurse@clinic.example>"}, {"to", "anna@example.org"}, {"cc", "ben@example.org"}, {"date", "2026-11-22"}, {"until", "2027-02-20"},
-        {"days", "90"}, {"id", "0000000000000"}, {"number", "0000000000000"}, {"text", "Dear Anna,\n\nyour results are fine.\n"}, {"address", "anna@example.org"}, {"limit", "25.0 MB"},
-        {"state", "..."}, {"sender", "nurse@clinic.example"}, {"sender-name", "Nurse Example"}, {"attachments", "2"}, {"kilobytes", "120"}, {"link", "https://portal.example/p/abcdefgh"},
-        {"code", "abcd-efgh-jkmn"}, {"phrase", "my own words"}, {"title", "Preview"}, {"what", "..."}, {"proof", "..."}, {"level-words", "..."}, {"back", "/"}};
-    static const char *const flags[] = {"is-recipient", "has-parts", "several", "many", "has-attachments", "alive", "level-changes"};
+    static const char *const values[][2] = {{"page-title", "Preview"},
+                                            {"who", "anna@example.org"},
+                                            {"csrf", "0"},
+                                            {"token", "abcdefgh"},
+                                            {"words", "amber falcon"},
+                                            {"remember-days", "30"},
+                                            {"left", "3"},
+                                            {"minutes", "4"},
+                                            {"subject", "Your results <b>"},
+                                            {"from", "Nurse Example <nurse@clinic.example>"},
+                                            {"to", "anna@example.org"},
+                                            {"cc", "ben@example.org"},
+                                            {"date", "2026-11-22"},
+                                            {"until", "2027-02-20"},
+                                            {"days", "90"},
+                                            {"id", "0000000000000"},
+                                            {"number", "0000000000000"},
+                                            {"text", "Dear Anna,\n\nyour results are fine.\n"},
+                                            {"address", "anna@example.org"},
+                                            {"limit", "25.0 MB"},
+                                            {"state", "..."},
+                                            {"sender", "nurse@clinic.example"},
+                                            {"sender-name", "Nurse Example"},
+                                            {"attachments", "2"},
+                                            {"kilobytes", "120"},
+                                            {"link", "https://portal.example/p/abcdefgh"},
+                                            {"code", "abcd-efgh-jkmn"},
+                                            {"phrase", "my own words"},
+                                            {"title", "Preview"},
+                                            {"what", "..."},
+                                            {"proof", "..."},
+                                            {"level-words", "..."},
+                                            {"back", "/"}};
+    static const char *const flags[] = {"is-recipient",    "has-parts", "several",      "many",
+                                        "has-attachments", "alive",     "level-changes"};
     for (size_t i = 0; i < ARRAY_LEN(values); i++) {
         data_c(d, values[i][0], values[i][1]);
     }
@@ -35,9 +63,20 @@ static void put_values(struct data *d)
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
         struct data *one = data_item(d, lists[i]);
         if (one) {
-            static const char *const more[][2] = {{"name", "results.pdf"}, {"type", "application/pdf"}, {"size", "112 KB"}, {"n", "1"}, {"sha256", "e3b0c442"}, {"at", "2026-11-22T10:00:00Z"}, {"by", "192.0.2.1"}, {"value", "1"}, {"words", "..."},
-                                                {"what", "Review"}, {"when", "2026-11-23, 14:30 \xe2\x80\x93 15:30 (Europe/Berlin)"},
-                                                {"where", "Room 4"}, {"organizer", "Nurse Example <nurse@clinic.example>"}};
+            static const char *const more[][2] =
+                {{"name", "results.pdf"},
+                 {"type", "application/pdf"},
+                 {"size", "112 KB"},
+                 {"n", "1"},
+                 {"sha256", "e3b0c442"},
+                 {"at", "2026-11-22T10:00:00Z"},
+                 {"by", "192.0.2.1"},
+                 {"value", "1"},
+                 {"words", "..."},
+                 {"what", "Review"},
+                 {"when", "2026-11-23, 14:30 \xe2\x80\x93 15:30 (Europe/Berlin)"},
+                 {"where", "Room 4"},
+                 {"organizer", "Nurse Example <nurse@clinic.example>"}};
             for (size_t k = 0; k < ARRAY_LEN(more); k++) {
                 data_c(one, more[k][0], more[k][1]);
             }
@@ -77,7 +116,8 @@ static int preview(const struct conf *c, const char *directory)
             struct buf out = BUF_INIT(4 * 1024 * 1024);
             char name[128];
             put_values(&d);
-            snprintf(name, sizeof name, "%s.%s%s", site_template(i), site_language_name(s, l), site_is_html(i) ? ".html" : ".txt");
+            snprintf(name, sizeof name, "%s.%s%s", site_template(i), site_language_name(s, l),
+                     site_is_html(i) ? ".html" : ".txt");
             r = site_write(s, site_template(i), l, &d, &out);
             r = r < 0 ? r : write_file(directory, name, buf_str(&out));
             n += r == 0;
@@ -95,7 +135,8 @@ static int preview(const struct conf *c, const char *directory)
         fprintf(stderr, "postern: %s: %s\n", directory, strerror(-r));
         return EXIT_NO;
     }
-    printf("%zu pages and mails are in %s. Look at them with: python3 -m http.server -d %s\n", n, directory, directory);
+    printf("%zu pages and mails are in %s. Look at them with: python3 -m http.server -d %s\n", n,
+           directory, directory);
     return EXIT_OK;
 }
 

@@ -10,7 +10,14 @@
 
 #include <stdio.h>
 
-enum { EXIT_OK = 0, EXIT_NO = 1, EXIT_USAGE = 64, EXIT_NO_INPUT = 66, EXIT_UNAVAILABLE = 69, EXIT_CONFIG = 78 };
+enum {
+    EXIT_OK = 0,
+    EXIT_NO = 1,
+    EXIT_USAGE = 64,
+    EXIT_NO_INPUT = 66,
+    EXIT_UNAVAILABLE = 69,
+    EXIT_CONFIG = 78
+};
 
 struct options {
     const char *config;
@@ -31,32 +38,41 @@ struct answer {
 
 /* Loads the configuration; says what is wrong on standard error. 0 or an exit status. */
 int load_config(const struct options *o, struct conf **ret);
-/* store.c: is the at-rest key the one that a store was written with (kept: its fingerprint, "" not noted yet)? Appends
- * words about what is wrong and what to do; none when it fits, or cannot be read by who we are. */
+/* store.c: is the at-rest key the one that a store was written with (kept: its fingerprint, ""
+ * not noted yet)? Appends words about what is wrong and what to do; none when it fits, or cannot
+ * be read by who we are. */
 void at_rest_problem(const struct conf *c, const char *kept, struct buf *ret_problem);
-/* store.c: the same of the configuration's store, as findings about the setting at-rest-key; what could not be seen is a warning.
- * Reads only, also beside a running gateway. 0, or -EINVAL: the start would refuse it. */
+/* store.c: the same of the configuration's store, as findings about the setting at-rest-key;
+ * what could not be seen is a warning. Reads only, also beside a running gateway. 0, or -EINVAL:
+ * the start would refuse it. */
 int at_rest_check(const struct conf *c, struct buf *problems);
-/* store.c: mail that waits to be picked up where there is no portal any more, in words ("": there is none, or the store may not be
- * read by us); and the same as a warning about the configuration. */
+/* store.c: mail that waits to be picked up where there is no portal any more, in words ("":
+ * there is none, or the store may not be read by us); and the same as a warning about the
+ * configuration. */
 void pickup_without_portal(const struct conf *c, char *ret_text, size_t size);
-#define PICKUP_ADVICE                                                                                  \
-    "Put the block back until that day, or end them: postern envelope list, postern envelope recall. Their senders are told when " \
+#define PICKUP_ADVICE \
+    "Put the block back until that day, or end them: postern envelope list, postern envelope " \
+    "recall. Their senders are told when " \
     "their time is over"
 void pickup_check(const struct conf *c, struct buf *problems);
 /* Asks posternd or queue ("posternd.sock", "queue.sock"). 0 or an exit status (already said). */
-int ask(const struct options *o, const char *socket_name, enum admin_verb verb, const char *argument,
-        struct answer *ret);
+int ask(const struct options *o, const char *socket_name, enum admin_verb verb,
+        const char *argument, struct answer *ret);
 /* The same of the queue; without a word when posternd is not running. */
-int ask_quietly(const struct options *o, enum admin_verb verb, const char *argument, struct answer *ret);
+int ask_quietly(const struct options *o, enum admin_verb verb, const char *argument,
+                struct answer *ret);
 /* The same of the queue, with octets. */
-int ask_with(const struct options *o, enum admin_verb verb, const char *argument, struct str data, struct answer *ret);
+int ask_with(const struct options *o, enum admin_verb verb, const char *argument, struct str data,
+             struct answer *ret);
 /* A connection for several questions. 0 and a descriptor, or an exit status. */
 int ask_open(const struct options *o, const char *socket_name, bool quiet, int *ret_fd);
-/* The next message on a connection of ask_open() to the queue; waits with an eye on the process queue, and gives up when that is
- * down. 0, or -errno; -EHOSTDOWN: the queue, its words then in why. */
-int answer_next(const struct options *o, int fd, char *frame, struct str *pending, struct ipc_msg *ret, char *why, size_t size);
-/* Whether the queue is up, from posternd's answer about its processes; its words in why when it is not. */
+/* The next message on a connection of ask_open() to the queue; waits with an eye on the process
+ * queue, and gives up when that is down. 0, or -errno; -EHOSTDOWN: the queue, its words then in
+ * why. */
+int answer_next(const struct options *o, int fd, char *frame, struct str *pending,
+                struct ipc_msg *ret, char *why, size_t size);
+/* Whether the queue is up, from posternd's answer about its processes; its words in why when it
+ * is not. */
 enum queue_state { QUEUE_UP, QUEUE_STARTS, QUEUE_SILENT, QUEUE_DOWN };
 enum queue_state queue_state_of(const struct answer *status, char *why, size_t size);
 /* status.c: what it means that a process which is up does not answer; NULL: it does. */
@@ -73,8 +89,8 @@ struct json *findings_json(struct str lines);
 /* Prints JSON; frees it. */
 void print_json(struct json *j);
 void print_buf(struct buf *b);
-/* Strangers wrote some of it, or a process that was taken over: what would move the cursor of a terminal, or say
- * something to it, becomes "?" where it lies. Lines and tabs stay. */
+/* Strangers wrote some of it, or a process that was taken over: what would move the cursor of a
+ * terminal, or say something to it, becomes "?" where it lies. Lines and tabs stay. */
 void tame_text(struct str s);
 /* True on a terminal without NO_COLOR. */
 bool colours(void);

@@ -33,7 +33,7 @@ struct probing {
     char why[200]; /* the queue is down: its words */
 };
 
-/* --- words ------------------------------------------------------------------------------------------ */
+/* --- words -------------------------------------------------------------- */
 
 /* The one sentence people want. */
 static const char *probe_verdict_words(const struct ipc_probe_done *d)
@@ -44,7 +44,8 @@ static const char *probe_verdict_words(const struct ipc_probe_done *d)
     if (d->outcome != MX_FOUND) {
         return d->outcome == MX_NO_DOMAIN ? "does not exist"
                : d->outcome == MX_FAILED  ? "cannot be looked up: mail would wait"
-               : d->outcome == MX_LOOP    ? "points back at this gateway" : "has no usable mail server";
+               : d->outcome == MX_LOOP    ? "points back at this gateway"
+                                          : "has no usable mail server";
     }
     if (!d->would_send) {
         return d->reason == REASON_CONNECT ? "has no server that answers: mail would wait"
@@ -85,16 +86,23 @@ static const char *dane_words(const struct ipc_probe_host *h)
 static void probe_print_host(const struct ipc_probe_host *h)
 {
     char date[32];
-    printf("  %5u " STR_FMT " [" STR_FMT "]\n", h->preference, STR_ARG(h->host), STR_ARG(h->address));
+    printf("  %5u " STR_FMT " [" STR_FMT "]\n", h->preference, STR_ARG(h->host),
+           STR_ARG(h->address));
     if (h->tls_version.n > 0) {
-        printf("        " STR_FMT ", " STR_FMT ", %u bit, key exchange " STR_FMT ", server key " STR_FMT "\n",
-               STR_ARG(h->tls_version), STR_ARG(h->tls_cipher), h->tls_bits, STR_ARG(h->tls_group), STR_ARG(h->peer_key));
-        printf("        certificate: " STR_FMT "; of " STR_FMT ", by " STR_FMT ", until %s\n", STR_ARG(h->cert_check),
-               STR_ARG(h->cert_subject), STR_ARG(h->cert_issuer), when(h->cert_not_after, date));
-        printf("        names: " STR_FMT "\n        SHA-256 " STR_FMT "\n", STR_ARG(h->cert_names), STR_ARG(h->cert_fingerprint));
+        printf("        " STR_FMT ", " STR_FMT ", %u bit, key exchange " STR_FMT
+               ", server key " STR_FMT "\n",
+               STR_ARG(h->tls_version), STR_ARG(h->tls_cipher), h->tls_bits, STR_ARG(h->tls_group),
+               STR_ARG(h->peer_key));
+        printf("        certificate: " STR_FMT "; of " STR_FMT ", by " STR_FMT ", until %s\n",
+               STR_ARG(h->cert_check), STR_ARG(h->cert_subject), STR_ARG(h->cert_issuer),
+               when(h->cert_not_after, date));
+        printf("        names: " STR_FMT "\n        SHA-256 " STR_FMT "\n", STR_ARG(h->cert_names),
+               STR_ARG(h->cert_fingerprint));
     } else {
-        printf("        %s%s" STR_FMT "\n", h->offered ? "offers encryption, but it failed" : h->sess == SESS_NOCONN ? "no answer"
-                                                                                           : "offers no encryption",
+        printf("        %s%s" STR_FMT "\n",
+               h->offered               ? "offers encryption, but it failed"
+               : h->sess == SESS_NOCONN ? "no answer"
+                                        : "offers no encryption",
                h->detail.n ? ": " : "", STR_ARG(h->detail));
     }
     if (h->versions.n > 0) {
@@ -110,9 +118,11 @@ static void probe_print_host(const struct ipc_probe_host *h)
         }
     }
     bool matches = h->sess == SESS_DANE_OK; /* its words say so */
-    printf("        DANE %s%s" STR_FMT "; MTA-STS %s; REQUIRETLS %s%s; grade %s\n", matches ? "" : dane_words(h), h->dane_check.n && !matches ? ": " : "",
+    printf("        DANE %s%s" STR_FMT "; MTA-STS %s; REQUIRETLS %s%s; grade %s\n",
+           matches ? "" : dane_words(h), h->dane_check.n && !matches ? ": " : "",
            STR_ARG(h->dane_check), sts_name((enum sts)h->sts), h->ext ? "yes" : "no",
-           h->asked_certificate ? "; asks for a client certificate" : "", grade_name((enum grade)h->grade));
+           h->asked_certificate ? "; asks for a client certificate" : "",
+           grade_name((enum grade)h->grade));
     if (h->tls_version.n > 0 && h->detail.n > 0) {
         printf("        " STR_FMT "\n", STR_ARG(h->detail));
     }
@@ -148,9 +158,11 @@ static void print_one(const struct ipc_probe_done *d, const struct answer *rows)
     if (d->detail.n > 0) {
         printf("  Lookup: " STR_FMT "\n", STR_ARG(d->detail));
     }
-    printf("  Names of the mail servers: %s\n", d->mx == MX_SECURE ? "vouched for by DNSSEC" : "not vouched for");
-    printf("  MTA-STS: %s%s" STR_FMT "%s" STR_FMT "\n", sts_state_name((enum sts_state)d->sts), d->sts_problem.n ? "; " : "",
-           STR_ARG(d->sts_problem), d->sts_detail.n ? ": " : "", STR_ARG(d->sts_detail));
+    printf("  Names of the mail servers: %s\n",
+           d->mx == MX_SECURE ? "vouched for by DNSSEC" : "not vouched for");
+    printf("  MTA-STS: %s%s" STR_FMT "%s" STR_FMT "\n", sts_state_name((enum sts_state)d->sts),
+           d->sts_problem.n ? "; " : "", STR_ARG(d->sts_problem), d->sts_detail.n ? ": " : "",
+           STR_ARG(d->sts_detail));
     struct str rest = d->sts_text, line;
     while (rest.n > 0 && str_split(&rest, '\n', &line)) {
         line = str_trim(str_slice(line, 0, str_find(line, '\r', 0)));
@@ -159,12 +171,15 @@ static void print_one(const struct ipc_probe_done *d, const struct answer *rows)
         }
     }
     printf("  TLS reports go to: " STR_FMT "\n", STR_ARG(d->rua.n ? d->rua : STR("nobody")));
-    printf("  Servers tested (port 25, %u ms):%s%s\n", d->took_ms, rows->n > 0 ? "" : " none: the domain ", rows->n > 0 ? "" : no_servers(d));
+    printf("  Servers tested (port 25, %u ms):%s%s\n", d->took_ms,
+           rows->n > 0 ? "" : " none: the domain ", rows->n > 0 ? "" : no_servers(d));
     for (size_t i = 0; i < rows->n; i++) {
         probe_print_host(&rows->rows[i].probe_host);
     }
-    puts("  Note: this is about mail TO this domain. It says nothing about mail from there: ask them, or look at\n"
-         "  the Received lines of a mail you got. Only the servers above were tested, those of the MX records;\n"
+    puts("  Note: this is about mail TO this domain. It says nothing about mail from there: ask "
+         "them, or look at\n"
+         "  the Received lines of a mail you got. Only the servers above were tested, those of the "
+         "MX records;\n"
          "  other domains and subdomains of the same organisation may use others.");
 }
 
@@ -228,14 +243,19 @@ static struct json *probe_json(const struct ipc_probe_done *d, const struct answ
     return o;
 }
 
-/* --- many ---------------------------------------------------------------------------------------------- */
+/* --- many --------------------------------------------------------------- */
 
 static void probe_print_line(const struct ipc_probe_done *d)
 {
     char date[32];
-    printf("%-34.*s %-8s %-8s %-7s %-8s %-17s %s\n", STR_ARG(d->domain), d->offered ? d->all_offered ? "yes" : "some" : "no",
-           d->would_send ? grade_name((enum grade)d->grade) : "-", d->tlsa_bad ? "BROKEN" : d->tlsa_published ? "yes" : "no",
-           sts_state_name((enum sts_state)d->sts), d->not_after ? when(d->not_after, date) : "-", probe_verdict_words(d));
+    printf("%-34.*s %-8s %-8s %-7s %-8s %-17s %s\n", STR_ARG(d->domain),
+           d->offered ? d->all_offered ? "yes" : "some" : "no",
+           d->would_send ? grade_name((enum grade)d->grade) : "-",
+           d->tlsa_bad         ? "BROKEN"
+           : d->tlsa_published ? "yes"
+                               : "no",
+           sts_state_name((enum sts_state)d->sts), d->not_after ? when(d->not_after, date) : "-",
+           probe_verdict_words(d));
 }
 
 static void progress(const struct probing *p)
@@ -296,7 +316,9 @@ static int send_next(struct probing *p)
     char argument[300];
     snprintf(argument, sizeof argument, "%s%s", p->deep ? "deep " : "", p->domains[p->sent]);
     p->sent++;
-    return ipc_call_send(p->fd, &(struct ipc_msg){.type = IPC_admin, .admin = {.verb = ADMIN_PROBE, .argument = str_c(argument)}});
+    return ipc_call_send(p->fd, &(struct ipc_msg){.type = IPC_admin,
+                                                  .admin = {.verb = ADMIN_PROBE,
+                                                            .argument = str_c(argument)}});
 }
 
 static int probe_take(struct probing *p, const struct ipc_msg *m)
@@ -323,8 +345,8 @@ static int probe_run(struct probing *p)
     struct str pending = STR("");
     int r = 0;
     if (p->many && !p->list) {
-        printf("%-34s %-8s %-8s %-7s %-8s %-17s %s\n", "domain", "offered", "grade", "DANE", "MTA-STS", "certificate until",
-               "does mail go securely?");
+        printf("%-34s %-8s %-8s %-7s %-8s %-17s %s\n", "domain", "offered", "grade", "DANE",
+               "MTA-STS", "certificate until", "does mail go securely?");
     }
     while (r == 0 && p->sent < p->n && p->sent < WINDOW) {
         r = send_next(p);
@@ -340,13 +362,13 @@ static int probe_run(struct probing *p)
 
 static void summary(const struct probing *p)
 {
-    printf("\n%zu domains: %zu with a good certificate, %zu encrypted only, %zu in clear, %zu where mail would wait or "
-           "return; %zu offer encryption on some servers only.\n"
+    printf("\n%zu domains: %zu with a good certificate, %zu encrypted only, %zu in clear, %zu "
+           "where mail would wait or return; %zu offer encryption on some servers only.\n"
            "This is about mail to these domains; it says nothing about mail from them.\n",
            p->n, p->good, p->encrypted, p->plain, p->unreachable, p->mixed);
 }
 
-/* --- the command ------------------------------------------------------------------------------------------ */
+/* --- the command -------------------------------------------------------- */
 
 /* One domain a line; # starts a comment. */
 static int read_list(const char *path, struct probing *p)
@@ -412,14 +434,17 @@ int command_probe(const struct options *o)
         p.list = o->json ? report_array() : NULL;
         int e = probe_run(&p);
         if (e < 0) {
-            fprintf(stderr, "postern: %s%s\n", e == -EHOSTDOWN ? "" : "no answer: ", e == -EHOSTDOWN ? p.why : strerror(-e));
+            fprintf(stderr, "postern: %s%s\n",
+                    e == -EHOSTDOWN ? "" : "no answer: ", e == -EHOSTDOWN ? p.why : strerror(-e));
         }
         if (p.list) {
             print_json(p.list);
         } else if (p.many) {
             summary(&p);
         }
-        r = e < 0 ? EXIT_UNAVAILABLE : p.refused == 0 && p.good + p.encrypted == p.n ? EXIT_OK : EXIT_NO;
+        r = e < 0                                           ? EXIT_UNAVAILABLE
+            : p.refused == 0 && p.good + p.encrypted == p.n ? EXIT_OK
+                                                            : EXIT_NO;
         close(p.fd);
     }
     for (size_t i = 0; i < p.n; i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * protect.c: the part of postern explain that is about what a mail needs: for one message, with its content, and for
- * the mail of the last days under another configuration (--replay). The same functions decide as in the gateway.
+ * protect.c: the part of postern explain that is about what a mail needs: for one message, with
+ * its content, and for the mail of the last days under another configuration (--replay). The
+ * same functions decide as in the gateway.
  */
 #include "cmd/postern/protect.h"
 #include "policy/inspection.h"
@@ -23,9 +24,10 @@
 
 enum { MESSAGE_MAX = 256 * 1024 * 1024 };
 
-/* --- one message ---------------------------------------------------------------------------------------------- */
+/* --- one message -------------------------------------------------------- */
 
-/* Reads the message in a process of its own, inside a sandbox, and takes the lines it writes. 0 or -EIO. */
+/* Reads the message in a process of its own, inside a sandbox, and takes the lines it writes. 0
+ * or -EIO. */
 static int inspect_apart(const struct inspecting *i, struct str message, struct buf *facts)
 {
     int ends[2], status;
@@ -47,11 +49,13 @@ static int inspect_apart(const struct inspecting *i, struct str message, struct 
     close(ends[1]);
     int r = pid < 0 ? -errno : file_read_fd(ends[0], facts);
     close(ends[0]);
-    bool well = pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    bool well =
+        pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
     return r < 0 || !well ? -EIO : 0;
 }
 
-int protect_inspect_file(const struct conf *c, const char *path, struct buf *facts, uint64_t *ret_size)
+int protect_inspect_file(const struct conf *c, const char *path, struct buf *facts,
+                         uint64_t *ret_size)
 {
     CLEANUP(buf_wipe) struct buf message = BUF_INIT(MESSAGE_MAX);
     CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
@@ -59,7 +63,8 @@ int protect_inspect_file(const struct conf *c, const char *path, struct buf *fac
     int r = strcmp(path, "-") == 0 ? file_read_fd(0, &message) : file_read(path, &message);
     if (r < 0) {
         if (r == -ENOSPC) {
-            fprintf(stderr, "postern: %s is larger than %d MB: it is not read\n", path, MESSAGE_MAX / (1024 * 1024));
+            fprintf(stderr, "postern: %s is larger than %d MB: it is not read\n", path,
+                    MESSAGE_MAX / (1024 * 1024));
         } else {
             fprintf(stderr, "postern: %s cannot be read: %s\n", path, strerror(-r));
         }
@@ -83,7 +88,8 @@ int protect_inspect_file(const struct conf *c, const char *path, struct buf *fac
     return 0;
 }
 
-void protect_sender_of(const struct conf *c, struct str from, const struct sender_words *w, struct sender *ret)
+void protect_sender_of(const struct conf *c, struct str from, const struct sender_words *w,
+                       struct sender *ret)
 {
     *ret = (struct sender){0};
     str_copy_cut(str_c(w->login), ret->login, sizeof ret->login);
@@ -91,9 +97,11 @@ void protect_sender_of(const struct conf *c, struct str from, const struct sende
     if (w->login || w->client || !conf_is_inside(c, domain_of(from))) {
         return;
     }
-    if (c->inside_networks.n > 0) { /* an inside sender comes from an inside network, unless told otherwise */
+    /* an inside sender comes from an inside network, unless told otherwise */
+    if (c->inside_networks.n > 0) {
         struct str network = str_c(c->inside_networks.v[0]);
-        str_copy_cut(str_slice(network, 0, str_find(network, '/', 0)), ret->client, sizeof ret->client);
+        str_copy_cut(str_slice(network, 0, str_find(network, '/', 0)), ret->client,
+                     sizeof ret->client);
     } else {
         str_copy_cut(from, ret->login, sizeof ret->login);
     }
@@ -101,8 +109,14 @@ void protect_sender_of(const struct conf *c, struct str from, const struct sende
 
 static const char *action_words(enum protect_action a)
 {
-    static const char *const words[] = {"it is sent", "it is held, and its sender is asked what to do", "it is held for a person to look at", "it is sent back", "it is refused while the client waits, else sent back",
-                                        "it is refused with the question what was meant", "it goes to nobody, and its sender gets a letter that says what would have been done"};
+    static const char *const words[] =
+        {"it is sent",
+         "it is held, and its sender is asked what to do",
+         "it is held for a person to look at",
+         "it is sent back",
+         "it is refused while the client waits, else sent back",
+         "it is refused with the question what was meant",
+         "it goes to nobody, and its sender gets a letter that says what would have been done"};
     return a < PROTECT_ACTION_END ? words[a] : "";
 }
 
@@ -137,7 +151,9 @@ void protect_print(const struct conf *c, const struct protection *p, struct str 
     buf_reset(&text);
     CLEANUP(buf_free) struct buf kept = BUF_INIT(PROTECT_RECORD_MAX * 2);
     (void)!protect_record_write(&record, &kept);
-    printf("  Direction: %s; %s\n", protect_direction_name(p->direction), p->action == PROTECT_PASS && p->demand != DEMAND_NONE ? "its ladder decides" : action_words(p->action));
+    printf("  Direction: %s; %s\n", protect_direction_name(p->direction),
+           p->action == PROTECT_PASS && p->demand != DEMAND_NONE ? "its ladder decides"
+                                                                 : action_words(p->action));
     if (protection_words(buf_str(&kept), "  ", &text) == 0) {
         printf(STR_FMT, STR_ARG(buf_str(&text)));
     }
@@ -146,7 +162,9 @@ void protect_print(const struct conf *c, const struct protection *p, struct str 
     }
     ladder_of(c, p->ladder, &l);
     print_ladder(c, &l, p->demand == DEMAND_ESCALATED);
-    puts(ladder_next(&l, 0, ladder_there(c), p->demand != DEMAND_ESCALATED) == l.n ? "\n  No rung of it can take this mail: it comes back." : "");
+    puts(ladder_next(&l, 0, ladder_there(c), p->demand != DEMAND_ESCALATED) == l.n
+             ? "\n  No rung of it can take this mail: it comes back."
+             : "");
 }
 
 struct json *protect_json(const struct protection *p, struct str facts)
@@ -162,19 +180,22 @@ struct json *protect_json(const struct protection *p, struct str facts)
     return o;
 }
 
-/* --- replay ------------------------------------------------------------------------------------------------------ */
+/* --- replay ------------------------------------------------------------- */
 
 /* "7d", "24h", "90m": milliseconds; 0: none of these. */
 static int64_t span_of(const char *text)
 {
     char *end;
     long long n = strtoll(text, &end, 10);
-    int64_t unit = strcmp(end, "d") == 0 ? 86400000 : strcmp(end, "h") == 0 ? 3600000 : strcmp(end, "m") == 0 ? 60000 : 0;
+    int64_t unit = strcmp(end, "d") == 0   ? 86400000
+                   : strcmp(end, "h") == 0 ? 3600000
+                   : strcmp(end, "m") == 0 ? 60000
+                                           : 0;
     return n > 0 && n < 100000 ? n * unit : 0;
 }
 
-/* What was found then, as this configuration would have said it: contents without an expression follow from the rules
- * of their packs that were fulfilled. */
+/* What was found then, as this configuration would have said it: contents without an expression
+ * follow from the rules of their packs that were fulfilled. */
 static void restate(const struct conf *c, struct str facts, struct buf *out)
 {
     struct str f[INSPECTION_FIELDS], rest = facts;
@@ -199,7 +220,11 @@ static enum protect_action action_then(const struct ipc_row_rcpt *r)
     static const struct {
         enum reason reason;
         enum protect_action action;
-    } then[] = {{REASON_HELD, PROTECT_HOLD}, {REASON_ASKED, PROTECT_CHOOSE}, {REASON_REFUSED, PROTECT_BOUNCE}, {REASON_TESTED, PROTECT_TEST}, {REASON_NEAR_MISS, PROTECT_ASK}};
+    } then[] = {{REASON_HELD, PROTECT_HOLD},
+                {REASON_ASKED, PROTECT_CHOOSE},
+                {REASON_REFUSED, PROTECT_BOUNCE},
+                {REASON_TESTED, PROTECT_TEST},
+                {REASON_NEAR_MISS, PROTECT_ASK}};
     for (size_t i = 0; i < ARRAY_LEN(then); i++) {
         if (r->reason == then[i].reason) {
             return then[i].action;
@@ -224,8 +249,15 @@ static const char *protect_verdict_words(enum demand d, enum protect_action a)
 static void replay_rcpt(struct replay *w, const struct ipc_row_rcpt *r)
 {
     const struct ipc_row_message *m = w->message;
-    const struct protect_mail mail = {.reverse_path = m->reverse_path, .forward_path = r->forward_path, .login = m->login, .client_ip = m->client, .certificate = m->certificate, .size = m->size,
-                                      .facts = buf_str(&w->facts)};
+    const struct protect_mail mail = {
+        .reverse_path = m->reverse_path,
+        .forward_path = r->forward_path,
+        .login = m->login,
+        .client_ip = m->client,
+        .certificate = m->certificate,
+        .size = m->size,
+        .facts = buf_str(&w->facts),
+    };
     struct protect_record then;
     struct protection *now = err_calloc(1, sizeof *now);
     char id[ID_TEXT];
@@ -255,7 +287,9 @@ static void replay_rcpt(struct replay *w, const struct ipc_row_rcpt *r)
             report_put_str(o, "would-be", str_c(protect_verdict_words(now->demand, acts)));
             report_append(w->all, o);
         } else {
-            printf("%s  %-10s -> %-10s <" STR_FMT "> -> <" STR_FMT ">\n", id, protect_verdict_words(then.demand, acted), protect_verdict_words(now->demand, acts), STR_ARG(m->reverse_path),
+            printf("%s  %-10s -> %-10s <" STR_FMT "> -> <" STR_FMT ">\n", id,
+                   protect_verdict_words(then.demand, acted),
+                   protect_verdict_words(now->demand, acts), STR_ARG(m->reverse_path),
                    STR_ARG(r->forward_path));
             struct str words = str_c(now->words), line;
             while (words.n > 0 && str_split(&words, '\n', &line)) {
@@ -299,19 +333,23 @@ int protect_replay(const struct options *o, const char *since)
             buf_reset(&w.facts);
         } else if (m->type == IPC_row_inspection) {
             restate(conf, m->row_inspection.facts, &w.facts);
-        } else if (m->type == IPC_row_rcpt && w.message && !str_eq(m->row_rcpt.next_hop, STR("=inspect"))) {
+        } else if (m->type == IPC_row_rcpt && w.message &&
+                   !str_eq(m->row_rcpt.next_hop, STR("=inspect"))) {
             replay_rcpt(&w, &m->row_rcpt);
         }
     }
     if (w.all) {
         print_json(w.all);
     } else {
-        printf("%zu of %zu recipients in %zu messages would be treated otherwise.%s%s\n", w.changes, w.recipients, w.messages, *a.text ? " " : "", a.text);
+        printf("%zu of %zu recipients in %zu messages would be treated otherwise.%s%s\n", w.changes,
+               w.recipients, w.messages, *a.text ? " " : "", a.text);
         if (w.by_person > 0) {
-            printf("%zu more were released, sent or ended by a person, and are not compared.\n", w.by_person);
+            printf("%zu more were released, sent or ended by a person, and are not compared.\n",
+                   w.by_person);
         }
         if (w.uninspected > 0) {
-            printf("%zu had not been inspected then: what is in them is not known.\n", w.uninspected);
+            printf("%zu had not been inspected then: what is in them is not known.\n",
+                   w.uninspected);
         }
     }
     r = answer_end(o, &a);

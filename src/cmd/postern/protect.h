@@ -16,10 +16,13 @@ struct sender {
 };
 
 /* Without words, a sender in an inside domain comes from the first inside network. */
-void protect_sender_of(const struct conf *c, struct str from, const struct sender_words *w, struct sender *ret);
+void protect_sender_of(const struct conf *c, struct str from, const struct sender_words *w,
+                       struct sender *ret);
 /* What is in a message file. 0 or an exit status (already said). */
-int protect_inspect_file(const struct conf *c, const char *path, struct buf *facts, uint64_t *ret_size);
+int protect_inspect_file(const struct conf *c, const char *path, struct buf *facts,
+                         uint64_t *ret_size);
 void protect_print(const struct conf *c, const struct protection *p, struct str facts);
 struct json *protect_json(const struct protection *p, struct str facts);
-/* The mail since then ("7d") under the configuration of the options: what would change. The exit status. */
+/* The mail since then ("7d") under the configuration of the options: what would change. The exit
+ * status. */
 int protect_replay(const struct options *o, const char *since);

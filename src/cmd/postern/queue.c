@@ -23,7 +23,13 @@ struct view {
 static size_t next_message(const struct answer *a, size_t from, struct view *v)
 {
     size_t i = from;
-    v->report = (struct message_report){.rcpts = v->rcpts, .attempts = v->attempts, .envelopes = v->envelopes, .events = v->events, .acts = v->acts};
+    v->report = (struct message_report){
+        .rcpts = v->rcpts,
+        .attempts = v->attempts,
+        .envelopes = v->envelopes,
+        .events = v->events,
+        .acts = v->acts,
+    };
     for (; i < a->n; i++) {
         const struct ipc_msg *m = &a->rows[i];
         if (m->type == IPC_row_message) {
@@ -50,11 +56,13 @@ static size_t next_message(const struct answer *a, size_t from, struct view *v)
 
 static struct view view_new(const struct answer *a)
 {
-    return (struct view){.rcpts = err_calloc(a->n + 1, sizeof(void *)),
-                         .attempts = err_calloc(a->n + 1, sizeof(void *)),
-                         .envelopes = err_calloc(a->n + 1, sizeof(void *)),
-                         .events = err_calloc(a->n + 1, sizeof(void *)),
-                         .acts = err_calloc(a->n + 1, sizeof(void *))};
+    return (struct view){
+        .rcpts = err_calloc(a->n + 1, sizeof(void *)),
+        .attempts = err_calloc(a->n + 1, sizeof(void *)),
+        .envelopes = err_calloc(a->n + 1, sizeof(void *)),
+        .events = err_calloc(a->n + 1, sizeof(void *)),
+        .acts = err_calloc(a->n + 1, sizeof(void *)),
+    };
 }
 
 static void queue_view_free(struct view *v)
@@ -109,7 +117,8 @@ static int queue_list(const struct options *o)
     if (o->json) {
         print_json(all);
     } else {
-        printf("%zu message%s in the queue.%s%s\n", messages, messages == 1 ? "" : "s", *a.text ? " " : "", a.text);
+        printf("%zu message%s in the queue.%s%s\n", messages, messages == 1 ? "" : "s",
+               *a.text ? " " : "", a.text);
     }
     r = a.ok ? EXIT_OK : EXIT_NO;
     queue_view_free(&v);
@@ -167,7 +176,10 @@ int command_queue(const struct options *o)
     static const struct {
         const char *name;
         enum admin_verb verb;
-    } verbs[] = {{"retry", ADMIN_RETRY}, {"hold", ADMIN_HOLD}, {"release", ADMIN_RELEASE}, {"delete", ADMIN_DELETE}};
+    } verbs[] = {{"retry", ADMIN_RETRY},
+                 {"hold", ADMIN_HOLD},
+                 {"release", ADMIN_RELEASE},
+                 {"delete", ADMIN_DELETE}};
     if (o->argc == 0 || (o->argc == 1 && strcmp(o->argv[0], "list") == 0)) {
         return queue_list(o);
     }
@@ -179,8 +191,10 @@ int command_queue(const struct options *o)
             return queue_change(o, verbs[i].verb, o->argv[1]);
         }
     }
-    fputs("usage: postern queue list | show ID | retry ID|all | hold ID|all | release ID|all|held|restored | delete ID\n"
-          "release all undoes administrators' holds; what a rule, flag or group holds is released by its ID, or with held; \n"
+    fputs("usage: postern queue list | show ID | retry ID|all | hold ID|all | release "
+          "ID|all|held|restored | delete ID\n"
+          "release all undoes administrators' holds; what a rule, flag or group holds is released "
+          "by its ID, or with held; \n"
           "release restored lets all go that is held since a copy of the store was put back.\n",
           stderr);
     return EXIT_USAGE;
@@ -189,7 +203,8 @@ int command_queue(const struct options *o)
 int command_message(const struct options *o)
 {
     if (o->argc != 1) {
-        fputs("usage: postern message ID (the id stands in the log and in the 250 answer)\n", stderr);
+        fputs("usage: postern message ID (the id stands in the log and in the 250 answer)\n",
+              stderr);
         return EXIT_USAGE;
     }
     return queue_show(o, o->argv[0]);

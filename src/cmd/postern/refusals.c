@@ -48,13 +48,15 @@ static void print_rows(const struct answer *a)
     for (size_t i = 0; i < a->n; i++) {
         const struct ipc_refusal *r = &a->rows[i].refusal;
         refusals_add(tally, &n, ARRAY_LEN(tally), r);
-        printf("%s  %-12s %-20.*s from <" STR_FMT "> at " STR_FMT " (" STR_FMT "): wanted " STR_FMT ", had " STR_FMT "\n",
-               when(r->at_ms, date), r->enforced ? "refused" : "would refuse", STR_ARG(r->rule), STR_ARG(r->reverse_path),
-               STR_ARG(r->client), STR_ARG(r->helo), STR_ARG(r->wanted), STR_ARG(r->had));
+        printf("%s  %-12s %-20.*s from <" STR_FMT "> at " STR_FMT " (" STR_FMT "): wanted " STR_FMT
+               ", had " STR_FMT "\n",
+               when(r->at_ms, date), r->enforced ? "refused" : "would refuse", STR_ARG(r->rule),
+               STR_ARG(r->reverse_path), STR_ARG(r->client), STR_ARG(r->helo), STR_ARG(r->wanted),
+               STR_ARG(r->had));
     }
     for (size_t i = 0; i < n; i++) {
-        printf("%s%-20.*s %u refused, %u would have been\n", i == 0 ? "\nBy rule:\n" : "", STR_ARG(tally[i].rule), tally[i].enforced,
-               tally[i].reported);
+        printf("%s%-20.*s %u refused, %u would have been\n", i == 0 ? "\nBy rule:\n" : "",
+               STR_ARG(tally[i].rule), tally[i].enforced, tally[i].reported);
     }
     if (a->n == 0) {
         puts("Nobody was turned away by an inbound rule.");

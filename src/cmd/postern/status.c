@@ -40,18 +40,23 @@ static void print_process(const struct ipc_row_process *p)
     const char *silence = status_silence(p);
     bool up = p->pid > 0 && p->ready && !silence;
     const char *on = colours() ? (up ? "\033[32m" : "\033[31m") : "";
-    printf("%s%-10.*s %-8s%s pid %-7u up %llus, restarts %u\n", on, STR_ARG(p->name), up ? "running" : silence ? "SILENT" : "down",
+    printf("%s%-10.*s %-8s%s pid %-7u up %llus, restarts %u\n", on, STR_ARG(p->name),
+           up        ? "running"
+           : silence ? "SILENT"
+                     : "down",
            colours() ? "\033[0m" : "", p->pid, (unsigned long long)p->up_s, p->restarts);
     if (p->sandbox.n > 0) {
         printf("           sandbox: " STR_FMT "\n", STR_ARG(p->sandbox));
     }
     if (silence) {
-        printf("           does not answer: stopped, or this machine is very busy; meanwhile %s\n", silence);
+        printf("           does not answer: stopped, or this machine is very busy; meanwhile %s\n",
+               silence);
     } else if (p->counters.n > 0) {
         printf("           " STR_FMT "\n", STR_ARG(p->counters));
     }
     if (str_ends_nocase(p->counters, STR(" restored=held"))) {
-        printf("           the store was put back from a copy: all its mail is held. Look at it: postern queue list; let it go: postern queue release restored\n");
+        printf("           the store was put back from a copy: all its mail is held. Look at it: "
+               "postern queue list; let it go: postern queue release restored\n");
     }
 }
 

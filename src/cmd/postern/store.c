@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * store.c: postern store: is the store whole, and a copy of it while the gateway runs. Reads the store's
- * files itself: run it as root or as the user the queue runs as.
+ * store.c: postern store: is the store whole, and a copy of it while the gateway runs. Reads the
+ * store's files itself: run it as root or as the user the queue runs as.
  */
 #include "base/clock.h"
 #include "cmd/postern/postern.h"
@@ -25,9 +25,11 @@ static int store_usage(void)
 {
     fputs("usage: postern store check [--repair]\n"
           "       postern store backup DIRECTORY   (which must not exist yet)\n"
-          "       postern store backup --into DIRECTORY [--keep N]   (a new one in it; the N newest stay, 7)\n"
+          "       postern store backup --into DIRECTORY [--keep N]   (a new one in it; the N "
+          "newest stay, 7)\n"
           "       postern store restore DIRECTORY\n"
-          "How to put it back: TO RESTORE in postern(1).\n", stderr);
+          "How to put it back: TO RESTORE in postern(1).\n",
+          stderr);
     return EXIT_USAGE;
 }
 
@@ -60,15 +62,22 @@ void at_rest_problem(const struct conf *c, const char *kept, struct buf *ret_pro
     }
     buf_wipe(&secret);
     if (r == -ENOENT) {
-        (void)!buf_printf(ret_problem, "the at-rest key %s is missing: without it nothing in the store can be read. Put back "
-                          "the copy of it (a backup of the store does not hold it)", c->at_rest_key);
+        (void)!buf_printf(ret_problem,
+                          "the at-rest key %s is missing: without it nothing in the store can be "
+                          "read. Put back the copy of it (a backup of the store does not hold it)",
+                          c->at_rest_key);
     } else if (r < 0 && r != -EACCES && r != -EPERM) {
-        (void)!buf_printf(ret_problem, "the at-rest key %s cannot be read: %s", c->at_rest_key, strerror(-r));
+        (void)!buf_printf(ret_problem, "the at-rest key %s cannot be read: %s", c->at_rest_key,
+                          strerror(-r));
     } else if (r == 0 && !*have) {
-        (void)!buf_printf(ret_problem, "%s does not hold an at-rest key of %d octets", c->at_rest_key, REST_SECRET);
+        (void)!buf_printf(ret_problem, "%s does not hold an at-rest key of %d octets",
+                          c->at_rest_key, REST_SECRET);
     } else if (*have && *kept && strcmp(have, kept) != 0) {
-        (void)!buf_printf(ret_problem, "%s is another at-rest key (%s) than the store was written with (%s): nothing in the "
-                          "store can be read with it. Put back the one that belongs to it", c->at_rest_key, have, kept);
+        (void)!buf_printf(
+            ret_problem,
+            "%s is another at-rest key (%s) than the store was written with (%s): nothing in the "
+            "store can be read with it. Put back the one that belongs to it",
+            c->at_rest_key, have, kept);
     }
 }
 
@@ -87,13 +96,15 @@ int at_rest_check(const struct conf *c, struct buf *problems)
         snprintf(why, sizeof why, "%s: %s", c->at_rest_key, strerror(-key));
     }
     if (r < 0 || key < 0) {
-        conf_warning(problems, at, "whether the at-rest key belongs to the store could not be seen: %s%s", why,
+        conf_warning(problems, at,
+                     "whether the at-rest key belongs to the store could not be seen: %s%s", why,
                      geteuid() == 0 ? "" : ". Run check-config as root");
         return 0;
     }
     at_rest_problem(c, kept, &wrong);
     if (buf_len(&wrong) > 0) {
-        return conf_problem(problems, at, STR_FMT ". See TO RESTORE in postern(1)", STR_ARG(buf_str(&wrong)));
+        return conf_problem(problems, at, STR_FMT ". See TO RESTORE in postern(1)",
+                            STR_ARG(buf_str(&wrong)));
     }
     return 0;
 }
@@ -106,8 +117,11 @@ void pickup_without_portal(const struct conf *c, char *ret_text, size_t size)
     *ret_text = '\0';
     if (!c->portal.url && store_pickup_waiting(c->store_path, &n, &last_ms) == 0 && n > 0) {
         date_iso(last_ms, date);
-        snprintf(ret_text, size, "%llu message%s wait%s to be picked up until %.10s, and nobody can open %s: there is no portal block",
-                 (unsigned long long)n, n == 1 ? "" : "s", n == 1 ? "s" : "", date, n == 1 ? "it" : "them");
+        snprintf(ret_text, size,
+                 "%llu message%s wait%s to be picked up until %.10s, and nobody can open %s: there "
+                 "is no portal block",
+                 (unsigned long long)n, n == 1 ? "" : "s", n == 1 ? "s" : "", date,
+                 n == 1 ? "it" : "them");
     }
 }
 
@@ -132,7 +146,7 @@ static void check_at_rest(const struct conf *c, struct findings *f, struct store
     }
 }
 
-/* --- bodies, opened with the at-rest key ----------------------------------------------------------------- */
+/* --- bodies, opened with the at-rest key -------------------------------- */
 
 enum { PIECE = 64 * 1024 };
 
@@ -142,7 +156,8 @@ static struct rest_opener *open_key(const struct conf *c, const char *kept)
     CLEANUP(buf_wipe) struct buf secret = BUF_INIT(64 * 1024);
     unsigned char public_key[REST_PUBLIC];
     char have[REST_FINGERPRINT];
-    if (rest_init() < 0 || file_read(c->at_rest_key, &secret) < 0 || buf_len(&secret) != REST_SECRET) {
+    if (rest_init() < 0 || file_read(c->at_rest_key, &secret) < 0 ||
+        buf_len(&secret) != REST_SECRET) {
         return NULL;
     }
     const unsigned char *octets = (const unsigned char *)buf_str(&secret).p;
@@ -190,7 +205,7 @@ static int body_is_whole(void *arg, struct str sealed_key, int fd, struct str se
     return e;
 }
 
-/* --- check -------------------------------------------------------------------------------------------- */
+/* --- check -------------------------------------------------------------- */
 
 static void on_progress(void *arg, uint64_t done, uint64_t all)
 {
@@ -222,8 +237,10 @@ static void store_on_lost(void *arg, const struct store_damage *d)
         report_append(f->lost, lost_json(id, d));
     } else {
         CLEANUP(buf_free) struct buf line = BUF_INIT(64 * 1024 * 1024);
-        (void)!buf_printf(&line, "LOST    %s from <" STR_FMT "> to " STR_FMT ", taken %s: " STR_FMT "%s\n", id, STR_ARG(d->reverse_path),
-                          STR_ARG(d->rcpts), when(d->arrived_ms, at), STR_ARG(d->what), d->told ? " (sender told)" : "");
+        (void)!buf_printf(&line,
+                          "LOST    %s from <" STR_FMT "> to " STR_FMT ", taken %s: " STR_FMT "%s\n",
+                          id, STR_ARG(d->reverse_path), STR_ARG(d->rcpts), when(d->arrived_ms, at),
+                          STR_ARG(d->what), d->told ? " (sender told)" : "");
         tame_text(buf_str(&line));
         print_buf(&line);
     }
@@ -231,16 +248,24 @@ static void store_on_lost(void *arg, const struct store_damage *d)
 
 static void print_check(const struct conf *c, const struct store_health *h, bool opened)
 {
-    printf("%s: %s. %llu messages known, %llu recipients queued, %llu held, %llu files.\n", c->store_path,
-           h->fatal ? "something is WRONG" : h->findings ? "whole, but untidy (mended at the next start)" : "whole",
-           (unsigned long long)h->messages, (unsigned long long)h->queued, (unsigned long long)h->held, (unsigned long long)h->spool_files);
-    printf("Journal: %llu batches were promised; the tables have %llu of them, %llu wait to be taken over, %llu are lost.\n",
-           (unsigned long long)h->newest, (unsigned long long)h->settled, (unsigned long long)h->waiting, (unsigned long long)h->lost);
+    printf("%s: %s. %llu messages known, %llu recipients queued, %llu held, %llu files.\n",
+           c->store_path,
+           h->fatal      ? "something is WRONG"
+           : h->findings ? "whole, but untidy (mended at the next start)"
+                         : "whole",
+           (unsigned long long)h->messages, (unsigned long long)h->queued,
+           (unsigned long long)h->held, (unsigned long long)h->spool_files);
+    printf("Journal: %llu batches were promised; the tables have %llu of them, %llu wait to be "
+           "taken over, %llu are lost.\n",
+           (unsigned long long)h->newest, (unsigned long long)h->settled,
+           (unsigned long long)h->waiting, (unsigned long long)h->lost);
     if (!opened) {
-        printf("Bodies were not opened: that needs the at-rest key (%s), which root can read.\n", c->at_rest_key);
+        printf("Bodies were not opened: that needs the at-rest key (%s), which root can read.\n",
+               c->at_rest_key);
     }
     if (h->fatal) {
-        printf("Stop the gateway, then: postern store check --repair; or put a copy back: TO RESTORE in postern(1).\n");
+        printf("Stop the gateway, then: postern store check --repair; or put a copy back: TO "
+               "RESTORE in postern(1).\n");
     }
 }
 
@@ -263,20 +288,28 @@ static struct json *check_json(const struct store_health *h, struct findings *f)
 
 static struct store_checker checker_of(struct findings *f)
 {
-    return (struct store_checker){.arg = f, .finding = on_finding, .lost = store_on_lost, .progress = on_progress, .body = f->opener ? body_is_whole : NULL};
+    return (struct store_checker){
+        .arg = f,
+        .finding = on_finding,
+        .lost = store_on_lost,
+        .progress = on_progress,
+        .body = f->opener ? body_is_whole : NULL,
+    };
 }
 
 /* The key that the store was written with. sure: only where the store says which one that is. */
 static void store_find_key(const struct conf *c, struct findings *f, bool sure)
 {
     char kept[REST_FINGERPRINT] = "", why[600];
-    bool known = store_key_kept(c->store_path, kept, sizeof kept, why, sizeof why) == 0 && (*kept || !sure);
+    bool known =
+        store_key_kept(c->store_path, kept, sizeof kept, why, sizeof why) == 0 && (*kept || !sure);
     f->opener = known ? open_key(c, kept) : NULL;
 }
 
 static int check(const struct options *o, const struct conf *c)
 {
-    struct findings f = {.list = o->json ? report_array() : NULL, .lost = o->json ? report_array() : NULL};
+    struct findings f = {.list = o->json ? report_array() : NULL,
+                         .lost = o->json ? report_array() : NULL};
     struct store_health h;
     char problem[600];
     store_find_key(c, &f, false);
@@ -309,7 +342,10 @@ static int lock_store(const struct conf *c, int *ret_fd)
     }
     if (fcntl(fd, F_SETLK, &lock) < 0) {
         bool known = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
-        fprintf(stderr, "postern: the gateway runs (pid %ld) and has the store: stop it first (systemctl stop postern)\n", known ? (long)lock.l_pid : 0L);
+        fprintf(stderr,
+                "postern: the gateway runs (pid %ld) and has the store: stop it first (systemctl "
+                "stop postern)\n",
+                known ? (long)lock.l_pid : 0L);
         close(fd);
         return EXIT_NO;
     }
@@ -334,12 +370,14 @@ static struct json *repair_json(const struct store_repaired *done, struct findin
 static void print_repair(const struct store_repaired *done)
 {
     if (done->loss.batches > 0 || done->loss.transactions > 0) {
-        printf("%llu batches of the journal and %llu transactions of the tables are lost.\n", (unsigned long long)done->loss.batches,
-               (unsigned long long)done->loss.transactions);
+        printf("%llu batches of the journal and %llu transactions of the tables are lost.\n",
+               (unsigned long long)done->loss.batches, (unsigned long long)done->loss.transactions);
     }
     if (done->tables_rewritten) {
-        printf("The tables were damaged and were written anew from what could be read of them; in %llu places something may be missing: accounts, exceptions, "
-               "what was known of domains, reports. Look through them.\n", (unsigned long long)done->holes);
+        printf("The tables were damaged and were written anew from what could be read of them; in "
+               "%llu places something may be missing: accounts, exceptions, what was known of "
+               "domains, reports. Look through them.\n",
+               (unsigned long long)done->holes);
     }
     if (done->journal_moved) {
         printf("The journal did not belong to the tables and was put aside.\n");
@@ -347,12 +385,14 @@ static void print_repair(const struct store_repaired *done)
     if (done->moved > 0) {
         printf("Nothing was deleted: %u files are in %s.\n", done->moved, done->quarantine);
     }
-    printf("Done. Senders of lost mail have a letter as soon as the gateway runs. Now: postern store check\n");
+    printf("Done. Senders of lost mail have a letter as soon as the gateway runs. Now: postern "
+           "store check\n");
 }
 
 static int repair(const struct options *o, const struct conf *c)
 {
-    struct findings f = {.list = o->json ? report_array() : NULL, .lost = o->json ? report_array() : NULL};
+    struct findings f = {.list = o->json ? report_array() : NULL,
+                         .lost = o->json ? report_array() : NULL};
     struct store_repaired done;
     CLEANUP(err_close_fd) int lock = -1;
     char problem[600] = "";
@@ -362,15 +402,21 @@ static int repair(const struct options *o, const struct conf *c)
     }
     store_find_key(c, &f, true);
     if (!f.opener) {
-        fprintf(stderr, "postern: the at-rest key %s is not there, not to be read by us, or not known to be the one that the store was written with. Without it "
-                "every message would count as lost: nothing was done\n", c->at_rest_key);
+        fprintf(stderr,
+                "postern: the at-rest key %s is not there, not to be read by us, or not known to "
+                "be the one that the store was written with. Without it every message would count "
+                "as lost: nothing was done\n",
+                c->at_rest_key);
         return EXIT_NO;
     }
     const struct store_checker checker = checker_of(&f);
     int r = store_repair(c->store_path, &checker, REASON_DAMAGED, &done, problem, sizeof problem);
     rest_opener_free(f.opener);
     if (r < 0) {
-        fprintf(stderr, "postern: the store could not be repaired: %s. Put back a copy of it: TO RESTORE in postern(1)\n", problem);
+        fprintf(stderr,
+                "postern: the store could not be repaired: %s. Put back a copy of it: TO RESTORE "
+                "in postern(1)\n",
+                problem);
         return EXIT_NO;
     }
     if (o->json) {
@@ -381,7 +427,7 @@ static int repair(const struct options *o, const struct conf *c)
     return EXIT_OK;
 }
 
-/* --- backup ------------------------------------------------------------------------------------------- */
+/* --- backup ------------------------------------------------------------- */
 
 static int backup(const struct conf *c, const char *to)
 {
@@ -392,10 +438,14 @@ static int backup(const struct conf *c, const char *to)
         return EXIT_NO;
     }
     (void)!store_key_kept(to, kept, sizeof kept, problem, sizeof problem);
-    printf("Copied to %s. The at-rest key is not in it: it is %s on this machine%s%s. Keep a copy of that key too, in another "
-           "place than this one; without it the copy of the store cannot be read.\n", to, c->at_rest_key, *kept ? ", fingerprint " : "", kept);
+    printf("Copied to %s. The at-rest key is not in it: it is %s on this machine%s%s. Keep a copy "
+           "of that key too, in another place than this one; without it the copy of the store "
+           "cannot be read.\n",
+           to, c->at_rest_key, *kept ? ", fingerprint " : "", kept);
     if (gone > 0) {
-        printf("%llu messages were delivered while the copy was made; after a restore they would be held.\n", (unsigned long long)gone);
+        printf("%llu messages were delivered while the copy was made; after a restore they would "
+               "be held.\n",
+               (unsigned long long)gone);
     }
     return EXIT_OK;
 }
@@ -427,7 +477,8 @@ static int is_copy_name(const struct dirent *e)
         return 0;
     }
     for (size_t i = 0; form[i]; i++) {
-        bool digit = form[i] >= '0' && form[i] <= '9', is_digit = e->d_name[i] >= '0' && e->d_name[i] <= '9';
+        bool digit = form[i] >= '0' && form[i] <= '9',
+             is_digit = e->d_name[i] >= '0' && e->d_name[i] <= '9';
         if (digit != is_digit || (!digit && form[i] != e->d_name[i])) {
             return 0;
         }
@@ -437,7 +488,8 @@ static int is_copy_name(const struct dirent *e)
 
 static int remove_copy(const char *path)
 {
-    static const char *const names[] = {"journal-0", "journal-1", "journal-mark", "postern.db", "postern.db-wal", "postern.db-shm"};
+    static const char *const names[] = {"journal-0",  "journal-1",      "journal-mark",
+                                        "postern.db", "postern.db-wal", "postern.db-shm"};
     char name[4096];
     const struct dirent *e;
     snprintf(name, sizeof name, "%s/spool", path);
@@ -489,7 +541,10 @@ static int backup_into(const struct conf *c, const char *into, uint64_t keep)
     }
     int status = backup(c, path);
     if (status == EXIT_OK && !is_copy_whole(path)) {
-        fprintf(stderr, "postern: the copy %s is not whole: look at the store itself (postern store check). Older copies stay\n", path);
+        fprintf(stderr,
+                "postern: the copy %s is not whole: look at the store itself (postern store "
+                "check). Older copies stay\n",
+                path);
         status = EXIT_NO;
     }
     return status == EXIT_OK ? remove_older(into, keep) : status;
@@ -504,41 +559,51 @@ static int command_backup(const struct options *o, const struct conf *c)
     if (!is_into) {
         return o->argc == 2 ? backup(c, o->argv[1]) : store_usage();
     }
-    if (!(o->argc == 3 || has_keep) || (has_keep && (str_to_u64(str_c(o->argv[4]), COPIES_MAX, &keep) < 0 || keep == 0))) {
+    if (!(o->argc == 3 || has_keep) ||
+        (has_keep && (str_to_u64(str_c(o->argv[4]), COPIES_MAX, &keep) < 0 || keep == 0))) {
         return store_usage();
     }
     return backup_into(c, o->argv[2], keep);
 }
 
-/* --- restore ------------------------------------------------------------------------------------------ */
+/* --- restore ------------------------------------------------------------ */
 
-/* The key that the copy was written with must be there first: a new one beside it could read nothing of it. */
+/* The key that the copy was written with must be there first: a new one beside it could read
+ * nothing of it. */
 static int key_of_copy(const struct conf *c, const char *from, char kept[REST_FINGERPRINT])
 {
     CLEANUP(buf_free) struct buf wrong = BUF_INIT(2000);
     char why[600];
     int r = store_key_kept(from, kept, REST_FINGERPRINT, why, sizeof why);
     if (r < 0) {
-        fprintf(stderr, r == -ENOENT ? "postern: %s is no copy of a store: it has no postern.db\n" : "postern: %s cannot be read: %s\n", from, why);
+        fprintf(stderr,
+                r == -ENOENT ? "postern: %s is no copy of a store: it has no postern.db\n"
+                             : "postern: %s cannot be read: %s\n",
+                from, why);
         return EXIT_NO;
     }
     at_rest_problem(c, kept, &wrong);
     if (buf_len(&wrong) == 0 && access(c->at_rest_key, R_OK) < 0) {
-        (void)!buf_printf(&wrong, "the at-rest key %s cannot be read: %s", c->at_rest_key, strerror(errno));
+        (void)!buf_printf(&wrong, "the at-rest key %s cannot be read: %s", c->at_rest_key,
+                          strerror(errno));
     }
     if (buf_len(&wrong) > 0) {
-        fprintf(stderr, "postern: this copy needs the at-rest key with the fingerprint %s. Nothing was done: " STR_FMT "\n", *kept ? kept : "(not noted)",
-                STR_ARG(buf_str(&wrong)));
+        fprintf(stderr,
+                "postern: this copy needs the at-rest key with the fingerprint %s. Nothing was "
+                "done: " STR_FMT "\n",
+                *kept ? kept : "(not noted)", STR_ARG(buf_str(&wrong)));
         return EXIT_NO;
     }
     return EXIT_OK;
 }
 
-static int put_back(const struct options *o, const struct conf *c, const char *from, const char *kept)
+static int put_back(const struct options *o, const struct conf *c, const char *from,
+                    const char *kept)
 {
     struct store_restored done;
     char problem[600] = "";
-    int r = store_restore(from, c->store_path, REASON_RESTORED, on_progress, NULL, &done, problem, sizeof problem);
+    int r = store_restore(from, c->store_path, REASON_RESTORED, on_progress, NULL, &done, problem,
+                          sizeof problem);
     if (r < 0) {
         fprintf(stderr, "postern: the copy was not put back: %s\n", problem);
         return EXIT_NO;
@@ -553,8 +618,10 @@ static int put_back(const struct options *o, const struct conf *c, const char *f
         return EXIT_OK;
     }
     printf("Put back to %s; the at-rest key %s belongs to it.\n"
-           "All its mail is held: %llu recipients. Bounces, notices and mails of the portal wait, too. Start the gateway, then look at it: postern queue list.\n"
-           "What went out after the copy was made would go once more: postern queue delete ID. Then let it go: postern queue release restored\n",
+           "All its mail is held: %llu recipients. Bounces, notices and mails of the portal wait, "
+           "too. Start the gateway, then look at it: postern queue list.\n"
+           "What went out after the copy was made would go once more: postern queue delete ID. "
+           "Then let it go: postern queue release restored\n",
            c->store_path, kept, (unsigned long long)done.held);
     return check(o, c);
 }
@@ -578,14 +645,20 @@ static bool store_is_word(const struct options *o, int at, const char *word)
 int command_store(const struct options *o)
 {
     struct conf *c = NULL;
-    bool is_check = store_is_word(o, 0, "check") && o->argc == 1, is_repair = store_is_word(o, 0, "check") && store_is_word(o, 1, "--repair") && o->argc == 2;
-    bool is_backup = store_is_word(o, 0, "backup") && o->argc >= 2, is_restore = store_is_word(o, 0, "restore") && o->argc == 2;
+    bool is_check = store_is_word(o, 0, "check") && o->argc == 1,
+         is_repair =
+             store_is_word(o, 0, "check") && store_is_word(o, 1, "--repair") && o->argc == 2;
+    bool is_backup = store_is_word(o, 0, "backup") && o->argc >= 2,
+         is_restore = store_is_word(o, 0, "restore") && o->argc == 2;
     if (!is_check && !is_repair && !is_backup && !is_restore) {
         return store_usage();
     }
     int r = load_config(o, &c);
     if (r == 0) {
-        r = is_check ? check(o, c) : is_repair ? repair(o, c) : is_backup ? command_backup(o, c) : restore(o, c, o->argv[1]);
+        r = is_check    ? check(o, c)
+            : is_repair ? repair(o, c)
+            : is_backup ? command_backup(o, c)
+                        : restore(o, c, o->argv[1]);
         conf_free(c);
     }
     return r;

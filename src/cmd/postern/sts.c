@@ -10,13 +10,15 @@
 static void print_policy(const struct ipc_sts_answer *p)
 {
     char fetched[32], expires[32], refresh[32];
-    printf(STR_FMT ": %s" STR_FMT "\n", STR_ARG(p->domain), p->text.n ? "" : "no policy; state ", STR_ARG(p->state));
+    printf(STR_FMT ": %s" STR_FMT "\n", STR_ARG(p->domain), p->text.n ? "" : "no policy; state ",
+           STR_ARG(p->state));
     if (p->problem.n > 0) {
         printf("  Last look: " STR_FMT " (" STR_FMT ")\n", STR_ARG(p->problem), STR_ARG(p->detail));
     }
     if (p->text.n > 0) {
-        printf("  id " STR_FMT ", fetched %s, valid until %s, next refresh %s\n", STR_ARG(p->id), when(p->fetched_ms, fetched),
-               when(p->expires_ms, expires), when(p->refresh_ms, refresh));
+        printf("  id " STR_FMT ", fetched %s, valid until %s, next refresh %s\n", STR_ARG(p->id),
+               when(p->fetched_ms, fetched), when(p->expires_ms, expires),
+               when(p->refresh_ms, refresh));
         printf(STR_FMT "%s", STR_ARG(p->text), p->text.p[p->text.n - 1] == '\n' ? "" : "\n");
     }
 }
@@ -42,18 +44,21 @@ int command_sts(const struct options *o)
     char argument[300];
     struct answer a;
     bool preload = o->argc == 3 && strcmp(o->argv[0], "preload") == 0;
-    bool look = o->argc == 2 && (strcmp(o->argv[0], "show") == 0 || strcmp(o->argv[0], "refresh") == 0);
+    bool look =
+        o->argc == 2 && (strcmp(o->argv[0], "show") == 0 || strcmp(o->argv[0], "refresh") == 0);
     if ((!preload && !look) || strlen(o->argv[1]) > 255) {
         fputs("usage: postern sts show DOMAIN, refresh DOMAIN, or preload DOMAIN FILE\n", stderr);
         return EXIT_USAGE;
     }
     int r = preload ? file_read(o->argv[2], &text) : 0;
     if (r < 0) {
-        fprintf(stderr, "postern: %s: %s\n", o->argv[2], r == -ENOSPC ? "larger than 64 KiB" : strerror(-r));
+        fprintf(stderr, "postern: %s: %s\n", o->argv[2],
+                r == -ENOSPC ? "larger than 64 KiB" : strerror(-r));
         return EXIT_USAGE;
     }
     snprintf(argument, sizeof argument, "%s %s", o->argv[0], o->argv[1]);
-    r = ask_with(o, strcmp(o->argv[0], "show") == 0 ? ADMIN_STS : ADMIN_STS_SET, argument, buf_str(&text), &a);
+    r = ask_with(o, strcmp(o->argv[0], "show") == 0 ? ADMIN_STS : ADMIN_STS_SET, argument,
+                 buf_str(&text), &a);
     if (r) {
         return r;
     }

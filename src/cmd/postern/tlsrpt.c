@@ -35,7 +35,8 @@ static int received(const struct options *o, const char *number)
     }
     struct json *list = o->json ? report_array() : NULL;
     if (!list && a.n > 0 && !*number) {
-        printf("%6s  %-17s %-28s %-28s %-16s %9s %9s\n", "number", "day", "from", "about domain", "policy", "ok", "failed");
+        printf("%6s  %-17s %-28s %-28s %-16s %9s %9s\n", "number", "day", "from", "about domain",
+               "policy", "ok", "failed");
     }
     for (size_t i = 0; i < a.n; i++) {
         const struct ipc_row_rpt_received *m = &a.rows[i].row_rpt_received;
@@ -43,8 +44,10 @@ static int received(const struct options *o, const char *number)
             report_append(list, received_json(m));
             continue;
         }
-        printf("%6llu  %-17s %-28.*s %-28.*s %-16.*s %9llu %9llu\n", (unsigned long long)m->received, when(m->begin_ms, begin),
-               STR_ARG(m->organization), STR_ARG(m->domain), STR_ARG(m->type), (unsigned long long)m->ok, (unsigned long long)m->failed);
+        printf("%6llu  %-17s %-28.*s %-28.*s %-16.*s %9llu %9llu\n",
+               (unsigned long long)m->received, when(m->begin_ms, begin), STR_ARG(m->organization),
+               STR_ARG(m->domain), STR_ARG(m->type), (unsigned long long)m->ok,
+               (unsigned long long)m->failed);
         if (*number) {
             printf("report " STR_FMT "\n" STR_FMT, STR_ARG(m->report_id), STR_ARG(m->details));
         }
@@ -59,7 +62,10 @@ static int received(const struct options *o, const char *number)
 
 static int sent(const struct options *o)
 {
-    static const char *const states[] = {[RPT_DUE] = "waiting", [RPT_DONE] = "sent", [RPT_NOT_WANTED] = "not asked for", [RPT_GIVEN_UP] = "given up"};
+    static const char *const states[] = {[RPT_DUE] = "waiting",
+                                         [RPT_DONE] = "sent",
+                                         [RPT_NOT_WANTED] = "not asked for",
+                                         [RPT_GIVEN_UP] = "given up"};
     struct answer a;
     char day[32];
     int r = ask(o, "queue.sock", ADMIN_RPT_SENT, "", &a);
@@ -79,7 +85,8 @@ static int sent(const struct options *o)
             report_put_str(j, "detail", m->detail);
             report_append(list, j);
         } else {
-            printf("%.10s  %-34.*s %-14s " STR_FMT "\n", when((int64_t)m->day * DAY_MS + 1, day), STR_ARG(m->domain), state, STR_ARG(m->detail));
+            printf("%.10s  %-34.*s %-14s " STR_FMT "\n", when((int64_t)m->day * DAY_MS + 1, day),
+                   STR_ARG(m->domain), state, STR_ARG(m->detail));
         }
     }
     if (list) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * user.c: postern user: accounts of people who log in to send mail. The password is read from the terminal
- * or standard input, hashed here, and never leaves this process.
+ * user.c: postern user: accounts of people who log in to send mail. The password is read from
+ * the terminal or standard input, hashed here, and never leaves this process.
  */
 #include "cmd/postern/postern.h"
 #include "sasl/sasl.h"
@@ -23,11 +23,15 @@ static int user_usage(void)
           "       postern user addresses NAME \"A B @DOMAIN\"\n"
           "       postern user disable|enable|remove NAME\n"
           "       postern user forgive NAME [CLIENT]\n"
-          "NAME is what the mail program logs in with, usually the address. Without --addresses the account may send\n"
-          "as NAME only, which must be an address then. The password is asked for, or read from standard input. --no-scram: keep only the argon2id\n"
+          "NAME is what the mail program logs in with, usually the address. Without --addresses "
+          "the account may send\n"
+          "as NAME only, which must be an address then. The password is asked for, or read from "
+          "standard input. --no-scram: keep only the argon2id\n"
           "hash; then the account can use PLAIN and LOGIN, but not SCRAM.\n"
-          "forgive: NAME, whom others' wrong passwords or codes keep waiting, has all tries again; so has CLIENT,\n"
-          "the address they come from. NAME may be of the directory, too.\n", stderr);
+          "forgive: NAME, whom others' wrong passwords or codes keep waiting, has all tries again; "
+          "so has CLIENT,\n"
+          "the address they come from. NAME may be of the directory, too.\n",
+          stderr);
     return EXIT_USAGE;
 }
 
@@ -93,7 +97,9 @@ static int make_secrets(const char *password, bool scram, struct buf *out)
     if (r == 0 && scram) {
         password_random(salt, sizeof salt);
         r = sasl_make_scram(password, SASL_ITERATIONS, salt, &keys);
-        r = r < 0 ? r : buf_printf(out, "%u,%s,%s,%s", keys.iterations, keys.salt, keys.stored_key, keys.server_key);
+        r = r < 0 ? r
+                  : buf_printf(out, "%u,%s,%s,%s", keys.iterations, keys.salt, keys.stored_key,
+                               keys.server_key);
         explicit_bzero(&keys, sizeof keys);
     }
     explicit_bzero(hash, sizeof hash);
@@ -105,8 +111,10 @@ static bool addresses_ok(const char *text)
     struct str rest = str_c(text), one;
     while (rest.n > 0 && str_split(&rest, ' ', &one)) {
         struct address a;
-        if (one.n > 0 && !(one.p[0] == '@' ? address_domain_ok(str_slice(one, 1, one.n), true) : address_mailbox(one, true, &a) == 0)) {
-            fprintf(stderr, "postern: \"" STR_FMT "\" is neither an address nor @DOMAIN\n", STR_ARG(one));
+        if (one.n > 0 && !(one.p[0] == '@' ? address_domain_ok(str_slice(one, 1, one.n), true)
+                                           : address_mailbox(one, true, &a) == 0)) {
+            fprintf(stderr, "postern: \"" STR_FMT "\" is neither an address nor @DOMAIN\n",
+                    STR_ARG(one));
             return false;
         }
     }
@@ -121,17 +129,21 @@ static bool can_send(const char *name, const char *addresses)
         return true;
     }
     fprintf(stderr,
-            "postern: \"%s\" is no address, so the account could send nothing: say what it may send as,\n"
-            "         --addresses \"A B @DOMAIN\"; no account was made\n", name);
+            "postern: \"%s\" is no address, so the account could send nothing: say what it may "
+            "send as,\n"
+            "         --addresses \"A B @DOMAIN\"; no account was made\n",
+            name);
     return false;
 }
 
-static int user_put(const struct options *o, const char *how, const char *name, bool with_password, bool scram, const char *addresses)
+static int user_put(const struct options *o, const char *how, const char *name, bool with_password,
+                    bool scram, const char *addresses)
 {
     char password[PASSWORD_MAX + 2] = "", argument[300];
     CLEANUP(buf_wipe) struct buf data = BUF_INIT(8192);
     struct answer a;
-    if (strlen(name) == 0 || strlen(name) > 255 || strpbrk(name, "\t\r\n") || !addresses_ok(addresses)) {
+    if (strlen(name) == 0 || strlen(name) > 255 || strpbrk(name, "\t\r\n") ||
+        !addresses_ok(addresses)) {
         return user_usage();
     }
     if (strcmp(how, "add") == 0 && !can_send(name, addresses)) {
@@ -176,8 +188,9 @@ static int user_list(const struct options *o)
             report_put_time(j, "changed", c->changed_ms);
             report_append(out, j);
         } else {
-            printf("%-32.*s %-9s %-6s changed %s  sends as " STR_FMT "\n", STR_ARG(c->name), c->enabled ? "enabled" : "disabled",
-                   c->scram.n > 0 ? "scram" : "-", when(c->changed_ms, date), STR_ARG(c->addresses.n > 0 ? c->addresses : c->name));
+            printf("%-32.*s %-9s %-6s changed %s  sends as " STR_FMT "\n", STR_ARG(c->name),
+                   c->enabled ? "enabled" : "disabled", c->scram.n > 0 ? "scram" : "-",
+                   when(c->changed_ms, date), STR_ARG(c->addresses.n > 0 ? c->addresses : c->name));
         }
     }
     if (o->json) {
@@ -193,7 +206,10 @@ static int user_change(const struct options *o, enum admin_verb verb)
     struct answer a;
     int r = ask(o, "queue.sock", verb, o->argv[1], &a);
     if (r == 0 && a.ok) {
-        printf("%s: %s\n", o->argv[1], verb == ADMIN_ACCOUNT_DROP ? "removed" : verb == ADMIN_ACCOUNT_ENABLE ? "may log in again" : "may no longer log in");
+        printf("%s: %s\n", o->argv[1],
+               verb == ADMIN_ACCOUNT_DROP     ? "removed"
+               : verb == ADMIN_ACCOUNT_ENABLE ? "may log in again"
+                                              : "may no longer log in");
     }
     return r ? r : answer_end(o, &a);
 }
@@ -218,8 +234,11 @@ static int user_forgive(const struct options *o)
     } else if (r == 0 && a.ok && atoll(a.text) > 0) {
         printf("%s: has all tries again, and would have had to wait %s s\n", name, a.text);
     } else if (r == 0 && a.ok) {
-        printf("%s: was not kept waiting%s\n", name, *client ? "" : " by guesses at this name; "
-               "a network that guesses is refused as well: postern user forgive NAME CLIENT");
+        printf("%s: was not kept waiting%s\n", name,
+               *client
+                   ? ""
+                   : " by guesses at this name; "
+                     "a network that guesses is refused as well: postern user forgive NAME CLIENT");
     }
     return r ? r : answer_end(o, &a);
 }
@@ -234,8 +253,11 @@ int command_user(const struct options *o)
     if (o->argc < 2) {
         return user_usage();
     }
-    if (o->argc == 2 && (strcmp(what, "disable") == 0 || strcmp(what, "enable") == 0 || strcmp(what, "remove") == 0)) {
-        return user_change(o, *what == 'd' ? ADMIN_ACCOUNT_DISABLE : *what == 'e' ? ADMIN_ACCOUNT_ENABLE : ADMIN_ACCOUNT_DROP);
+    if (o->argc == 2 && (strcmp(what, "disable") == 0 || strcmp(what, "enable") == 0 ||
+                         strcmp(what, "remove") == 0)) {
+        return user_change(o, *what == 'd'   ? ADMIN_ACCOUNT_DISABLE
+                              : *what == 'e' ? ADMIN_ACCOUNT_ENABLE
+                                             : ADMIN_ACCOUNT_DROP);
     }
     if (strcmp(what, "forgive") == 0 && o->argc <= 3) {
         return user_forgive(o);
@@ -246,12 +268,15 @@ int command_user(const struct options *o)
     for (int i = 2; i < o->argc; i++) {
         if (strcmp(o->argv[i], "--no-scram") == 0) {
             scram = false;
-        } else if (strcmp(o->argv[i], "--addresses") == 0 && i + 1 < o->argc && strcmp(what, "add") == 0) {
+        } else if (strcmp(o->argv[i], "--addresses") == 0 && i + 1 < o->argc &&
+                   strcmp(what, "add") == 0) {
             addresses = o->argv[++i];
         } else {
             return user_usage();
         }
     }
     bool is_new = strcmp(what, "add") == 0;
-    return is_new || strcmp(what, "passwd") == 0 ? user_put(o, is_new ? "add" : "set", o->argv[1], true, scram, addresses) : user_usage();
+    return is_new || strcmp(what, "passwd") == 0
+               ? user_put(o, is_new ? "add" : "set", o->argv[1], true, scram, addresses)
+               : user_usage();
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * children.c: starts, watches and restarts the children (joins.c: who talks to whom); a child that dies
- * again and again is started with a growing pause (deaths.c), the others keep serving.
+ * children.c: starts, watches and restarts the children (joins.c: who talks to whom); a child
+ * that dies again and again is started with a growing pause (deaths.c), the others keep serving.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -93,10 +93,12 @@ bool children_alarm(const struct posternd *d, enum alarm_kind kind, struct str t
         if (s->role == ROLE_QUEUE && s->control && s->ready) {
             told = true;
             ipc_send(s->control, &(struct ipc_msg){.type = IPC_alarm,
-                                                   .alarm = {.kind = (uint8_t)kind,
-                                                             .cleared = text.n == 0,
-                                                             .domain = str_c(d->conf->hostname),
-                                                             .text = text}});
+                                                   .alarm = {
+                                                       .kind = (uint8_t)kind,
+                                                       .cleared = text.n == 0,
+                                                       .domain = str_c(d->conf->hostname),
+                                                       .text = text,
+                                                   }});
         }
     }
     return told;
@@ -104,13 +106,16 @@ bool children_alarm(const struct posternd *d, enum alarm_kind kind, struct str t
 
 static void send_public_key(const struct posternd *d, const struct supervised *s)
 {
-    if (d->has_public_key && (s->role == ROLE_SMTPIN || s->role == ROLE_SMTPOUT || s->role == ROLE_WEB)) {
-        ipc_send(s->control, &(struct ipc_msg){.type = IPC_ctl_public_key,
-                                               .ctl_public_key = {.key = str_from((const char *)d->public_key, 32)}});
+    if (d->has_public_key &&
+        (s->role == ROLE_SMTPIN || s->role == ROLE_SMTPOUT || s->role == ROLE_WEB)) {
+        ipc_send(s->control,
+                 &(struct ipc_msg){.type = IPC_ctl_public_key,
+                                   .ctl_public_key = {
+                                       .key = str_from((const char *)d->public_key, 32)}});
     }
 }
 
-/* --- messages of a child --------------------------------------------------------------------------- */
+/* --- messages of a child ------------------------------------------------ */
 
 /* Type=notify: ready once all processes are; the end of a reload is told by itself. */
 static void tell_when_ready(struct posternd *d)
@@ -149,10 +154,12 @@ static void children_on_ready(void *owner, struct ipc_channel *ch, const struct 
         misuse_tell(s->d);
         dying_tell(s->d);
     }
-    log_notice("process-ready", KV("child", s->name), KVN("pid", s->pid), KV("sandbox", s->sandbox));
+    log_notice("process-ready", KV("child", s->name), KVN("pid", s->pid),
+               KV("sandbox", s->sandbox));
 }
 
-static void children_on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void children_on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
+                                   int fd)
 {
     struct supervised *s = owner;
     struct posternd *d = s->d;
@@ -160,8 +167,10 @@ static void children_on_public_key(void *owner, struct ipc_channel *ch, const st
         ipc_refuse(ch, m->type, "a key of another length");
         return;
     }
-    if (d->has_public_key && memcmp(d->public_key, m->ctl_public_key.key.p, sizeof d->public_key) != 0) {
-        ipc_refuse(ch, m->type, "another key: it belongs to the secret, which stays as long as we run");
+    if (d->has_public_key &&
+        memcmp(d->public_key, m->ctl_public_key.key.p, sizeof d->public_key) != 0) {
+        ipc_refuse(ch, m->type,
+                   "another key: it belongs to the secret, which stays as long as we run");
         return;
     }
     memcpy(d->public_key, m->ctl_public_key.key.p, 32);
@@ -182,7 +191,8 @@ static void on_reloaded(void *owner, struct ipc_channel *ch, const struct ipc_ms
         return; /* of an earlier one */
     }
     if (!s->reload_asked) {
-        ipc_refuse(ch, m->type, "not asked, or answered before"); /* else it could fill the log in our name */
+        /* else it could fill the log in our name */
+        ipc_refuse(ch, m->type, "not asked, or answered before");
         return;
     }
     s->reload_asked = false;
@@ -191,7 +201,8 @@ static void on_reloaded(void *owner, struct ipc_channel *ch, const struct ipc_ms
     } else if (s->role == ROLE_KEYS && s->d->rest_due) {
         reload_rest(s->d);
     }
-    s->reload_due = s->renew && m->ctl_reloaded.ok; /* it makes room for a new one, which will be ready */
+    /* it makes room for a new one, which will be ready */
+    s->reload_due = s->renew && m->ctl_reloaded.ok;
     s->reload_refused = !m->ctl_reloaded.ok;
     control_reload_came(s->d);
 }
@@ -220,13 +231,16 @@ static void on_replace(void *owner, struct ipc_channel *ch, const struct ipc_msg
     struct supervised *s = owner;
     bool reloads = s->renew || s->reload_due; /* then it leaves anyway */
     if (ch == s->control && (!s->ready || clock_mono_ms() - s->ready_ms < SHARE_LEAST_MS)) {
-        ipc_refuse(ch, m->type, "it has hardly begun"); /* else each one could have the next started */
+        /* else each one could have the next started */
+        ipc_refuse(ch, m->type, "it has hardly begun");
         return;
     }
-    if (ch != s->control || s->old_pid > 0 || !s->is_wanted || s->stopping || s->d->stopping || reloads) {
+    if (ch != s->control || s->old_pid > 0 || !s->is_wanted || s->stopping || s->d->stopping ||
+        reloads) {
         return;
     }
-    log_notice("process-replaced", KV("child", s->name), KVN("pid", s->pid), KV("why", "it did its share of work"));
+    log_notice("process-replaced", KV("child", s->name), KVN("pid", s->pid),
+               KV("why", "it did its share of work"));
     s->old_pid = s->pid;
     s->old_control = s->control;
     s->old_lines = s->lines;
@@ -236,19 +250,31 @@ static void on_replace(void *owner, struct ipc_channel *ch, const struct ipc_msg
     posternd_children_start(s->d, s);
 }
 
-#define EVERY_CHILD                                                                                \
-    {IPC_ctl_ready, children_on_ready}, {IPC_ctl_reloaded, on_reloaded}, {IPC_ctl_status, children_on_status},       \
-        {IPC_ctl_peer_lost, joins_on_lost}
+#define EVERY_CHILD \
+    {IPC_ctl_ready, children_on_ready}, {IPC_ctl_reloaded, on_reloaded}, \
+        {IPC_ctl_status, children_on_status}, \
+    { \
+        IPC_ctl_peer_lost, joins_on_lost \
+    }
 
 static const struct ipc_rule child_rules[] = {EVERY_CHILD, {IPC_none, NULL}};
-static const struct ipc_rule keys_rules[] = {EVERY_CHILD, {IPC_ctl_public_key, children_on_public_key}, {IPC_none, NULL}};
-static const struct ipc_rule metrics_rules[] = {EVERY_CHILD, {IPC_metrics_ask, on_metrics_ask}, {IPC_none, NULL}};
-static const struct ipc_rule inspect_rules[] = {EVERY_CHILD, {IPC_ctl_replace, on_replace}, {IPC_none, NULL}};
+static const struct ipc_rule keys_rules[] = {EVERY_CHILD,
+                                             {IPC_ctl_public_key, children_on_public_key},
+                                             {IPC_none, NULL}};
+static const struct ipc_rule metrics_rules[] = {EVERY_CHILD,
+                                                {IPC_metrics_ask, on_metrics_ask},
+                                                {IPC_none, NULL}};
+static const struct ipc_rule inspect_rules[] = {EVERY_CHILD,
+                                                {IPC_ctl_replace, on_replace},
+                                                {IPC_none, NULL}};
 
 /* What each may say to us. */
 static const struct ipc_rule *rules_of(enum role r)
 {
-    return r == ROLE_KEYS ? keys_rules : r == ROLE_METRICS ? metrics_rules : r == ROLE_INSPECT ? inspect_rules : child_rules;
+    return r == ROLE_KEYS      ? keys_rules
+           : r == ROLE_METRICS ? metrics_rules
+           : r == ROLE_INSPECT ? inspect_rules
+                               : child_rules;
 }
 
 /* It will answer nothing any more. */
@@ -280,7 +306,7 @@ static void on_control_closed(void *owner, struct ipc_channel *ch)
     }
 }
 
-/* --- starting ---------------------------------------------------------------------------------------- */
+/* --- starting ----------------------------------------------------------- */
 
 static void start_later(struct supervised *s, int64_t pause_ms);
 
@@ -342,7 +368,8 @@ static int lend_ports(const struct posternd *d, const struct supervised *s)
     for (size_t i = 0; i < d->ports.n && r == 0; i++) {
         const struct port *p = &d->ports.v[i];
         if (takes[p->kind].role == s->role) {
-            const struct ipc_ctl_listener l = {.name = str_c(takes[p->kind].name), .kind = (uint8_t)p->listen};
+            const struct ipc_ctl_listener l = {.name = str_c(takes[p->kind].name),
+                                               .kind = (uint8_t)p->listen};
             r = lend(s, &(struct ipc_msg){.type = IPC_ctl_listener, .ctl_listener = l}, p->fd);
         }
     }
@@ -378,7 +405,8 @@ static void posternd_children_start(struct posternd *d, struct supervised *s)
         kill(s->pid, SIGKILL);
         return;
     }
-    ipc_send(s->control, &(struct ipc_msg){.type = IPC_ctl_start, .ctl_start = {.generation = d->generation}});
+    ipc_send(s->control,
+             &(struct ipc_msg){.type = IPC_ctl_start, .ctl_start = {.generation = d->generation}});
     if (s->old_pid == 0) {
         joins_make(d, s);
     }
@@ -408,14 +436,15 @@ void children_start(struct posternd *d)
     }
 }
 
-/* --- ending ------------------------------------------------------------------------------------------ */
+/* --- ending ------------------------------------------------------------- */
 
 static void stop_next(struct posternd *d);
 
 static void on_ended(struct posternd *d, struct supervised *s, int status)
 {
     bool crashed = WIFSIGNALED(status) || WEXITSTATUS(status) != 0;
-    bool asked = s->stopping || !s->is_wanted || (s->renew && s->ready); /* one that never served may end again at once */
+    /* one that never served may end again at once */
+    bool asked = s->stopping || !s->is_wanted || (s->renew && s->ready);
     s->pid = 0;
     s->ready = false;
     lines_close(s->lines);
@@ -429,13 +458,16 @@ static void on_ended(struct posternd *d, struct supervised *s, int status)
         return;
     }
     if (deaths_for_good(status, s->ready_ms > 0)) {
-        log_error("refused-to-run", KV("child", s->name), KV("what", "it said why; starting it again would change nothing"));
+        log_error("refused-to-run", KV("child", s->name),
+                  KV("what", "it said why; starting it again would change nothing"));
         d->exit_status = CHILD_NEVER;
         children_stop(d);
         return;
     }
     if (asked && !crashed) {
-        log_notice("process-ended", KV("child", s->name), KV("why", s->is_wanted ? "a new one takes the new configuration" : "the configuration has none of it"));
+        log_notice("process-ended", KV("child", s->name),
+                   KV("why", s->is_wanted ? "a new one takes the new configuration"
+                                          : "the configuration has none of it"));
         if (s->is_wanted) {
             posternd_children_start(d, s);
         }
@@ -445,8 +477,10 @@ static void on_ended(struct posternd *d, struct supervised *s, int status)
         return; /* misuse.c said so */
     }
     bool by_signal = WIFSIGNALED(status);
-    snprintf(s->ended, sizeof s->ended, by_signal ? "signal %d" : "status %d", by_signal ? WTERMSIG(status) : WEXITSTATUS(status));
-    int64_t pause_ms = crashed ? pause_after_death(s) : 0; /* those that end after many messages did nothing wrong */
+    snprintf(s->ended, sizeof s->ended, by_signal ? "signal %d" : "status %d",
+             by_signal ? WTERMSIG(status) : WEXITSTATUS(status));
+    /* those that end after many messages did nothing wrong */
+    int64_t pause_ms = crashed ? pause_after_death(s) : 0;
     LOG(crashed ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE, "process-ended", KV("child", s->name),
         KVN("status", WIFEXITED(status) ? WEXITSTATUS(status) : -1),
         KVN("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0), KVN("restart-in-ms", pause_ms));
@@ -463,8 +497,9 @@ static void on_old_ended(struct posternd *d, struct supervised *s, int status)
     bool crashed = WIFSIGNALED(status) || WEXITSTATUS(status) != 0;
     lines_close(s->old_lines);
     s->old_lines = NULL;
-    LOG(crashed ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE, "process-ended", KV("child", s->name), KVN("pid", s->old_pid),
-        KV("why", "replaced"), KVN("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0));
+    LOG(crashed ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE, "process-ended", KV("child", s->name),
+        KVN("pid", s->old_pid), KV("why", "replaced"),
+        KVN("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0));
     s->restarts += crashed;
     s->old_pid = 0;
     if (s->old_control) {
@@ -502,7 +537,8 @@ static bool children_is_idle(const struct supervised *s)
     return s->pid == 0 && !(s->restart && timer_is_running(s->restart));
 }
 
-/* A process that was asked to stop and hangs would keep its old configuration and ports for good. */
+/* A process that was asked to stop and hangs would keep its old configuration and ports for
+ * good. */
 static void kill_late(void *arg)
 {
     struct posternd *d = arg;
@@ -539,13 +575,15 @@ static void stop_one(struct supervised *s)
     }
 }
 
-/* They finish what they have under way and end by themselves when they are told of a new configuration. */
+/* They finish what they have under way and end by themselves when they are told of a new
+ * configuration. */
 static bool leaves_by_itself(const struct supervised *s)
 {
     return s->role == ROLE_INSPECT || s->role == ROLE_WEB;
 }
 
-/* One process takes the configuration in force: told, started anew, started for the first time, or ended for good. */
+/* One process takes the configuration in force: told, started anew, started for the first time,
+ * or ended for good. */
 static void reload_one(struct posternd *d, struct supervised *s)
 {
     if (s->pid == 0) {
@@ -557,7 +595,8 @@ static void reload_one(struct posternd *d, struct supervised *s)
     } else if (s->control) {
         handover_files(d, s);
         s->reload_asked = true;
-        ipc_send(s->control, &(struct ipc_msg){.type = IPC_ctl_reload, .ctl_reload = {.generation = d->generation}});
+        ipc_send(s->control, &(struct ipc_msg){.type = IPC_ctl_reload,
+                                               .ctl_reload = {.generation = d->generation}});
     }
 }
 
@@ -578,14 +617,16 @@ void children_renew(struct posternd *d, enum role role)
     }
 }
 
-/* keys first: nobody shows a certificate that keys cannot sign for yet. While keys are started anew they get the files with that. */
+/* keys first: nobody shows a certificate that keys cannot sign for yet. While keys are started
+ * anew they get the files with that. */
 void children_reload(struct posternd *d)
 {
     d->generation++;
     misuse_forgive(d);
     for (size_t i = 0; i < d->n_children; i++) {
         struct supervised *s = &d->children[i];
-        s->renew = s->is_wanted && (s->renew || s->stopping || children_is_idle(s) || leaves_by_itself(s));
+        s->renew =
+            s->is_wanted && (s->renew || s->stopping || children_is_idle(s) || leaves_by_itself(s));
         s->reload_due = s->is_wanted && (s->control || s->renew);
         s->reload_refused = false;
         if (s->role == ROLE_KEYS) {
@@ -610,7 +651,9 @@ static void stop_old(struct supervised *s)
 /* First those that bring mail in or out, then those they need: nothing half done is lost. */
 static void stop_next(struct posternd *d)
 {
-    static const enum role order[] = {ROLE_METRICS, ROLE_WEB, ROLE_SMTPIN, ROLE_LOGIN, ROLE_INSPECT, ROLE_SMTPOUT, ROLE_QUEUE, ROLE_LOOKUP, ROLE_KEYS};
+    static const enum role order[] = {ROLE_METRICS, ROLE_WEB,     ROLE_SMTPIN,
+                                      ROLE_LOGIN,   ROLE_INSPECT, ROLE_SMTPOUT,
+                                      ROLE_QUEUE,   ROLE_LOOKUP,  ROLE_KEYS};
     for (size_t k = 0; k < ARRAY_LEN(order); k++) {
         bool running = false;
         for (size_t i = 0; i < d->n_children; i++) {
@@ -636,7 +679,8 @@ static void on_stop_timeout(void *arg)
     struct posternd *d = arg;
     for (size_t i = 0; i < d->n_children; i++) {
         if (d->children[i].pid > 0) {
-            log_warn("process-killed", KV("child", d->children[i].name), KV("why", "did not stop in time"));
+            log_warn("process-killed", KV("child", d->children[i].name),
+                     KV("why", "did not stop in time"));
             kill(d->children[i].pid, SIGKILL);
         }
         if (d->children[i].old_pid > 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * control.c: the socket on which the postern command asks posternd for status and reload (reload.c). The socket's permissions
- * say who may connect: root and the user posternd runs as.
+ * control.c: the socket on which the postern command asks posternd for status and reload
+ * (reload.c). The socket's permissions say who may connect: root and the user posternd runs as.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -22,7 +22,8 @@ static int bind_socket(const char *dir, const char *name, int *ret_fd, char *pro
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     int n = snprintf(at.sun_path, sizeof at.sun_path, "%s/%s", dir, name);
-    CLEANUP(err_close_fd) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    CLEANUP(err_close_fd)
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (n < 0 || (size_t)n >= sizeof at.sun_path) {
         snprintf(problem, size, "run-directory %s is too long a name", dir);
         return -ENAMETOOLONG;
@@ -47,7 +48,7 @@ void control_done(struct ipc_channel *ch, bool ok, struct str text)
     ipc_send(ch, &(struct ipc_msg){.type = IPC_admin_done, .admin_done = {.ok = ok, .text = text}});
 }
 
-/* --- status ------------------------------------------------------------------------------------------- */
+/* --- status ------------------------------------------------------------- */
 
 static void send_status(struct posternd *d)
 {
@@ -59,11 +60,18 @@ static void send_status(struct posternd *d)
         }
         ipc_send(d->status_to,
                  &(struct ipc_msg){.type = IPC_row_process,
-                                   .row_process = {.name = str_c(s->name), .pid = (uint32_t)s->pid,
-                                                   .ready = s->ready || s->old_pid > 0, .restarts = s->restarts,
-                                                   .up_s = s->pid ? (uint64_t)((now - s->started_ms) / 1000) : 0,
-                                                   .sandbox = str_c(s->kept_down ? "" : s->sandbox),
-                                                   .counters = str_c(s->kept_down ? STATUS_KEPT_DOWN : s->status_due ? STATUS_NO_ANSWER : s->counters)}});
+                                   .row_process = {
+                                       .name = str_c(s->name),
+                                       .pid = (uint32_t)s->pid,
+                                       .ready = s->ready || s->old_pid > 0,
+                                       .restarts = s->restarts,
+                                       .up_s =
+                                           s->pid ? (uint64_t)((now - s->started_ms) / 1000) : 0,
+                                       .sandbox = str_c(s->kept_down ? "" : s->sandbox),
+                                       .counters = str_c(s->kept_down    ? STATUS_KEPT_DOWN
+                                                         : s->status_due ? STATUS_NO_ANSWER
+                                                                         : s->counters),
+                                   }});
     }
     for (size_t i = 0; i < d->ports.n; i++) {
         ipc_send(d->status_to,
@@ -91,15 +99,20 @@ static void send_metrics(struct posternd *d)
         metric_put(&own, "process_up", label, (s->pid > 0 && s->ready) || s->old_pid > 0);
         metric_put(&own, "process_silent", label, s->status_due);
         metric_put(&own, "process_restarts_total", label, s->restarts);
-        metric_put(&own, "process_up_seconds", label, s->pid ? (uint64_t)((now - s->started_ms) / 1000) : 0);
+        metric_put(&own, "process_up_seconds", label,
+                   s->pid ? (uint64_t)((now - s->started_ms) / 1000) : 0);
     }
     CLEANUP(buf_free) struct buf unused = BUF_INIT(8192);
     metric_put(&own, "certificates_not_in_force", "", pairs_waiting(d->pairs, now, 0, &unused));
-    ipc_send(to, &(struct ipc_msg){.type = IPC_metrics_text, .metrics_text = {.process = STR("posternd"), .text = buf_str(&own)}});
+    ipc_send(to, &(struct ipc_msg){.type = IPC_metrics_text,
+                                   .metrics_text = {.process = STR("posternd"),
+                                                    .text = buf_str(&own)}});
     for (size_t i = 0; i < d->n_children; i++) {
         const struct supervised *s = &d->children[i];
         if (!s->status_due && s->pid > 0) {
-            ipc_send(to, &(struct ipc_msg){.type = IPC_metrics_text, .metrics_text = {.process = str_c(s->name), .text = buf_str(&s->metrics)}});
+            ipc_send(to, &(struct ipc_msg){.type = IPC_metrics_text,
+                                           .metrics_text = {.process = str_c(s->name),
+                                                            .text = buf_str(&s->metrics)}});
         }
     }
     ipc_send(to, &(struct ipc_msg){.type = IPC_metrics_text});
@@ -165,7 +178,7 @@ void control_metrics(struct posternd *d)
     control_ask_all(d);
 }
 
-/* --- the socket ------------------------------------------------------------------------------------------ */
+/* --- the socket --------------------------------------------------------- */
 
 static void control_on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
@@ -211,12 +224,14 @@ static void control_on_connection(void *arg, int events)
     }
 }
 
-/* A record lock goes with the process that has it, however it ends, and no child inherits it. 0 and the descriptor that
- * keeps it, or -errno; *ret_pid: who has it (0: nobody that is seen from here). */
+/* A record lock goes with the process that has it, however it ends, and no child inherits it. 0
+ * and the descriptor that keeps it, or -errno; *ret_pid: who has it (0: nobody that is seen from
+ * here). */
 static int take_lock(const char *path, int *ret_fd, long *ret_pid)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    CLEANUP(err_close_fd) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    CLEANUP(err_close_fd)
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     *ret_pid = 0;
     if (fd >= 0 && fcntl(fd, F_SETLK, &lock) == 0) {
         *ret_fd = fd;
@@ -250,7 +265,8 @@ int control_lock(const struct conf *c, int *ret_fd, char *problem, size_t size)
     return r;
 }
 
-/* Two queues over one store would both deliver what waits there. On a disk that is read-only for now (it starts, and answers
+/* Two queues over one store would both deliver what waits there. On a disk that is read-only for
+ * now (it starts, and answers
  * 451) there is no lock to be had. */
 int control_lock_store(const struct conf *c, int *ret_fd, char *problem, size_t size)
 {
@@ -260,8 +276,8 @@ int control_lock_store(const struct conf *c, int *ret_fd, char *problem, size_t 
     int r = take_lock(path, ret_fd, &pid);
     if (r == -EBUSY) {
         snprintf(problem, size,
-                 "another posternd (pid %ld, with another run-directory) has the store %s: both would deliver "
-                 "its mail. Stop that one, or give this one a store of its own",
+                 "another posternd (pid %ld, with another run-directory) has the store %s: both "
+                 "would deliver its mail. Stop that one, or give this one a store of its own",
                  pid, c->store_path);
     } else if (r == -EROFS) {
         *ret_fd = -1;

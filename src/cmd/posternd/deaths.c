@@ -22,6 +22,7 @@ int64_t deaths_pause_ms(unsigned *deaths, int64_t served_ms)
     for (unsigned i = DEATHS_AT_ONCE; i < before && pause < DEATHS_PAUSE_LAST_MS; i++) {
         pause *= 2;
     }
-    *deaths = pause < DEATHS_PAUSE_LAST_MS ? *deaths : before; /* it need not serve for hours to be forgiven */
+    /* it need not serve for hours to be forgiven */
+    *deaths = pause < DEATHS_PAUSE_LAST_MS ? *deaths : before;
     return pause < DEATHS_PAUSE_LAST_MS ? pause : DEATHS_PAUSE_LAST_MS;
 }

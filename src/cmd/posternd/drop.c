@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * drop.c: the directory in which sendmail(8) keeps messages while the gateway is not running, and the
- * process that hands them in: sendmail -q, as the user the gateway runs as. posternd itself never reads
- * what lies there. Called by main.c.
+ * drop.c: the directory in which sendmail(8) keeps messages while the gateway is not running,
+ * and the process that hands them in: sendmail -q, as the user the gateway runs as. posternd
+ * itself never reads what lies there. Called by main.c.
  */
 #include "base/log.h"
 #include "cmd/posternd/lines.h"
@@ -64,7 +64,8 @@ void drop_pick_up(struct posternd *d)
     int error_fd = -1;
     d->pickup_budget.per_s = LINES_OF_OTHERS;
     d->pickup_lines = lines_open(d->loop, "pickup", &d->pickup_budget, &error_fd);
-    int r = d->pickup_lines ? spawn_child(path, argv, -1, error_fd, &d->pickup_user, &d->pickup) : -EMFILE;
+    int r = d->pickup_lines ? spawn_child(path, argv, -1, error_fd, &d->pickup_user, &d->pickup)
+                            : -EMFILE;
     err_close_fd(&error_fd);
     if (r < 0) {
         lines_close(d->pickup_lines);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * dying.c: tells the administrator of processes that die again and again (a broken disk, no memory, a fault of ours):
- * an alarm, raised once the queue can be told, cleared when each has served for a while. Called by children.c and main.c.
+ * dying.c: tells the administrator of processes that die again and again (a broken disk, no
+ * memory, a fault of ours): an alarm, raised once the queue can be told, cleared when each has
+ * served for a while. Called by children.c and main.c.
  */
 #include "base/clock.h"
 #include "cmd/posternd/deaths.h"
@@ -27,7 +28,8 @@ void dying_tell(struct posternd *d)
     if (is_alarm) {
         (void)!buf_printf(&text, "; the log says why");
     }
-    if (is_alarm != d->dying_alarm && children_alarm(d, ALARM_DIES, is_alarm ? buf_str(&text) : STR(""))) {
+    if (is_alarm != d->dying_alarm &&
+        children_alarm(d, ALARM_DIES, is_alarm ? buf_str(&text) : STR(""))) {
         d->dying_alarm = is_alarm;
     }
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * handover.c: what posternd gives its children: configuration text and the files it names, as
- * sealed memory files. Each child gets only what it needs: certificates smtpin and smtpout, private keys
- * and the at-rest secret keys alone, the trust store those who verify, password files login.
+ * sealed memory files. Each child gets only what it needs: certificates smtpin and smtpout,
+ * private keys and the at-rest secret keys alone, the trust store those who verify, password
+ * files login.
  */
 #include "base/log.h"
 #include "cmd/posternd/posternd.h"
@@ -14,12 +15,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int handover_pairs(const struct conf *c, const struct pairs *old, struct buf *problems, struct pairs **ret)
+int handover_pairs(const struct conf *c, const struct pairs *old, struct buf *problems,
+                   struct pairs **ret)
 {
     CLEANUP(buf_free) struct buf trust = BUF_INIT(CHILD_FILE_MAX);
     int r = file_read(c->trust_store, &trust);
     if (r < 0) {
-        return buf_printf(problems, "%s: cannot be read: %s\n", c->trust_store, strerror(-r)) < 0 ? -ENOSPC : r;
+        return buf_printf(problems, "%s: cannot be read: %s\n", c->trust_store, strerror(-r)) < 0
+                   ? -ENOSPC
+                   : r;
     }
     *ret = pairs_new(c, buf_str(&trust), old, problems);
     return *ret ? 0 : -EINVAL;
@@ -40,7 +44,8 @@ static void send_file(struct supervised *s, const char *name, const char *path)
     struct buf bytes = BUF_INIT(CHILD_FILE_MAX);
     int r = path ? file_read(path, &bytes) : -ENOENT;
     if (r == 0) {
-        send_bytes(s, &(struct ipc_msg){.type = IPC_ctl_file, .ctl_file = {.name = str_c(name)}}, buf_str(&bytes));
+        send_bytes(s, &(struct ipc_msg){.type = IPC_ctl_file, .ctl_file = {.name = str_c(name)}},
+                   buf_str(&bytes));
     } else if (path) {
         log_error("file-unreadable", KV("file", path), KV("problem", strerror(-r)));
     }
@@ -71,7 +76,8 @@ static void send_text(struct supervised *s, const char *kind, size_t number, str
     send_bytes(s, &(struct ipc_msg){.type = IPC_ctl_file, .ctl_file = {.name = str_c(name)}}, pem);
 }
 
-/* Certificates go to those who show them, private keys to keys alone; what is in force, not what is on the disk. */
+/* Certificates go to those who show them, private keys to keys alone; what is in force, not what
+ * is on the disk. */
 static void send_certificates(const struct posternd *d, struct supervised *s)
 {
     const struct conf *c = d->conf;
@@ -86,13 +92,18 @@ static void send_certificates(const struct posternd *d, struct supervised *s)
         if (s->role == ROLE_SMTPOUT) {
             char name[160];
             snprintf(name, sizeof name, "client-chain %s", c->certificates[i].name);
-            send_bytes(s, &(struct ipc_msg){.type = IPC_ctl_file, .ctl_file = {.name = str_c(name)}}, pairs_chain(d->pairs, PAIR_CLIENT, i));
+            send_bytes(s,
+                       &(struct ipc_msg){.type = IPC_ctl_file, .ctl_file = {.name = str_c(name)}},
+                       pairs_chain(d->pairs, PAIR_CLIENT, i));
         } else if (s->role == ROLE_KEYS) {
             send_text(s, "client-key", i, pairs_key(d->pairs, PAIR_CLIENT, i));
         }
     }
     if (s->role == ROLE_KEYS && c->signing.key) {
-        send_bytes(s, &(struct ipc_msg){.type = IPC_ctl_file, .ctl_file = {.name = STR("signing-key")}}, pairs_key(d->pairs, PAIR_SIGNING, 0));
+        send_bytes(s,
+                   &(struct ipc_msg){.type = IPC_ctl_file,
+                                     .ctl_file = {.name = STR("signing-key")}},
+                   pairs_key(d->pairs, PAIR_SIGNING, 0));
     }
 }
 
@@ -103,7 +114,10 @@ static void send_fingerprint(struct supervised *s, const char *path)
     char text[REST_FINGERPRINT];
     if (file_read(path, &secret) == 0 && buf_len(&secret) == REST_SECRET && rest_init() == 0) {
         rest_fingerprint((const unsigned char *)buf_str(&secret).p, text);
-        send_bytes(s, &(struct ipc_msg){.type = IPC_ctl_file, .ctl_file = {.name = STR("at-rest-fingerprint")}}, str_c(text));
+        send_bytes(s,
+                   &(struct ipc_msg){.type = IPC_ctl_file,
+                                     .ctl_file = {.name = STR("at-rest-fingerprint")}},
+                   str_c(text));
     }
     buf_wipe(&secret);
 }
@@ -113,7 +127,9 @@ void handover_files(struct posternd *d, struct supervised *s)
     const struct conf *c = d->conf;
     CLEANUP(buf_free) struct buf text = BUF_INIT(CONF_TEXT_MAX);
     must(conf_write(c, &text) == 0);
-    send_bytes(s, &(struct ipc_msg){.type = IPC_ctl_conf, .ctl_conf = {.generation = d->generation}}, buf_str(&text));
+    send_bytes(s,
+               &(struct ipc_msg){.type = IPC_ctl_conf, .ctl_conf = {.generation = d->generation}},
+               buf_str(&text));
     send_certificates(d, s);
     send_login_secrets(c, s);
     if (s->role == ROLE_SMTPOUT || s->role == ROLE_LOOKUP || s->role == ROLE_SMTPIN) {
@@ -135,7 +151,9 @@ void handover_files(struct posternd *d, struct supervised *s)
 static int64_t changed(const char *path)
 {
     struct stat st;
-    return path && stat(path, &st) == 0 ? (int64_t)st.st_mtim.tv_sec * 1000003 + st.st_mtim.tv_nsec + (int64_t)st.st_ino : 0;
+    return path && stat(path, &st) == 0
+               ? (int64_t)st.st_mtim.tv_sec * 1000003 + st.st_mtim.tv_nsec + (int64_t)st.st_ino
+               : 0;
 }
 
 bool handover_files_changed(struct posternd *d)
@@ -168,8 +186,9 @@ static int64_t site_stamp(const struct conf *c)
     return sum;
 }
 
-/* The portal's templates (smtpout) and the trust anchor (lookup) are read at the start. The directory's authorities are opened at
- * each login, but the sandbox knows the file that stood there when it was raised: not the one that was renamed onto it. */
+/* The portal's templates (smtpout) and the trust anchor (lookup) are read at the start. The
+ * directory's authorities are opened at each login, but the sandbox knows the file that stood
+ * there when it was raised: not the one that was renamed onto it. */
 static int64_t start_stamp(const struct conf *c, enum role role)
 {
     const struct {
@@ -199,7 +218,8 @@ bool handover_start_files_changed(struct posternd *d, const struct conf *c, enum
 int handover_secret(const struct conf *c, char *problem, size_t size)
 {
     unsigned char secret[REST_SECRET];
-    CLEANUP(err_close_fd) int fd = open(c->at_rest_key, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+    CLEANUP(err_close_fd)
+    int fd = open(c->at_rest_key, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
     if (fd < 0 && errno == EEXIST) {
         return 0;
     }
@@ -209,7 +229,8 @@ int handover_secret(const struct conf *c, char *problem, size_t size)
         r = file_write_all(fd, str_from((const char *)secret, sizeof secret));
         r = r == 0 && fsync(fd) < 0 ? -errno : r;
         explicit_bzero(secret, sizeof secret);
-        log_notice("at-rest-key-made", KV("file", c->at_rest_key), KV("what", "keep a copy of it elsewhere"));
+        log_notice("at-rest-key-made", KV("file", c->at_rest_key),
+                   KV("what", "keep a copy of it elsewhere"));
     }
     if (r < 0) {
         snprintf(problem, size, "%s cannot be made: %s", c->at_rest_key, strerror(-r));

@@ -27,18 +27,12 @@ struct joined {
 /* The arrows of ARCHITECTURE.md. */
 static bool may_talk(enum role a, enum role b)
 {
-    static const enum role pairs[][2] = {{ROLE_SMTPIN, ROLE_QUEUE},
-                                         {ROLE_SMTPOUT, ROLE_QUEUE},
-                                         {ROLE_SMTPOUT, ROLE_KEYS},
-                                         {ROLE_SMTPOUT, ROLE_LOOKUP},
-                                         {ROLE_QUEUE, ROLE_KEYS},
-                                         {ROLE_QUEUE, ROLE_LOOKUP},
-                                         {ROLE_QUEUE, ROLE_LOGIN},
-                                         {ROLE_SMTPIN, ROLE_LOGIN},
-                                         {ROLE_INSPECT, ROLE_QUEUE},
-                                         {ROLE_INSPECT, ROLE_KEYS},
-                                         {ROLE_WEB, ROLE_QUEUE},
-                                         {ROLE_WEB, ROLE_KEYS},
+    static const enum role pairs[][2] = {{ROLE_SMTPIN, ROLE_QUEUE},  {ROLE_SMTPOUT, ROLE_QUEUE},
+                                         {ROLE_SMTPOUT, ROLE_KEYS},  {ROLE_SMTPOUT, ROLE_LOOKUP},
+                                         {ROLE_QUEUE, ROLE_KEYS},    {ROLE_QUEUE, ROLE_LOOKUP},
+                                         {ROLE_QUEUE, ROLE_LOGIN},   {ROLE_SMTPIN, ROLE_LOGIN},
+                                         {ROLE_INSPECT, ROLE_QUEUE}, {ROLE_INSPECT, ROLE_KEYS},
+                                         {ROLE_WEB, ROLE_QUEUE},     {ROLE_WEB, ROLE_KEYS},
                                          {ROLE_WEB, ROLE_LOGIN}};
     for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
         if ((pairs[i][0] == a && pairs[i][1] == b) || (pairs[i][0] == b && pairs[i][1] == a)) {
@@ -57,7 +51,7 @@ static bool may_sign(enum role a, enum role b)
 }
 
 static struct joined *joins_find(struct posternd *d, const struct supervised *a,
-                           const struct supervised *b, bool signing)
+                                 const struct supervised *b, bool signing)
 {
     for (size_t i = 0; i < d->n_joins; i++) {
         struct joined *j = &d->joins[i];
@@ -101,7 +95,8 @@ static void joins_join(struct posternd *d, struct supervised *s, struct supervis
     }
     struct supervised *ends[] = {s, o};
     for (size_t i = 0; i < 2; i++) {
-        struct ipc_msg m = {.type = IPC_ctl_peer, .ctl_peer = {.signing = signing, .serial = serial}};
+        struct ipc_msg m = {.type = IPC_ctl_peer,
+                            .ctl_peer = {.signing = signing, .serial = serial}};
         m.ctl_peer.role = (uint8_t)ends[!i]->role;
         m.ctl_peer.index = ends[!i]->index;
         ipc_send_fd(ends[i]->control, &m, fds[i]);

@@ -23,7 +23,7 @@ enum {
     READ_MAX = 64 * 1024,
     PIPE_LEAST = 64 * 1024,
     READS_AT_END = LINES_PIPE / READ_MAX + 1,
-    LINE_COSTS = 100, /* more than its octets: the work of short ones */
+    LINE_COSTS = 100,  /* more than its octets: the work of short ones */
     TEXT_COSTS = 2000, /* what is not in due form: nothing, or the last words of a crash */
     PAUSE_MS = 50,
     TELL_MS = 60 * 1000,
@@ -42,7 +42,8 @@ struct lines {
 
 bool lines_may(struct lines_budget *b, int64_t now_ms)
 {
-    int64_t most = b->per_s * LINES_SAVED_MS / 1000, since = now_ms > b->at_ms ? now_ms - b->at_ms : 0;
+    int64_t most = b->per_s * LINES_SAVED_MS / 1000,
+            since = now_ms > b->at_ms ? now_ms - b->at_ms : 0;
     b->left = b->at_ms == 0 ? most : b->left + since * b->per_s / 1000;
     b->left = b->left < most ? b->left : most;
     b->at_ms = now_ms;
@@ -134,7 +135,8 @@ static void enlarge(int fd, const char *name)
     }
 }
 
-struct lines *lines_open(struct loop *loop, const char *name, struct lines_budget *budget, int *ret_fd)
+struct lines *lines_open(struct loop *loop, const char *name, struct lines_budget *budget,
+                         int *ret_fd)
 {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) {
@@ -179,12 +181,14 @@ void lines_close(struct lines *l)
     if (!l) {
         return;
     }
-    for (int i = 0; i < READS_AT_END && lines_may(l->budget, clock_mono_ms()) && lines_read_some(l) > 0; i++) {
+    for (int i = 0;
+         i < READS_AT_END && lines_may(l->budget, clock_mono_ms()) && lines_read_some(l) > 0; i++) {
     }
     size_t unread = count_unread(l);
     if (unread > 0) {
         log_error("log-lines-unread", KV("child", l->name), KVN("pid", l->pid),
-                  KVN("lines", unread), KV("what", "it wrote more than its measure before it ended"));
+                  KVN("lines", unread),
+                  KV("what", "it wrote more than its measure before it ended"));
     } else {
         lines_write_line(l, buf_str(&l->begun));
     }

@@ -26,7 +26,8 @@ bool lines_may(struct lines_budget *b, int64_t now_ms);
 
 /* The end of a pipe for a process that is about to be started: *ret_fd, which the caller closes.
  * NULL: no descriptors are left. name: copied, budget: borrowed. */
-struct lines *lines_open(struct loop *loop, const char *name, struct lines_budget *budget, int *ret_fd) MUST_USE;
+struct lines *lines_open(struct loop *loop, const char *name, struct lines_budget *budget,
+                         int *ret_fd) MUST_USE;
 /* It was started. */
 void lines_of(struct lines *l, long pid);
 /* It ended: what it wrote last is read, as far as it may write so much; of the rest

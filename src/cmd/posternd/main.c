@@ -3,7 +3,8 @@
  * between the processes, starts and watches them, reloads, stops.
  *
  * Trust: may run as root. May touch: configuration, key files, ports. Must never see: a peer's
- * byte, but in the others' lines of the log (lines.c). Everything it gives away it gives by descriptor.
+ * byte, but in the others' lines of the log (lines.c). Everything it gives away it gives by
+ * descriptor.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -20,7 +21,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { WATCH_MS = 10000, PAIRS_MS = 5000, PAIRS_AGAIN_MS = 1000, PAIRS_ALARM_MS = 3 * 60 * 1000, SHARED_OCTETS = 4 * 1024 * 1024, LOG_END_MS = 1000 };
+enum {
+    WATCH_MS = 10000,
+    PAIRS_MS = 5000,
+    PAIRS_AGAIN_MS = 1000,
+    PAIRS_ALARM_MS = 3 * 60 * 1000,
+    SHARED_OCTETS = 4 * 1024 * 1024,
+    LOG_END_MS = 1000
+};
 
 static const char usage[] =
     "Usage: posternd [-c FILE]\n"
@@ -52,8 +60,8 @@ static int find_bin_dir(struct posternd *d)
     return -ENOENT;
 }
 
-/* Once: were each process to look for itself, a queue that comes back after users were made (an upgrade) could not read
- * the store, which is handed over at the start alone. */
+/* Once: were each process to look for itself, a queue that comes back after users were made (an
+ * upgrade) could not read the store, which is handed over at the start alone. */
 static int find_users(struct posternd *d, char *problem, size_t size)
 {
     int r = preflight_user(d->conf, "pickup", &d->pickup_user, problem, size);
@@ -66,18 +74,23 @@ static int find_users(struct posternd *d, char *problem, size_t size)
 static int make_store_dir(struct posternd *d, char *problem, size_t size)
 {
     const struct spawn_user user = d->users[ROLE_QUEUE];
-    int r = file_make_dir(d->conf->store_path, user.change ? (long)user.uid : -1, user.change ? (long)user.gid : -1);
+    int r = file_make_dir(d->conf->store_path, user.change ? (long)user.uid : -1,
+                          user.change ? (long)user.gid : -1);
     if (r < 0) {
-        snprintf(problem, size, "store directory %s cannot be made: %s", d->conf->store_path, strerror(-r));
+        snprintf(problem, size, "store directory %s cannot be made: %s", d->conf->store_path,
+                 strerror(-r));
         return r;
     }
     r = control_lock_store(d->conf, &d->store_lock, problem, size);
     if (r < 0) {
         return r;
     }
-    r = user.change ? file_give_tree(d->conf->store_path, user.uid, user.gid) : 0; /* a copy that root put back */
+    /* a copy that root put back */
+    r = user.change ? file_give_tree(d->conf->store_path, user.uid, user.gid) : 0;
     if (r < 0) {
-        snprintf(problem, size, "what lies in the store directory %s cannot be given to the queue's user: %s", d->conf->store_path, strerror(-r));
+        snprintf(problem, size,
+                 "what lies in the store directory %s cannot be given to the queue's user: %s",
+                 d->conf->store_path, strerror(-r));
     }
     return r;
 }
@@ -88,7 +101,8 @@ static void on_watch(void *arg)
     if (handover_files_changed(d) && !d->stopping) {
         CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
         log_notice("files-changed", KV("what", "they are read again"));
-        (void)!control_reload(d, &(struct reload_by){0}, &problems); /* a half-written file is refused there; the next change brings the rest */
+        /* a half-written file is refused there; the next change brings the rest */
+        (void)!control_reload(d, &(struct reload_by){0}, &problems);
     }
     drop_pick_up(d);
     dying_tell(d);
@@ -96,7 +110,8 @@ static void on_watch(void *arg)
     timer_start(d->watch_files, WATCH_MS);
 }
 
-/* Something new that does not fit: for a while that is a renewal under way, later an administrator must know. */
+/* Something new that does not fit: for a while that is a renewal under way, later an
+ * administrator must know. */
 static void tell_of_pairs(struct posternd *d)
 {
     CLEANUP(buf_free) struct buf text = BUF_INIT(480);
@@ -118,7 +133,9 @@ static void on_watch_pairs(void *arg)
         children_reload(d); /* with the same configuration */
     }
     tell_of_pairs(d);
-    timer_start(d->watch_pairs, pairs_waiting(d->pairs, clock_mono_ms(), 0, &unused) > 0 ? PAIRS_AGAIN_MS : PAIRS_MS);
+    timer_start(d->watch_pairs, pairs_waiting(d->pairs, clock_mono_ms(), 0, &unused) > 0
+                                    ? PAIRS_AGAIN_MS
+                                    : PAIRS_MS);
 }
 
 static void on_watchdog(void *arg)
@@ -160,7 +177,8 @@ static int posternd_start(struct posternd *d, char *problem, size_t size)
     }
     r = find_bin_dir(d);
     if (r < 0) {
-        snprintf(problem, size, "the other parts of Postern (smtpin, queue, ...) are not beside posternd");
+        snprintf(problem, size,
+                 "the other parts of Postern (smtpin, queue, ...) are not beside posternd");
         return r;
     }
     r = find_users(d, problem, size);
@@ -177,7 +195,8 @@ static int posternd_start(struct posternd *d, char *problem, size_t size)
     loop_on_signal(d->loop, SIGCHLD, on_child, d);
     r = drop_make(d);
     if (r < 0) {
-        log_warn("drop-directory", KV("directory", d->conf->drop_directory), KV("problem", strerror(-r)),
+        log_warn("drop-directory", KV("directory", d->conf->drop_directory),
+                 KV("problem", strerror(-r)),
                  KV("what", "sendmail works only while the gateway runs"));
     }
     d->shared = file_shared("postern-clients", SHARED_OCTETS);
@@ -249,9 +268,10 @@ static int posternd_run(const char *path)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'}, {0}};
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'V'},
+                                            {0}};
     const char *path = "/etc/postern/postern.conf";
     int c;
     while ((c = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {

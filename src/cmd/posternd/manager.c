@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * manager.c: what a service manager and posternd tell each other: sd_notify(3) as a datagram, sockets
- * that were opened for us (sd_listen_fds(3)), how often it wants to hear of us (sd_watchdog_enabled(3)).
- * Without one nothing happens. Called by posternd.
+ * manager.c: what a service manager and posternd tell each other: sd_notify(3) as a datagram,
+ * sockets that were opened for us (sd_listen_fds(3)), how often it wants to hear of us
+ * (sd_watchdog_enabled(3)). Without one nothing happens. Called by posternd.
  *
- * What can go wrong: the manager does not read for a while. It is not waited for; what it was told last is told again.
+ * What can go wrong: the manager does not read for a while. It is not waited for; what it was
+ * told last is told again.
  */
 #include "cmd/posternd/posternd.h"
 
@@ -30,7 +31,9 @@ static bool manager_tell(const char *state)
     to.sun_path[0] = path[0] == '@' ? '\0' : '/';
     CLEANUP(err_close_fd) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
-    return fd < 0 || sendto(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&to, len) >= 0 ||
+    return fd < 0 ||
+           sendto(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&to,
+                  len) >= 0 ||
            (errno != EAGAIN && errno != ENOBUFS);
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * misuse.c: what becomes of a process that broke the rules of its channels: it was taken over, or has a
- * fault. Called by children.c.
+ * misuse.c: what becomes of a process that broke the rules of its channels: it was taken over,
+ * or has a fault. Called by children.c.
  *
- * It is ended and replaced at once; after MISUSES_MAX times within MISUSE_SPAN_MS it is kept down, and
- * an alarm tells the administrator, until the next reload or start. A process is believed about
- * those below it alone: one that was taken over must not have its betters ended.
+ * It is ended and replaced at once; after MISUSES_MAX times within MISUSE_SPAN_MS it is kept
+ * down, and an alarm tells the administrator, until the next reload or start. A process is
+ * believed about those below it alone: one that was taken over must not have its betters ended.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -46,7 +46,8 @@ bool misuse_is_believed(const struct supervised *by, const struct supervised *of
 /* The last of them came within the span. */
 static bool is_too_often(const struct supervised *s, int64_t now)
 {
-    return s->n_misuses >= MISUSES_MAX && now - s->misuses[s->n_misuses % MISUSES_MAX] < MISUSE_SPAN_MS;
+    return s->n_misuses >= MISUSES_MAX &&
+           now - s->misuses[s->n_misuses % MISUSES_MAX] < MISUSE_SPAN_MS;
 }
 
 void misuse_note(struct posternd *d, struct supervised *s, pid_t pid, const char *told_by)
@@ -57,8 +58,10 @@ void misuse_note(struct posternd *d, struct supervised *s, pid_t pid, const char
     }
     s->misuses[s->n_misuses++ % MISUSES_MAX] = now;
     s->kept_down = is_too_often(s, now);
-    log_error("process-misused-its-channel", KV("child", s->name), KVN("pid", pid), KV("told-by", told_by),
-              KV("what", s->kept_down ? "too often: it is kept down until a reload" : "it is replaced"));
+    log_error("process-misused-its-channel", KV("child", s->name), KVN("pid", pid),
+              KV("told-by", told_by),
+              KV("what",
+                 s->kept_down ? "too often: it is kept down until a reload" : "it is replaced"));
     kill(pid, SIGKILL);
     misuse_tell(d);
 }
@@ -77,7 +80,8 @@ void misuse_tell(struct posternd *d)
     CLEANUP(buf_free) struct buf text = BUF_INIT(500);
     for (size_t i = 0; i < d->n_children; i++) {
         if (d->children[i].kept_down && d->children[i].is_wanted) {
-            (void)!buf_printf(&text, "%s%s", buf_len(&text) ? ", " : "kept down: ", d->children[i].name);
+            (void)!buf_printf(&text, "%s%s",
+                              buf_len(&text) ? ", " : "kept down: ", d->children[i].name);
         }
     }
     bool is_alarm = buf_len(&text) > 0;
@@ -85,6 +89,8 @@ void misuse_tell(struct posternd *d)
         (void)!buf_printf(&text, "; look for what reached it, update, then: postern reload");
     }
     if (is_alarm != d->misuse_alarm) {
-        d->misuse_alarm = children_alarm(d, ALARM_MISUSE, is_alarm ? buf_str(&text) : STR("")) ? is_alarm : d->misuse_alarm;
+        d->misuse_alarm = children_alarm(d, ALARM_MISUSE, is_alarm ? buf_str(&text) : STR(""))
+                              ? is_alarm
+                              : d->misuse_alarm;
     }
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ports.c: opens the listening sockets, at the start and again for a reload. Called by posternd, which alone may bind ports
- * below 1024 and hands the sockets to smtpin, web and metrics.
+ * ports.c: opens the listening sockets, at the start and again for a reload. Called by posternd,
+ * which alone may bind ports below 1024 and hands the sockets to smtpin, web and metrics.
  *
- * What can go wrong: another program has the address, it is not of this machine, or the kernel forbids it. An address that
- * overlaps one of ours (0.0.0.0:25, then 127.0.0.1:25) can only be had after a restart.
+ * What can go wrong: another program has the address, it is not of this machine, or the kernel
+ * forbids it. An address that overlaps one of ours (0.0.0.0:25, then 127.0.0.1:25) can only be
+ * had after a restart.
  */
 #include "cmd/posternd/ports.h"
 #include "cmd/posternd/posternd.h"
@@ -19,7 +20,8 @@ static int open_port(struct port *p, char *problem, size_t size)
     struct str s = str_c(p->address);
     size_t colon = str_find_last(s, ':');
     uint64_t port = 0;
-    if (str_to_u64(str_slice(s, colon + 1, s.n), 65535, &port) < 0 || endpoint_parse(str_slice(s, 0, colon), (uint16_t)port, &at) < 0) {
+    if (str_to_u64(str_slice(s, colon + 1, s.n), 65535, &port) < 0 ||
+        endpoint_parse(str_slice(s, 0, colon), (uint16_t)port, &at) < 0) {
         snprintf(problem, size, "listen address %s is not understood", p->address);
         return -EINVAL;
     }
@@ -28,7 +30,9 @@ static int open_port(struct port *p, char *problem, size_t size)
     int r = p->is_lent ? 0 : conn_listen(&at, &p->fd);
     if (r < 0) {
         snprintf(problem, size, "cannot listen on %s: %s%s", p->address, strerror(-r),
-                 r == -EADDRINUSE ? " (another program has it, or an address of ours overlaps it: then restart posternd)" : "");
+                 r == -EADDRINUSE ? " (another program has it, or an address of ours overlaps it: "
+                                    "then restart posternd)"
+                                  : "");
     }
     return r;
 }
@@ -65,7 +69,8 @@ static int add_port(struct ports *to, const struct ports *old, enum port_kind ki
         return -ENOSPC;
     }
     if (strlen(address) >= PORT_ADDRESS) {
-        snprintf(problem, size, "%s: an address of more than %d octets", whose[kind], PORT_ADDRESS - 1);
+        snprintf(problem, size, "%s: an address of more than %d octets", whose[kind],
+                 PORT_ADDRESS - 1);
         return -ENOSPC;
     }
     const struct port *open = ports_find(old, address);
@@ -79,7 +84,8 @@ static int add_port(struct ports *to, const struct ports *old, enum port_kind ki
     return r;
 }
 
-static int add_ports(struct ports *to, const struct ports *old, enum port_kind kind, unsigned listen, const struct conf_words *w, char *problem, size_t size)
+static int add_ports(struct ports *to, const struct ports *old, enum port_kind kind,
+                     unsigned listen, const struct conf_words *w, char *problem, size_t size)
 {
     int r = 0;
     for (size_t i = 0; r == 0 && i < w->n; i++) {
@@ -97,7 +103,8 @@ static void close_but(const struct ports *p, const struct ports *kept)
     }
 }
 
-int ports_open(const struct conf *c, const struct ports *old, struct ports *ret, char *problem, size_t size)
+int ports_open(const struct conf *c, const struct ports *old, struct ports *ret, char *problem,
+               size_t size)
 {
     const struct conf_words *portal[] = {[PORTAL_HTTPS] = &c->portal.addresses,
                                          [PORTAL_REDIRECT] = &c->portal.redirects,

@@ -20,8 +20,10 @@ struct ports {
     } v[PORTS_MAX];
 };
 
-/* Opens what the configuration names. What `old` (NULL: nothing) has under the same address is taken over, not opened again, so
- * that no connection is refused meanwhile. 0, or -errno with a sentence: then nothing new is open and `old` is as it was. */
-int ports_open(const struct conf *c, const struct ports *old, struct ports *ret, char *problem, size_t size) MUST_USE;
+/* Opens what the configuration names. What `old` (NULL: nothing) has under the same address is
+ * taken over, not opened again, so that no connection is refused meanwhile. 0, or -errno with a
+ * sentence: then nothing new is open and `old` is as it was. */
+int ports_open(const struct conf *c, const struct ports *old, struct ports *ret, char *problem,
+               size_t size) MUST_USE;
 /* `next` takes the place of `p`: what of `p` was not taken over is closed. */
 void ports_replace(struct ports *p, const struct ports *next);

@@ -18,18 +18,20 @@
 
 enum { RELOAD_MS = 15000, FINDINGS_MAX = 256 * 1024 };
 
-/* --- who did it, and what became of it ----------------------------------------------------- */
+/* --- who did it, and what became of it ---------------------------------- */
 
 void reload_send_acts(struct posternd *d, struct ipc_channel *queue)
 {
     for (size_t i = 0; i < d->n_acts; i++) {
         const struct reload_act *a = &d->acts[i];
         ipc_send(queue, &(struct ipc_msg){.type = IPC_row_act,
-                                          .row_act = {.at_ms = a->at_ms,
-                                                      .verb = str_c(admin_verb_name(ADMIN_RELOAD)),
-                                                      .detail = str_c(a->detail),
-                                                      .by = str_c(a->who.by),
-                                                      .uid = a->who.uid}});
+                                          .row_act = {
+                                              .at_ms = a->at_ms,
+                                              .verb = str_c(admin_verb_name(ADMIN_RELOAD)),
+                                              .detail = str_c(a->detail),
+                                              .by = str_c(a->who.by),
+                                              .uid = a->who.uid,
+                                          }});
     }
     d->n_acts = 0;
 }
@@ -84,11 +86,12 @@ void reload_tell_open(const struct conf *c)
 {
     if (conf_networks_are_everybody(&c->inside_networks)) {
         log_error("open-relay", KV("setting", "networks"),
-                  KV("what", "everybody in the internet may send mail to anywhere in your name; name your own networks"));
+                  KV("what", "everybody in the internet may send mail to anywhere in your name; "
+                             "name your own networks"));
     }
 }
 
-/* --- the reload ------------------------------------------------------------------------- */
+/* --- the reload --------------------------------------------------------- */
 
 struct changes {
     struct buf fixed;     /* names of settings that only a start of posternd puts in force */
@@ -109,8 +112,8 @@ static void on_difference(void *arg, const struct conf_key *key)
 
 /* What the new configuration asks for beyond processes that read it: nothing of it is in force yet.
  * 0, or -errno with lines. */
-static int reload_prepare(const struct posternd *d, const struct conf *next, struct changes *changes,
-                   struct ports *ports, struct buf *problems)
+static int reload_prepare(const struct posternd *d, const struct conf *next,
+                          struct changes *changes, struct ports *ports, struct buf *problems)
 {
     char problem[512] = "";
     conf_differences(d->conf, next, changes, on_difference);
@@ -131,7 +134,7 @@ static int reload_prepare(const struct posternd *d, const struct conf *next, str
 
 /* The new configuration is in force here, and on its way to everybody. */
 static void reload_apply(struct posternd *d, struct conf *next, struct pairs *pairs,
-                  const struct ports *ports, const struct changes *changes)
+                         const struct ports *ports, const struct changes *changes)
 {
     conf_free(d->conf);
     d->conf = next;
@@ -151,8 +154,8 @@ static void reload_apply(struct posternd *d, struct conf *next, struct pairs *pa
     timer_start(d->reload_timer, RELOAD_MS);
 }
 
-static int reload_judge(struct posternd *d, struct buf *problems, struct str *ret_first, struct buf *all,
-                 struct conf **ret_next, struct pairs **ret_pairs)
+static int reload_judge(struct posternd *d, struct buf *problems, struct str *ret_first,
+                        struct buf *all, struct conf **ret_next, struct pairs **ret_pairs)
 {
     int r = conf_load(d->conf_path, all, ret_next);
     r = r < 0 ? r : preflight(*ret_next, PREFLIGHT_RELOAD, d->conf, all);
@@ -215,9 +218,10 @@ static void not_in_force(const struct posternd *d, struct buf *text)
                           STR_ARG(buf_str(&names)));
     }
     if (buf_len(&waiting) > 0) {
-        (void)!buf_printf(
-            text, "The new configuration is in force, but not all of its files: " STR_FMT "\n",
-            STR_ARG(str_trim_lines(buf_str(&waiting))));
+        (void)!buf_printf(text,
+                          "The new configuration is in force, but not all of its files: " STR_FMT
+                          "\n",
+                          STR_ARG(str_trim_lines(buf_str(&waiting))));
     }
 }
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * renewal.h: when a certificate and its key on the disk take the place of the pair in force. Pure; called by pairs.c.
+ * renewal.h: when a certificate and its key on the disk take the place of the pair in force.
+ * Pure; called by pairs.c.
  *
- * Renewal tools write chain and key one after the other, rename them, turn symbolic links over or write in place, and a look may
- * fall between any two of these steps. So what is in force stays until something that fits is there and rests.
+ * Renewal tools write chain and key one after the other, rename them, turn symbolic links over
+ * or write in place, and a look may fall between any two of these steps. So what is in force
+ * stays until something that fits is there and rests.
  */
 #pragma once
 #include <stdbool.h>
@@ -18,7 +20,8 @@ struct renewal_facts {
     bool has_old; /* a pair is in force */
     bool differs; /* the disk has other octets, or they cannot be read */
     bool fits;    /* those can be read and used, and belong together */
-    bool rests;   /* they are the same as at the look before, or an administrator says that they are complete */
+    /* they are the same as at the look before, or an administrator says that they are complete */
+    bool rests;
 };
 
 static inline enum renewal renewal_decide(const struct renewal_facts *f)

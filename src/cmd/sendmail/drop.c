@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * drop.c: letters that wait in a directory while the gateway is not running: a file each, written under a
- * name nobody can guess, synced, then renamed to its final name. posternd has them picked up.
+ * drop.c: letters that wait in a directory while the gateway is not running: a file each,
+ * written under a name nobody can guess, synced, then renamed to its final name. posternd has
+ * them picked up.
  *
- * The directory lets everybody put files in and nobody list them (mode 1733). What can go wrong: no space,
- * no right: the caller hears it at once, and nothing is left behind.
+ * The directory lets everybody put files in and nobody list them (mode 1733). What can go wrong:
+ * no space, no right: the caller hears it at once, and nothing is left behind.
  */
 #include "base/random.h"
 #include "cmd/sendmail/sendmail.h"
@@ -62,18 +63,22 @@ int drop_put(const char *directory, const struct letter *l)
     }
     snprintf(draft, sizeof draft, "%s/new-%s", directory, name);
     snprintf(final, sizeof final, "%s/mail-%s", directory, name);
-    CLEANUP(err_close_fd) int fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+    CLEANUP(err_close_fd)
+    int fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0) {
         return -errno;
     }
-    (void)fchmod(fd, 0644); /* the user that picks it up must be able to read it; its name is the lock */
+    /* the user that picks it up must be able to read it; its name is the lock */
+    (void)fchmod(fd, 0644);
     int r = drop_write_letter(fd, l);
     r = r < 0 ? r : rename(draft, final) < 0 ? -errno : 0;
     if (r < 0) {
         (void)unlink(draft);
         return r;
     }
-    return fsync(fd) < 0 ? -errno : 0; /* we may not open the directory; syncing the renamed file takes its new name along (ext4, XFS, Btrfs) */
+    /* we may not open the directory; syncing the renamed file takes its new name along (ext4,
+     * XFS, Btrfs) */
+    return fsync(fd) < 0 ? -errno : 0;
 }
 
 int drop_put_rest(const char *directory, const struct letter *l, const bool *put_off)
@@ -94,7 +99,10 @@ int drop_get(const char *path, struct letter *ret)
     CLEANUP(buf_free) struct buf all = BUF_INIT(SENDMAIL_MESSAGE_MAX + 2 * 1024 * 1024);
     CLEANUP(err_close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct stat st;
-    int r = fd < 0 ? -errno : fstat(fd, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? file_read_fd(fd, &all) : -EBADMSG;
+    int r = fd < 0                ? -errno
+            : fstat(fd, &st) < 0  ? -errno
+            : S_ISREG(st.st_mode) ? file_read_fd(fd, &all)
+                                  : -EBADMSG;
     if (r < 0) {
         return r;
     }
@@ -105,12 +113,15 @@ int drop_get(const char *path, struct letter *ret)
         if (str_starts_nocase(line, STR("from "))) {
             struct address a;
             struct str from = str_slice(line, 5, line.n);
-            good = (from.n == 0 || address_mailbox(from, true, &a) == 0) && str_copy(from, ret->sender, sizeof ret->sender) == 0;
+            good = (from.n == 0 || address_mailbox(from, true, &a) == 0) &&
+                   str_copy(from, ret->sender, sizeof ret->sender) == 0;
         } else {
-            good = str_starts_nocase(line, STR("to ")) && letter_add(ret, str_slice(line, 3, line.n)) == 0;
+            good = str_starts_nocase(line, STR("to ")) &&
+                   letter_add(ret, str_slice(line, 3, line.n)) == 0;
         }
     }
-    good = good && ret->n_rcpts > 0 && buf_printf(&ret->text, "Received: by sendmail (uid %u)\r\n", (unsigned)st.st_uid) == 0 &&
+    good = good && ret->n_rcpts > 0 &&
+           buf_printf(&ret->text, "Received: by sendmail (uid %u)\r\n", (unsigned)st.st_uid) == 0 &&
            buf_add(&ret->text, rest) == 0;
     return good ? 0 : -EBADMSG;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * gateway.c: hands a letter to the gateway over SMTP on loopback, with the same client engine that the
- * gateway itself uses. Blocking: a command that ends.
+ * gateway.c: hands a letter to the gateway over SMTP on loopback, with the same client engine
+ * that the gateway itself uses. Blocking: a command that ends.
  */
 #include "cmd/sendmail/sendmail.h"
 #include "policy/policy.h"
@@ -76,9 +76,9 @@ struct handover {
     char *words;
     size_t size;
     struct host_verdict verdict;
-    bool refused; /* a recipient, for good */
+    bool refused;         /* a recipient, for good */
     bool heard, accepted; /* an answer to a recipient; one was taken */
-    bool *put_off; /* for each recipient: not now */
+    bool *put_off;        /* for each recipient: not now */
 };
 
 /* The first refusal is the cause, what follows it ("no recipient was accepted yet") is not. */
@@ -162,7 +162,8 @@ static int converse(struct handover *h)
     }
 }
 
-int gateway_send(int fd, const struct letter *l, const char *hostname, bool *put_off, char *words, size_t size)
+int gateway_send(int fd, const struct letter *l, const char *hostname, bool *put_off, char *words,
+                 size_t size)
 {
     const struct smtp_client_config config = {.hello = hostname, .ignore_starttls = true};
     struct smtp_mail_rcpt *rcpts = err_calloc(l->n_rcpts ? l->n_rcpts : 1, sizeof *rcpts);
@@ -174,11 +175,26 @@ int gateway_send(int fd, const struct letter *l, const char *hostname, bool *put
     for (size_t i = 0; i < buf_len(&l->text) && !is_8bit; i++) {
         is_8bit = (unsigned char)buf_str(&l->text).p[i] >= 0x80;
     }
-    struct handover h = {.fd = fd, .client = smtp_client_new(&config), .letter = l, .words = words, .size = size, .put_off = put_off,
-                         .mail = {.reverse_path = str_c(l->sender), .rcpts = rcpts, .n_rcpts = l->n_rcpts, .size = buf_len(&l->text),
-                                  .is_8bit = is_8bit, .is_utf8 = is_utf8}};
-    /* to ourselves, on this machine: no rule is about that, so the policy has nothing against it; there is no other server
-     * to look at, so the look is complete (else the policy would have the letter wait for one, in the drop directory, for good) */
+    struct handover h = {
+        .fd = fd,
+        .client = smtp_client_new(&config),
+        .letter = l,
+        .words = words,
+        .size = size,
+        .put_off = put_off,
+        .mail =
+            {
+                .reverse_path = str_c(l->sender),
+                .rcpts = rcpts,
+                .n_rcpts = l->n_rcpts,
+                .size = buf_len(&l->text),
+                .is_8bit = is_8bit,
+                .is_utf8 = is_utf8,
+            },
+    };
+    /* to ourselves, on this machine: no rule is about that, so the policy has nothing against
+     * it; there is no other server to look at, so the look is complete (else the policy would
+     * have the letter wait for one, in the drop directory, for good) */
     const struct facts facts = {.mx = MX_INSECURE, .sess = SESS_NOADV, .look = LOOK_COMPLETE};
     h.verdict = policy_host(&facts);
     words[0] = '\0';

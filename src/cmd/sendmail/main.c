@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sendmail: takes a message on standard input and gives it to the gateway on this machine, as programs
- * expect of /usr/sbin/sendmail. While the gateway is not running the message waits in the drop directory.
- * Runs as the user who calls it; nothing is set-uid.
+ * sendmail: takes a message on standard input and gives it to the gateway on this machine, as
+ * programs expect of /usr/sbin/sendmail. While the gateway is not running the message waits in
+ * the drop directory. Runs as the user who calls it; nothing is set-uid.
  */
 #include "cmd/sendmail/sendmail.h"
 #include "conf/conf.h"
@@ -24,7 +24,8 @@
 static const char usage[] =
     "Usage: sendmail [options] [recipient ...] < message\n"
     "Gives a message to the mail gateway on this machine, or keeps it until the gateway runs.\n\n"
-    "  -t            recipients from To, Cc and Bcc; where Resent-To, -Cc or -Bcc is there, from those alone\n"
+    "  -t            recipients from To, Cc and Bcc; where Resent-To, -Cc or -Bcc is there, from "
+    "those alone\n"
     "  -f ADDRESS    sender (also -r); without it the user's name at this host\n"
     "  -F NAME       the sender's full name, if there is no From field\n"
     "  -i, -oi       a line with only a dot does not end the message\n"
@@ -42,7 +43,7 @@ struct settings {
     char hostname[256], gateway[128], drop[600], admin[ADDRESS_ROOM];
 };
 
-/* --- options ------------------------------------------------------------------------------------- */
+/* --- options ------------------------------------------------------------ */
 
 /* The value of the option whose letter is at `p`: the rest of the word, or the next word. */
 static const char *value_of(int argc, char **argv, int *at, const char *p)
@@ -53,7 +54,8 @@ static const char *value_of(int argc, char **argv, int *at, const char *p)
     return *at + 1 < argc ? argv[++*at] : NULL;
 }
 
-/* The letters that take the rest of the word, or the next word; -1 to go on, else an exit status. */
+/* The letters that take the rest of the word, or the next word; -1 to go on, else an exit
+ * status. */
 static int take_value(struct settings *s, char letter, const char *value)
 {
     switch (letter) {
@@ -142,17 +144,20 @@ static void read_config(struct settings *s)
             struct str at = str_c(c->listens[i].addresses.v[0]);
             struct str port = str_slice(at, str_find_last(at, ':'), at.n);
             bool any = str_starts_nocase(at, STR("[::]")) || str_starts_nocase(at, STR("0.0.0.0"));
-            snprintf(s->gateway, sizeof s->gateway, STR_FMT STR_FMT, STR_ARG(any ? STR("127.0.0.1") : str_slice(at, 0, at.n - port.n)), STR_ARG(port));
+            snprintf(s->gateway, sizeof s->gateway, STR_FMT STR_FMT,
+                     STR_ARG(any ? STR("127.0.0.1") : str_slice(at, 0, at.n - port.n)),
+                     STR_ARG(port));
             break;
         }
     }
     conf_free(c);
 }
 
-/* --- the message ------------------------------------------------------------------------------------- */
+/* --- the message -------------------------------------------------------- */
 
-/* Reads standard input; every line end becomes CRLF. A CR or NUL within a line becomes a blank (Postfix:
- * cleanup_replace_stray_cr_lf): it is what a program draws its progress with, and a blank ends no line anywhere. */
+/* Reads standard input; every line end becomes CRLF. A CR or NUL within a line becomes a blank
+ * (Postfix: cleanup_replace_stray_cr_lf): it is what a program draws its progress with, and a
+ * blank ends no line anywhere. */
 static int sendmail_read_message(const struct settings *s, struct buf *out)
 {
     char *line = NULL;
@@ -182,7 +187,8 @@ static bool is_user_name(struct str s)
     char text[ADDRESS_ROOM];
     struct address a;
     int n = snprintf(text, sizeof text, STR_FMT "@localhost", STR_ARG(s));
-    return str_find(s, '@', 0) == s.n && n > 0 && (size_t)n < sizeof text && address_mailbox(str_c(text), true, &a) == 0;
+    return str_find(s, '@', 0) == s.n && n > 0 && (size_t)n < sizeof text &&
+           address_mailbox(str_c(text), true, &a) == 0;
 }
 
 /* Nobody has a mailbox on a gateway: mail to a user of this machine goes to the administrator. */
@@ -201,7 +207,8 @@ static int add_addresses(const struct settings *s, struct letter *l, struct str 
     return 0;
 }
 
-/* Without a sender the author is MAILER-DAEMON, for a From field must name somebody (RFC 5322 3.6.2). */
+/* Without a sender the author is MAILER-DAEMON, for a From field must name somebody (RFC 5322
+ * 3.6.2). */
 static int add_from(const struct settings *s, const struct letter *l, struct buf *out)
 {
     bool named = s->name && *s->name, nobody = !l->sender[0];
@@ -209,15 +216,18 @@ static int add_from(const struct settings *s, const struct letter *l, struct buf
     if (r == 0 && named) {
         r = encoded_write(str_c(s->name), true, out);
     }
-    return r < 0 ? r : buf_printf(out, "%s%s%s%s\r\n", named ? " <" : "", nobody ? "MAILER-DAEMON@" : l->sender,
-                                  nobody ? s->hostname : "", named ? ">" : "");
+    return r < 0 ? r
+                 : buf_printf(out, "%s%s%s%s\r\n", named ? " <" : "",
+                              nobody ? "MAILER-DAEMON@" : l->sender, nobody ? s->hostname : "",
+                              named ? ">" : "");
 }
 
 struct seen {
     bool from, date, id;
 };
 
-static int add_missing(const struct settings *s, const struct letter *l, const struct seen *seen, struct buf *out)
+static int add_missing(const struct settings *s, const struct letter *l, const struct seen *seen,
+                       struct buf *out)
 {
     char date[DATE_MAX];
     struct timespec now;
@@ -231,7 +241,8 @@ static int add_missing(const struct settings *s, const struct letter *l, const s
         r = buf_printf(out, "Date: %s\r\n", date);
     }
     if (r == 0 && !seen->id) {
-        r = buf_printf(out, "Message-ID: <%llx.%lx.%d@%s>\r\n", (unsigned long long)now.tv_sec, now.tv_nsec, (int)getpid(), s->hostname);
+        r = buf_printf(out, "Message-ID: <%llx.%lx.%d@%s>\r\n", (unsigned long long)now.tv_sec,
+                       now.tv_nsec, (int)getpid(), s->hostname);
     }
     return r;
 }
@@ -243,7 +254,8 @@ static bool names_recipients(struct str name, bool resent)
         return false;
     }
     struct str kind = resent ? str_slice(name, 7, name.n) : name;
-    return str_eq_nocase(kind, STR("To")) || str_eq_nocase(kind, STR("Cc")) || str_eq_nocase(kind, STR("Bcc"));
+    return str_eq_nocase(kind, STR("To")) || str_eq_nocase(kind, STR("Cc")) ||
+           str_eq_nocase(kind, STR("Bcc"));
 }
 
 /* RFC 5322 3.6.6: the mail is sent once more, to those whom the Resent fields name. */
@@ -267,7 +279,8 @@ static struct str behind_mbox_line(struct str message)
         return message;
     }
     line = str_slice(line, 5, line.n);
-    bool is_mbox = str_split(&line, ' ', &from) && line.n > 4 && memmem(days, sizeof days - 1, line.p, 4);
+    bool is_mbox =
+        str_split(&line, ' ', &from) && line.n > 4 && memmem(days, sizeof days - 1, line.p, 4);
     return is_mbox ? rest : message;
 }
 
@@ -311,11 +324,12 @@ static void default_sender(const struct settings *s, struct letter *l)
         bool angled = given.n > 1 && given.p[0] == '<' && given.p[given.n - 1] == '>';
         given = angled ? str_slice(given, 1, given.n - 1) : given;
         bool whole = given.n == 0 || str_find(given, '@', 0) < given.n;
-        snprintf(l->sender, sizeof l->sender, STR_FMT "%s%s", STR_ARG(given), whole ? "" : "@", whole ? "" : s->hostname);
+        snprintf(l->sender, sizeof l->sender, STR_FMT "%s%s", STR_ARG(given), whole ? "" : "@",
+                 whole ? "" : s->hostname);
     }
 }
 
-/* --- ways ------------------------------------------------------------------------------------------------- */
+/* --- ways --------------------------------------------------------------- */
 
 static int sendmail_hand_over(const struct settings *s, const struct letter *l)
 {
@@ -331,8 +345,13 @@ static int sendmail_hand_over(const struct settings *s, const struct letter *l)
         return r;
     }
     if (kept < 0) {
-        fprintf(stderr, "sendmail: the gateway at %s cannot take it now (%s), and %s cannot keep it: %s\n", s->gateway,
-                fd < 0 ? strerror(-fd) : *words ? words : "the connection broke", s->drop, strerror(-kept));
+        fprintf(stderr,
+                "sendmail: the gateway at %s cannot take it now (%s), and %s cannot keep it: %s\n",
+                s->gateway,
+                fd < 0   ? strerror(-fd)
+                : *words ? words
+                         : "the connection broke",
+                s->drop, strerror(-kept));
         return EX_TEMPFAIL;
     }
     return EX_OK;
@@ -401,27 +420,32 @@ static int speak(const struct settings *s)
     }
 }
 
-/* The sender left long ago with status 0: it is told by mail. Who sent at our host name has no mailbox, unless that is
- * a domain of the inside: the administrator is told. */
-static void tell_sender(const struct settings *s, const struct letter *refused, const bool *put_off, const char *answer)
+/* The sender left long ago with status 0: it is told by mail. Who sent at our host name has no
+ * mailbox, unless that is a domain of the inside: the administrator is told. */
+static void tell_sender(const struct settings *s, const struct letter *refused, const bool *put_off,
+                        const char *answer)
 {
     struct letter notice;
     char words[1024] = "";
     bool later[SENDMAIL_RCPTS_MAX] = {false};
     struct str sender = str_c(refused->sender);
     size_t at = str_find_last(sender, '@');
-    bool of_host = !s->host_has_mailboxes && str_eq_nocase(str_slice(sender, at + 1, sender.n), str_c(s->hostname));
+    bool of_host = !s->host_has_mailboxes &&
+                   str_eq_nocase(str_slice(sender, at + 1, sender.n), str_c(s->hostname));
     if (sender.n == 0) { /* a notice itself */
         return;
     }
-    int r = notice_write(s->hostname, of_host ? str_c(s->admin) : sender, refused, put_off, answer, &notice);
+    int r = notice_write(s->hostname, of_host ? str_c(s->admin) : sender, refused, put_off, answer,
+                         &notice);
     if (r == 0) {
         CLEANUP(err_close_fd) int fd = gateway_connect(s->gateway);
-        r = fd < 0 ? EX_TEMPFAIL : gateway_send(fd, &notice, s->hostname, later, words, sizeof words);
+        r = fd < 0 ? EX_TEMPFAIL
+                   : gateway_send(fd, &notice, s->hostname, later, words, sizeof words);
         r = r == EX_TEMPFAIL ? drop_put(s->drop, &notice) : r;
     }
     if (r != 0) {
-        fprintf(stderr, "sendmail: %s could not be told of it: %s\n", refused->sender, r < 0 ? strerror(-r) : words);
+        fprintf(stderr, "sendmail: %s could not be told of it: %s\n", refused->sender,
+                r < 0 ? strerror(-r) : words);
     }
     letter_free(&notice);
 }
@@ -439,15 +463,20 @@ static int pick_up_one(const struct settings *s, const char *path, const char *a
     }
     CLEANUP(err_close_fd) int fd = gateway_connect(s->gateway);
     bool put_off[SENDMAIL_RCPTS_MAX] = {false};
-    int result = fd < 0 ? EX_TEMPFAIL : gateway_send(fd, &l, s->hostname, put_off, words, sizeof words);
+    int result =
+        fd < 0 ? EX_TEMPFAIL : gateway_send(fd, &l, s->hostname, put_off, words, sizeof words);
     if (result != EX_TEMPFAIL && drop_put_rest(s->drop, &l, put_off) < 0) {
-        fprintf(stderr, "sendmail: %s cannot keep %s for those who were put off: it is handed over once more to all\n", s->drop, path);
+        fprintf(stderr,
+                "sendmail: %s cannot keep %s for those who were put off: it is handed over once "
+                "more to all\n",
+                s->drop, path);
         result = EX_TEMPFAIL;
     }
     if (result == EX_OK) {
         (void)unlink(path);
     } else if (result == EX_UNAVAILABLE) {
-        fprintf(stderr, "sendmail: the gateway refused %s from %s (%s): put aside\n", path, l.sender, words);
+        fprintf(stderr, "sendmail: the gateway refused %s from %s (%s): put aside\n", path,
+                l.sender, words);
         tell_sender(s, &l, put_off, words);
         (void)!rename(path, aside);
         result = EX_OK;
@@ -479,7 +508,8 @@ static int pick_up(const struct settings *s)
 int main(int argc, char **argv)
 {
     const char *environment = getenv("POSTERN_CONFIG");
-    struct settings s = {.config = environment ? environment : "/etc/postern/postern.conf", .mode = "m"};
+    struct settings s = {.config = environment ? environment : "/etc/postern/postern.conf",
+                         .mode = "m"};
     int at = 1;
     for (; at < argc && argv[at][0] == '-' && argv[at][1]; at++) {
         if (strcmp(argv[at], "--") == 0) {
@@ -499,7 +529,9 @@ int main(int argc, char **argv)
         return speak(&s);
     }
     if (strcmp(s.mode, "m") != 0) {
-        fprintf(stderr, "sendmail: -b%s is not done here; see postern queue list. Try sendmail --help.\n", s.mode);
+        fprintf(stderr,
+                "sendmail: -b%s is not done here; see postern queue list. Try sendmail --help.\n",
+                s.mode);
         return EX_USAGE;
     }
     return sendmail_submit(&s, argv + at, argc - at);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * inspect: reads one message at a time and says what is in it.
  *
- * Trust: parses the most hostile input of all, messages and their documents, and is trusted the least: no network, no
- * files, little memory, one message key for one lease. What it finds goes to the queue as lines (policy/inspection.h);
- * a message that kills it, or takes too long, counts as one that could not be inspected, never as clean.
+ * Trust: parses the most hostile input of all, messages and their documents, and is trusted the
+ * least: no network, no files, little memory, one message key for one lease. What it finds goes
+ * to the queue as lines (policy/inspection.h); a message that kills it, or takes too long,
+ * counts as one that could not be inspected, never as clean.
  *
- * After RECYCLE messages it asks posternd for a successor and works on; once that stands, the queue gives its messages to
- * the new one and hangs up on the old one. With a new configuration it asks the queue to let it go, and posternd starts a
- * fresh one. Packs are read before the sandbox.
+ * After RECYCLE messages it asks posternd for a successor and works on; once that stands, the
+ * queue gives its messages to the new one and hangs up on the old one. With a new configuration
+ * it asks the queue to let it go, and posternd starts a fresh one. Packs are read before the
+ * sandbox.
  */
 #include "base/log.h"
 #include "mime/view.h"
@@ -25,7 +27,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { RECYCLE = 1000, MEMORY = 2047 * 1024 * 1024, CHUNK = 256 * 1024, PIECE = 128 * 1024, MESSAGE_MAX = 256 * 1024 * 1024 /* a few copies of it must fit */ };
+enum {
+    RECYCLE = 1000,
+    MEMORY = 2047 * 1024 * 1024,
+    CHUNK = 256 * 1024,
+    PIECE = 128 * 1024,
+    MESSAGE_MAX = 256 * 1024 * 1024 /* a few copies of it must fit */
+};
 
 struct inspect {
     struct child *child;
@@ -68,7 +76,12 @@ static void inspect_done(struct inspect *s, bool ok)
 
 static void inspect_answer(struct inspect *s, bool ok, struct str facts)
 {
-    ipc_send(s->queue, &(struct ipc_msg){.type = IPC_inspected, .inspected = {.lease = s->lease, .ok = ok, .facts = facts}});
+    ipc_send(s->queue, &(struct ipc_msg){.type = IPC_inspected,
+                                         .inspected = {
+                                             .lease = s->lease,
+                                             .ok = ok,
+                                             .facts = facts,
+                                         }});
     inspect_done(s, ok);
 }
 
@@ -76,7 +89,8 @@ static void inspect_answer(struct inspect *s, bool ok, struct str facts)
 static void inspect_give_back(struct inspect *s)
 {
     if (s->prepare) {
-        ipc_send(s->queue, &(struct ipc_msg){.type = IPC_prepared, .prepared = {.lease = s->lease}});
+        ipc_send(s->queue,
+                 &(struct ipc_msg){.type = IPC_prepared, .prepared = {.lease = s->lease}});
         inspect_done(s, false);
     } else {
         inspect_answer(s, false, STR(""));
@@ -97,14 +111,27 @@ static void send_view(struct inspect *s, struct view *v, const unsigned char *ke
     struct buf clear = BUF_INIT(PACKED_MAX), sealed = BUF_INIT(2 * PACKED_MAX);
     rest_derive(key, "view", view_key);
     struct rest_sealer *sealer = rest_sealer_new(view_key);
-    bool ok = packed_write(v, &clear) == 0 && rest_seal(sealer, buf_str(&clear), &sealed) == 0 && rest_seal_end(sealer, &sealed) == 0;
-    for (struct str rest = buf_str(&sealed); ok && rest.n > 0; rest = str_slice(rest, rest.n < PIECE ? rest.n : PIECE, rest.n)) {
-        ipc_send(s->queue, &(struct ipc_msg){.type = IPC_prepared_piece, .prepared_piece = {.lease = s->lease, .octets = str_slice(rest, 0, rest.n < PIECE ? rest.n : PIECE)}});
+    bool ok = packed_write(v, &clear) == 0 && rest_seal(sealer, buf_str(&clear), &sealed) == 0 &&
+              rest_seal_end(sealer, &sealed) == 0;
+    for (struct str rest = buf_str(&sealed); ok && rest.n > 0;
+         rest = str_slice(rest, rest.n < PIECE ? rest.n : PIECE, rest.n)) {
+        ipc_send(s->queue, &(struct ipc_msg){.type = IPC_prepared_piece,
+                                             .prepared_piece = {.lease = s->lease,
+                                                                .octets = str_slice(rest, 0,
+                                                                                    rest.n < PIECE
+                                                                                        ? rest.n
+                                                                                        : PIECE)}});
     }
     struct str name = str_c(v->from_name), about = str_c(v->subject);
-    ipc_send(s->queue, &(struct ipc_msg){.type = IPC_prepared,
-                                         .prepared = {.lease = s->lease, .ok = ok, .attachments = (uint32_t)v->n_parts, .name = str_slice(name, 0, name.n < 256 ? name.n : 256),
-                                                      .subject = str_slice(about, 0, about.n < 1024 ? about.n : 1024)}});
+    ipc_send(s->queue,
+             &(struct ipc_msg){.type = IPC_prepared,
+                               .prepared = {
+                                   .lease = s->lease,
+                                   .ok = ok,
+                                   .attachments = (uint32_t)v->n_parts,
+                                   .name = str_slice(name, 0, name.n < 256 ? name.n : 256),
+                                   .subject = str_slice(about, 0, about.n < 1024 ? about.n : 1024),
+                               }});
     rest_sealer_free(sealer);
     explicit_bzero(view_key, sizeof view_key);
     buf_wipe(&clear);
@@ -134,7 +161,8 @@ static int open_message(const struct inspect *s, const unsigned char *key, struc
     return r;
 }
 
-static void inspect_on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void inspect_on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
+                                 int fd)
 {
     struct inspect *s = owner;
     if (!s->busy || !lease_same(&m->unwrapped.lease, &s->lease)) {
@@ -145,7 +173,9 @@ static void inspect_on_unwrapped(void *owner, struct ipc_channel *ch, const stru
         return;
     }
     struct buf message = BUF_INIT(s->size + 1024 * 1024), facts = BUF_INIT(INSPECTION_MAX);
-    int r = s->size > MESSAGE_MAX ? -EFBIG : open_message(s, (const unsigned char *)m->unwrapped.key.p, &message);
+    int r = s->size > MESSAGE_MAX
+                ? -EFBIG
+                : open_message(s, (const unsigned char *)m->unwrapped.key.p, &message);
     if (r == -EIO) { /* of the disk: it may be read the next time */
         log_error("message-not-read", KV("problem", strerror(-r)), KV("what", "it is tried again"));
         buf_wipe(&message);
@@ -154,7 +184,8 @@ static void inspect_on_unwrapped(void *owner, struct ipc_channel *ch, const stru
         return;
     }
     if (s->prepare) {
-        struct view *v = view_of_message(r == 0 ? buf_str(&message) : STR("")); /* of a message too large for us: its original can be had */
+        /* of a message too large for us: its original can be had */
+        struct view *v = view_of_message(r == 0 ? buf_str(&message) : STR(""));
         v->cut |= r < 0;
         send_view(s, v, (const unsigned char *)m->unwrapped.key.p);
         view_free(v);
@@ -167,7 +198,8 @@ static void inspect_on_unwrapped(void *owner, struct ipc_channel *ch, const stru
         char id[ID_TEXT];
         id_text(s->id, id);
         log_error("message-unreadable", KV("id", id), KV("problem", strerror(-r)));
-        (void)!inspection_put(&facts, "failed", (const struct str[]){r == -EFBIG ? STR("limit") : STR("crash")}, 1);
+        (void)!inspection_put(&facts, "failed",
+                              (const struct str[]){r == -EFBIG ? STR("limit") : STR("crash")}, 1);
     }
     inspect_answer(s, true, buf_str(&facts));
     buf_wipe(&message);
@@ -175,7 +207,8 @@ static void inspect_on_unwrapped(void *owner, struct ipc_channel *ch, const stru
 }
 
 /* False: it cannot be, and is refused. Takes fd. */
-static bool inspect_take_message(struct inspect *s, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static bool inspect_take_message(struct inspect *s, struct ipc_channel *ch, const struct ipc_msg *m,
+                                 int fd)
 {
     if (s->busy) {
         err_close_fd(&fd);
@@ -183,7 +216,8 @@ static bool inspect_take_message(struct inspect *s, struct ipc_channel *ch, cons
         return false;
     }
     /* before anything is done with it: if this process ends over it, that counts */
-    ipc_send_now(ch, &(struct ipc_msg){.type = IPC_lease_taken, .lease_taken = {.lease = m->inspect.lease}});
+    ipc_send_now(ch, &(struct ipc_msg){.type = IPC_lease_taken,
+                                       .lease_taken = {.lease = m->inspect.lease}});
     s->busy = true;
     s->lease = m->inspect.lease;
     s->id = m->inspect.id;
@@ -209,7 +243,8 @@ static void on_inspect(void *owner, struct ipc_channel *ch, const struct ipc_msg
     if (!inspect_take_message(s, ch, m, fd)) {
         return;
     }
-    bool room = !s->pdf || descriptors_have_room(FILTER_DESCRIPTORS); /* else a document would count as not readable */
+    /* else a document would count as not readable */
+    bool room = !s->pdf || descriptors_have_room(FILTER_DESCRIPTORS);
     if (!room) {
         descriptors_note_lack("pdftotext", "a document");
     }
@@ -217,12 +252,15 @@ static void on_inspect(void *owner, struct ipc_channel *ch, const struct ipc_msg
         inspect_give_back(s);
         return;
     }
-    alarm((unsigned)(child_conf(s->child)->inspection.time / 1000) + 1); /* whoever takes too long is ended by it */
+    /* whoever takes too long is ended by it */
+    alarm((unsigned)(child_conf(s->child)->inspection.time / 1000) + 1);
     ipc_send(s->keys, &(struct ipc_msg){.type = IPC_unwrap, .unwrap = {.lease = s->lease}});
 }
 
-static const struct ipc_rule queue_rules[] = {{IPC_inspect, on_inspect, on_inspect_without}, {IPC_none, NULL}};
-static const struct ipc_rule keys_rules[] = {{IPC_unwrapped, inspect_on_unwrapped}, {IPC_none, NULL}};
+static const struct ipc_rule queue_rules[] = {{IPC_inspect, on_inspect, on_inspect_without},
+                                              {IPC_none, NULL}};
+static const struct ipc_rule keys_rules[] = {{IPC_unwrapped, inspect_on_unwrapped},
+                                             {IPC_none, NULL}};
 
 static void inspect_on_queue_gone(void *owner, struct ipc_channel *ch)
 {
@@ -254,7 +292,8 @@ static void inspect_on_peer(void *owner, struct child *c, enum role role, unsign
     (void)index; /* a successor may be quicker than the news of the end */
     if (role == ROLE_QUEUE) {
         ipc_channel_end(s->queue);
-        s->queue = ipc_channel_new(child_loop(c), fd, "queue", queue_rules, inspect_on_queue_gone, s);
+        s->queue =
+            ipc_channel_new(child_loop(c), fd, "queue", queue_rules, inspect_on_queue_gone, s);
         if (s->leaving) { /* the new one is told as well */
             s->leaving = false;
             inspect_leave(s);
@@ -280,7 +319,9 @@ static int inspect_on_prepare(void *owner, struct child *c, char *problem, size_
     }
     s->pdf = mime_pdf_new();
     if (!s->pdf) {
-        log_warn("pdf-not-readable", KV("what", "pdftotext (poppler-utils) is not installed: PDF counts as not readable"));
+        log_warn("pdf-not-readable",
+                 KV("what",
+                    "pdftotext (poppler-utils) is not installed: PDF counts as not readable"));
     }
     CLEANUP(buf_free) struct buf text = BUF_INIT(CONF_TEXT_MAX);
     int r = conf_write(child_conf(c), &text);
@@ -307,12 +348,19 @@ static int inspect_on_reload(void *owner, struct child *c, char *problem, size_t
 static void inspect_on_status(void *owner, char *text, size_t size)
 {
     const struct inspect *s = owner;
-    snprintf(text, size, "inspected=%llu failed=%llu pdf=%s", (unsigned long long)s->done, (unsigned long long)s->failed, s->pdf ? "yes" : "no");
+    snprintf(text, size, "inspected=%llu failed=%llu pdf=%s", (unsigned long long)s->done,
+             (unsigned long long)s->failed, s->pdf ? "yes" : "no");
 }
 
 int main(int argc, char **argv)
 {
     static struct inspect inspect;
-    static const struct child_events events = {.on_prepare = inspect_on_prepare, .sandbox = inspect_sandbox, .on_peer = inspect_on_peer, .on_reload = inspect_on_reload, .on_status = inspect_on_status};
+    static const struct child_events events = {
+        .on_prepare = inspect_on_prepare,
+        .sandbox = inspect_sandbox,
+        .on_peer = inspect_on_peer,
+        .on_reload = inspect_on_reload,
+        .on_status = inspect_on_status,
+    };
     return child_main(argc, argv, "inspect", &events, &inspect);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * keys: holds the secret that opens message keys, and gives a message key only for a live lease; holds
- * the private keys of TLS and DKIM, and signs with them.
+ * keys: holds the secret that opens message keys, and gives a message key only for a live lease;
+ * holds the private keys of TLS and DKIM, and signs with them.
  *
  * Trust: the most trusted and the smallest. Reads nothing but our own typed messages; no files,
  * no network after start. May touch: the at-rest secret. Must never see: a message.
@@ -23,7 +23,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { LEASES_MAX = 65536, ASKS_MAX = 65536, LEASE_LIFE_MS = 60 * 60 * 1000, ASK_LIFE_MS = 5000, SWEEP_MS = 1000, RETIRED_MAX = 32, RETIRED_LIFE_MS = 10 * 60 * 1000 };
+enum {
+    LEASES_MAX = 65536,
+    ASKS_MAX = 65536,
+    LEASE_LIFE_MS = 60 * 60 * 1000,
+    ASK_LIFE_MS = 5000,
+    SWEEP_MS = 1000,
+    RETIRED_MAX = 32,
+    RETIRED_LIFE_MS = 10 * 60 * 1000
+};
 
 struct lease {
     struct lease_id id;
@@ -59,9 +67,10 @@ struct keys {
     size_t n_asks;
     struct timer *sweep;
     unsigned char ticket_seed[TLS_TICKET_SEED]; /* drawn at the start, never written down */
-    struct tls_signer *signer; /* NULL: no signing key */
+    struct tls_signer *signer;                  /* NULL: no signing key */
     struct tls_private *server[CONF_CERTIFICATES_MAX], *client[CONF_CERTIFICATES_MAX];
-    struct retired { /* server keys of an earlier configuration: sessions that began with it shake hands with it */
+    /* server keys of an earlier configuration: sessions that began with it shake hands with it */
+    struct retired {
         struct tls_private *key;
         int64_t at_ms;
     } retired[RETIRED_MAX];
@@ -77,12 +86,15 @@ static void drop_lease(struct keys *k, struct lease *l)
     free(l);
 }
 
-static void reply(struct ipc_channel *to, const struct lease_id *id, bool ok, const unsigned char *key)
+static void reply(struct ipc_channel *to, const struct lease_id *id, bool ok,
+                  const unsigned char *key)
 {
     ipc_send(to, &(struct ipc_msg){.type = IPC_unwrapped,
-                                   .unwrapped = {.lease = *id,
-                                                 .ok = ok,
-                                                 .key = str_from((const char *)key, ok ? REST_KEY : 0)}});
+                                   .unwrapped = {
+                                       .lease = *id,
+                                       .ok = ok,
+                                       .key = str_from((const char *)key, ok ? REST_KEY : 0),
+                                   }});
 }
 
 /* A key is given once: the lease is used up. */
@@ -120,7 +132,8 @@ static void on_lease_open(void *owner, struct ipc_channel *ch, const struct ipc_
     l->role = (enum role)m->lease_open.role;
     l->index = m->lease_open.index;
     l->opened_ms = clock_mono_ms();
-    l->n = m->lease_open.sealed_key.n < sizeof l->wrapped ? m->lease_open.sealed_key.n : sizeof l->wrapped;
+    l->n = m->lease_open.sealed_key.n < sizeof l->wrapped ? m->lease_open.sealed_key.n
+                                                          : sizeof l->wrapped;
     memcpy(l->wrapped, m->lease_open.sealed_key.p, l->n);
     if (map_get(k->leases, lease_key(&l->id)) || map_put(k->leases, lease_key(&l->id), l) < 0) {
         log_error("lease-refused", KVN("open", map_len(k->leases)));
@@ -176,7 +189,9 @@ static void forget_asks_from(struct keys *k, const struct ipc_channel *ch, int64
             continue;
         }
         if (!ch) {
-            log_warn("lease-unknown", KV("asked-by", role_names[((const struct reader *)ipc_channel_data(a->from))->role]));
+            log_warn("lease-unknown",
+                     KV("asked-by",
+                        role_names[((const struct reader *)ipc_channel_data(a->from))->role]));
             k->refused++;
             reply(a->from, &a->id, false, NULL);
         }
@@ -227,11 +242,18 @@ static void on_seal_link(void *owner, struct ipc_channel *ch, const struct ipc_m
     }
     explicit_bzero(key, sizeof key);
     ipc_send(ch, &(struct ipc_msg){.type = IPC_link_sealed,
-                                   .link_sealed = {.token = m->seal_link.token, .ok = ok, .sealed_key = str_from((const char *)wrapped, ok ? sizeof wrapped : 0)}});
+                                   .link_sealed = {
+                                       .token = m->seal_link.token,
+                                       .ok = ok,
+                                       .sealed_key =
+                                           str_from((const char *)wrapped, ok ? sizeof wrapped : 0),
+                                   }});
 }
 
-static const struct ipc_rule queue_rules[] = {
-    {IPC_lease_open, on_lease_open}, {IPC_lease_close, on_lease_close}, {IPC_seal_link, on_seal_link}, {IPC_none, NULL}};
+static const struct ipc_rule queue_rules[] = {{IPC_lease_open, on_lease_open},
+                                              {IPC_lease_close, on_lease_close},
+                                              {IPC_seal_link, on_seal_link},
+                                              {IPC_none, NULL}};
 /* A DKIM signature over the octets given. Only smtpout can ask: it writes what is signed. */
 static void keys_on_sign(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
@@ -240,9 +262,13 @@ static void keys_on_sign(void *owner, struct ipc_channel *ch, const struct ipc_m
     bool ok = k->signer && tls_sign(k->signer, m->sign.text, &signature) == 0;
     k->signed_n += ok;
     ipc_send(ch, &(struct ipc_msg){.type = IPC_signature,
-                                   .signature = {.token = m->sign.token, .ok = ok,
-                                                 .algorithm = k->signer ? (uint8_t)tls_signer_algorithm(k->signer) : 0,
-                                                 .signature = buf_str(&signature)}});
+                                   .signature = {
+                                       .token = m->sign.token,
+                                       .ok = ok,
+                                       .algorithm =
+                                           k->signer ? (uint8_t)tls_signer_algorithm(k->signer) : 0,
+                                       .signature = buf_str(&signature),
+                                   }});
 }
 
 static struct tls_private *keys_find_key(struct tls_private *const *keys, struct str id)
@@ -266,15 +292,24 @@ static struct tls_private *find_retired(const struct keys *k, struct str id)
 }
 
 /* Server keys sign for smtpin and web, client keys for smtpout: which channel asks decides. */
-static void sign_with(struct keys *k, struct tls_private *key, struct ipc_channel *ch, const struct ipc_tls_sign *a)
+static void sign_with(struct keys *k, struct tls_private *key, struct ipc_channel *ch,
+                      const struct ipc_tls_sign *a)
 {
     CLEANUP(buf_free) struct buf signature = BUF_INIT(TLS_SIGNATURE_MAX);
-    bool ok = key && a->hash < TLS_HASH_END && tls_private_sign(key, (enum tls_hash)a->hash, a->pss != 0, a->digest, &signature) == 0;
+    bool ok =
+        key && a->hash < TLS_HASH_END &&
+        tls_private_sign(key, (enum tls_hash)a->hash, a->pss != 0, a->digest, &signature) == 0;
     k->handshakes += ok;
     if (!ok) {
-        log_warn("tls-signature-refused", KVN("hash", a->hash), KV("why", key ? "it cannot be made" : "no such key"));
+        log_warn("tls-signature-refused", KVN("hash", a->hash),
+                 KV("why", key ? "it cannot be made" : "no such key"));
     }
-    ipc_send(ch, &(struct ipc_msg){.type = IPC_tls_signature, .tls_signature = {.token = a->token, .ok = ok, .signature = buf_str(&signature)}});
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_tls_signature,
+                                   .tls_signature = {
+                                       .token = a->token,
+                                       .ok = ok,
+                                       .signature = buf_str(&signature),
+                                   }});
 }
 
 static void on_server_sign(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -295,15 +330,25 @@ static void on_ticket_ask(void *owner, struct ipc_channel *ch, const struct ipc_
 {
     struct keys *k = owner;
     unsigned char secret[TLS_TICKET_SECRET];
-    uint64_t now = (uint64_t)(clock_wall_ms() / TLS_TICKET_PERIOD_MS), period = m->ticket_ask.period;
-    bool ok = (period == now || period + 1 == now) && tls_ticket_derive(k->ticket_seed, period, secret) == 0;
-    ipc_send(ch, &(struct ipc_msg){.type = IPC_ticket_secret,
-                                   .ticket_secret = {.token = m->ticket_ask.token, .ok = ok, .secret = str_from((const char *)secret, ok ? sizeof secret : 0)}});
+    uint64_t now = (uint64_t)(clock_wall_ms() / TLS_TICKET_PERIOD_MS),
+             period = m->ticket_ask.period;
+    bool ok = (period == now || period + 1 == now) &&
+              tls_ticket_derive(k->ticket_seed, period, secret) == 0;
+    ipc_send(ch,
+             &(struct ipc_msg){.type = IPC_ticket_secret,
+                               .ticket_secret = {
+                                   .token = m->ticket_ask.token,
+                                   .ok = ok,
+                                   .secret = str_from((const char *)secret, ok ? sizeof secret : 0),
+                               }});
     explicit_bzero(secret, sizeof secret);
 }
 
-static const struct ipc_rule server_sign_rules[] = {{IPC_tls_sign, on_server_sign}, {IPC_ticket_ask, on_ticket_ask}, {IPC_none, NULL}};
-static const struct ipc_rule client_sign_rules[] = {{IPC_tls_sign, on_client_sign}, {IPC_none, NULL}};
+static const struct ipc_rule server_sign_rules[] = {{IPC_tls_sign, on_server_sign},
+                                                    {IPC_ticket_ask, on_ticket_ask},
+                                                    {IPC_none, NULL}};
+static const struct ipc_rule client_sign_rules[] = {{IPC_tls_sign, on_client_sign},
+                                                    {IPC_none, NULL}};
 
 static void on_signing_closed(void *owner, struct ipc_channel *ch)
 {
@@ -311,18 +356,24 @@ static void on_signing_closed(void *owner, struct ipc_channel *ch)
 
 static void keys_on_signing(void *owner, struct child *c, enum role role, int fd)
 {
-    ipc_channel_new(child_loop(c), fd, role_names[role], role == ROLE_SMTPOUT ? client_sign_rules : server_sign_rules,
-                    on_signing_closed, owner);
+    ipc_channel_new(child_loop(c), fd, role_names[role],
+                    role == ROLE_SMTPOUT ? client_sign_rules : server_sign_rules, on_signing_closed,
+                    owner);
 }
 
 static const struct ipc_rule reader_rules[] = {{IPC_unwrap, on_unwrap}, {IPC_none, NULL}};
-static const struct ipc_rule smtpout_rules[] = {{IPC_unwrap, on_unwrap}, {IPC_sign, keys_on_sign}, {IPC_none, NULL}};
+static const struct ipc_rule smtpout_rules[] = {{IPC_unwrap, on_unwrap},
+                                                {IPC_sign, keys_on_sign},
+                                                {IPC_none, NULL}};
 
-static void add_reader(struct keys *k, struct child *c, enum role role, unsigned index, int fd, const struct ipc_rule *rules)
+static void add_reader(struct keys *k, struct child *c, enum role role, unsigned index, int fd,
+                       const struct ipc_rule *rules)
 {
     struct reader *r = err_calloc(1, sizeof *r);
     *r = (struct reader){.role = role, .index = index};
-    ipc_channel_set_data(ipc_channel_new(child_loop(c), fd, role_names[role], rules, keys_on_peer_closed, k), r);
+    ipc_channel_set_data(ipc_channel_new(child_loop(c), fd, role_names[role], rules,
+                                         keys_on_peer_closed, k),
+                         r);
 }
 
 static void keys_on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
@@ -359,7 +410,8 @@ static void drop_keys(struct tls_private **keys)
 }
 
 /* The keys named "KIND 0", "KIND 1", ... into next. */
-static int read_private(struct child *c, const char *kind, struct tls_private **next, char *problem, size_t size)
+static int read_private(struct child *c, const char *kind, struct tls_private **next, char *problem,
+                        size_t size)
 {
     char name[64];
     int r = 0;
@@ -417,7 +469,8 @@ static int keys_on_prepare(void *owner, struct child *c, char *problem, size_t s
     list_init(&k->by_age);
     list_init(&k->asks);
     if (rest_init() < 0 || secret.n != REST_SECRET) {
-        snprintf(problem, size, "the at-rest secret must be %d octets, it has %zu", REST_SECRET, secret.n);
+        snprintf(problem, size, "the at-rest secret must be %d octets, it has %zu", REST_SECRET,
+                 secret.n);
         return -EINVAL;
     }
     random_bytes(k->ticket_seed, sizeof k->ticket_seed);
@@ -440,7 +493,8 @@ static void keys_on_start(void *owner, struct child *c)
     struct keys *k = owner;
     ipc_send(child_control(c),
              &(struct ipc_msg){.type = IPC_ctl_public_key,
-                               .ctl_public_key = {.key = str_from((char *)k->public_key, REST_PUBLIC)}});
+                               .ctl_public_key = {
+                                   .key = str_from((char *)k->public_key, REST_PUBLIC)}});
     k->sweep = timer_new(child_loop(c), sweep, k);
     timer_start(k->sweep, SWEEP_MS);
 }
@@ -448,20 +502,24 @@ static void keys_on_start(void *owner, struct child *c)
 static void keys_on_status(void *owner, char *text, size_t size)
 {
     const struct keys *k = owner;
-    snprintf(text, size, "leases=%zu given=%llu refused=%llu signed=%llu handshakes=%llu sealed=%llu", map_len(k->leases),
-             (unsigned long long)k->unwrapped, (unsigned long long)k->refused, (unsigned long long)k->signed_n,
-             (unsigned long long)k->handshakes, (unsigned long long)k->sealed);
+    snprintf(text, size,
+             "leases=%zu given=%llu refused=%llu signed=%llu handshakes=%llu sealed=%llu",
+             map_len(k->leases), (unsigned long long)k->unwrapped, (unsigned long long)k->refused,
+             (unsigned long long)k->signed_n, (unsigned long long)k->handshakes,
+             (unsigned long long)k->sealed);
 }
 
 int main(int argc, char **argv)
 {
     static struct keys keys;
-    static const struct child_events events = {.on_prepare = keys_on_prepare,
-                                               .sandbox = keys_sandbox,
-                                               .on_start = keys_on_start,
-                                               .on_peer = keys_on_peer,
-                                               .on_signing = keys_on_signing,
-                                               .on_reload = keys_on_reload,
-                                               .on_status = keys_on_status};
+    static const struct child_events events = {
+        .on_prepare = keys_on_prepare,
+        .sandbox = keys_sandbox,
+        .on_start = keys_on_start,
+        .on_peer = keys_on_peer,
+        .on_signing = keys_on_signing,
+        .on_reload = keys_on_reload,
+        .on_status = keys_on_status,
+    };
     return child_main(argc, argv, "keys", &events, &keys);
 }

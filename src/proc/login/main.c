@@ -108,7 +108,7 @@ static const struct account *login_account_of(const struct login *l, const char 
     return a && a->enabled ? a : NULL;
 }
 
-/* --- may it be looked at? -------------------------------------------------------------------- */
+/* --- may it be looked at? ----------------------------------------------- */
 
 /* Of what was said for that name, so that the same once more is known as such: nobody outside this
  * process can try passwords against it. Never 0. */
@@ -140,23 +140,32 @@ static bool may_look(struct exchange *x, const char *name, const char *secret)
     return x->ruled == RULING_GO && str_eq(login_lower(name, key), str_c(x->asked));
 }
 
-/* --- the questions of the SASL server ------------------------------------------------------------- */
+/* --- the questions of the SASL server ----------------------------------- */
 
 static struct str secret_line(const struct child *c, const char *file)
 {
     struct str text = child_file(c, file);
     text = str_slice(text, 0, str_find(text, '\n', 0));
-    return str_trim(text.n > 0 && text.p[text.n - 1] == '\r' ? str_slice(text, 0, text.n - 1) : text);
+    return str_trim(text.n > 0 && text.p[text.n - 1] == '\r' ? str_slice(text, 0, text.n - 1)
+                                                             : text);
 }
 
 static struct directory_config directory_config(struct child *child, char *secret, size_t size)
 {
     const struct conf *c = child_conf(child);
     str_copy_cut(secret_line(child, "directory-password"), secret, size);
-    return (struct directory_config){.url = c->directory.url, .base = c->directory.base, .filter = c->directory.filter,
-                                     .bind_dn = c->directory.bind_dn, .bind_password = secret, .group = c->directory.group,
-                                     .mail_attribute = c->directory.mail_attribute, .trust_store = c->trust_store,
-                                     .starttls = c->directory.starttls != 0, .timeout_ms = c->directory.timeout};
+    return (struct directory_config){
+        .url = c->directory.url,
+        .base = c->directory.base,
+        .filter = c->directory.filter,
+        .bind_dn = c->directory.bind_dn,
+        .bind_password = secret,
+        .group = c->directory.group,
+        .mail_attribute = c->directory.mail_attribute,
+        .trust_store = c->trust_store,
+        .starttls = c->directory.starttls != 0,
+        .timeout_ms = c->directory.timeout,
+    };
 }
 
 /* The queue wants to know who is in a group. */
@@ -167,7 +176,8 @@ static void on_group_ask(void *owner, struct ipc_channel *ch, const struct ipc_m
     CLEANUP(buf_free) struct buf addresses = BUF_INIT(16 * 1024 * 1024);
     const struct directory_config d = directory_config(l->child, secret, sizeof secret);
     char *group = str_dup(m->group_ask.group);
-    bool ok = d.url && directory_members(&d, group, &addresses, problem, sizeof problem) == DIRECTORY_OK;
+    bool ok =
+        d.url && directory_members(&d, group, &addresses, problem, sizeof problem) == DIRECTORY_OK;
     explicit_bzero(secret, sizeof secret);
     free(group);
     if (!ok) {
@@ -178,7 +188,13 @@ static void on_group_ask(void *owner, struct ipc_channel *ch, const struct ipc_m
     do {
         struct str piece = str_slice(rest, 0, rest.n < GROUP_PIECE ? rest.n : GROUP_PIECE);
         rest = str_slice(rest, piece.n, rest.n);
-        ipc_send(ch, &(struct ipc_msg){.type = IPC_group_members, .group_members = {.token = token, .ok = ok, .more = ok && rest.n > 0, .addresses = ok ? piece : STR("")}});
+        ipc_send(ch, &(struct ipc_msg){.type = IPC_group_members,
+                                       .group_members = {
+                                           .token = token,
+                                           .ok = ok,
+                                           .more = ok && rest.n > 0,
+                                           .addresses = ok ? piece : STR(""),
+                                       }});
     } while (ok && rest.n > 0);
 }
 
@@ -187,7 +203,8 @@ static bool directory_ok(struct exchange *x, const char *name, const char *passw
     char problem[600] = "", secret[1024];
     CLEANUP(buf_free) struct buf addresses = BUF_INIT(ADDRESSES_MAX - 1);
     const struct directory_config d = directory_config(x->login->child, secret, sizeof secret);
-    enum directory_result r = directory_login(&d, name, password, &addresses, problem, sizeof problem);
+    enum directory_result r =
+        directory_login(&d, name, password, &addresses, problem, sizeof problem);
     explicit_bzero(secret, sizeof secret);
     if (r == DIRECTORY_AWAY) {
         log_error("directory-away", KV("problem", problem));
@@ -200,7 +217,8 @@ static bool directory_ok(struct exchange *x, const char *name, const char *passw
 /* What he may send as; an account without addresses has its own name. */
 static void login_keep_addresses(struct exchange *x, const struct account *a, const char *name)
 {
-    str_copy_cut(str_c(a && *a->addresses ? a->addresses : name), x->addresses, sizeof x->addresses);
+    str_copy_cut(str_c(a && *a->addresses ? a->addresses : name), x->addresses,
+                 sizeof x->addresses);
 }
 
 static bool on_password(void *arg, const char *name, const char *password)
@@ -214,7 +232,8 @@ static bool on_password(void *arg, const char *name, const char *password)
         login_keep_addresses(x, a, name);
         return password_ok(a->hash, password);
     }
-    return child_conf(x->login->child)->directory.url ? directory_ok(x, name, password) : password_nobody(password);
+    return child_conf(x->login->child)->directory.url ? directory_ok(x, name, password)
+                                                      : password_nobody(password);
 }
 
 /* "ITERATIONS,SALT,STORED,SERVER" of the account; for unknown names keys that nobody has. */
@@ -228,8 +247,10 @@ static bool on_scram(void *arg, const char *name, struct sasl_scram *ret)
     for (size_t i = 0; i < ARRAY_LEN(part); i++) {
         ok = rest.p && str_split(&rest, ',', &part[i]) && ok;
     }
-    ok = ok && str_to_u64(part[0], 10000000, &iterations) == 0 && str_copy(part[1], ret->salt, sizeof ret->salt) == 0 &&
-         str_copy(part[2], ret->stored_key, sizeof ret->stored_key) == 0 && str_copy(part[3], ret->server_key, sizeof ret->server_key) == 0;
+    ok = ok && str_to_u64(part[0], 10000000, &iterations) == 0 &&
+         str_copy(part[1], ret->salt, sizeof ret->salt) == 0 &&
+         str_copy(part[2], ret->stored_key, sizeof ret->stored_key) == 0 &&
+         str_copy(part[3], ret->server_key, sizeof ret->server_key) == 0;
     if (ok) {
         ret->iterations = (unsigned)iterations;
         login_keep_addresses(x, a, name);
@@ -262,7 +283,7 @@ static bool on_external(void *arg, const char *name, char ret_name[SASL_NAME_MAX
     return false;
 }
 
-/* --- steps -------------------------------------------------------------------------------------------- */
+/* --- steps -------------------------------------------------------------- */
 
 struct exchange_key {
     const struct ipc_channel *from;
@@ -319,14 +340,15 @@ static void exchange_end(struct exchange *x)
 static void login_answer(const struct exchange *x, enum login_outcome outcome, struct str text)
 {
     bool ok = outcome == LOGIN_OK;
-    ipc_send(x->from,
-             &(struct ipc_msg){.type = IPC_login_step,
-                               .login_step = {.token = x->token,
-                                              .outcome = (uint8_t)outcome,
-                                              .text = text,
-                                              .name = str_c(ok ? sasl_name(x->sasl) : ""),
-                                              .wait_s = x->wait_s,
-                                              .addresses = str_c(ok ? x->addresses : "")}});
+    ipc_send(x->from, &(struct ipc_msg){.type = IPC_login_step,
+                                        .login_step = {
+                                            .token = x->token,
+                                            .outcome = (uint8_t)outcome,
+                                            .text = text,
+                                            .name = str_c(ok ? sasl_name(x->sasl) : ""),
+                                            .wait_s = x->wait_s,
+                                            .addresses = str_c(ok ? x->addresses : ""),
+                                        }});
 }
 
 static void failed(struct exchange *x)
@@ -360,7 +382,8 @@ static struct exchange *waiting(struct login *l, uint64_t token)
     return map_get(l->waiting, map_id(&token));
 }
 
-/* In front of the portal: queue writes down whose the pass is, from us and not from web; then web hears of it. */
+/* In front of the portal: queue writes down whose the pass is, from us and not from web; then
+ * web hears of it. */
 static void tell_queue(struct exchange *x)
 {
     struct login *l = x->login;
@@ -369,12 +392,14 @@ static void tell_queue(struct exchange *x)
         login_away(x);
         return;
     }
-    ipc_send(l->queue, &(struct ipc_msg){
-                           .type = IPC_pass_proved,
-                           .pass_proved = {.token = x->waits,
-                                           .pass = str_from((const char *)x->pass, sizeof x->pass),
-                                           .address = address,
-                                           .client = str_c(x->client)}});
+    ipc_send(l->queue,
+             &(struct ipc_msg){.type = IPC_pass_proved,
+                               .pass_proved = {
+                                   .token = x->waits,
+                                   .pass = str_from((const char *)x->pass, sizeof x->pass),
+                                   .address = address,
+                                   .client = str_c(x->client),
+                               }});
 }
 
 static void on_pass_kept(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -394,13 +419,14 @@ static void login_ask_queue(struct exchange *x)
         login_away(x);
         return;
     }
-    ipc_send(x->login->queue,
-             &(struct ipc_msg){.type = IPC_login_ask,
-                               .login_ask = {.token = x->waits,
-                                             .name = str_c(x->asked),
-                                             .client = str_c(x->client),
-                                             .device = str_from(x->device, x->n_device),
-                                             .secret = x->secret}});
+    ipc_send(x->login->queue, &(struct ipc_msg){.type = IPC_login_ask,
+                                                .login_ask = {
+                                                    .token = x->waits,
+                                                    .name = str_c(x->asked),
+                                                    .client = str_c(x->client),
+                                                    .device = str_from(x->device, x->n_device),
+                                                    .secret = x->secret,
+                                                }});
 }
 
 static void succeeded(struct exchange *x, struct str out)
@@ -489,7 +515,8 @@ static void on_ruling(void *owner, struct ipc_channel *ch, const struct ipc_msg 
     login_take(x, line);
 }
 
-static void login_login_begin(struct login *l, struct ipc_channel *ch, const struct ipc_login_begin *b)
+static void login_login_begin(struct login *l, struct ipc_channel *ch,
+                              const struct ipc_login_begin *b)
 {
     struct exchange *x = err_calloc(1, sizeof *x);
     x->login = l;
@@ -507,8 +534,13 @@ static void login_login_begin(struct login *l, struct ipc_channel *ch, const str
     x->said = (struct buf)BUF_INIT(4 * SASL_TEXT_MAX);
     str_copy_cut(b->mechanism, x->mechanism, sizeof x->mechanism);
     x->answered_early = b->has_text && strcmp(x->mechanism, "LOGIN") == 0;
-    x->server = (struct sasl_server){.arg = x, .password_ok = on_password, .scram_of = on_scram, .external_ok = on_external,
-                                     .exporter = *x->exporter ? x->exporter : NULL};
+    x->server = (struct sasl_server){
+        .arg = x,
+        .password_ok = on_password,
+        .scram_of = on_scram,
+        .external_ok = on_external,
+        .exporter = *x->exporter ? x->exporter : NULL,
+    };
     const struct exchange_key k = {ch, b->token};
     struct exchange *old = map_get(l->exchanges, login_key_of(&k));
     if (old) {
@@ -541,7 +573,8 @@ static void login_on_begin(void *owner, struct ipc_channel *ch, const struct ipc
 static void on_web_begin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     const struct ipc_login_begin *b = &m->login_begin;
-    if (b->pass.n != 32 || !str_eq(b->mechanism, STR("PLAIN")) || b->certificate_names.n > 0 || b->exporter.n > 0) {
+    if (b->pass.n != 32 || !str_eq(b->mechanism, STR("PLAIN")) || b->certificate_names.n > 0 ||
+        b->exporter.n > 0) {
         ipc_refuse(ch, m->type, "a login that is none of the portal's");
         return;
     }
@@ -566,7 +599,7 @@ static void on_cancel(void *owner, struct ipc_channel *ch, const struct ipc_msg 
     }
 }
 
-/* --- accounts ------------------------------------------------------------------------------------------ */
+/* --- accounts ----------------------------------------------------------- */
 
 static void account_free(struct account *a)
 {
@@ -579,12 +612,18 @@ static void account_free(struct account *a)
     }
 }
 
-static void put_account(struct map *to, struct str name, struct str hash, struct str scram, struct str addresses, bool enabled)
+static void put_account(struct map *to, struct str name, struct str hash, struct str scram,
+                        struct str addresses, bool enabled)
 {
     struct account *a = err_calloc(1, sizeof *a);
     char key[NAME_MAX_OCTETS];
-    *a = (struct account){.name = str_dup(name), .hash = str_dup(hash), .scram = str_dup(scram), .addresses = str_dup(addresses),
-                          .enabled = enabled};
+    *a = (struct account){
+        .name = str_dup(name),
+        .hash = str_dup(hash),
+        .scram = str_dup(scram),
+        .addresses = str_dup(addresses),
+        .enabled = enabled,
+    };
     struct str k = login_lower(a->name, key);
     account_free(map_take(to, k));
     if (map_put(to, k, a) < 0) {
@@ -612,7 +651,8 @@ static void login_on_loaded(void *owner, struct ipc_channel *ch, const struct ip
 {
     struct login *l = owner;
     struct str decoys = m->accounts_loaded.decoys;
-    memcpy(l->decoys, decoys.p ? decoys.p : "", decoys.n < sizeof l->decoys ? decoys.n : sizeof l->decoys);
+    memcpy(l->decoys, decoys.p ? decoys.p : "",
+           decoys.n < sizeof l->decoys ? decoys.n : sizeof l->decoys);
     l->loaded = true;
 }
 
@@ -634,28 +674,36 @@ static void read_password_file(struct login *l, const struct child *c)
     struct str rest = child_file(c, "accounts"), line, name, hash;
     login_drop_all(&l->listed);
     while (rest.n > 0 && str_split(&rest, '\n', &line)) {
-        line = str_trim(line.n > 0 && line.p[line.n - 1] == '\r' ? str_slice(line, 0, line.n - 1) : line);
+        line = str_trim(line.n > 0 && line.p[line.n - 1] == '\r' ? str_slice(line, 0, line.n - 1)
+                                                                 : line);
         if (line.n == 0 || line.p[0] == '#') {
             continue;
         }
         struct str left = line;
-        if (!str_split(&left, ':', &name) || !left.p || !str_split(&left, ':', &hash) || name.n == 0 || hash.n < 10 || hash.p[0] != '$') {
-            log_warn("password-file-line", KVS("name", name), KV("problem", "not NAME:HASH:ADDRESSES; left out"));
+        if (!str_split(&left, ':', &name) || !left.p || !str_split(&left, ':', &hash) ||
+            name.n == 0 || hash.n < 10 || hash.p[0] != '$') {
+            log_warn("password-file-line", KVS("name", name),
+                     KV("problem", "not NAME:HASH:ADDRESSES; left out"));
             continue;
         }
         put_account(l->listed, name, hash, STR(""), str_trim(left), true);
     }
 }
 
-/* --- life --------------------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------- */
 
-static const struct ipc_rule queue_rules[] = {
-    {IPC_account, on_account},        {IPC_account_gone, on_account_gone},
-    {IPC_accounts_loaded, login_on_loaded}, {IPC_group_ask, on_group_ask},
-    {IPC_prove, proof_on_ask},        {IPC_pass_kept, on_pass_kept},
-    {IPC_login_ruling, on_ruling},    {IPC_none, NULL}};
-static const struct ipc_rule smtpin_rules[] = {
-    {IPC_login_begin, login_on_begin}, {IPC_login_text, login_on_text}, {IPC_login_cancel, on_cancel}, {IPC_none, NULL}};
+static const struct ipc_rule queue_rules[] = {{IPC_account, on_account},
+                                              {IPC_account_gone, on_account_gone},
+                                              {IPC_accounts_loaded, login_on_loaded},
+                                              {IPC_group_ask, on_group_ask},
+                                              {IPC_prove, proof_on_ask},
+                                              {IPC_pass_kept, on_pass_kept},
+                                              {IPC_login_ruling, on_ruling},
+                                              {IPC_none, NULL}};
+static const struct ipc_rule smtpin_rules[] = {{IPC_login_begin, login_on_begin},
+                                               {IPC_login_text, login_on_text},
+                                               {IPC_login_cancel, on_cancel},
+                                               {IPC_none, NULL}};
 static const struct ipc_rule web_rules[] = {{IPC_login_begin, on_web_begin}, {IPC_none, NULL}};
 
 static void login_on_queue_gone(void *owner, struct ipc_channel *ch)
@@ -700,11 +748,12 @@ static void login_on_peer(void *owner, struct child *c, enum role role, unsigned
 {
     struct login *l = owner;
     if (role == ROLE_QUEUE) {
-        ipc_channel_end(l->queue); /* its successor may be quicker than the news of its end */
+        ipc_channel_end(l->queue);    /* its successor may be quicker than the news of its end */
         login_drop_all(&l->accounts); /* all of them follow */
         l->queue = ipc_channel_new(child_loop(c), fd, "queue", queue_rules, login_on_queue_gone, l);
     } else if (role == ROLE_SMTPIN || role == ROLE_WEB) {
-        ipc_channel_new(child_loop(c), fd, role_names[role], role == ROLE_WEB ? web_rules : smtpin_rules, login_on_smtpin_gone, l);
+        ipc_channel_new(child_loop(c), fd, role_names[role],
+                        role == ROLE_WEB ? web_rules : smtpin_rules, login_on_smtpin_gone, l);
     } else {
         close(fd);
     }
@@ -733,22 +782,29 @@ static void login_sandbox(void *owner, struct child *c, struct sandbox *ret)
 {
     *ret = child_conf(c)->directory.url
                ? (struct sandbox){.calls = SANDBOX_CONNECT | SANDBOX_FILES | SANDBOX_THREADS,
-                                  .readable = {"/etc", "/usr/lib", "/usr/share", child_conf(c)->trust_store}}
+                                  .readable = {"/etc", "/usr/lib", "/usr/share",
+                                               child_conf(c)->trust_store}}
                : (struct sandbox){.calls = 0};
 }
 
 static void login_on_status(void *owner, char *text, size_t size)
 {
     const struct login *l = owner;
-    snprintf(text, size, "accounts=%zu right=%llu wrong=%llu put-off=%llu", map_len(l->accounts) + map_len(l->listed),
-             (unsigned long long)l->right, (unsigned long long)l->wrong, (unsigned long long)l->later);
+    snprintf(text, size, "accounts=%zu right=%llu wrong=%llu put-off=%llu",
+             map_len(l->accounts) + map_len(l->listed), (unsigned long long)l->right,
+             (unsigned long long)l->wrong, (unsigned long long)l->later);
 }
 
 int main(int argc, char **argv)
 {
     static struct login login;
-    static const struct child_events events = {.on_prepare = login_on_prepare, .sandbox = login_sandbox, .on_peer = login_on_peer,
-                                               .on_reload = login_on_reload, .on_status = login_on_status};
+    static const struct child_events events = {
+        .on_prepare = login_on_prepare,
+        .sandbox = login_sandbox,
+        .on_peer = login_on_peer,
+        .on_reload = login_on_reload,
+        .on_status = login_on_status,
+    };
     login.exchanges = map_new(EXCHANGES_MAX);
     login.waiting = map_new(EXCHANGES_MAX);
     random_bytes(login.salt, sizeof login.salt);

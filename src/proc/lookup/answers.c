@@ -41,8 +41,9 @@ static void on_report_record(void *arg, const struct dns_answer *d)
         texts[i] = dns_txt_join(d->records[i], joined[i], sizeof joined[i]) == 0 ? joined[i] : NULL;
     }
     a->rua[0] = '\0';
-    a->report_outcome = failed ? MX_FAILED
-                        : tlsrpt_record_find(texts, n, a->rua) ? MX_FOUND : MX_NO_HOST;
+    a->report_outcome = failed                                 ? MX_FAILED
+                        : tlsrpt_record_find(texts, n, a->rua) ? MX_FOUND
+                                                               : MX_NO_HOST;
     answers_settle(a, failed ? FAILURE_LIFE_MS : (int64_t)d->ttl_s * 1000);
 }
 
@@ -61,7 +62,8 @@ static void answers_evict(struct lookup *l)
     }
 }
 
-static struct answer *answers_find(struct lookup *l, enum lookup_kind kind, uint16_t port, const struct domain_name *name)
+static struct answer *answers_find(struct lookup *l, enum lookup_kind kind, uint16_t port,
+                                   const struct domain_name *name)
 {
     char key[300];
     enum lookup_kind same = kind == LOOKUP_RELAY ? LOOKUP_HOST : kind;
@@ -85,7 +87,8 @@ static struct answer *answers_find(struct lookup *l, enum lookup_kind kind, uint
     return a;
 }
 
-static void answers_ask(struct answer *a, enum lookup_kind kind, uint16_t port, const struct domain_name *name)
+static void answers_ask(struct answer *a, enum lookup_kind kind, uint16_t port,
+                        const struct domain_name *name)
 {
     struct lookup *l = a->owner;
     char report[300];
@@ -101,7 +104,8 @@ static void answers_ask(struct answer *a, enum lookup_kind kind, uint16_t port, 
     }
 }
 
-struct answer *answer_want(struct lookup *l, enum lookup_kind kind, uint16_t port, const struct domain_name *name, struct waiter *w)
+struct answer *answer_want(struct lookup *l, enum lookup_kind kind, uint16_t port,
+                           const struct domain_name *name, struct waiter *w)
 {
     struct answer *a = answers_find(l, kind, port, name);
     if (!a) {

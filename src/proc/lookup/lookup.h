@@ -55,7 +55,7 @@ struct policy {
     uint32_t ttl_s;
     char id[STS_ID_MAX];
     bool alarmed;
-    struct dns_host host;    /* of the policy's web server, while fetching */
+    struct dns_host host; /* of the policy's web server, while fetching */
     struct link waiters, age;
 };
 
@@ -81,7 +81,8 @@ struct lookup {
 void waiter_part_done(struct waiter *w);
 
 /* answers.c */
-struct answer *answer_want(struct lookup *l, enum lookup_kind kind, uint16_t port, const struct domain_name *name, struct waiter *w);
+struct answer *answer_want(struct lookup *l, enum lookup_kind kind, uint16_t port,
+                           const struct domain_name *name, struct waiter *w);
 void answer_release(struct answer *a);
 /* What was said is asked for again: who we are changed. */
 void answers_forget(struct lookup *l);
@@ -93,7 +94,8 @@ bool web_addresses(const struct lookup *l, const struct dns_host *h, char *list,
 extern const struct ipc_rule lookup_queue_rules[];
 /* main.c: a report goes out, or a provider of logins is asked. */
 void lookup_on_post(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
-struct policy *policy_want(struct lookup *l, struct domain_name domain, enum lookup_again again, struct waiter *w);
+struct policy *policy_want(struct lookup *l, struct domain_name domain, enum lookup_again again,
+                           struct waiter *w);
 void policy_release(struct policy *p);
 void policies_start(struct lookup *l);
 /* The queue said that all stored policies are there: who waited for that is served. */

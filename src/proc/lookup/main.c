@@ -3,8 +3,9 @@
  * the answers.
  *
  * Trust: parses hostile DNS and HTTPS; holds no secret and no mail. May touch: the network, by
- * libunbound and libcurl. Must never see: a message. It alone says "secure". What it carries to a provider of logins is
- * of one login and used up with it, but for the secret that the provider knows us by.
+ * libunbound and libcurl. Must never see: a message. It alone says "secure". What it carries to
+ * a provider of logins is of one login and used up with it, but for the secret that the provider
+ * knows us by.
  *
  * An answer has up to two parts, the servers (answers.c) and the policy (policies.c), looked up at
  * the same time; the asker gets both at once.
@@ -19,9 +20,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { REPORT_ANSWER_MAX = 4096, LOGIN_ANSWER_MAX = 60 * 1024, LOGIN_LIMIT_MS = 20 * 1000, POST_LIMIT_MS = 60 * 1000, POST_BODY_MAX = 128 * 1024 };
+enum {
+    REPORT_ANSWER_MAX = 4096,
+    LOGIN_ANSWER_MAX = 60 * 1024,
+    LOGIN_LIMIT_MS = 20 * 1000,
+    POST_LIMIT_MS = 60 * 1000,
+    POST_BODY_MAX = 128 * 1024
+};
 
-/* --- answering --------------------------------------------------------------------------------------- */
+/* --- answering ---------------------------------------------------------- */
 
 static void lookup_send_host(const struct mx_host *m, struct ipc_channel *to, uint64_t token)
 {
@@ -34,19 +41,29 @@ static void lookup_send_host(const struct mx_host *m, struct ipc_channel *to, ui
     str_copy_cut(buf_str(&list), text, sizeof text);
     buf_free(&list);
     ipc_send(to, &(struct ipc_msg){.type = IPC_resolved_host,
-                                   .resolved_host = {.token = token, .preference = m->preference,
-                                                     .name = str_c(h->name), .outcome = (uint8_t)h->outcome,
-                                                     .addresses = str_c(text), .partial = h->partial, .tlsa = (uint8_t)h->tlsa,
-                                                     .base = str_c(h->base),
-                                                     .records = str_from(h->records, h->records_n),
-                                                     .detail = str_c(h->detail)}});
+                                   .resolved_host = {
+                                       .token = token,
+                                       .preference = m->preference,
+                                       .name = str_c(h->name),
+                                       .outcome = (uint8_t)h->outcome,
+                                       .addresses = str_c(text),
+                                       .partial = h->partial,
+                                       .tlsa = (uint8_t)h->tlsa,
+                                       .base = str_c(h->base),
+                                       .records = str_from(h->records, h->records_n),
+                                       .detail = str_c(h->detail),
+                                   }});
 }
 
 static void send_result(const struct waiter *w)
 {
     const struct answer *a = w->answer;
     const struct mx_result *r = a->result;
-    struct ipc_resolved m = {.token = w->token, .outcome = (uint8_t)a->report_outcome, .rua = str_c(a->rua)};
+    struct ipc_resolved m = {
+        .token = w->token,
+        .outcome = (uint8_t)a->report_outcome,
+        .rua = str_c(a->rua),
+    };
     if (r) {
         for (size_t i = 0; i < r->n_hosts; i++) {
             lookup_send_host(&r->hosts[i], w->to, w->token);
@@ -74,13 +91,20 @@ static void send_policy(const struct waiter *w)
 {
     const struct sts_entry *e = &w->policy->entry;
     ipc_send(w->to, &(struct ipc_msg){.type = IPC_sts_answer,
-                                      .sts_answer = {.token = w->token, .ok = 1, .domain = str_c(e->domain),
-                                                     .state = str_c(sts_state_name(sts_effective(e, clock_wall_ms()))),
-                                                     .id = str_c(e->has_policy ? e->id : ""),
-                                                     .fetched_ms = e->fetched_ms, .expires_ms = e->expires_ms,
-                                                     .refresh_ms = e->refresh_ms, .problem = str_c(sts_problem_result(e->problem)),
-                                                     .detail = str_c(e->problem_text),
-                                                     .text = str_c(e->has_policy ? e->text : "")}});
+                                      .sts_answer = {
+                                          .token = w->token,
+                                          .ok = 1,
+                                          .domain = str_c(e->domain),
+                                          .state = str_c(
+                                              sts_state_name(sts_effective(e, clock_wall_ms()))),
+                                          .id = str_c(e->has_policy ? e->id : ""),
+                                          .fetched_ms = e->fetched_ms,
+                                          .expires_ms = e->expires_ms,
+                                          .refresh_ms = e->refresh_ms,
+                                          .problem = str_c(sts_problem_result(e->problem)),
+                                          .detail = str_c(e->problem_text),
+                                          .text = str_c(e->has_policy ? e->text : ""),
+                                      }});
 }
 
 static void waiter_free(struct waiter *w)
@@ -110,10 +134,16 @@ void waiter_part_done(struct waiter *w)
     waiter_free(w);
 }
 
-static void lookup_fail(struct ipc_channel *to, uint64_t token, enum mx_outcome outcome, enum dns_outcome mx, const char *why)
+static void lookup_fail(struct ipc_channel *to, uint64_t token, enum mx_outcome outcome,
+                        enum dns_outcome mx, const char *why)
 {
-    ipc_send(to, &(struct ipc_msg){.type = IPC_resolved, .resolved = {.token = token, .outcome = (uint8_t)outcome,
-                                                                      .mx = (uint8_t)mx, .detail = str_c(why)}});
+    ipc_send(to, &(struct ipc_msg){.type = IPC_resolved,
+                                   .resolved = {
+                                       .token = token,
+                                       .outcome = (uint8_t)outcome,
+                                       .mx = (uint8_t)mx,
+                                       .detail = str_c(why),
+                                   }});
 }
 
 static void on_resolve(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -145,7 +175,7 @@ static void on_resolve(void *owner, struct ipc_channel *ch, const struct ipc_msg
     waiter_part_done(w); /* ours: answered now when both were known */
 }
 
-/* --- reports are posted, providers of logins asked ----------------------------------------------------------------------------------- */
+/* --- reports are posted, providers of logins asked ---------------------- */
 
 struct posting {
     struct lookup *owner;
@@ -164,7 +194,12 @@ static struct link postings = {&postings, &postings};
 static void posting_end(struct posting *p, bool ok, const char *detail, struct str answer)
 {
     ipc_send(p->to, &(struct ipc_msg){.type = IPC_posted,
-                                      .posted = {.token = p->token, .ok = ok, .detail = str_c(detail), .answer = answer}});
+                                      .posted = {
+                                          .token = p->token,
+                                          .ok = ok,
+                                          .detail = str_c(detail),
+                                          .answer = answer,
+                                      }});
     host_clear(&p->host);
     buf_free(&p->body);
     list_remove(&p->link);
@@ -177,7 +212,8 @@ static void on_posted(void *arg, const struct fetch_answer *a)
     const struct posting *p = arg;
     bool ok = a->result == FETCH_OK && a->status / 100 == 2;
     snprintf(detail, sizeof detail, "HTTP status %ld", a->status);
-    posting_end(arg, ok, a->result == FETCH_OK ? detail : a->detail, p->wants_answer && a->result == FETCH_OK ? a->body : STR(""));
+    posting_end(arg, ok, a->result == FETCH_OK ? detail : a->detail,
+                p->wants_answer && a->result == FETCH_OK ? a->body : STR(""));
 }
 
 static void on_report_host(void *arg, struct dns_host *h)
@@ -189,10 +225,17 @@ static void on_report_host(void *arg, struct dns_host *h)
         posting_end(p, false, "the server has no usable address", STR(""));
         return;
     }
-    const struct fetch_request request = {.url = p->url, .host = h->name, .port = p->port, .addresses = list,
-                                          .octets_max = p->wants_answer ? LOGIN_ANSWER_MAX : REPORT_ANSWER_MAX, .limit_ms = p->wants_answer ? LOGIN_LIMIT_MS : POST_LIMIT_MS,
-                                          .body = buf_str(&p->body), .content_type = p->content_type,
-                                          .any_certificate = c->tlsrpt.any_certificate && !p->wants_answer};
+    const struct fetch_request request = {
+        .url = p->url,
+        .host = h->name,
+        .port = p->port,
+        .addresses = list,
+        .octets_max = p->wants_answer ? LOGIN_ANSWER_MAX : REPORT_ANSWER_MAX,
+        .limit_ms = p->wants_answer ? LOGIN_LIMIT_MS : POST_LIMIT_MS,
+        .body = buf_str(&p->body),
+        .content_type = p->content_type,
+        .any_certificate = c->tlsrpt.any_certificate && !p->wants_answer,
+    };
     fetch_start(p->owner->fetcher, &request, on_posted, p);
 }
 
@@ -206,7 +249,8 @@ static int split_url(struct str url, char *host, size_t size, uint16_t *port)
     struct str rest = str_slice(url, 8, url.n);
     struct str authority = str_slice(rest, 0, str_find(rest, '/', 0));
     size_t colon = str_find(authority, ':', 0);
-    if (colon < authority.n && str_to_u64(str_slice(authority, colon + 1, authority.n), 65535, &number) < 0) {
+    if (colon < authority.n &&
+        str_to_u64(str_slice(authority, colon + 1, authority.n), 65535, &number) < 0) {
         return -EINVAL;
     }
     struct str name = str_slice(authority, 0, colon);
@@ -219,19 +263,27 @@ void lookup_on_post(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
 {
     struct lookup *l = owner;
     struct posting *p = err_calloc(1, sizeof *p);
-    *p = (struct posting){.owner = l, .to = ch, .token = m->post.token, .wants_answer = m->post.wants_answer != 0, .body = BUF_INIT(POST_BODY_MAX)};
+    *p = (struct posting){
+        .owner = l,
+        .to = ch,
+        .token = m->post.token,
+        .wants_answer = m->post.wants_answer != 0,
+        .body = BUF_INIT(POST_BODY_MAX),
+    };
     list_append(&postings, &p->link);
     str_copy_cut(m->post.url, p->url, sizeof p->url);
     str_copy_cut(m->post.content_type, p->content_type, sizeof p->content_type);
     int r = buf_add(&p->body, m->post.body);
     if (r < 0 || split_url(m->post.url, p->host.name, sizeof p->host.name, &p->port) < 0) {
-        posting_end(p, false, r < 0 ? "there is no room for it" : "not an https address we would use", STR(""));
+        posting_end(p, false,
+                    r < 0 ? "there is no room for it" : "not an https address we would use",
+                    STR(""));
         return;
     }
     host_lookup(l->resolver, &p->host, 0, on_report_host, p);
 }
 
-/* --- peers -------------------------------------------------------------------------------------------- */
+/* --- peers -------------------------------------------------------------- */
 
 /* Nobody must be answered on a channel that is gone. */
 static void lookup_on_peer_closed(void *owner, struct ipc_channel *ch)
@@ -250,13 +302,18 @@ static void lookup_on_peer_closed(void *owner, struct ipc_channel *ch)
     }
 }
 
-static const struct ipc_rule smtpout_rules[] = {{IPC_resolve, on_resolve}, {IPC_post, lookup_on_post}, {IPC_none, NULL}};
+static const struct ipc_rule smtpout_rules[] = {{IPC_resolve, on_resolve},
+                                                {IPC_post, lookup_on_post},
+                                                {IPC_none, NULL}};
 
 static void tell_self_test(struct lookup *l)
 {
     ipc_send(l->queue, &(struct ipc_msg){.type = IPC_alarm,
-                                         .alarm = {.kind = ALARM_RESOLVER, .cleared = !l->self_test[0],
-                                                   .text = str_c(l->self_test)}});
+                                         .alarm = {
+                                             .kind = ALARM_RESOLVER,
+                                             .cleared = !l->self_test[0],
+                                             .text = str_c(l->self_test),
+                                         }});
 }
 
 static void lookup_on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
@@ -264,7 +321,8 @@ static void lookup_on_peer(void *owner, struct child *c, enum role role, unsigne
     struct lookup *l = owner;
     if (role == ROLE_QUEUE) {
         ipc_channel_end(l->queue); /* its successor may be quicker than the news of its end */
-        l->queue = ipc_channel_new(child_loop(c), fd, "queue", lookup_queue_rules, lookup_on_peer_closed, l);
+        l->queue = ipc_channel_new(child_loop(c), fd, "queue", lookup_queue_rules,
+                                   lookup_on_peer_closed, l);
         tell_self_test(l);
     } else if (role == ROLE_SMTPOUT) {
         ipc_channel_new(child_loop(c), fd, "smtpout", smtpout_rules, lookup_on_peer_closed, l);
@@ -283,10 +341,12 @@ static int lookup_on_prepare(void *owner, struct child *c, char *problem, size_t
 {
     struct lookup *l = owner;
     const struct conf *conf = child_conf(c);
-    const struct dns_config config = {.forward = conf->resolver.forward,
-                                      .trust_anchor = conf->resolver.trust_anchor,
-                                      .timeout_ms = conf->resolver.timeout,
-                                      .test_zones = conf->resolver.test_zones};
+    const struct dns_config config = {
+        .forward = conf->resolver.forward,
+        .trust_anchor = conf->resolver.trust_anchor,
+        .timeout_ms = conf->resolver.timeout,
+        .test_zones = conf->resolver.test_zones,
+    };
     l->child = c;
     l->answers = map_new(CACHE_ENTRIES);
     l->policies = map_new(POLICIES_MAX);
@@ -335,15 +395,28 @@ static void lookup_on_start(void *owner, struct child *c)
 static void lookup_on_status(void *owner, char *text, size_t size)
 {
     const struct lookup *l = owner;
-    snprintf(text, size, "asked=%llu shared=%llu cached=%zu policies=%zu fetched=%llu failed=%llu resolver-self-test=%s%s%s", (unsigned long long)l->asked,
-             (unsigned long long)l->shared, map_len(l->answers), map_len(l->policies), (unsigned long long)l->fetched,
-             (unsigned long long)l->fetch_failed, !l->self_tested ? "not-yet" : l->self_test[0] ? "FAILED" : "ok", l->self_test[0] ? " warning: " : "", l->self_test);
+    snprintf(text, size,
+             "asked=%llu shared=%llu cached=%zu policies=%zu fetched=%llu failed=%llu "
+             "resolver-self-test=%s%s%s",
+             (unsigned long long)l->asked, (unsigned long long)l->shared, map_len(l->answers),
+             map_len(l->policies), (unsigned long long)l->fetched,
+             (unsigned long long)l->fetch_failed,
+             !l->self_tested   ? "not-yet"
+             : l->self_test[0] ? "FAILED"
+                               : "ok",
+             l->self_test[0] ? " warning: " : "", l->self_test);
 }
 
 int main(int argc, char **argv)
 {
     static struct lookup lookup;
     static const struct child_events events = {
-        .on_prepare = lookup_on_prepare, .sandbox = lookup_sandbox, .on_start = lookup_on_start, .on_reload = lookup_on_reload, .on_peer = lookup_on_peer, .on_status = lookup_on_status};
+        .on_prepare = lookup_on_prepare,
+        .sandbox = lookup_sandbox,
+        .on_start = lookup_on_start,
+        .on_reload = lookup_on_reload,
+        .on_peer = lookup_on_peer,
+        .on_status = lookup_on_status,
+    };
     return child_main(argc, argv, "lookup", &events, &lookup);
 }

@@ -3,8 +3,8 @@
  * most once at a time; stored policies come from the queue at the start and go back when they
  * change; refreshed daily whatever the id. Called by main.c.
  *
- * What can go wrong: hostile web servers (bounded in octets and time), names that point into our own
- * network (refused), a store that is away (the policy lives on in memory).
+ * What can go wrong: hostile web servers (bounded in octets and time), names that point into our
+ * own network (refused), a store that is away (the policy lives on in memory).
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -17,21 +17,30 @@
 #include <stdlib.h>
 
 enum {
-    TXT_MAX = 64, TXT_OCTETS = 1024, FETCH_LIMIT_MS = 60 * 1000, REFRESH_TICK_MS = 10 * 1000, REFRESHES_MAX = 8,
-    HTTPS_PORT = 443, JITTER_MS = 2 * 60 * 60 * 1000,
+    TXT_MAX = 64,
+    TXT_OCTETS = 1024,
+    FETCH_LIMIT_MS = 60 * 1000,
+    REFRESH_TICK_MS = 10 * 1000,
+    REFRESHES_MAX = 8,
+    HTTPS_PORT = 443,
+    JITTER_MS = 2 * 60 * 60 * 1000,
 };
 
 static struct policy *policies_find(struct lookup *l, struct domain_name domain);
 
-/* --- the end of a look ------------------------------------------------------------------------------ */
+/* --- the end of a look -------------------------------------------------- */
 
 static void policies_save(const struct policy *p)
 {
     const struct sts_entry *e = &p->entry;
     ipc_send(p->owner->queue, &(struct ipc_msg){.type = IPC_sts_policy,
-                                                .sts_policy = {.domain = str_c(e->domain), .id = str_c(e->id),
-                                                               .fetched_ms = e->fetched_ms, .expires_ms = e->expires_ms,
-                                                               .text = str_c(e->text)}});
+                                                .sts_policy = {
+                                                    .domain = str_c(e->domain),
+                                                    .id = str_c(e->id),
+                                                    .fetched_ms = e->fetched_ms,
+                                                    .expires_ms = e->expires_ms,
+                                                    .text = str_c(e->text),
+                                                }});
 }
 
 static void tell_alarm(struct policy *p)
@@ -42,20 +51,26 @@ static void tell_alarm(struct policy *p)
     }
     p->alarmed = alarm;
     ipc_send(p->owner->queue, &(struct ipc_msg){.type = IPC_alarm,
-                                                .alarm = {.kind = ALARM_STS_REFRESH, .cleared = !alarm,
-                                                          .domain = str_c(p->entry.domain),
-                                                          .text = str_c(p->entry.problem_text)}});
+                                                .alarm = {
+                                                    .kind = ALARM_STS_REFRESH,
+                                                    .cleared = !alarm,
+                                                    .domain = str_c(p->entry.domain),
+                                                    .text = str_c(p->entry.problem_text),
+                                                }});
 }
 
 static void policies_settle(struct policy *p)
 {
     int64_t longest = child_conf(p->owner->child)->resolver.cache_max;
-    int64_t life = p->entry.problem == STS_PROBLEM_NONE ? (int64_t)p->ttl_s * 1000 : FAILURE_LIFE_MS;
+    int64_t life =
+        p->entry.problem == STS_PROBLEM_NONE ? (int64_t)p->ttl_s * 1000 : FAILURE_LIFE_MS;
     p->busy = false;
     p->until_ms = clock_mono_ms() + (p->entry.once ? 0 : life < longest ? life : longest);
     if (p->entry.problem != STS_PROBLEM_NONE) {
-        log_info("sts-problem", KV("domain", p->entry.domain), KV("result", sts_problem_result(p->entry.problem)),
-                 KV("detail", p->entry.problem_text), KV("policy", sts_state_name(sts_effective(&p->entry, clock_wall_ms()))));
+        log_info("sts-problem", KV("domain", p->entry.domain),
+                 KV("result", sts_problem_result(p->entry.problem)),
+                 KV("detail", p->entry.problem_text),
+                 KV("policy", sts_state_name(sts_effective(&p->entry, clock_wall_ms()))));
     }
     tell_alarm(p);
     while (!list_empty(&p->waiters)) {
@@ -65,16 +80,18 @@ static void policies_settle(struct policy *p)
     }
 }
 
-/* --- HTTPS -------------------------------------------------------------------------------------------- */
+/* --- HTTPS -------------------------------------------------------------- */
 
 static void fetched(struct policy *p, enum sts_fetch result, struct str text, const char *detail)
 {
     p->owner->fetched++;
     p->owner->fetch_failed += result != STS_FETCH_GOOD;
     host_clear(&p->host);
-    if (sts_take_fetch(&p->entry, result, p->id, text, detail, random_below(JITTER_MS), clock_wall_ms())) {
+    if (sts_take_fetch(&p->entry, result, p->id, text, detail, random_below(JITTER_MS),
+                       clock_wall_ms())) {
         policies_save(p);
-        log_notice("sts-policy", KV("domain", p->entry.domain), KV("mode", sts_mode_name(p->entry.policy.mode)),
+        log_notice("sts-policy", KV("domain", p->entry.domain),
+                   KV("mode", sts_mode_name(p->entry.policy.mode)),
                    KVN("max-age-s", p->entry.policy.max_age_s), KV("id", p->entry.id));
     }
     policies_settle(p);
@@ -91,7 +108,8 @@ static void on_fetched(void *arg, const struct fetch_answer *a)
                  a->content_type[0] ? a->content_type : "none");
         fetched(p, STS_FETCH_FAILED, STR(""), detail);
     } else {
-        fetched(p, a->result == FETCH_TLS ? STS_FETCH_WEBPKI : STS_FETCH_FAILED, STR(""), a->detail);
+        fetched(p, a->result == FETCH_TLS ? STS_FETCH_WEBPKI : STS_FETCH_FAILED, STR(""),
+                a->detail);
     }
 }
 
@@ -114,12 +132,19 @@ static void on_web_host(void *arg, struct dns_host *h)
     struct policy *p = arg;
     char list[1024], url[400];
     if (!web_addresses(p->owner, h, list, sizeof list)) {
-        fetched(p, STS_FETCH_FAILED, STR(""), h->detail[0] ? h->detail : "the policy's web server has no usable address");
+        fetched(p, STS_FETCH_FAILED, STR(""),
+                h->detail[0] ? h->detail : "the policy's web server has no usable address");
         return;
     }
     snprintf(url, sizeof url, "https://%s/.well-known/mta-sts.txt", h->name);
-    const struct fetch_request request = {.url = url, .host = h->name, .port = HTTPS_PORT, .addresses = list,
-                                          .octets_max = STS_POLICY_OCTETS_MAX, .limit_ms = FETCH_LIMIT_MS};
+    const struct fetch_request request = {
+        .url = url,
+        .host = h->name,
+        .port = HTTPS_PORT,
+        .addresses = list,
+        .octets_max = STS_POLICY_OCTETS_MAX,
+        .limit_ms = FETCH_LIMIT_MS,
+    };
     fetch_start(p->owner->fetcher, &request, on_fetched, p);
 }
 
@@ -135,7 +160,7 @@ static void begin_fetch(struct policy *p)
     host_lookup(p->owner->resolver, h, 0, on_web_host, p);
 }
 
-/* --- TXT ---------------------------------------------------------------------------------------------- */
+/* --- TXT ---------------------------------------------------------------- */
 
 static void on_txt(void *arg, const struct dns_answer *a)
 {
@@ -150,7 +175,9 @@ static void on_txt(void *arg, const struct dns_answer *a)
             texts[i] = dns_txt_join(a->records[i], joined[i], TXT_OCTETS) == 0 ? joined[i] : NULL;
         }
         enum sts_record record = sts_record_find(texts, n, p->id);
-        txt = record == STS_RECORD_ONE ? STS_TXT_ONE : record == STS_RECORD_NONE ? STS_TXT_NONE : STS_TXT_INVALID;
+        txt = record == STS_RECORD_ONE    ? STS_TXT_ONE
+              : record == STS_RECORD_NONE ? STS_TXT_NONE
+                                          : STS_TXT_INVALID;
         p->ttl_s = a->presence == DNS_DATA ? a->ttl_s : 300;
     }
     if (sts_take_txt(&p->entry, txt, p->id, a->why, p->again != LOOKUP_CACHED, clock_wall_ms())) {
@@ -170,7 +197,7 @@ static void policies_look(struct policy *p, enum lookup_again again)
     dns_ask(p->owner->resolver, name, DNS_TYPE_TXT, on_txt, p);
 }
 
-/* --- asking ------------------------------------------------------------------------------------------- */
+/* --- asking ------------------------------------------------------------- */
 
 /* Makes room: the oldest domain without a policy; an enforced policy is never dropped. */
 static void policies_evict(struct lookup *l)
@@ -220,7 +247,8 @@ static bool is_fresh(struct policy *p, enum lookup_again again)
     return again == LOOKUP_CACHED && clock_mono_ms() < p->until_ms;
 }
 
-struct policy *policy_want(struct lookup *l, struct domain_name domain, enum lookup_again again, struct waiter *w)
+struct policy *policy_want(struct lookup *l, struct domain_name domain, enum lookup_again again,
+                           struct waiter *w)
 {
     struct policy *p = policies_find(l, domain);
     if (!p) {
@@ -279,7 +307,7 @@ void policies_start(struct lookup *l)
     timer_start(l->refresh, REFRESH_TICK_MS);
 }
 
-/* --- the queue ---------------------------------------------------------------------------------------- */
+/* --- the queue ---------------------------------------------------------- */
 
 static void on_stored_policy(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
@@ -290,7 +318,9 @@ static void on_stored_policy(void *owner, struct ipc_channel *ch, const struct i
     str_copy_cut(s->id, id, sizeof id);
     struct policy *p = domain_is_name(domain) ? policies_find(l, domain) : NULL;
     bool known = p && p->entry.has_policy && p->entry.fetched_ms >= s->fetched_ms;
-    if (p && !known && sts_load(&p->entry, s->text, id, s->fetched_ms, s->expires_ms, problem, sizeof problem) < 0) {
+    if (p && !known &&
+        sts_load(&p->entry, s->text, id, s->fetched_ms, s->expires_ms, problem, sizeof problem) <
+            0) {
         log_warn("sts-stored-invalid", KVS("domain", domain_str(&domain)), KV("problem", problem));
     }
 }
@@ -329,7 +359,8 @@ static void on_verb(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
         policies_refuse(ch, a->token, "not a valid domain name");
         return;
     }
-    struct policy *known = a->verb == STS_PRELOAD ? policies_find(l, domain) : map_get(l->policies, domain_str(&domain));
+    struct policy *known = a->verb == STS_PRELOAD ? policies_find(l, domain)
+                                                  : map_get(l->policies, domain_str(&domain));
     if (a->verb == STS_PRELOAD && (!known || !preload(known, ch, a->token, a->text))) {
         return;
     }
@@ -347,7 +378,8 @@ static void on_verb(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
     waiter_part_done(w); /* ours */
 }
 
-const struct ipc_rule lookup_queue_rules[] = {{IPC_post, lookup_on_post}, {IPC_sts_policy, on_stored_policy},
+const struct ipc_rule lookup_queue_rules[] = {{IPC_post, lookup_on_post},
+                                              {IPC_sts_policy, on_stored_policy},
                                               {IPC_sts_loaded, on_all_loaded},
                                               {IPC_sts_ask, on_verb},
                                               {IPC_none, NULL}};

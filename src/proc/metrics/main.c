@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * metrics: the counters of all processes as Prometheus text, over HTTP on loopback.
  *
- * Trust: reads requests of local programs; believed by nobody. May touch: its listening sockets. Must never
- * see: mail, addresses, keys: it gets numbers and asks posternd for them at each request.
+ * Trust: reads requests of local programs; believed by nobody. May touch: its listening sockets.
+ * Must never see: mail, addresses, keys: it gets numbers and asks posternd for them at each
+ * request.
  *
- * Only "GET /metrics" is answered (RFC 9112, one request a connection). What can go wrong: more than 16
- * connections at once, requests over 4 KiB or slower than 5 s: closed.
+ * Only "GET /metrics" is answered (RFC 9112, one request a connection). What can go wrong: more
+ * than 16 connections at once, requests over 4 KiB or slower than 5 s: closed.
  */
 #include "base/list.h"
 #include "base/log.h"
@@ -18,7 +19,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { LISTENERS_MAX = 16, VISITORS_MAX = 16, REQUEST_MAX = 4096, TEXT_MAX = 4 * 1024 * 1024, PATIENCE_MS = 5000 };
+enum {
+    LISTENERS_MAX = 16,
+    VISITORS_MAX = 16,
+    REQUEST_MAX = 4096,
+    TEXT_MAX = 4 * 1024 * 1024,
+    PATIENCE_MS = 5000
+};
 
 struct visitor {
     struct metrics *m;
@@ -56,7 +63,9 @@ static void metrics_visitor_free(struct visitor *v)
 static void metrics_answer(struct visitor *v, const char *status, const char *type, struct str body)
 {
     CLEANUP(buf_free) struct buf out = BUF_INIT(TEXT_MAX + 1024);
-    int r = buf_printf(&out, "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n", status, type, body.n);
+    int r = buf_printf(
+        &out, "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
+        status, type, body.n);
     r = r < 0 ? r : buf_add(&out, body);
     r = r < 0 ? r : conn_send(v->conn, buf_str(&out));
     if (r == 0) {
@@ -66,13 +75,14 @@ static void metrics_answer(struct visitor *v, const char *status, const char *ty
     metrics_visitor_free(v);
 }
 
-/* --- the numbers ------------------------------------------------------------------------------------ */
+/* --- the numbers -------------------------------------------------------- */
 
 static bool metrics_is_word(struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
-        if (c != '_' && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(i > 0 && c >= '0' && c <= '9')) {
+        if (c != '_' && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
+            !(i > 0 && c >= '0' && c <= '9')) {
             return false;
         }
     }
@@ -87,7 +97,8 @@ static bool are_labels(struct str s)
         size_t equals = str_find(one, '=', 0);
         struct str value = str_slice(one, equals < one.n ? equals + 1 : one.n, one.n);
         struct str name = str_slice(one, 0, equals);
-        if (!metrics_is_word(name) || str_eq(name, STR("process")) || value.n < 2 || value.p[0] != '"' || value.p[value.n - 1] != '"') {
+        if (!metrics_is_word(name) || str_eq(name, STR("process")) || value.n < 2 ||
+            value.p[0] != '"' || value.p[value.n - 1] != '"') {
             return false;
         }
         for (size_t i = 1; i + 1 < value.n; i++) {
@@ -109,8 +120,9 @@ static bool is_number(struct str s)
     return s.n > 0;
 }
 
-/* Each line gets the label of its process: "x 1" -> "x{process="queue-0"} 1". A process that was taken over may have written
- * it: what is no such line would have the whole text refused, or speak for another process. */
+/* Each line gets the label of its process: "x 1" -> "x{process="queue-0"} 1". A process that was
+ * taken over may have written it: what is no such line would have the whole text refused, or
+ * speak for another process. */
 static void add_lines(struct metrics *m, struct str process, struct str text)
 {
     struct str line;
@@ -120,13 +132,16 @@ static void add_lines(struct metrics *m, struct str process, struct str text)
             continue;
         }
         bool labelled = brace < space;
-        struct str name = str_slice(line, 0, labelled ? brace : space), value = str_slice(line, space + 1, line.n);
+        struct str name = str_slice(line, 0, labelled ? brace : space),
+                   value = str_slice(line, space + 1, line.n);
         struct str labels = labelled ? str_slice(line, brace + 1, space - 1) : STR("");
-        if (!metrics_is_word(name) || !are_labels(labels) || !is_number(value) || (labelled && line.p[space - 1] != '}')) {
+        if (!metrics_is_word(name) || !are_labels(labels) || !is_number(value) ||
+            (labelled && line.p[space - 1] != '}')) {
             continue;
         }
-        (void)!buf_printf(&m->text, STR_FMT "{process=\"" STR_FMT "\"%s" STR_FMT "} " STR_FMT "\n", STR_ARG(name), STR_ARG(process),
-                          labels.n > 0 ? "," : "", STR_ARG(labels), STR_ARG(value));
+        (void)!buf_printf(&m->text, STR_FMT "{process=\"" STR_FMT "\"%s" STR_FMT "} " STR_FMT "\n",
+                          STR_ARG(name), STR_ARG(process), labels.n > 0 ? "," : "", STR_ARG(labels),
+                          STR_ARG(value));
     }
 }
 
@@ -143,7 +158,8 @@ static void metrics_on_text(void *owner, struct ipc_channel *ch, const struct ip
         struct visitor *v = LIST_OF(at, struct visitor, link);
         at = at->next;
         if (v->waits) {
-            metrics_answer(v, "200 OK", "text/plain; version=0.0.4; charset=utf-8", buf_str(&m->text));
+            metrics_answer(v, "200 OK", "text/plain; version=0.0.4; charset=utf-8",
+                           buf_str(&m->text));
         }
     }
     buf_reset(&m->text);
@@ -159,7 +175,7 @@ static void metrics_metrics_ask(struct visitor *v)
     }
 }
 
-/* --- requests ------------------------------------------------------------------------------------------ */
+/* --- requests ----------------------------------------------------------- */
 
 static bool request_complete(struct str s)
 {
@@ -188,7 +204,8 @@ static void metrics_on_read(void *arg, struct str bytes)
     if (str_eq(str_slice(s, 0, s.n < 13 ? s.n : 13), STR("GET /metrics "))) {
         metrics_metrics_ask(v);
     } else {
-        metrics_answer(v, "404 Not Found", "text/plain", STR("Only GET /metrics is answered here.\n"));
+        metrics_answer(v, "404 Not Found", "text/plain",
+                       STR("Only GET /metrics is answered here.\n"));
     }
 }
 
@@ -213,7 +230,11 @@ static void metrics_on_timer(void *arg)
 
 static void metrics_on_connection(void *arg, int events)
 {
-    static const struct conn_events conn_events = {.on_read = metrics_on_read, .on_end = metrics_on_end, .on_close = metrics_on_close};
+    static const struct conn_events conn_events = {
+        .on_read = metrics_on_read,
+        .on_end = metrics_on_end,
+        .on_close = metrics_on_close,
+    };
     struct listener *l = arg;
     struct metrics *m = l->m;
     struct endpoint peer;
@@ -239,7 +260,8 @@ static void metrics_on_connection(void *arg, int events)
     m->n_visitors++;
 }
 
-static void metrics_on_listener(void *owner, struct child *c, struct str name, unsigned kind, int fd)
+static void metrics_on_listener(void *owner, struct child *c, struct str name, unsigned kind,
+                                int fd)
 {
     struct metrics *m = owner;
     must(m->n_listeners < LISTENERS_MAX);
@@ -271,8 +293,13 @@ int main(int argc, char **argv)
 {
     static struct metrics metrics;
     static const struct ipc_rule rules[] = {{IPC_metrics_text, metrics_on_text}, {IPC_none, NULL}};
-    static const struct child_events events = {.sandbox = metrics_sandbox, .on_start = metrics_on_start, .on_listener = metrics_on_listener,
-                                               .on_status = metrics_on_status, .rules = rules};
+    static const struct child_events events = {
+        .sandbox = metrics_sandbox,
+        .on_start = metrics_on_start,
+        .on_listener = metrics_on_listener,
+        .on_status = metrics_on_status,
+        .rules = rules,
+    };
     list_init(&metrics.visitors);
     metrics.text = BUF_INIT(TEXT_MAX);
     return child_main(argc, argv, "metrics", &events, &metrics);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * accounts.c: people who log in: kept in the store, told to every login process; and the clients that an
- * inbound rule turned away. postern user and postern refusals ask here.
+ * accounts.c: people who log in: kept in the store, told to every login process; and the clients
+ * that an inbound rule turned away. postern user and postern refusals ask here.
  *
- * What can go wrong: an account for a name that is there already, or is not: told to who asked. Passwords
- * never come here: postern user makes the hash.
+ * What can go wrong: an account for a name that is there already, or is not: told to who asked.
+ * Passwords never come here: postern user makes the hash.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -24,9 +24,16 @@ struct account {
 static struct ipc_msg row_of(const struct account *a, bool with_secrets)
 {
     return (struct ipc_msg){.type = IPC_account,
-                            .account = {.name = str_c(a->name), .hash = str_c(with_secrets ? a->hash : ""),
-                                        .scram = str_c(with_secrets ? a->scram : *a->scram ? "yes" : ""),
-                                        .addresses = str_c(a->addresses), .enabled = a->enabled, .changed_ms = a->changed_ms}};
+                            .account = {
+                                .name = str_c(a->name),
+                                .hash = str_c(with_secrets ? a->hash : ""),
+                                .scram = str_c(with_secrets ? a->scram
+                                               : *a->scram  ? "yes"
+                                                            : ""),
+                                .addresses = str_c(a->addresses),
+                                .enabled = a->enabled,
+                                .changed_ms = a->changed_ms,
+                            }};
 }
 
 static void accounts_tell_all(struct queue *q, const struct ipc_msg *m)
@@ -49,7 +56,8 @@ static struct account *accounts_find(struct queue *q, struct str name)
 static void accounts_add(struct queue *q, const struct store_account *s)
 {
     struct account *a = err_calloc(1, sizeof *a);
-    *a = (struct account){str_dup(s->name), str_dup(s->hash), str_dup(s->scram), str_dup(s->addresses), s->enabled, s->changed_ms};
+    *a = (struct account){str_dup(s->name),      str_dup(s->hash), str_dup(s->scram),
+                          str_dup(s->addresses), s->enabled,       s->changed_ms};
     q->accounts = realloc(q->accounts, (q->n_accounts + 1) * sizeof *q->accounts);
     must(q->accounts);
     q->accounts[q->n_accounts++] = a;
@@ -59,7 +67,12 @@ void accounts_each(struct queue *q, void (*fn)(void *arg, const struct store_acc
 {
     for (size_t i = 0; i < q->n_accounts; i++) {
         const struct account *a = q->accounts[i];
-        fn(arg, &(struct store_account){.name = str_c(a->name), .addresses = str_c(a->addresses), .enabled = a->enabled, .changed_ms = a->changed_ms});
+        fn(arg, &(struct store_account){
+                    .name = str_c(a->name),
+                    .addresses = str_c(a->addresses),
+                    .enabled = a->enabled,
+                    .changed_ms = a->changed_ms,
+                });
     }
 }
 
@@ -71,7 +84,8 @@ static void accounts_load_one(void *arg, const struct store_account *s)
 static void loaded(void *arg, enum store_result result)
 {
     if (result != STORE_OK) {
-        log_error("accounts-not-loaded", KV("what", "the accounts cannot be read; ending to try again"));
+        log_error("accounts-not-loaded",
+                  KV("what", "the accounts cannot be read; ending to try again"));
         exit(1);
     }
 }
@@ -94,13 +108,20 @@ void accounts_hand_over(struct queue *q, struct ipc_channel *to)
         ipc_send(to, &m);
     }
     const struct str decoys = str_from((const char *)q->decoy_secret, sizeof q->decoy_secret);
-    ipc_send(to, &(struct ipc_msg){.type = IPC_accounts_loaded, .accounts_loaded = {.decoys = decoys}});
+    ipc_send(to,
+             &(struct ipc_msg){.type = IPC_accounts_loaded, .accounts_loaded = {.decoys = decoys}});
 }
 
 static void accounts_save(struct queue *q, const struct account *a)
 {
-    store_put_account(q->store, &(struct store_account){.name = str_c(a->name), .hash = str_c(a->hash), .scram = str_c(a->scram),
-                                                        .addresses = str_c(a->addresses), .enabled = a->enabled, .changed_ms = a->changed_ms});
+    store_put_account(q->store, &(struct store_account){
+                                    .name = str_c(a->name),
+                                    .hash = str_c(a->hash),
+                                    .scram = str_c(a->scram),
+                                    .addresses = str_c(a->addresses),
+                                    .enabled = a->enabled,
+                                    .changed_ms = a->changed_ms,
+                                });
     const struct ipc_msg m = row_of(a, true);
     accounts_tell_all(q, &m);
 }
@@ -111,21 +132,29 @@ static void accounts_replace(char **text, struct str by)
     *text = str_dup(by);
 }
 
-/* Argument "add|set TAB name", data "hash TAB scram TAB addresses"; for set, empty parts stay as they are. */
+/* Argument "add|set TAB name", data "hash TAB scram TAB addresses"; for set, empty parts stay as
+ * they are. */
 static const char *accounts_put(struct queue *q, struct str argument, struct str data)
 {
     struct str how, name = argument, hash, scram, addresses = data;
-    if (!str_split(&name, '\t', &how) || !str_split(&addresses, '\t', &hash) || !addresses.p || !str_split(&addresses, '\t', &scram) ||
-        name.n == 0 || name.n > 255 || addresses.n > 4000) {
+    if (!str_split(&name, '\t', &how) || !str_split(&addresses, '\t', &hash) || !addresses.p ||
+        !str_split(&addresses, '\t', &scram) || name.n == 0 || name.n > 255 || addresses.n > 4000) {
         return "the request is not understood";
     }
     bool is_new = str_eq(how, STR("add"));
     struct account *a = accounts_find(q, name);
     if (is_new == (a != NULL)) {
-        return is_new ? "there is an account of this name already" : "there is no account of this name";
+        return is_new ? "there is an account of this name already"
+                      : "there is no account of this name";
     }
     if (is_new) {
-        accounts_add(q, &(struct store_account){.name = name, .hash = hash, .scram = scram, .addresses = addresses, .enabled = true});
+        accounts_add(q, &(struct store_account){
+                            .name = name,
+                            .hash = hash,
+                            .scram = scram,
+                            .addresses = addresses,
+                            .enabled = true,
+                        });
         a = q->accounts[q->n_accounts - 1];
     } else {
         if (hash.n > 0) {
@@ -156,7 +185,8 @@ static const char *accounts_change(struct queue *q, enum admin_verb verb, struct
     }
     store_drop_account(q->store, str_c(a->name));
     guessing_forget_account(q, str_c(a->name));
-    const struct ipc_msg gone = {.type = IPC_account_gone, .account_gone = {.name = str_c(a->name)}};
+    const struct ipc_msg gone = {.type = IPC_account_gone,
+                                 .account_gone = {.name = str_c(a->name)}};
     accounts_tell_all(q, &gone);
     for (size_t i = 0; i < q->n_accounts; i++) {
         if (q->accounts[i] == a) {
@@ -190,7 +220,8 @@ static void forgive_addresses(void *arg, const struct store_account *a)
 /* Argument "name", data the client's address or nothing. The answer's text: the seconds that a
  * stranger would have had to wait. The name may be a directory's, or of somebody outside who wants
  * a code: nobody here knows them all. */
-static void accounts_forgive(struct queue *q, struct ipc_channel *ch, struct str name, struct str client)
+static void accounts_forgive(struct queue *q, struct ipc_channel *ch, struct str name,
+                             struct str client)
 {
     char seconds[24];
     struct forgiving f = {q, name, client, guessing_forgive(q, name, client)};
@@ -200,7 +231,7 @@ static void accounts_forgive(struct queue *q, struct ipc_channel *ch, struct str
                                    .admin_done = {.ok = true, .text = str_c(seconds)}});
 }
 
-/* --- refusals ------------------------------------------------------------------------------------- */
+/* --- refusals ----------------------------------------------------------- */
 
 void accounts_on_refusal(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
@@ -212,22 +243,39 @@ void accounts_on_refusal(void *owner, struct ipc_channel *ch, const struct ipc_m
     if (q->refusals_in_hour > REFUSALS_AN_HOUR) {
         return; /* a stranger who says MAIL all day must not fill the store; the log has them all */
     }
-    store_add_refusal(q->store, &(struct store_refusal){.at_ms = r->at_ms, .rule = r->rule, .client = r->client, .helo = r->helo,
-                                                        .reverse_path = r->reverse_path, .wanted = r->wanted, .had = r->had,
-                                                        .reason = r->reason, .enforced = r->enforced != 0});
+    store_add_refusal(q->store, &(struct store_refusal){
+                                    .at_ms = r->at_ms,
+                                    .rule = r->rule,
+                                    .client = r->client,
+                                    .helo = r->helo,
+                                    .reverse_path = r->reverse_path,
+                                    .wanted = r->wanted,
+                                    .had = r->had,
+                                    .reason = r->reason,
+                                    .enforced = r->enforced != 0,
+                                });
 }
 
 static void send_refusal(void *arg, const struct store_refusal *r)
 {
     ipc_send(arg, &(struct ipc_msg){.type = IPC_refusal,
-                                    .refusal = {.at_ms = r->at_ms, .rule = r->rule, .enforced = r->enforced, .client = r->client,
-                                                .helo = r->helo, .reverse_path = r->reverse_path, .wanted = r->wanted, .had = r->had,
-                                                .reason = r->reason}});
+                                    .refusal = {
+                                        .at_ms = r->at_ms,
+                                        .rule = r->rule,
+                                        .enforced = r->enforced,
+                                        .client = r->client,
+                                        .helo = r->helo,
+                                        .reverse_path = r->reverse_path,
+                                        .wanted = r->wanted,
+                                        .had = r->had,
+                                        .reason = r->reason,
+                                    }});
 }
 
 static void accounts_done(struct ipc_channel *ch, const char *problem)
 {
-    ipc_send(ch, &(struct ipc_msg){.type = IPC_admin_done, .admin_done = {.ok = !problem, .text = str_c(problem)}});
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_admin_done,
+                                   .admin_done = {.ok = !problem, .text = str_c(problem)}});
 }
 
 static void refusals_sent(void *arg, enum store_result result)
@@ -235,7 +283,8 @@ static void refusals_sent(void *arg, enum store_result result)
     accounts_done(arg, result == STORE_OK ? NULL : "the store could not be read");
 }
 
-bool admin_accounts(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, const struct ipc_admin *a)
+bool admin_accounts(struct queue *q, struct ipc_channel *ch, enum admin_verb verb,
+                    const struct ipc_admin *a)
 {
     const char *problem = NULL;
     if (verb == ADMIN_ACCOUNTS) {
@@ -247,13 +296,15 @@ bool admin_accounts(struct queue *q, struct ipc_channel *ch, enum admin_verb ver
     } else if (verb == ADMIN_ACCOUNT_PUT) {
         problem = accounts_put(q, a->argument, a->data);
         accounts_done(ch, problem);
-    } else if (verb == ADMIN_ACCOUNT_DROP || verb == ADMIN_ACCOUNT_ENABLE || verb == ADMIN_ACCOUNT_DISABLE) {
+    } else if (verb == ADMIN_ACCOUNT_DROP || verb == ADMIN_ACCOUNT_ENABLE ||
+               verb == ADMIN_ACCOUNT_DISABLE) {
         problem = accounts_change(q, verb, a->argument);
         accounts_done(ch, problem);
     } else if (verb == ADMIN_ACCOUNT_FORGIVE) {
         accounts_forgive(q, ch, a->argument, a->data);
     } else if (verb == ADMIN_REFUSALS) {
-        store_each_refusal(q->store, REFUSALS_SHOWN, send_refusal, refusals_sent, ch); /* the store answers at once */
+        /* the store answers at once */
+        store_each_refusal(q->store, REFUSALS_SHOWN, send_refusal, refusals_sent, ch);
     } else {
         return false;
     }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * acts.c: what administrators do, and who they are: one line of the log and one row of the store for each act, beside
- * the lists in which it shows. Called by the other admin*.c when an act was done.
+ * acts.c: what administrators do, and who they are: one line of the log and one row of the store
+ * for each act, beside the lists in which it shows. Called by the other admin*.c when an act was
+ * done.
  *
- * The name is what the postern command says (--by, sudo's user, the login uid); the uid of the connection is what the
- * kernel says. Both are kept, and neither is changed: a name that cannot be kept as it is is refused.
+ * The name is what the postern command says (--by, sudo's user, the login uid); the uid of the
+ * connection is what the kernel says. Both are kept, and neither is changed: a name that cannot
+ * be kept as it is is refused.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -56,39 +58,46 @@ void acts_words(const struct acting *who, char dst[ACTING_WORDS])
     snprintf(dst, ACTING_WORDS, "%s (uid %u)", who->by, (unsigned)who->uid);
 }
 
-void acts_add(struct queue *q, const struct acting *who, enum admin_verb verb, struct str about, struct str detail)
+void acts_add(struct queue *q, const struct acting *who, enum admin_verb verb, struct str about,
+              struct str detail)
 {
-    store_add_act(q->store, &(struct store_act){.at_ms = clock_wall_ms(),
-                                                .verb = str_c(admin_verb_name(verb)),
-                                                .about = about,
-                                                .detail = detail,
-                                                .by = str_c(who->by),
-                                                .uid = who->uid});
-    log_notice("act", KV("verb", admin_verb_name(verb)), KVS("about", about), KVS("detail", detail), KV("by", who->by),
-               KVN("uid", who->uid));
+    store_add_act(q->store, &(struct store_act){
+                                .at_ms = clock_wall_ms(),
+                                .verb = str_c(admin_verb_name(verb)),
+                                .about = about,
+                                .detail = detail,
+                                .by = str_c(who->by),
+                                .uid = who->uid,
+                            });
+    log_notice("act", KV("verb", admin_verb_name(verb)), KVS("about", about), KVS("detail", detail),
+               KV("by", who->by), KVN("uid", who->uid));
 }
 
 void acts_on_posternd(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct queue *q = child_owner(owner);
     const struct ipc_row_act *a = &m->row_act; /* posternd has written the line of the log */
-    store_add_act(q->store, &(struct store_act){.at_ms = a->at_ms,
-                                                .verb = a->verb,
-                                                .about = a->about,
-                                                .detail = a->detail,
-                                                .by = a->by,
-                                                .uid = a->uid});
+    store_add_act(q->store, &(struct store_act){
+                                .at_ms = a->at_ms,
+                                .verb = a->verb,
+                                .about = a->about,
+                                .detail = a->detail,
+                                .by = a->by,
+                                .uid = a->uid,
+                            });
 }
 
 static void acts_send_row(void *arg, const struct store_act *a)
 {
     ipc_send(arg, &(struct ipc_msg){.type = IPC_row_act,
-                                    .row_act = {.at_ms = a->at_ms,
-                                                .verb = a->verb,
-                                                .about = a->about,
-                                                .detail = a->detail,
-                                                .by = a->by,
-                                                .uid = a->uid}});
+                                    .row_act = {
+                                        .at_ms = a->at_ms,
+                                        .verb = a->verb,
+                                        .about = a->about,
+                                        .detail = a->detail,
+                                        .by = a->by,
+                                        .uid = a->uid,
+                                    }});
 }
 
 static void acts_ignore_end(void *arg, enum store_result result)
@@ -102,12 +111,16 @@ void acts_about(struct queue *q, struct ipc_channel *ch, struct str about)
 
 static void on_sent(void *arg, enum store_result result)
 {
-    ipc_send(arg, &(struct ipc_msg){.type = IPC_admin_done,
-                                    .admin_done = {.ok = result == STORE_OK,
-                                                   .text = result == STORE_OK ? STR("") : STR("the store could not be read")}});
+    ipc_send(arg,
+             &(struct ipc_msg){.type = IPC_admin_done,
+                               .admin_done = {.ok = result == STORE_OK,
+                                              .text = result == STORE_OK
+                                                          ? STR("")
+                                                          : STR("the store could not be read")}});
 }
 
-bool admin_acts(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, const struct ipc_admin *a)
+bool admin_acts(struct queue *q, struct ipc_channel *ch, enum admin_verb verb,
+                const struct ipc_admin *a)
 {
     if (verb != ADMIN_ACTS) {
         return false;
@@ -117,7 +130,9 @@ bool admin_acts(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, c
     if (is_other) {
         acts_about(q, ch, a->argument);
     }
-    store_each_act(q->store, is_other ? domain_str(&domain) : a->argument, ACTS_SHOWN, acts_send_row, on_sent, ch); /* the store answers at once */
+    /* the store answers at once */
+    store_each_act(q->store, is_other ? domain_str(&domain) : a->argument, ACTS_SHOWN,
+                   acts_send_row, on_sent, ch);
     return true;
 }
 

@@ -37,14 +37,16 @@ struct question {
     struct standing {
         size_t n;
         int64_t last_ms; /* latest attempt */
-    } before[RCPT_STATE_END]; /* recipients of the one message that was asked for, before the change */
+    } before
+        [RCPT_STATE_END]; /* recipients of the one message that was asked for, before the change */
     char argument[64];
     struct link link;
 };
 
 static struct link questions = {&questions, &questions};
 
-static struct question *question_new(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, struct str argument)
+static struct question *question_new(struct queue *q, struct ipc_channel *ch, enum admin_verb verb,
+                                     struct str argument)
 {
     struct question *w = err_calloc(1, sizeof *w);
     w->q = q;
@@ -58,7 +60,8 @@ static struct question *question_new(struct queue *q, struct ipc_channel *ch, en
 
 static void queue_admin_done(struct ipc_channel *ch, bool ok, const char *text)
 {
-    ipc_send(ch, &(struct ipc_msg){.type = IPC_admin_done, .admin_done = {.ok = ok, .text = str_c(text)}});
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_admin_done,
+                                   .admin_done = {.ok = ok, .text = str_c(text)}});
 }
 
 static void question_end(struct question *w, bool ok, const char *text)
@@ -89,7 +92,12 @@ static void send_rcpt(void *arg, const struct store_rcpt *r)
 static void send_inspection(void *arg, uint64_t id, int64_t at_ms, struct str facts)
 {
     struct question *w = arg;
-    ipc_send(w->ch, &(struct ipc_msg){.type = IPC_row_inspection, .row_inspection = {.id = id, .at_ms = at_ms, .facts = facts}});
+    ipc_send(w->ch, &(struct ipc_msg){.type = IPC_row_inspection,
+                                      .row_inspection = {
+                                          .id = id,
+                                          .at_ms = at_ms,
+                                          .facts = facts,
+                                      }});
 }
 
 static void send_attempt(void *arg, const struct store_attempt *a)
@@ -106,7 +114,7 @@ static void on_reported(void *arg, enum store_result result)
     question_end(w, result == STORE_OK && w->found,
                  result != STORE_OK ? "the store could not be read"
                  : w->found         ? ""
-                                    : "no such message (its report may have been removed after its time)");
+                            : "no such message (its report may have been removed after its time)");
 }
 
 static void on_message_read(void *arg, enum store_result result)
@@ -131,7 +139,7 @@ static void on_listed(void *arg, enum store_result result)
                                     : "");
 }
 
-/* --- changes ------------------------------------------------------------------------------------------ */
+/* --- changes ------------------------------------------------------------ */
 
 static void collect_message(void *arg, const struct store_message *m)
 {
@@ -181,8 +189,8 @@ static void admin_count_left(void *arg, const struct store_rcpt *r)
     }
 }
 
-/* What a policy holds, and somebody has looked at, needs less from now on. An administrator's hold is
- * only undone. */
+/* What a policy holds, and somebody has looked at, needs less from now on. An administrator's
+ * hold is only undone. */
 static void admin_lower(void *arg, const struct store_rcpt *r)
 {
     struct question *w = arg;
@@ -202,7 +210,8 @@ static void admin_wake(void *arg, const struct store_rcpt *r)
         protect_record_read(r->protection, &record);
         w->n_secure += record.demand == DEMAND_SECURE;
     }
-    if (w->verb != ADMIN_RETRY && (r->reason == REASON_ON_HOLD || r->reason == REASON_RELEASED || r->reason == REASON_DELETED)) {
+    if (w->verb != ADMIN_RETRY && (r->reason == REASON_ON_HOLD || r->reason == REASON_RELEASED ||
+                                   r->reason == REASON_DELETED)) {
         ending_note(w->q, r);
     }
     queue_forget_ready(w->q, r->rcpt); /* its row says something else now */
@@ -258,10 +267,11 @@ static void change_one(struct question *w, uint64_t id)
     w->n_changed++;
     w->n_rcpts_changed += n;
     id_text(id, about);
-    acts_add(w->q, &w->who, w->verb, str_c(about), is_every(w)     ? STR("with all others")
-                                                   : is_restored(w) ? STR("with the copy that was put back")
-                                                   : is_of_many(w) ? STR("with all that was held")
-                                                                   : STR(""));
+    acts_add(w->q, &w->who, w->verb, str_c(about),
+             is_every(w)      ? STR("with all others")
+             : is_restored(w) ? STR("with the copy that was put back")
+             : is_of_many(w)  ? STR("with all that was held")
+                              : STR(""));
     if (w->verb == ADMIN_DELETE) {
         store_release_body(w->q->store, id);
     }
@@ -294,7 +304,8 @@ static const char *standing_words(enum rcpt_state s)
 /* True when the verb changes recipients in this state. */
 static bool verb_changes(enum admin_verb verb, enum rcpt_state s)
 {
-    return (s == RCPT_QUEUED && verb != ADMIN_RELEASE) || (s == RCPT_HELD && (verb == ADMIN_RELEASE || verb == ADMIN_DELETE));
+    return (s == RCPT_QUEUED && verb != ADMIN_RELEASE) ||
+           (s == RCPT_HELD && (verb == ADMIN_RELEASE || verb == ADMIN_DELETE));
 }
 
 /* The recipients that the verb leaves alone: "1 delivered at ..., 2 held". */
@@ -310,7 +321,11 @@ static void write_others(const struct question *w, struct buf *out)
         (void)!buf_printf(out, "%s%zu %s", between, now->n, standing_words(s));
         if (now->last_ms > 0 && (s == RCPT_DELIVERED || s == RCPT_FAILED)) {
             date_iso(now->last_ms, date);
-            (void)!buf_printf(out, " (%sat %s)", s == RCPT_FAILED ? "last attempt " : now->n > 1 ? "the last " : "", date);
+            (void)!buf_printf(out, " (%sat %s)",
+                              s == RCPT_FAILED ? "last attempt "
+                              : now->n > 1     ? "the last "
+                                               : "",
+                              date);
         }
         between = ", ";
     }
@@ -320,18 +335,19 @@ static void write_others(const struct question *w, struct buf *out)
 static void write_after_release(const struct question *w, struct buf *out)
 {
     if (w->n_secure == 1) {
-        (void)!buf_add(out, STR("; it still needs a secure connection (TLS), and waits where the server "
-                                "has none to offer"));
+        (void)!buf_add(out, STR("; it still needs a secure connection (TLS), and waits where the "
+                                "server has none to offer"));
     } else if (w->n_secure > 1) {
         (void)!buf_printf(out,
-                          "; %zu recipients still need a secure connection (TLS), and wait where the server "
-                          "has none to offer",
+                          "; %zu recipients still need a secure connection (TLS), and wait where "
+                          "the server has none to offer",
                           w->n_secure);
     }
     if (w->n_left > 0) {
         (void)!buf_printf(out,
-                          "; %zu message%s held for another reason than an administrator's hold (postern queue list): "
-                          "release ID, or release held for all of them; release restored for those of a copy of the store that was put back",
+                          "; %zu message%s held for another reason than an administrator's hold "
+                          "(postern queue list): release ID, or release held for all of them; "
+                          "release restored for those of a copy of the store that was put back",
                           w->n_left, w->n_left == 1 ? " stays" : "s stay");
     }
 }
@@ -352,7 +368,7 @@ static void write_changed(const struct question *w, struct buf *out)
                                                    : "nothing is held");
     } else if (w->n_changed == 0) {
         (void)!buf_printf(out, "%s %s; nothing was changed. Its recipients: ", w->argument,
-                          !is_open                    ? "is not in the queue any more"
+                          !is_open                   ? "is not in the queue any more"
                           : w->verb == ADMIN_RELEASE ? "is not held"
                           : w->verb == ADMIN_RETRY   ? "is held: release it first"
                                                      : "is held already");
@@ -361,7 +377,8 @@ static void write_changed(const struct question *w, struct buf *out)
         (void)!buf_printf(out, "%zu message%s changed", w->n_changed, w->n_changed == 1 ? "" : "s");
     }
     if (w->n_changed > 0 && w->n_rcpts_changed < n_before) {
-        (void)!buf_printf(out, ", for %zu of its %zu recipients. The others: ", w->n_rcpts_changed, n_before);
+        (void)!buf_printf(out, ", for %zu of its %zu recipients. The others: ", w->n_rcpts_changed,
+                          n_before);
         write_others(w, out);
     }
     if (w->n_busy > 0) {
@@ -378,7 +395,8 @@ static void on_changed(void *arg, enum store_result result)
         write_changed(w, &text);
     }
     (void)!buf_append(&text, "", 1);
-    question_end(w, result == STORE_OK && w->n_changed > 0, result == STORE_OK ? buf_str(&text).p : "the store could not be written");
+    question_end(w, result == STORE_OK && w->n_changed > 0,
+                 result == STORE_OK ? buf_str(&text).p : "the store could not be written");
 }
 
 static bool owns_lease(const struct queue *q, uint64_t id)
@@ -404,7 +422,8 @@ static void on_collected(void *arg, enum store_result result)
             w->ids[kept++] = w->ids[i];
         }
     }
-    if (result == STORE_OK && is_restored(w) && w->n < LIST_MAX) { /* all of it: bounces and notices go again, too */
+    /* all of it: bounces and notices go again, too */
+    if (result == STORE_OK && is_restored(w) && w->n < LIST_MAX) {
         store_set_restored(w->q->store, 0);
         w->q->restored = false;
     }
@@ -415,8 +434,9 @@ static void on_collected(void *arg, enum store_result result)
     if (result != STORE_OK || kept == 0) {
         question_end(w, false,
                      result != STORE_OK ? "the store could not be read"
-                     : w->n == 0        ? "no such message in the queue"
-                                        : "this message is being delivered right now; try again in a moment");
+                     : w->n == 0
+                         ? "no such message in the queue"
+                         : "this message is being delivered right now; try again in a moment");
         return;
     }
     w->n_busy = w->n - kept;
@@ -430,7 +450,8 @@ static void admin_change(struct question *w)
 {
     uint64_t id;
     if (is_every(w) ? w->verb != ADMIN_DELETE : is_of_many(w) && w->verb == ADMIN_RELEASE) {
-        store_list(w->q->store, RCPT_STATE_END, LIST_MAX, collect_message, admin_count_left, on_collected, w);
+        store_list(w->q->store, RCPT_STATE_END, LIST_MAX, collect_message, admin_count_left,
+                   on_collected, w);
     } else if (id_parse(str_c(w->argument), &id) == 0) {
         store_report(w->q->store, id, collect_message, collect_rcpt, NULL, on_collected, w);
     } else {
@@ -448,7 +469,8 @@ static void admin_on_admin(void *owner, struct ipc_channel *ch, const struct ipc
         queue_admin_done(ch, false, unnamed);
         return;
     }
-    if (admin_acts(q, ch, verb, &m->admin) || admin_domains(q, ch, verb, &m->admin) || admin_accounts(q, ch, verb, &m->admin) || admin_envelopes(q, ch, verb, &m->admin)) {
+    if (admin_acts(q, ch, verb, &m->admin) || admin_domains(q, ch, verb, &m->admin) ||
+        admin_accounts(q, ch, verb, &m->admin) || admin_envelopes(q, ch, verb, &m->admin)) {
         return;
     }
     struct question *w = question_new(q, ch, verb, m->admin.argument);
@@ -457,7 +479,8 @@ static void admin_on_admin(void *owner, struct ipc_channel *ch, const struct ipc
     } else if (verb == ADMIN_MESSAGE && id_parse(m->admin.argument, &id) == 0) {
         store_report(q->store, id, send_message, send_rcpt, send_attempt, on_message_read, w);
     } else if (verb == ADMIN_REPLAY && str_to_u64(m->admin.argument, INT64_MAX, &id) == 0) {
-        store_each_since(q->store, (int64_t)id, LIST_MAX, send_message, send_rcpt, send_inspection, on_listed, w);
+        store_each_since(q->store, (int64_t)id, LIST_MAX, send_message, send_rcpt, send_inspection,
+                         on_listed, w);
     } else if (verb == ADMIN_MESSAGE) {
         question_end(w, false, "this is not a message id (13 letters and digits, as in the log)");
     } else if (verb == ADMIN_FORWARDS) {
@@ -465,7 +488,8 @@ static void admin_on_admin(void *owner, struct ipc_channel *ch, const struct ipc
         question_end(w, true, "");
     } else if (verb == ADMIN_REPLAY) {
         question_end(w, false, "this is not a time");
-    } else if (verb == ADMIN_RETRY || verb == ADMIN_HOLD || verb == ADMIN_RELEASE || verb == ADMIN_DELETE) {
+    } else if (verb == ADMIN_RETRY || verb == ADMIN_HOLD || verb == ADMIN_RELEASE ||
+               verb == ADMIN_DELETE) {
         admin_change(w);
     } else {
         question_end(w, false, "not a question for the queue");

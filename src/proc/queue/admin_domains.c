@@ -12,7 +12,8 @@
 
 enum { PROBES_SHOWN = 60, ALARMS_SHOWN = 1000, REPORTS_SHOWN = 2000 };
 
-/* One walk over the store for somebody who may hang up meanwhile: rows to a NULL channel are dropped. */
+/* One walk over the store for somebody who may hang up meanwhile: rows to a NULL channel are
+ * dropped. */
 struct walk {
     struct ipc_channel *to;
     size_t n;
@@ -20,13 +21,15 @@ struct walk {
 
 static void admin_domains_done(struct ipc_channel *to, bool ok, const char *text)
 {
-    ipc_send(to, &(struct ipc_msg){.type = IPC_admin_done, .admin_done = {.ok = ok, .text = str_c(text)}});
+    ipc_send(to, &(struct ipc_msg){.type = IPC_admin_done,
+                                   .admin_done = {.ok = ok, .text = str_c(text)}});
 }
 
 static void admin_domains_on_walked(void *arg, enum store_result result)
 {
     struct walk *w = arg;
-    admin_domains_done(w->to, result == STORE_OK, result == STORE_OK ? "" : "the store could not be read");
+    admin_domains_done(w->to, result == STORE_OK,
+                       result == STORE_OK ? "" : "the store could not be read");
     free(w);
 }
 
@@ -43,16 +46,27 @@ static void send_domain(const struct queue *q, struct ipc_channel *to, const str
     struct memory_rules rules = domains_rules(q);
     int64_t now = clock_wall_ms();
     ipc_send(to, &(struct ipc_msg){.type = IPC_row_domain,
-                                   .row_domain = {.name = m->name, .seen = memory_seen(m, now, &rules),
-                                                  .monitored = !d->is_key && memory_monitored(m, now, &rules),
-                                                  .probes_off = !child_conf(q->child)->monitor.probe,
-                                                  .offered_ms = m->offered_ms, .lowered_ms = m->lowered_ms,
-                                                  .looked_ms = m->looked_ms, .mailed_ms = m->mailed_ms,
-                                                  .probed_ms = m->probed_ms, .next_probe_ms = m->next_probe_ms,
-                                                  .not_after_ms = m->not_after_ms, .negative_days = m->negative_days,
-                                                  .alarms = m->alarms, .look_complete = m->look_complete,
-                                                  .await_confirm = m->await_confirm, .grade = m->grade, .tlsa = m->tlsa,
-                                                  .sts = m->sts, .helo_ms = m->helo_ms}});
+                                   .row_domain = {
+                                       .name = m->name,
+                                       .seen = memory_seen(m, now, &rules),
+                                       .monitored = !d->is_key && memory_monitored(m, now, &rules),
+                                       .probes_off = !child_conf(q->child)->monitor.probe,
+                                       .offered_ms = m->offered_ms,
+                                       .lowered_ms = m->lowered_ms,
+                                       .looked_ms = m->looked_ms,
+                                       .mailed_ms = m->mailed_ms,
+                                       .probed_ms = m->probed_ms,
+                                       .next_probe_ms = m->next_probe_ms,
+                                       .not_after_ms = m->not_after_ms,
+                                       .negative_days = m->negative_days,
+                                       .alarms = m->alarms,
+                                       .look_complete = m->look_complete,
+                                       .await_confirm = m->await_confirm,
+                                       .grade = m->grade,
+                                       .tlsa = m->tlsa,
+                                       .sts = m->sts,
+                                       .helo_ms = m->helo_ms,
+                                   }});
 }
 
 static void list_domains(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
@@ -70,19 +84,36 @@ static void send_probe(void *arg, const struct store_probe *p)
 {
     struct walk *w = arg;
     ipc_send(w->to, &(struct ipc_msg){.type = IPC_row_probe,
-                                      .row_probe = {.at_ms = p->at_ms, .outcome = p->outcome, .complete = p->complete,
-                                                    .offered = p->offered, .all_offered = p->all_offered,
-                                                    .would_send = p->would_send, .grade = p->grade, .reason = p->reason,
-                                                    .tlsa_published = p->tlsa_published, .tlsa_bad = p->tlsa_bad,
-                                                    .sts = p->sts, .sts_problem = p->sts_problem,
-                                                    .not_after_ms = p->not_after_ms, .hosts = p->hosts}});
+                                      .row_probe = {
+                                          .at_ms = p->at_ms,
+                                          .outcome = p->outcome,
+                                          .complete = p->complete,
+                                          .offered = p->offered,
+                                          .all_offered = p->all_offered,
+                                          .would_send = p->would_send,
+                                          .grade = p->grade,
+                                          .reason = p->reason,
+                                          .tlsa_published = p->tlsa_published,
+                                          .tlsa_bad = p->tlsa_bad,
+                                          .sts = p->sts,
+                                          .sts_problem = p->sts_problem,
+                                          .not_after_ms = p->not_after_ms,
+                                          .hosts = p->hosts,
+                                      }});
 }
 
 static void send_quirk(void *arg, const struct store_quirk *x)
 {
     ipc_send(arg, &(struct ipc_msg){.type = IPC_row_quirk,
-                                    .row_quirk = {.host = x->host, .address = x->address, .extension = x->extension,
-                                                  .since_ms = x->since_ms, .until_ms = x->until_ms, .domain = x->domain, .why = x->why}});
+                                    .row_quirk = {
+                                        .host = x->host,
+                                        .address = x->address,
+                                        .extension = x->extension,
+                                        .since_ms = x->since_ms,
+                                        .until_ms = x->until_ms,
+                                        .domain = x->domain,
+                                        .why = x->why,
+                                    }});
 }
 
 /* Those that the domain's mail found out. */
@@ -116,8 +147,13 @@ static void forget_quirks(struct queue *q, struct ipc_channel *to, const struct 
 {
     char text[160];
     size_t n = quirks_forget(q, a->argument);
-    snprintf(text, sizeof text, n == 0 ? "nothing is remembered of such a host (a name or an address, as in postern domains quirks)"
-                                       : "%zu forgotten: what this host announces is used again from its next connection on", n);
+    snprintf(
+        text, sizeof text,
+        n == 0
+            ? "nothing is remembered of such a host (a name or an address, as in postern domains "
+              "quirks)"
+            : "%zu forgotten: what this host announces is used again from its next connection on",
+        n);
     admin_domains_done(to, n > 0, text);
 }
 
@@ -125,33 +161,44 @@ static void show_domain(struct queue *q, struct ipc_channel *to, const struct ip
 {
     const struct domain *d = domains_named(q, a->argument);
     if (!d) {
-        admin_domains_done(to, false, "nothing is known about this domain: no mail went there lately");
+        admin_domains_done(to, false,
+                           "nothing is known about this domain: no mail went there lately");
         return;
     }
     send_domain(q, to, d);
     acts_about(q, to, d->d.name);
     store_each_quirk(q->store, send_quirk_of, no_more, &(struct quirks_of){to, d->d.name});
-    store_each_probe(q->store, d->d.name, PROBES_SHOWN, send_probe, admin_domains_on_walked, walk_new(to));
+    store_each_probe(q->store, d->d.name, PROBES_SHOWN, send_probe, admin_domains_on_walked,
+                     walk_new(to));
 }
 
 static void send_alarm(void *arg, const struct store_alarm *a)
 {
     struct walk *w = arg;
     ipc_send(w->to, &(struct ipc_msg){.type = IPC_row_alarm,
-                                      .row_alarm = {.alarm = a->alarm, .at_ms = a->at_ms, .kind = a->kind, .domain = a->domain,
-                                                    .detail = a->detail, .cleared_ms = a->cleared_ms,
-                                                    .mailed_ms = a->mailed_ms}});
+                                      .row_alarm = {
+                                          .alarm = a->alarm,
+                                          .at_ms = a->at_ms,
+                                          .kind = a->kind,
+                                          .domain = a->domain,
+                                          .detail = a->detail,
+                                          .cleared_ms = a->cleared_ms,
+                                          .mailed_ms = a->mailed_ms,
+                                      }});
 }
 
-static void admin_domains_confirm(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
+static void admin_domains_confirm(struct queue *q, struct ipc_channel *to,
+                                  const struct ipc_admin *a)
 {
     struct domain *d = domains_named(q, a->argument);
     struct memory_rules rules = domains_rules(q);
     bool of_hop = d && d->is_key; /* nobody looks at it daily, and whoever asks knows that server */
     if (!d || !(of_hop ? memory_seen(&d->d, clock_wall_ms(), &rules) : d->d.await_confirm)) {
-        admin_domains_done(to, false, !d       ? "nothing is known about this domain"
-                        : of_hop ? "nothing is remembered of this server that binds mail to it"
-                                 : "this domain does not wait for a confirmation (it needs seven days without any offer)");
+        admin_domains_done(to, false,
+                           !d       ? "nothing is known about this domain"
+                           : of_hop ? "nothing is remembered of this server that binds mail to it"
+                                    : "this domain does not wait for a confirmation (it needs "
+                                      "seven days without any offer)");
         return;
     }
     memory_confirm(&d->d, clock_wall_ms());
@@ -161,19 +208,30 @@ static void admin_domains_confirm(struct queue *q, struct ipc_channel *to, const
     alarms_clear(q, d->name, ALARM_LOST_TLS);
     const struct acting who = acts_who(to);
     acts_add(q, &who, ADMIN_CONFIRM, d->d.name, STR(""));
-    admin_domains_done(to, true, of_hop ? "mail to this server may go in clear again when it offers no encryption and nothing demands it"
-                          : "mail to this domain may go in clear again when its servers offer no encryption");
+    admin_domains_done(
+        to, true,
+        of_hop ? "mail to this server may go in clear again when it offers no encryption and "
+                 "nothing demands it"
+               : "mail to this domain may go in clear again when its servers offer no encryption");
 }
 
 static void send_exception(void *arg, const struct store_exception *e)
 {
     struct walk *w = arg;
     ipc_send(w->to, &(struct ipc_msg){.type = IPC_row_exception,
-                                      .row_exception = {.exception = e->exception, .domain = e->domain,
-                                                        .kind = (uint8_t)e->kind, .owner = e->owner, .reason = e->reason,
-                                                        .from_ms = e->from_ms, .until_ms = e->until_ms,
-                                                        .ended_ms = e->ended_ms, .uid = e->uid,
-                                                        .added_by = e->added_by, .ended_by = e->ended_by}});
+                                      .row_exception = {
+                                          .exception = e->exception,
+                                          .domain = e->domain,
+                                          .kind = (uint8_t)e->kind,
+                                          .owner = e->owner,
+                                          .reason = e->reason,
+                                          .from_ms = e->from_ms,
+                                          .until_ms = e->until_ms,
+                                          .ended_ms = e->ended_ms,
+                                          .uid = e->uid,
+                                          .added_by = e->added_by,
+                                          .ended_by = e->ended_by,
+                                      }});
 }
 
 /* It is in force, with its number, once it is durable. */
@@ -199,7 +257,8 @@ static void on_added(void *arg, enum store_result result)
     if (result == STORE_OK) {
         exceptions_load(w->q);
     }
-    admin_domains_done(w->to, result == STORE_OK, result == STORE_OK ? "" : "the store could not be written");
+    admin_domains_done(w->to, result == STORE_OK,
+                       result == STORE_OK ? "" : "the store could not be written");
     list_remove(&w->link);
     free(w);
 }
@@ -230,7 +289,8 @@ static void end_exception(struct queue *q, struct ipc_channel *to, const struct 
 
 static void ask_policy(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
 {
-    static const char *const words[] = {[STS_SHOW] = "show", [STS_REFRESH] = "refresh", [STS_PRELOAD] = "preload"};
+    static const char *const words[] =
+        {[STS_SHOW] = "show", [STS_REFRESH] = "refresh", [STS_PRELOAD] = "preload"};
     struct str rest = a->argument, verb = STR("");
     (void)str_split(&rest, ' ', &verb);
     for (uint8_t i = 0; i < STS_VERB_END; i++) {
@@ -246,10 +306,19 @@ static void send_received(void *arg, const struct store_rpt_received *r)
 {
     struct walk *w = arg;
     ipc_send(w->to, &(struct ipc_msg){.type = IPC_row_rpt_received,
-                                      .row_rpt_received = {.received = r->received, .at_ms = r->at_ms, .organization = r->organization,
-                                                           .report_id = r->report_id, .domain = r->domain, .begin_ms = r->begin_ms,
-                                                           .end_ms = r->end_ms, .type = r->type, .ok = r->ok, .failed = r->failed,
-                                                           .details = r->details}});
+                                      .row_rpt_received = {
+                                          .received = r->received,
+                                          .at_ms = r->at_ms,
+                                          .organization = r->organization,
+                                          .report_id = r->report_id,
+                                          .domain = r->domain,
+                                          .begin_ms = r->begin_ms,
+                                          .end_ms = r->end_ms,
+                                          .type = r->type,
+                                          .ok = r->ok,
+                                          .failed = r->failed,
+                                          .details = r->details,
+                                      }});
 }
 
 static void list_received(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
@@ -260,15 +329,21 @@ static void list_received(struct queue *q, struct ipc_channel *to, const struct 
         admin_domains_done(to, false, "a report has a number, as in postern tlsrpt list");
         return;
     }
-    store_each_rpt_received(q->store, number, REPORTS_SHOWN, send_received, admin_domains_on_walked, walk_new(to));
+    store_each_rpt_received(q->store, number, REPORTS_SHOWN, send_received, admin_domains_on_walked,
+                            walk_new(to));
 }
 
 static void send_sent(void *arg, const struct store_rpt_sent *r)
 {
     struct walk *w = arg;
     ipc_send(w->to, &(struct ipc_msg){.type = IPC_row_rpt_sent,
-                                      .row_rpt_sent = {.day = r->day, .domain = r->domain, .state = (uint8_t)r->state,
-                                                       .next_ms = r->next_ms, .detail = r->detail}});
+                                      .row_rpt_sent = {
+                                          .day = r->day,
+                                          .domain = r->domain,
+                                          .state = (uint8_t)r->state,
+                                          .next_ms = r->next_ms,
+                                          .detail = r->detail,
+                                      }});
 }
 
 /* Domains that another gateway saw offering encryption, one a line: raises only, never lowers. */
@@ -299,7 +374,8 @@ static void learn(struct queue *q, struct ipc_channel *to, const struct ipc_admi
 
 static void send_alarms(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
 {
-    store_each_alarm(q->store, str_eq(a->argument, STR("all")), ALARMS_SHOWN, send_alarm, admin_domains_on_walked, walk_new(ch));
+    store_each_alarm(q->store, str_eq(a->argument, STR("all")), ALARMS_SHOWN, send_alarm,
+                     admin_domains_on_walked, walk_new(ch));
 }
 
 static void send_exceptions(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
@@ -310,7 +386,8 @@ static void send_exceptions(struct queue *q, struct ipc_channel *ch, const struc
 static void probe(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
 {
     bool deep = str_starts_nocase(a->argument, STR("deep "));
-    struct domain_name domain = domain_from(deep ? str_slice(a->argument, 5, a->argument.n) : a->argument);
+    struct domain_name domain =
+        domain_from(deep ? str_slice(a->argument, 5, a->argument.n) : a->argument);
     if (domain_is_none(domain)) {
         admin_domains_done(ch, false, "this is no domain");
         return;
@@ -327,7 +404,9 @@ static void report_now(struct queue *q, struct ipc_channel *ch, const struct ipc
 {
     const struct acting who = acts_who(ch);
     if (q->restored) {
-        admin_domains_done(ch, false, "reports of a copy of the store wait with its mail for: postern queue release restored");
+        admin_domains_done(ch, false,
+                           "reports of a copy of the store wait with its mail for: postern queue "
+                           "release restored");
         return;
     }
     tlsrpt_send_now(q);
@@ -338,13 +417,25 @@ static void report_now(struct queue *q, struct ipc_channel *ch, const struct ipc
 static const struct {
     enum admin_verb verb;
     void (*run)(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a);
-} verbs[] = {{ADMIN_DOMAINS, list_domains},       {ADMIN_DOMAIN, show_domain},       {ADMIN_ALARMS, send_alarms},
-             {ADMIN_CONFIRM, admin_domains_confirm},            {ADMIN_EXCEPTIONS, send_exceptions}, {ADMIN_EXCEPTION_ADD, add_exception},
-             {ADMIN_EXCEPTION_END, end_exception}, {ADMIN_PROBE, probe},              {ADMIN_STS, ask_policy}, {ADMIN_STS_SET, ask_policy},
-             {ADMIN_RPT_LIST, list_received},     {ADMIN_RPT_SENT, send_reports},    {ADMIN_RPT_SEND, report_now},
-             {ADMIN_LEARN, learn},                {ADMIN_QUIRKS, list_quirks},       {ADMIN_FORGET_QUIRKS, forget_quirks}};
+} verbs[] = {{ADMIN_DOMAINS, list_domains},
+             {ADMIN_DOMAIN, show_domain},
+             {ADMIN_ALARMS, send_alarms},
+             {ADMIN_CONFIRM, admin_domains_confirm},
+             {ADMIN_EXCEPTIONS, send_exceptions},
+             {ADMIN_EXCEPTION_ADD, add_exception},
+             {ADMIN_EXCEPTION_END, end_exception},
+             {ADMIN_PROBE, probe},
+             {ADMIN_STS, ask_policy},
+             {ADMIN_STS_SET, ask_policy},
+             {ADMIN_RPT_LIST, list_received},
+             {ADMIN_RPT_SENT, send_reports},
+             {ADMIN_RPT_SEND, report_now},
+             {ADMIN_LEARN, learn},
+             {ADMIN_QUIRKS, list_quirks},
+             {ADMIN_FORGET_QUIRKS, forget_quirks}};
 
-bool admin_domains(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, const struct ipc_admin *a)
+bool admin_domains(struct queue *q, struct ipc_channel *ch, enum admin_verb verb,
+                   const struct ipc_admin *a)
 {
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
         if (verbs[i].verb == verb) {

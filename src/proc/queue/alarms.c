@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * alarms.c: what an administrator should know today: to the log at once, into the store, and by mail
- * to the configured administrator, several in one mail. Many domains losing their encryption within
- * loss-window are one alarm (a firewall on our own side), not many: policy/losses.c.
+ * alarms.c: what an administrator should know today: to the log at once, into the store, and by
+ * mail to the configured administrator, several in one mail. Many domains losing their
+ * encryption within loss-window are one alarm (a firewall on our own side), not many:
+ * policy/losses.c.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -15,7 +16,8 @@
 
 enum { MAIL_ALARMS_MAX = 50, MAIL_AGAIN_MIN_MS = 1000, MAIL_AGAIN_MAX_MS = 60000 };
 
-/* The lines of a detail as one: each stands on its own in mails and lists, a log has one line for all. */
+/* The lines of a detail as one: each stands on its own in mails and lists, a log has one line
+ * for all. */
 static void in_one_line(struct str detail, char *dst, size_t size)
 {
     struct buf text = BUF_INIT(size - 1);
@@ -27,14 +29,20 @@ static void in_one_line(struct str detail, char *dst, size_t size)
     buf_free(&text);
 }
 
-void alarms_raise(struct queue *q, struct domain_name domain, enum alarm_kind kind, const char *text)
+void alarms_raise(struct queue *q, struct domain_name domain, enum alarm_kind kind,
+                  const char *text)
 {
     char detail[2048];
-    const struct store_alarm a = {.at_ms = clock_wall_ms(), .kind = (uint8_t)kind, .domain = domain_str(&domain), .detail = str_trim(str_c(text))};
+    const struct store_alarm a = {
+        .at_ms = clock_wall_ms(),
+        .kind = (uint8_t)kind,
+        .domain = domain_str(&domain),
+        .detail = str_trim(str_c(text)),
+    };
     if (store_raise_alarm(q->store, &a)) {
         in_one_line(a.detail, detail, sizeof detail);
-        log_warn("alarm", KV("kind", alarm_name(kind)), KVS("domain", domain_str(&domain)), KV("what", alarm_sentence(kind)),
-                 KV("detail", detail));
+        log_warn("alarm", KV("kind", alarm_name(kind)), KVS("domain", domain_str(&domain)),
+                 KV("what", alarm_sentence(kind)), KV("detail", detail));
         q->alarms_due = true;
     }
 }
@@ -50,7 +58,8 @@ void alarms_clear(struct queue *q, struct domain_name domain, enum alarm_kind ki
 }
 
 /* Another process raises or ends an alarm: those it is there for, no others. */
-static void alarms_take(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m, uint32_t its_kinds)
+static void alarms_take(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m,
+                        uint32_t its_kinds)
 {
     enum alarm_kind kind = (enum alarm_kind)m->alarm.kind;
     char text[520];
@@ -69,7 +78,8 @@ static void alarms_take(struct queue *q, struct ipc_channel *ch, const struct ip
 /* owner: the child, as for all that posternd says. */
 void alarms_on_posternd(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    alarms_take(child_owner(owner), ch, m, 1u << ALARM_RENEWAL | 1u << ALARM_MISUSE | 1u << ALARM_DIES);
+    alarms_take(child_owner(owner), ch, m,
+                1u << ALARM_RENEWAL | 1u << ALARM_MISUSE | 1u << ALARM_DIES);
 }
 
 void alarms_on_smtpin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -96,7 +106,8 @@ static bool is_copy(const struct conf *c, const struct store_rcpt *r)
     return named;
 }
 
-/* A copy is nobody's who could be told of its end but the administrator's, who wants all of them. */
+/* A copy is nobody's who could be told of its end but the administrator's, who wants all of
+ * them. */
 void alarms_copy_ended(struct queue *q, const struct store_rcpt *r)
 {
     char id[ID_TEXT], text[400];
@@ -109,8 +120,9 @@ void alarms_copy_ended(struct queue *q, const struct store_rcpt *r)
         return;
     }
     id_text(r->id, id);
-    snprintf(text, sizeof text, "the copy of message %s to " STR_FMT " came to nothing: %s; see postern message %s", id, STR_ARG(r->forward_path),
-             reason_sentence((enum reason)r->reason), id);
+    snprintf(text, sizeof text,
+             "the copy of message %s to " STR_FMT " came to nothing: %s; see postern message %s",
+             id, STR_ARG(r->forward_path), reason_sentence((enum reason)r->reason), id);
     alarms_raise(q, domain_of(r->forward_path), ALARM_COPY, text);
 }
 
@@ -120,7 +132,8 @@ static const struct own_hop {
     enum reason trouble;
     enum alarm_kind alarm;
 } own_hops[OWN_HOP_TROUBLES] = {{"=relay", "relay", REASON_LOGIN_REFUSED, ALARM_RELAY_LOGIN},
-                                {"=inside", "deliver-to", REASON_LOGIN_REFUSED, ALARM_DELIVER_TO_LOGIN},
+                                {"=inside", "deliver-to", REASON_LOGIN_REFUSED,
+                                 ALARM_DELIVER_TO_LOGIN},
                                 {"=relay", "relay", REASON_NEXT_HOP, ALARM_RELAY_LOST},
                                 {"=inside", "deliver-to", REASON_NEXT_HOP, ALARM_DELIVER_TO_LOST}};
 
@@ -134,14 +147,16 @@ static struct domain_name ourselves(const struct queue *q)
     return domain_kept(str_c(child_conf(q->child)->hostname));
 }
 
-void alarms_hop_fails(struct queue *q, const struct job *j, enum reason why, struct str host, struct str said)
+void alarms_hop_fails(struct queue *q, const struct job *j, enum reason why, struct str host,
+                      struct str said)
 {
     char detail[600];
     for (size_t i = 0; i < ARRAY_LEN(own_hops); i++) {
         const struct own_hop *hop = &own_hops[i];
         if (hop->trouble == why && goes_there(j, hop) && q->hop_states[i] != HOP_FAILS) {
             q->hop_states[i] = HOP_FAILS;
-            snprintf(detail, sizeof detail, "%s " STR_FMT ": %.*s", hop->setting, STR_ARG(host), (int)(said.n < 300 ? said.n : 300), said.p);
+            snprintf(detail, sizeof detail, "%s " STR_FMT ": %.*s", hop->setting, STR_ARG(host),
+                     (int)(said.n < 300 ? said.n : 300), said.p);
             alarms_raise(q, ourselves(q), hop->alarm, detail);
         }
     }
@@ -169,7 +184,8 @@ static void end_of_hop_alarms(struct queue *q)
 {
     const struct conf *c = child_conf(q->child);
     for (size_t i = 0; i < ARRAY_LEN(own_hops); i++) {
-        bool is_there = strcmp(own_hops[i].setting, "relay") == 0 ? c->relay_host != NULL : c->deliver_to != NULL;
+        bool is_there = strcmp(own_hops[i].setting, "relay") == 0 ? c->relay_host != NULL
+                                                                  : c->deliver_to != NULL;
         if (!is_there) {
             end_of_trouble(q, i);
         }
@@ -201,7 +217,8 @@ static void raise_middlebox(struct queue *q)
 /* Losses wait a little, to see whether they are many. */
 static void settle_lost(struct queue *q)
 {
-    struct losses_told told = losses_settle(&q->losses, clock_wall_ms(), child_conf(q->child)->monitor.loss_window);
+    struct losses_told told =
+        losses_settle(&q->losses, clock_wall_ms(), child_conf(q->child)->monitor.loss_window);
     if (told.many_begin) {
         raise_middlebox(q);
     }
@@ -213,7 +230,7 @@ static void settle_lost(struct queue *q)
     }
 }
 
-/* --- by mail --------------------------------------------------------------------------------------------- */
+/* --- by mail ------------------------------------------------------------ */
 
 struct mailing {
     struct queue *q;
@@ -229,8 +246,8 @@ static void add_alarm(void *arg, const struct store_alarm *a)
     struct mailing *m = arg;
     char date[DATE_MAX];
     date_iso(a->at_ms, date);
-    (void)!buf_printf(&m->text, "%s  " STR_FMT "%s%s\r\n", date, STR_ARG(a->domain), a->domain.n ? " " : "",
-                      alarm_sentence((enum alarm_kind)a->kind));
+    (void)!buf_printf(&m->text, "%s  " STR_FMT "%s%s\r\n", date, STR_ARG(a->domain),
+                      a->domain.n ? " " : "", alarm_sentence((enum alarm_kind)a->kind));
     struct str rest = a->detail, line;
     while (rest.n > 0 && str_split(&rest, '\n', &line)) {
         (void)!buf_printf(&m->text, "    " STR_FMT "\r\n", STR_ARG(line));
@@ -248,10 +265,17 @@ static void on_alarms(void *arg, enum store_result result)
     char subject[128];
     q->alarms_reading = false;
     if (result == STORE_OK && m->n > 0) {
-        snprintf(subject, sizeof subject, "%u alarm%s of the mail gateway %s", m->n, m->n == 1 ? "" : "s", c->hostname);
-        (void)!buf_printf(&m->text, "What is open now: postern domains alarms\r\nOne domain's history: postern domains show DOMAIN\r\n");
-        worker_write(q, &(struct system_mail){.about = ABOUT_ALARMS, .about_id = m->last, .to = str_c(c->admin), .subject = str_c(subject),
-                                               .text = buf_str(&m->text)});
+        snprintf(subject, sizeof subject, "%u alarm%s of the mail gateway %s", m->n,
+                 m->n == 1 ? "" : "s", c->hostname);
+        (void)!buf_printf(&m->text, "What is open now: postern domains alarms\r\nOne domain's "
+                                    "history: postern domains show DOMAIN\r\n");
+        worker_write(q, &(struct system_mail){
+                            .about = ABOUT_ALARMS,
+                            .about_id = m->last,
+                            .to = str_c(c->admin),
+                            .subject = str_c(subject),
+                            .text = buf_str(&m->text),
+                        });
         q->alarms_mailed_ms = clock_mono_ms();
     } else {
         q->alarms_due = result != STORE_OK;
@@ -265,7 +289,8 @@ void alarms_tick(struct queue *q)
     settle_lost(q);
     end_of_hop_alarms(q);
     int64_t part = c->monitor.loss_window / 60;
-    int64_t again = part > MAIL_AGAIN_MIN_MS ? part < MAIL_AGAIN_MAX_MS ? part : MAIL_AGAIN_MAX_MS : MAIL_AGAIN_MIN_MS;
+    int64_t again = part > MAIL_AGAIN_MIN_MS ? part < MAIL_AGAIN_MAX_MS ? part : MAIL_AGAIN_MAX_MS
+                                             : MAIL_AGAIN_MIN_MS;
     bool waiting = q->alarms_mailed_ms && clock_mono_ms() - q->alarms_mailed_ms < again;
     if (!q->alarms_due || q->alarms_reading || waiting || !*c->admin || !queue_can_send(q)) {
         return;

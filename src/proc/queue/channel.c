@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * channel.c: the channels this version has beside transport (the portal, a person, and back to the sender), and stepping onto a
- * rung. Called by protection.c (a fresh decision) and job.c (transport did not come about). Pure.
+ * channel.c: the channels this version has beside transport (the portal, a person, and back to
+ * the sender), and stepping onto a rung. Called by protection.c (a fresh decision) and job.c
+ * (transport did not come about). Pure.
  */
 #include "proc/queue/channel.h"
 #include "policy/policy.h"
@@ -13,7 +14,9 @@ static void channel_hold(const struct channel_call *call)
     r->reason = REASON_HELD;
     r->code = STR("4.7.1");
     r->reply = str_c(call->why);
-    r->notice = call->tells_sender && r->notice != NOTICE_SENT && r->notice != NOTICE_OUTCOME ? NOTICE_DUE : r->notice;
+    r->notice = call->tells_sender && r->notice != NOTICE_SENT && r->notice != NOTICE_OUTCOME
+                    ? NOTICE_DUE
+                    : r->notice;
 }
 
 static void channel_drop(const struct channel_call *call)
@@ -37,7 +40,8 @@ static void portal(const struct channel_call *call)
     r->next_ms = 0;
 }
 
-const channel_table channels_built = {[CHANNEL_PORTAL] = {portal}, [CHANNEL_HOLD] = {channel_hold}, [CHANNEL_DROP] = {channel_drop}};
+const channel_table channels_built =
+    {[CHANNEL_PORTAL] = {portal}, [CHANNEL_HOLD] = {channel_hold}, [CHANNEL_DROP] = {channel_drop}};
 
 uint32_t channels_there(const channel_table table, const struct conf *c)
 {
@@ -48,12 +52,14 @@ uint32_t channels_there(const channel_table table, const struct conf *c)
     return bits & ladder_there(c);
 }
 
-bool channels_enter(const channel_table table, uint32_t there, const struct ladder_order *l, struct protect_record *record, unsigned from, const struct channel_call *call)
+bool channels_enter(const channel_table table, uint32_t there, const struct ladder_order *l,
+                    struct protect_record *record, unsigned from, const struct channel_call *call)
 {
     unsigned rung = ladder_next(l, from, there, record->demand != DEMAND_ESCALATED);
     record->rung = rung;
     if (rung == l->n) {
-        channel_drop(call); /* nothing is left: it comes back, with the reason that there is no secure way */
+        /* nothing is left: it comes back, with the reason that there is no secure way */
+        channel_drop(call);
         return false;
     }
     if (l->rungs[rung].channel == CHANNEL_TLS) {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * choices.c: mail whose sender is asked what to do (rules with action ask). It is held; he gets a notice with one
- * address for each choice, signed with a secret of this store; a mail to one of them is the choice. Only from inside
- * clients, only from the address that the held mail came from, only until the time is over: then it comes back.
+ * choices.c: mail whose sender is asked what to do (rules with action ask). It is held; he gets
+ * a notice with one address for each choice, signed with a secret of this store; a mail to one
+ * of them is the choice. Only from inside clients, only from the address that the held mail came
+ * from, only until the time is over: then it comes back.
  *
- * Called by submit.c (a mail to a choice), job.c (the notice's addresses) and schedule.c (time that is over). What can go
- * wrong: a forged, old or second choice: it changes nothing, and the one who sent it hears why. The embedded store
- * answers questions at once; another one would need the choice to wait for its answer.
+ * Called by submit.c (a mail to a choice), job.c (the notice's addresses) and schedule.c (time
+ * that is over). What can go wrong: a forged, old or second choice: it changes nothing, and the
+ * one who sent it hears why. The embedded store answers questions at once; another one would
+ * need the choice to wait for its answer.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -46,7 +48,8 @@ static void choice_text(char letter, uint64_t id, struct str sender, struct buf 
     }
 }
 
-void choices_addresses(const struct queue *q, const struct store_message *m, const struct store_rcpt *r, struct buf *out)
+void choices_addresses(const struct queue *q, const struct store_message *m,
+                       const struct store_rcpt *r, struct buf *out)
 {
     struct protect_record record;
     char token[TOKEN_TEXT], number[ID_TEXT];
@@ -58,16 +61,18 @@ void choices_addresses(const struct queue *q, const struct store_message *m, con
             choice_text(choices[i].letter, m->id, m->reverse_path, &text);
             token_make(q->choice_secret, buf_str(&text), token);
             buf_free(&text);
-            (void)!buf_printf(out, "%s\t%s%c%s-%s@%s\n", choices[i].words, prefix, choices[i].letter, number, token, child_conf(q->child)->hostname);
+            (void)!buf_printf(out, "%s\t%s%c%s-%s@%s\n", choices[i].words, prefix,
+                              choices[i].letter, number, token, child_conf(q->child)->hostname);
         }
     }
 }
 
-/* --- a choice comes ----------------------------------------------------------------------------------------------- */
+/* --- a choice comes ----------------------------------------------------- */
 
 bool choices_is_one(const struct queue *q, struct str forward_path)
 {
-    return str_starts_nocase(forward_path, str_c(prefix)) && domain_eq(domain_of(forward_path), domain_kept(str_c(child_conf(q->child)->hostname)));
+    return str_starts_nocase(forward_path, str_c(prefix)) &&
+           domain_eq(domain_of(forward_path), domain_kept(str_c(child_conf(q->child)->hostname)));
 }
 
 struct taken {
@@ -98,7 +103,9 @@ static void choices_apply(struct taken *t, const struct store_rcpt *row)
     record.words = buf_str(&words);
     record.asked = false;
     record.by_person = true;
-    record.demand = as_is ? DEMAND_NONE : record.demand > DEMAND_SECURE ? record.demand : DEMAND_SECURE;
+    record.demand = as_is                           ? DEMAND_NONE
+                    : record.demand > DEMAND_SECURE ? record.demand
+                                                    : DEMAND_SECURE;
     ladder_of(child_conf(q->child), record.ladder, &l);
     r.state = RCPT_QUEUED;
     r.reason = REASON_NONE;
@@ -109,8 +116,13 @@ static void choices_apply(struct taken *t, const struct store_rcpt *row)
         r.state = RCPT_DELETED;
         r.reason = REASON_TAKEN_BACK;
     } else if (!as_is) {
-        const struct channel_call call = {.rcpt = &r, .tells_sender = true, .why = "the sender wants it protected"};
-        (void)channels_enter(channels_built, channels_there(channels_built, child_conf(q->child)), &l, &record, 0, &call);
+        const struct channel_call call = {
+            .rcpt = &r,
+            .tells_sender = true,
+            .why = "the sender wants it protected",
+        };
+        (void)channels_enter(channels_built, channels_there(channels_built, child_conf(q->child)),
+                             &l, &record, 0, &call);
         r.bounced = false;
     }
     if (protect_record_write(&record, &text) == 0) {
@@ -144,9 +156,14 @@ const char *choices_take(struct queue *q, const struct store_message *m, struct 
     struct taken t = {.q = q, .choice = ARRAY_LEN(choices), .sender = m->reverse_path};
     char number[ID_TEXT];
     struct str local = str_slice(forward_path, sizeof prefix - 1, str_find_last(forward_path, '@'));
-    const struct protect_mail mail = {.login = m->login, .client_ip = m->client, .forward_path = forward_path};
+    const struct protect_mail mail = {
+        .login = m->login,
+        .client_ip = m->client,
+        .forward_path = forward_path,
+    };
     size_t dash = str_find(local, '-', 0);
-    if (!protect_is_from_inside(child_conf(q->child), &mail) || dash != ID_TEXT || id_parse(str_slice(local, 1, dash), &t.id) < 0) {
+    if (!protect_is_from_inside(child_conf(q->child), &mail) || dash != ID_TEXT ||
+        id_parse(str_slice(local, 1, dash), &t.id) < 0) {
         return "this is not an address for a choice";
     }
     for (size_t i = 0; i < ARRAY_LEN(choices); i++) {
@@ -164,11 +181,12 @@ const char *choices_take(struct queue *q, const struct store_message *m, struct 
     }
     store_report(q->store, t.id, choices_on_message, choices_on_rcpt, NULL, choices_on_done, &t);
     id_text(t.id, number);
-    log_notice("choice", KV("id", number), KVS("from", m->reverse_path), KV("choice", choices[t.choice].words), KVN("recipients", t.n));
+    log_notice("choice", KV("id", number), KVS("from", m->reverse_path),
+               KV("choice", choices[t.choice].words), KVN("recipients", t.n));
     return t.n > 0 ? NULL : "this choice was made already, or its time is over";
 }
 
-/* --- time that is over ------------------------------------------------------------------------------------------------ */
+/* --- time that is over -------------------------------------------------- */
 
 /* One batch of those who wait for a choice, from where the last one ended. */
 struct look {
@@ -201,11 +219,14 @@ static void expire_one(void *arg, const struct store_rcpt *row)
 void choices_tick(struct queue *q)
 {
     int64_t now = clock_mono_ms();
-    if (q->choices_after == 0 && q->choices_looked_ms != 0 && now - q->choices_looked_ms < LOOK_MS) {
+    if (q->choices_after == 0 && q->choices_looked_ms != 0 &&
+        now - q->choices_looked_ms < LOOK_MS) {
         return;
     }
     struct look k = {.q = q}; /* the embedded store answers at once */
-    store_each_held(q->store, REASON_ASKED, q->choices_after, LOOK_BATCH, expire_one, choices_on_done, &k);
-    q->choices_after = k.n == LOOK_BATCH ? k.last : 0; /* the rest with the next turn of the timer */
+    store_each_held(q->store, REASON_ASKED, q->choices_after, LOOK_BATCH, expire_one,
+                    choices_on_done, &k);
+    /* the rest with the next turn of the timer */
+    q->choices_after = k.n == LOOK_BATCH ? k.last : 0;
     q->choices_looked_ms = now;
 }

@@ -13,14 +13,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SIGHTING_WRITE_MS = 60 * 60 * 1000, MAILED_WRITE_MS = 60 * 60 * 1000, SPELLINGS_MAX = 64 * 1024 * 1024 };
+enum {
+    SIGHTING_WRITE_MS = 60 * 60 * 1000,
+    MAILED_WRITE_MS = 60 * 60 * 1000,
+    SPELLINGS_MAX = 64 * 1024 * 1024
+};
 
 struct memory_rules domains_rules(const struct queue *q)
 {
     const struct conf *c = child_conf(q->child);
-    return (struct memory_rules){.forget = c->monitor.forget,
-                                 .look_life = c->monitor.look_life,
-                                 .ehlo_patience = c->monitor.ehlo_patience};
+    return (struct memory_rules){
+        .forget = c->monitor.forget,
+        .look_life = c->monitor.look_life,
+        .ehlo_patience = c->monitor.ehlo_patience,
+    };
 }
 
 void domains_save(struct queue *q, const struct domain *d)
@@ -35,7 +41,8 @@ static struct domain *domains_add(struct queue *q, struct domain_name name)
     d->d.name = domain_str(&d->name);
     d->is_key = !domain_is_name(name);
     if (map_put(q->domains, d->d.name, d) < 0) {
-        log_warn("domain-not-remembered", KVS("domain", d->d.name), KVN("domains", map_len(q->domains)));
+        log_warn("domain-not-remembered", KVS("domain", d->d.name),
+                 KVN("domains", map_len(q->domains)));
         free(d);
         return NULL;
     }
@@ -53,16 +60,19 @@ static void bring_forward(const struct queue *q, struct domain *d)
 {
     int64_t interval = child_conf(q->child)->monitor.interval, now = clock_wall_ms();
     if (d->d.next_probe_ms > now + interval) {
-        d->d.next_probe_ms = now + random_below(interval < INT32_MAX ? (uint32_t)interval : INT32_MAX);
+        d->d.next_probe_ms =
+            now + random_below(interval < INT32_MAX ? (uint32_t)interval : INT32_MAX);
     }
 }
 
-/* Under which name a row is kept by now. A version before kept "=inside" and "=relay", whatever server these were: what it
- * knew binds the one that is named now. */
+/* Under which name a row is kept by now. A version before kept "=inside" and "=relay", whatever
+ * server these were: what it knew binds the one that is named now. */
 static struct domain_name name_of_row(const struct queue *q, struct str name)
 {
     const struct conf *c = child_conf(q->child);
-    const char *target = str_eq(name, STR("=inside")) ? c->deliver_to : str_eq(name, STR("=relay")) ? c->relay_host : NULL;
+    const char *target = str_eq(name, STR("=inside"))  ? c->deliver_to
+                         : str_eq(name, STR("=relay")) ? c->relay_host
+                                                       : NULL;
     return target ? rules_hop_memory(target) : domain_kept(name);
 }
 
@@ -141,7 +151,8 @@ static void domains_on_loaded(void *arg, enum store_result result)
 {
     struct queue *q = arg;
     if (result != STORE_OK) {
-        log_error("domains-not-loaded", KV("what", "the memory of domains cannot be read; ending to try again"));
+        log_error("domains-not-loaded",
+                  KV("what", "the memory of domains cannot be read; ending to try again"));
         exit(1); /* without it mail could go in clear that must not */
     }
     settle_spellings(q);
@@ -165,7 +176,8 @@ void domains_mailed(struct queue *q, struct domain *d, bool secure)
     d->d.mailed_ms = now;
     d->d.secure_mail |= secure;
     if (d->d.next_probe_ms == 0) { /* spread over the day, but the first soon */
-        int64_t soon = c->monitor.interval / 24 < 60 * 60 * 1000 ? c->monitor.interval / 24 : 60 * 60 * 1000;
+        int64_t soon =
+            c->monitor.interval / 24 < 60 * 60 * 1000 ? c->monitor.interval / 24 : 60 * 60 * 1000;
         d->d.next_probe_ms = now + random_below((uint32_t)soon + 1);
     }
     domains_save(q, d);
@@ -179,11 +191,13 @@ void domains_on_observation(void *owner, struct ipc_channel *ch, const struct ip
     if (!d) {
         return;
     }
-    bool fresh = d->d.offered_ms > d->d.lowered_ms && now - d->d.offered_ms < SIGHTING_WRITE_MS && d->d.negative_days == 0;
+    bool fresh = d->d.offered_ms > d->d.lowered_ms && now - d->d.offered_ms < SIGHTING_WRITE_MS &&
+                 d->d.negative_days == 0;
     if (!fresh) {
         memory_observed(&d->d, now);
         domains_save(q, d);
-        log_info("sighting", KVS("domain", m->observation.domain), KVS("host", m->observation.host));
+        log_info("sighting", KVS("domain", m->observation.domain),
+                 KVS("host", m->observation.host));
     }
 }
 
@@ -192,8 +206,12 @@ void domains_on_looked(void *owner, struct ipc_channel *ch, const struct ipc_msg
     struct queue *q = owner;
     struct domain *d = domains_find(q, domain_kept(m->looked.domain), true);
     if (d) {
-        const struct memory_look look = {.complete = m->looked.complete != 0, .helo = m->looked.helo != 0,
-                                         .offered = m->looked.offered != 0, .asked = m->looked.asked};
+        const struct memory_look look = {
+            .complete = m->looked.complete != 0,
+            .helo = m->looked.helo != 0,
+            .offered = m->looked.offered != 0,
+            .asked = m->looked.asked,
+        };
         memory_looked(&d->d, &look, clock_wall_ms());
         domains_save(q, d);
     }

@@ -15,7 +15,8 @@
 enum { DAYS_MAX = 30, EXCEPTIONS_MAX = 10000, OWNER_MAX = 200, REASON_MAX = 400 };
 #define DAY_MS (24LL * 60 * 60 * 1000)
 
-static const char *const kind_names[] = {[EXCEPTION_RELAX] = "relax", [EXCEPTION_LEGACY] = "legacy"};
+static const char *const kind_names[] =
+    {[EXCEPTION_RELAX] = "relax", [EXCEPTION_LEGACY] = "legacy"};
 
 static void exceptions_keep(struct queue *q, const struct store_exception *e)
 {
@@ -61,12 +62,14 @@ void exceptions_load(struct queue *q)
     store_each_exception(q->store, on_exception, exceptions_on_loaded, q);
 }
 
-const struct store_exception *exceptions_find(const struct queue *q, struct domain_name domain, enum exception_kind kind)
+const struct store_exception *exceptions_find(const struct queue *q, struct domain_name domain,
+                                              enum exception_kind kind)
 {
     int64_t now = clock_wall_ms();
     for (size_t i = 0; i < q->n_exceptions; i++) {
         const struct store_exception *e = &q->exceptions[i];
-        if (e->kind == kind && now < e->until_ms && e->ended_ms == 0 && str_eq(e->domain, domain_str(&domain))) {
+        if (e->kind == kind && now < e->until_ms && e->ended_ms == 0 &&
+            str_eq(e->domain, domain_str(&domain))) {
             return e;
         }
     }
@@ -86,8 +89,8 @@ void exceptions_words(const struct store_exception *e, char *dst, size_t size)
     *dst = '\0';
     if (e) {
         date_iso(e->until_ms, date);
-        snprintf(dst, size, "%s until %s by " STR_FMT ": " STR_FMT, kind_names[e->kind], date, STR_ARG(e->owner),
-                 STR_ARG(e->reason));
+        snprintf(dst, size, "%s until %s by " STR_FMT ": " STR_FMT, kind_names[e->kind], date,
+                 STR_ARG(e->owner), STR_ARG(e->reason));
     }
 }
 
@@ -105,7 +108,8 @@ const char *exceptions_add(struct queue *q, struct str argument, const struct ac
     if (!relax && !str_eq(part[0], STR("legacy"))) {
         return "the kind is relax or legacy";
     }
-    if (domain_parse(part[1], &domain) < 0 || str_to_u64(part[2], DAYS_MAX * 24, &hours) < 0 || hours == 0) {
+    if (domain_parse(part[1], &domain) < 0 || str_to_u64(part[2], DAYS_MAX * 24, &hours) < 0 ||
+        hours == 0) {
         return "the domain must be a name, and the end at most 30 days away";
     }
     if (part[3].n > OWNER_MAX || part[4].n > REASON_MAX) {
@@ -118,14 +122,21 @@ const char *exceptions_add(struct queue *q, struct str argument, const struct ac
         return "there are too many exceptions";
     }
     int64_t now = clock_wall_ms();
-    const struct store_exception e = {.domain = domain_str(&domain), .kind = relax ? EXCEPTION_RELAX : EXCEPTION_LEGACY,
-                                      .owner = part[3], .reason = part[4], .from_ms = now,
-                                      .until_ms = now + (int64_t)hours * 60 * 60 * 1000, .uid = who->uid,
-                                      .added_by = str_c(who->by)};
+    const struct store_exception e = {
+        .domain = domain_str(&domain),
+        .kind = relax ? EXCEPTION_RELAX : EXCEPTION_LEGACY,
+        .owner = part[3],
+        .reason = part[4],
+        .from_ms = now,
+        .until_ms = now + (int64_t)hours * 60 * 60 * 1000,
+        .uid = who->uid,
+        .added_by = str_c(who->by),
+    };
     store_add_exception(q->store, &e);
     acts_add(q, who, ADMIN_EXCEPTION_ADD, e.domain, part[0]);
-    log_notice("exception-added", KVS("kind", part[0]), KVS("domain", domain_str(&domain)), KVS("owner", part[3]), KVS("reason", part[4]),
-               KVN("hours", hours), KV("by", who->by), KVN("uid", who->uid));
+    log_notice("exception-added", KVS("kind", part[0]), KVS("domain", domain_str(&domain)),
+               KVS("owner", part[3]), KVS("reason", part[4]), KVN("hours", hours),
+               KV("by", who->by), KVN("uid", who->uid));
     return NULL;
 }
 
@@ -138,7 +149,9 @@ bool exceptions_end(struct queue *q, uint64_t number, const struct acting *who)
             q->exceptions[i].ended_ms = clock_wall_ms();
             store_end_exception(q->store, number, str_c(who->by), clock_wall_ms());
             acts_add(q, who, ADMIN_EXCEPTION_END, q->exceptions[i].domain, str_c(about));
-            log_notice("exception-ended", KVN("number", number), KVS("domain", q->exceptions[i].domain), KV("by", who->by), KVN("uid", who->uid));
+            log_notice("exception-ended", KVN("number", number),
+                       KVS("domain", q->exceptions[i].domain), KV("by", who->by),
+                       KVN("uid", who->uid));
             return true;
         }
     }

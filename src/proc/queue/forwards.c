@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * forwards.c: forwards of inside addresses to elsewhere, kept to TLS. A forward whose domain is known to have no
- * connection that counts as secure is off: its mail goes to the mailbox inside instead, and an alarm says so. One that
- * turns out so while it is used takes the same way: nothing goes in clear, nothing is lost.
+ * forwards.c: forwards of inside addresses to elsewhere, kept to TLS. A forward whose domain is
+ * known to have no connection that counts as secure is off: its mail goes to the mailbox inside
+ * instead, and an alarm says so. One that turns out so while it is used takes the same way:
+ * nothing goes in clear, nothing is lost.
  *
- * Called by submit.c (new mail), protection.c (transport did not come about), domains.c and monitor.c (what is known
- * changed) and admin.c (postern forward audit). What can go wrong: a target that is inside again (refused by
- * check-config, so that mail goes in no circles).
+ * Called by submit.c (new mail), protection.c (transport did not come about), domains.c and
+ * monitor.c (what is known changed) and admin.c (postern forward audit). What can go wrong: a
+ * target that is inside again (refused by check-config, so that mail goes in no circles).
  */
 #include "base/log.h"
 #include "proc/queue/queue.h"
@@ -30,7 +31,8 @@ static void switch_off(struct queue *q, struct domain *d, const char *address, c
     if (d->d.alarms & 1u << ALARM_FORWARD) {
         return;
     }
-    snprintf(detail, sizeof detail, "mail for %.200s is delivered inside instead: %.200s", address, why);
+    snprintf(detail, sizeof detail, "mail for %.200s is delivered inside instead: %.200s", address,
+             why);
     d->d.alarms |= 1u << ALARM_FORWARD;
     alarms_raise(q, d->name, ALARM_FORWARD, detail);
     domains_save(q, d);
@@ -55,7 +57,9 @@ void forwards_probed(struct queue *q, struct domain *d)
     for (size_t i = 0; i < c->n_forwards && is_known_insecure(d); i++) {
         for (size_t k = 0; k < c->forwards[i].to.n; k++) {
             if (domain_eq(domain_of(str_c(c->forwards[i].to.v[k])), d->name)) {
-                switch_off(q, d, c->forwards[i].name, "its servers were looked at, and no connection to them counts as secure");
+                switch_off(
+                    q, d, c->forwards[i].name,
+                    "its servers were looked at, and no connection to them counts as secure");
             }
         }
     }
@@ -81,12 +85,21 @@ void forwards_list(struct queue *q, struct ipc_channel *to)
     const struct conf *c = child_conf(q->child);
     for (size_t i = 0; i < c->n_forwards; i++) {
         for (size_t k = 0; k < c->forwards[i].to.n; k++) {
-            const struct domain *d = domains_find(q, domain_of(str_c(c->forwards[i].to.v[k])), false);
+            const struct domain *d =
+                domains_find(q, domain_of(str_c(c->forwards[i].to.v[k])), false);
             bool known = d && d->d.probed_ms > 0 && d->d.look_complete;
-            ipc_send(to, &(struct ipc_msg){.type = IPC_row_forward,
-                                           .row_forward = {.address = str_c(c->forwards[i].name), .target = str_c(c->forwards[i].to.v[k]), .line = (uint32_t)c->forwards[i].line,
-                                                           .off = forwards_is_off(q, str_c(c->forwards[i].to.v[k])), .known = known, .grade = d ? d->d.grade : 0,
-                                                           .probed_ms = d ? d->d.probed_ms : 0, .keep = c->forwards[i].keep != 0}});
+            ipc_send(to,
+                     &(struct ipc_msg){.type = IPC_row_forward,
+                                       .row_forward = {
+                                           .address = str_c(c->forwards[i].name),
+                                           .target = str_c(c->forwards[i].to.v[k]),
+                                           .line = (uint32_t)c->forwards[i].line,
+                                           .off = forwards_is_off(q, str_c(c->forwards[i].to.v[k])),
+                                           .known = known,
+                                           .grade = d ? d->d.grade : 0,
+                                           .probed_ms = d ? d->d.probed_ms : 0,
+                                           .keep = c->forwards[i].keep != 0,
+                                       }});
         }
     }
 }

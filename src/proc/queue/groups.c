@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * groups.c: members of groups in the directory (ldap:DN in a group block), asked of login at the start, with a new
- * configuration and every ten minutes, and kept in the store. A group that could never be asked counts everyone as a
- * member: a mandatory group must not be weaker while the directory is away.
+ * groups.c: members of groups in the directory (ldap:DN in a group block), asked of login at the
+ * start, with a new configuration and every ten minutes, and kept in the store. A group that
+ * could never be asked counts everyone as a member: a mandatory group must not be weaker while
+ * the directory is away.
  *
- * Called by main.c. What can go wrong: the directory is away (the last answer stays), a group that is not there (the
- * same as away, and said in the log), more members than MEMBERS_MAX (those beyond are members, too, as nobody knows).
+ * Called by main.c. What can go wrong: the directory is away (the last answer stays), a group
+ * that is not there (the same as away, and said in the log), more members than MEMBERS_MAX
+ * (those beyond are members, too, as nobody knows).
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -16,13 +18,19 @@
 
 #include <stdlib.h>
 
-enum { GROUPS_MAX = 64, MEMBERS_MAX = 200000, TEXT_MAX = 16 * 1024 * 1024, REFRESH_MS = 10 * 60 * 1000, AGAIN_MS = 30 * 1000 };
+enum {
+    GROUPS_MAX = 64,
+    MEMBERS_MAX = 200000,
+    TEXT_MAX = 16 * 1024 * 1024,
+    REFRESH_MS = 10 * 60 * 1000,
+    AGAIN_MS = 30 * 1000
+};
 
 struct directory_group {
     char *name;
-    struct map *members; /* struct address_key; NULL: never asked with success */
-    struct buf coming;   /* of the answer under way */
-    uint64_t token;      /* of the question under way, 0: none */
+    struct map *members;          /* struct address_key; NULL: never asked with success */
+    struct buf coming;            /* of the answer under way */
+    uint64_t token;               /* of the question under way, 0: none */
     const struct ipc_channel *at; /* who has it */
 };
 
@@ -39,7 +47,8 @@ static struct directory_group *groups_find(struct str name, bool add)
     if (!add || n_groups == GROUPS_MAX) {
         return NULL;
     }
-    groups[n_groups] = (struct directory_group){.name = str_dup(name), .coming = BUF_INIT(TEXT_MAX)};
+    groups[n_groups] =
+        (struct directory_group){.name = str_dup(name), .coming = BUF_INIT(TEXT_MAX)};
     return &groups[n_groups++];
 }
 
@@ -61,7 +70,8 @@ static bool is_member(void *arg, struct str name, struct str address)
 {
     const struct directory_group *g = groups_find(name, false);
     const struct address_key key = address_key(address);
-    if (!g || !g->members || (address.n > 0 && !key.text[0]) || map_len(g->members) == MEMBERS_MAX) {
+    if (!g || !g->members || (address.n > 0 && !key.text[0]) ||
+        map_len(g->members) == MEMBERS_MAX) {
         return true;
     }
     return map_get(g->members, str_c(key.text)) != NULL;
@@ -84,12 +94,16 @@ static void groups_ask_all(void *arg)
     for (size_t i = 0; i < c->n_groups; i++) {
         for (size_t k = 0; k < c->groups[i].members.n; k++) {
             struct str word = str_c(c->groups[i].members.v[k]);
-            struct directory_group *g = str_starts_nocase(word, STR("ldap:")) ? groups_find(str_slice(word, 5, word.n), true) : NULL;
+            struct directory_group *g = str_starts_nocase(word, STR("ldap:"))
+                                            ? groups_find(str_slice(word, 5, word.n), true)
+                                            : NULL;
             if (g && to) {
                 g->token = ++q->next_token;
                 g->at = to;
                 buf_reset(&g->coming);
-                ipc_send(to, &(struct ipc_msg){.type = IPC_group_ask, .group_ask = {.token = g->token, .group = str_c(g->name)}});
+                ipc_send(to, &(struct ipc_msg){.type = IPC_group_ask,
+                                               .group_ask = {.token = g->token,
+                                                             .group = str_c(g->name)}});
                 asked++;
             }
         }
@@ -112,7 +126,10 @@ static void on_members(void *owner, struct ipc_channel *ch, const struct ipc_msg
         return;
     }
     if (!m->group_members.ok) {
-        log_error("group-unknown", KV("group", g->name), KV("what", g->members ? "the directory did not answer; its last answer stays" : "the directory did not answer: everyone counts as a member"));
+        log_error("group-unknown", KV("group", g->name),
+                  KV("what", g->members
+                                 ? "the directory did not answer; its last answer stays"
+                                 : "the directory did not answer: everyone counts as a member"));
         ask_again_in(q, AGAIN_MS);
         return;
     }
@@ -129,10 +146,12 @@ static void on_members(void *owner, struct ipc_channel *ch, const struct ipc_msg
     g->coming = BUF_INIT(TEXT_MAX);
 }
 
-const struct ipc_rule queue_login_rules[] = {
-    {IPC_group_members, on_members},          {IPC_proved, proofs_on_proved},
-    {IPC_pass_proved, portal_on_pass_proved}, {IPC_login_ask, guessing_on_ask},
-    {IPC_login_judged, guessing_on_judged},   {IPC_none, NULL}};
+const struct ipc_rule queue_login_rules[] = {{IPC_group_members, on_members},
+                                             {IPC_proved, proofs_on_proved},
+                                             {IPC_pass_proved, portal_on_pass_proved},
+                                             {IPC_login_ask, guessing_on_ask},
+                                             {IPC_login_judged, guessing_on_judged},
+                                             {IPC_none, NULL}};
 
 static void groups_load_one(void *arg, struct str name, struct str addresses)
 {
@@ -148,7 +167,8 @@ void groups_load(struct queue *q)
     conf_set_directory(is_member, q);
     q->groups_timer = timer_new(child_loop(q->child), groups_ask_all, q);
     if (store_each_directory_group(q->store, groups_load_one, q) != STORE_OK) {
-        log_error("groups-not-loaded", KV("what", "everyone counts as a member until the directory answers"));
+        log_error("groups-not-loaded",
+                  KV("what", "everyone counts as a member until the directory answers"));
     }
     ask_again_in(q, 0);
 }

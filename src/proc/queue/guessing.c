@@ -42,17 +42,21 @@ void guessing_limits(struct queue *q)
 {
     const struct conf *c = child_conf(q->child);
     int64_t n = c->accounts.failures, time = c->accounts.failure_time;
-    const struct guess_limits password = {.own = {n, time},
-                                          .network = {c->accounts.failures_per_client, time},
-                                          .each = {n < FIRST_OF_AREA ? n : FIRST_OF_AREA, 4 * time},
-                                          .first = {2 * n, 4 * time},
-                                          .rest = {n, time},
-                                          .day = {5 * n, 48 * time}};
-    const struct guess_limits code = {.own = {10, hour},
-                                      .network = {60, hour},
-                                      .each = {FIRST_OF_AREA, hour},
-                                      .first = {10, hour},
-                                      .rest = {5, hour}};
+    const struct guess_limits password = {
+        .own = {n, time},
+        .network = {c->accounts.failures_per_client, time},
+        .each = {n < FIRST_OF_AREA ? n : FIRST_OF_AREA, 4 * time},
+        .first = {2 * n, 4 * time},
+        .rest = {n, time},
+        .day = {5 * n, 48 * time},
+    };
+    const struct guess_limits code = {
+        .own = {10, hour},
+        .network = {60, hour},
+        .each = {FIRST_OF_AREA, hour},
+        .first = {10, hour},
+        .rest = {5, hour},
+    };
     guesses_limit(q->guesses, GUESS_PASSWORD, &password);
     guesses_limit(q->guesses, GUESS_CODE, &code);
     guesses_limit(q->guesses, GUESS_LINK_CODE, &code);
@@ -99,10 +103,12 @@ static void write_down(struct queue *q, const struct guess *x)
     guesses_device_text(x->device, text[1]);
     for (size_t i = 0; i < ARRAY_LEN(text); i++) {
         if (text[i][0]) {
-            store_put_place(q->store, &(struct store_place){.kind = (uint8_t)x->kind,
-                                                            .who = x->who,
-                                                            .place = str_c(text[i]),
-                                                            .used_ms = clock_wall_ms()});
+            store_put_place(q->store, &(struct store_place){
+                                          .kind = (uint8_t)x->kind,
+                                          .who = x->who,
+                                          .place = str_c(text[i]),
+                                          .used_ms = clock_wall_ms(),
+                                      });
         }
     }
 }
@@ -114,15 +120,17 @@ static void is_right(struct queue *q, const struct guess *x, struct guess_ruling
     }
 }
 
-/* --- logins ---------------------------------------------------------------------------------- */
+/* --- logins ------------------------------------------------------------- */
 
 static struct guess guess_of(const struct asked *k)
 {
-    return (struct guess){.kind = GUESS_PASSWORD,
-                          .who = str_c(k->who),
-                          .client = str_c(k->client),
-                          .device = str_from(k->device, k->n_device),
-                          .secret = k->secret};
+    return (struct guess){
+        .kind = GUESS_PASSWORD,
+        .who = str_c(k->who),
+        .client = str_c(k->client),
+        .device = str_from(k->device, k->n_device),
+        .secret = k->secret,
+    };
 }
 
 static struct asked *asked_new(struct queue *q, const struct ipc_channel *login,
@@ -131,7 +139,11 @@ static struct asked *asked_new(struct queue *q, const struct ipc_channel *login,
     struct asked *k = err_calloc(1, sizeof *k);
     const struct address_key key = address_key(m->name);
     *k = (struct asked){
-        .number = ++q->next_token, .login = login, .n_device = m->device.n, .secret = m->secret};
+        .number = ++q->next_token,
+        .login = login,
+        .n_device = m->device.n,
+        .secret = m->secret,
+    };
     str_copy_cut(str_c(key.text), k->who, sizeof k->who);
     str_copy_cut(m->client, k->client, sizeof k->client);
     memcpy(k->device, m->device.p ? m->device.p : "", m->device.n);
@@ -201,7 +213,7 @@ void guessing_login_gone(struct queue *q, const struct ipc_channel *login)
     }
 }
 
-/* --- the portal ------------------------------------------------------------------------------ */
+/* --- the portal --------------------------------------------------------- */
 
 static struct guess asking(const struct ipc_portal_ask *a, enum guess_kind kind, struct str who)
 {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * inspect.c: mail that must be read before it is decided. Its recipients stand behind a destination of their own,
- * "=inspect", until an inspect process has said what is in it; then each is decided (protection.c) and stands behind
- * its real one. Durable from the beginning: what was under way is inspected again after a restart.
+ * inspect.c: mail that must be read before it is decided. Its recipients stand behind a
+ * destination of their own, "=inspect", until an inspect process has said what is in it; then
+ * each is decided (protection.c) and stands behind its real one. Durable from the beginning:
+ * what was under way is inspected again after a restart.
  *
- * While the client still waits (setting inspection wait) a refusal is an answer; later it is a bounce. What can go
- * wrong: an inspector dies or takes too long: once is chance, the second time the message could not be inspected,
- * which is never clean; no inspector is there: the mail waits.
+ * While the client still waits (setting inspection wait) a refusal is an answer; later it is a
+ * bounce. What can go wrong: an inspector dies or takes too long: once is chance, the second
+ * time the message could not be inspected, which is never clean; no inspector is there: the mail
+ * waits.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -45,7 +47,7 @@ struct cached *inspect_awaited(const struct queue *q, uint64_t id)
     return map_get(q->awaited, map_id(&id));
 }
 
-/* --- the client that waits ------------------------------------------------------------------------------------ */
+/* --- the client that waits ---------------------------------------------- */
 
 /* refusal: NULL where it is taken. */
 static void queue_inspect_answer(struct cached *h, const char *refusal)
@@ -66,7 +68,8 @@ static void on_patience_over(void *arg)
     queue_inspect_answer(arg, NULL);
 }
 
-bool inspect_makes_wait(struct queue *q, struct cached *h, struct peer *p, uint64_t token, size_t n_rcpts)
+bool inspect_makes_wait(struct queue *q, struct cached *h, struct peer *p, uint64_t token,
+                        size_t n_rcpts)
 {
     int64_t wait = child_conf(q->child)->inspection.wait;
     if (wait == 0 || !p->channel || map_put(q->awaited, map_id(&h->m.id), h) < 0) {
@@ -82,7 +85,7 @@ bool inspect_makes_wait(struct queue *q, struct cached *h, struct peer *p, uint6
     return true;
 }
 
-/* --- handing out ------------------------------------------------------------------------------------------------ */
+/* --- handing out -------------------------------------------------------- */
 
 void inspect_send(struct job *j, const struct store_message *m, int spool)
 {
@@ -100,12 +103,26 @@ void inspect_send(struct job *j, const struct store_message *m, int spool)
     struct inspector *i = &q->inspectors[at];
     i->lease = j->lease;
     j->message = *m;
-    struct str *texts[] = {&j->message.reverse_path, &j->message.client, &j->message.login, &j->message.certificate, &j->message.protocol, &j->message.sealed_key};
+    struct str *texts[] = {&j->message.reverse_path, &j->message.client,   &j->message.login,
+                           &j->message.certificate,  &j->message.protocol, &j->message.sealed_key};
     for (size_t k = 0; k < ARRAY_LEN(texts); k++) {
         must(arena_copy(&j->arena, *texts[k], texts[k]) == 0);
     }
-    ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_open, .lease_open = {.lease = j->lease, .role = ROLE_INSPECT, .index = i->index, .sealed_key = m->sealed_key}});
-    const struct ipc_msg job = {.type = IPC_inspect, .inspect = {.lease = j->lease, .id = m->id, .size = m->size, .prepare = j->kind == JOB_PREPARE, .body = m->spool.n > 0 ? STR("") : m->body}};
+    ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_open,
+                                        .lease_open = {
+                                            .lease = j->lease,
+                                            .role = ROLE_INSPECT,
+                                            .index = i->index,
+                                            .sealed_key = m->sealed_key,
+                                        }});
+    const struct ipc_msg job = {.type = IPC_inspect,
+                                .inspect = {
+                                    .lease = j->lease,
+                                    .id = m->id,
+                                    .size = m->size,
+                                    .prepare = j->kind == JOB_PREPARE,
+                                    .body = m->spool.n > 0 ? STR("") : m->body,
+                                }};
     if (spool >= 0) {
         ipc_send_fd(i->channel, &job, spool);
     } else {
@@ -113,7 +130,7 @@ void inspect_send(struct job *j, const struct store_message *m, int spool)
     }
 }
 
-/* --- what was found ----------------------------------------------------------------------------------------------- */
+/* --- what was found ----------------------------------------------------- */
 
 static void decide(struct job *j);
 
@@ -128,8 +145,9 @@ static bool is_answerable(const struct decided *d)
     return d->protection.action == PROTECT_REJECT || d->protection.action == PROTECT_ASK;
 }
 
-/* All recipients of the message are among these, all are refused, and the client waits: the answer for it. Those of an
- * earlier batch that are not decided here any more have had their mail. */
+/* All recipients of the message are among these, all are refused, and the client waits: the
+ * answer for it. Those of an earlier batch that are not decided here any more have had their
+ * mail. */
 static bool is_refused_whole(struct job *j, const struct decided *all, size_t n)
 {
     const struct cached *h = LIST_OF(j->items.next, struct item, place.link)->cached;
@@ -141,7 +159,9 @@ static bool is_refused_whole(struct job *j, const struct decided *all, size_t n)
     if (refused) {
         const struct protection *p = &all[0].protection;
         bool asks = p->action == PROTECT_ASK;
-        snprintf(j->refusal, sizeof j->refusal, "%s%s%.300s", p->text ? p->text : reason_sentence(asks ? REASON_NEAR_MISS : REASON_REFUSED), asks ? ": " : "", asks ? all[0].words : "");
+        snprintf(j->refusal, sizeof j->refusal, "%s%s%.300s",
+                 p->text ? p->text : reason_sentence(asks ? REASON_NEAR_MISS : REASON_REFUSED),
+                 asks ? ": " : "", asks ? all[0].words : "");
     }
     return refused;
 }
@@ -166,7 +186,13 @@ static void add_copies(struct job *j, const struct decided *d, struct str facts)
     struct queue *q = j->queue;
     struct decided *copy = err_calloc(1, sizeof *copy);
     for (size_t i = 0; i < d->protection.n_copy_to; i++) {
-        copy->rcpt = (struct store_rcpt){.id = j->id, .forward_path = str_c(d->protection.copy_to[i]), .state = RCPT_QUEUED, .next_ms = clock_wall_ms(), .notify = NOTIFY_NEVER};
+        copy->rcpt = (struct store_rcpt){
+            .id = j->id,
+            .forward_path = str_c(d->protection.copy_to[i]),
+            .state = RCPT_QUEUED,
+            .next_ms = clock_wall_ms(),
+            .notify = NOTIFY_NEVER,
+        };
         bool known = false;
         for (size_t k = 0; k < j->n_copies; k++) {
             known |= j->copies[k] == d->protection.copy_to[i];
@@ -303,11 +329,15 @@ static void inspect_pump(struct queue *q)
     queue_pump_soon(q, queue_destination(q, str_c(PORTAL_HOP)));
 }
 
-/* The job that this inspector has in hand; NULL: another's, or nothing that was asked, and the channel is closed. */
-static struct job *any_job_of(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m, const struct lease_id *lease)
+/* The job that this inspector has in hand; NULL: another's, or nothing that was asked, and the
+ * channel is closed. */
+static struct job *any_job_of(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m,
+                              const struct lease_id *lease)
 {
     const struct inspector *i = inspector_of(q, ch);
-    struct job *j = i && !lease_is_none(lease) && lease_same(&i->lease, lease) ? map_get(q->jobs, lease_key(lease)) : NULL;
+    struct job *j = i && !lease_is_none(lease) && lease_same(&i->lease, lease)
+                        ? map_get(q->jobs, lease_key(lease))
+                        : NULL;
     if (!j || j->saving) {
         ipc_refuse(ch, m->type, "it has no such lease");
         return NULL;
@@ -316,7 +346,8 @@ static struct job *any_job_of(struct queue *q, struct ipc_channel *ch, const str
 }
 
 /* The same of one kind. */
-static struct job *inspect_job_of(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m, const struct lease_id *lease, enum job_kind kind)
+static struct job *inspect_job_of(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m,
+                                  const struct lease_id *lease, enum job_kind kind)
 {
     struct job *j = any_job_of(q, ch, m, lease);
     if (j && j->kind != kind) {
@@ -329,7 +360,8 @@ static struct job *inspect_job_of(struct queue *q, struct ipc_channel *ch, const
 /* The inspector has nothing in hand any more. */
 static void take_back(struct queue *q, struct inspector *i)
 {
-    ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_close, .lease_close = {.lease = i->lease}});
+    ipc_send(q->keys,
+             &(struct ipc_msg){.type = IPC_lease_close, .lease_close = {.lease = i->lease}});
     i->lease = (struct lease_id){0};
 }
 
@@ -386,7 +418,8 @@ static void on_prepared(void *owner, struct ipc_channel *ch, const struct ipc_ms
     }
     take_back(q, i);
     if (m->prepared.ok || buf_len(&j->prepared) > 0) {
-        pickup_prepared(j, m->prepared.ok, m->prepared.attachments, m->prepared.name, m->prepared.subject);
+        pickup_prepared(j, m->prepared.ok, m->prepared.attachments, m->prepared.name,
+                        m->prepared.subject);
     } else {
         inspect_again(q, j);
     }
@@ -403,7 +436,7 @@ static void on_leaves(void *owner, struct ipc_channel *ch, const struct ipc_msg 
     }
 }
 
-/* --- inspectors come and go --------------------------------------------------------------------------------------- */
+/* --- inspectors come and go --------------------------------------------- */
 
 /* Its message killed it, for the second time: then it could not be inspected. */
 static void job_lost(struct queue *q, struct job *j)
@@ -412,7 +445,8 @@ static void job_lost(struct queue *q, struct job *j)
     struct buf facts = BUF_INIT(256);
     id_text(j->id, id);
     bool is_enough = queue_job_died(j);
-    ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_close, .lease_close = {.lease = j->lease}});
+    ipc_send(q->keys,
+             &(struct ipc_msg){.type = IPC_lease_close, .lease_close = {.lease = j->lease}});
     if (!is_enough) {
         queue_retry_at(q, j->to, clock_wall_ms());
         queue_job_free(j);
@@ -424,8 +458,12 @@ static void job_lost(struct queue *q, struct job *j)
     }
     q->not_inspected++;
     char detail[200];
-    snprintf(detail, sizeof detail, "message %s could not be inspected, and is held unless a rule says otherwise: see postern message %s", id, id);
-    log_error("message-not-inspected", KV("id", id), KV("what", "two inspect processes ended over it, or it took too long"));
+    snprintf(detail, sizeof detail,
+             "message %s could not be inspected, and is held unless a rule says otherwise: see "
+             "postern message %s",
+             id, id);
+    log_error("message-not-inspected", KV("id", id),
+              KV("what", "two inspect processes ended over it, or it took too long"));
     alarms_raise(q, domain_kept(str_c(child_conf(q->child)->hostname)), ALARM_POISON, detail);
     (void)!inspection_put(&facts, "failed", (const struct str[]){STR("crash")}, 1);
     take_facts(j, buf_str(&facts));
@@ -445,9 +483,15 @@ static void on_gone(void *owner, struct ipc_channel *ch)
     }
 }
 
-static const struct ipc_rule rules[] = {{IPC_lease_taken, inspect_on_taken}, {IPC_inspected, on_inspected}, {IPC_prepared_piece, on_prepared_piece}, {IPC_prepared, on_prepared}, {IPC_inspector_leaves, on_leaves}, {IPC_none, NULL}};
+static const struct ipc_rule rules[] = {{IPC_lease_taken, inspect_on_taken},
+                                        {IPC_inspected, on_inspected},
+                                        {IPC_prepared_piece, on_prepared_piece},
+                                        {IPC_prepared, on_prepared},
+                                        {IPC_inspector_leaves, on_leaves},
+                                        {IPC_none, NULL}};
 
-/* Its successor stands: it finishes what it has under way, and is let go. If it is dead, its channel will say so. */
+/* Its successor stands: it finishes what it has under way, and is let go. If it is dead, its
+ * channel will say so. */
 static void inspect_retire(struct queue *q, struct inspector *i)
 {
     for (unsigned k = INSPECT_MAX; k < INSPECTORS && !lease_is_none(&i->lease); k++) {
@@ -466,6 +510,8 @@ void inspect_join(struct queue *q, unsigned index, int fd)
     if (i->channel) {
         inspect_retire(q, i);
     }
-    *i = (struct inspector){.index = index, .channel = ipc_channel_new(child_loop(q->child), fd, "inspect", rules, on_gone, q)};
+    *i = (struct inspector){.index = index,
+                            .channel = ipc_channel_new(child_loop(q->child), fd, "inspect", rules,
+                                                       on_gone, q)};
     inspect_pump(q);
 }

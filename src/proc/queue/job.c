@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * job.c: deliveries and bounces under way in the smtpout processes.
  *
- * A job is a lease on some recipients of one message. What comes of it is outcome.c. What can go wrong: a worker dies (its
- * jobs are due again; the second death over one message holds it).
+ * A job is a lease on some recipients of one message. What comes of it is outcome.c. What can go
+ * wrong: a worker dies (its jobs are due again; the second death over one message holds it).
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -18,10 +18,12 @@
 
 enum {
     BOUNCE_BATCH = 200,
-    BOUNCE_RCPTS_MAX = 8, /* in one notice: with the longest addresses and replies it still fits inline */
+    /* in one notice: with the longest addresses and replies it still fits inline */
+    BOUNCE_RCPTS_MAX = 8,
 };
 
-static struct job *job_new(struct queue *q, struct sched_destination *d, enum job_kind kind, uint64_t id, uint64_t octets)
+static struct job *job_new(struct queue *q, struct sched_destination *d, enum job_kind kind,
+                           uint64_t id, uint64_t octets)
 {
     struct job *j = err_calloc(1, sizeof *j);
     j->lease = lease_draw();
@@ -56,24 +58,26 @@ void queue_job_free(struct job *j)
     free(j);
 }
 
-/* --- handing out ----------------------------------------------------------------------------------- */
+/* --- handing out -------------------------------------------------------- */
 
 static void send_rcpts(const struct job *j, struct ipc_channel *to)
 {
     LIST_EACH (at, &j->items) {
         const struct store_rcpt *r = &LIST_OF(at, struct item, place.link)->r;
         ipc_send(to, &(struct ipc_msg){.type = IPC_job_rcpt,
-                                       .job_rcpt = {.lease = j->lease,
-                                                    .rcpt = r->rcpt,
-                                                    .forward_path = r->forward_path,
-                                                    .reason = r->reason,
-                                                    .code = r->code,
-                                                    .reply = r->reply,
-                                                    .host = r->host,
-                                                    .last_ms = r->last_ms,
-                                                    .state = (uint8_t)r->state,
-                                                    .notify = r->notify,
-                                                    .orcpt = r->orcpt}});
+                                       .job_rcpt = {
+                                           .lease = j->lease,
+                                           .rcpt = r->rcpt,
+                                           .forward_path = r->forward_path,
+                                           .reason = r->reason,
+                                           .code = r->code,
+                                           .reply = r->reply,
+                                           .host = r->host,
+                                           .last_ms = r->last_ms,
+                                           .state = (uint8_t)r->state,
+                                           .notify = r->notify,
+                                           .orcpt = r->orcpt,
+                                       }});
     }
 }
 
@@ -105,7 +109,8 @@ static struct allowance allowance_of(const struct queue *q, struct str forward_p
     return a;
 }
 
-/* The demand that holds at this attempt: what is kept to TLS by the house alone goes as it can while an exception lasts. */
+/* The demand that holds at this attempt: what is kept to TLS by the house alone goes as it can
+ * while an exception lasts. */
 static enum demand job_demand_of(const struct protect_record *need, const struct allowance *a)
 {
     return need->off_site && a->relax ? DEMAND_NONE : need->demand;
@@ -113,7 +118,9 @@ static enum demand job_demand_of(const struct protect_record *need, const struct
 
 static enum lookup_kind lookup_of(const struct route *r)
 {
-    return r->kind == ROUTE_MX ? LOOKUP_MX : strcmp(r->next_hop.canonical, "=relay") == 0 ? LOOKUP_RELAY : LOOKUP_HOST;
+    return r->kind == ROUTE_MX                            ? LOOKUP_MX
+           : strcmp(r->next_hop.canonical, "=relay") == 0 ? LOOKUP_RELAY
+                                                          : LOOKUP_HOST;
 }
 
 /* The pins of the rule, blank separated. */
@@ -136,7 +143,8 @@ static void job_remember(struct job *j, const struct route *route, struct ipc_jo
     struct domain *d = domains_find(q, route->memory, true);
     if (d) {
         domains_mailed(q, d, m->reqtls || m->demand != DEMAND_NONE || route->force > FORCE_NONE);
-        /* what an earlier attempt saw may be of a server that is not named any more: of those we name memory knows */
+        /* what an earlier attempt saw may be of a server that is not named any more: of those we
+         * name memory knows */
         m->seen = memory_seen(&d->d, now, &rules) || (m->seen && !d->is_key);
         m->observed = d->d.offered_ms > d->d.lowered_ms && now - d->d.offered_ms < 60 * 60 * 1000;
         m->look_until_ms = memory_look_until(&d->d, &rules);
@@ -145,10 +153,12 @@ static void job_remember(struct job *j, const struct route *route, struct ipc_jo
     }
 }
 
-/* What tells somebody outside of his answer in the portal must not carry its header section out by ordinary mail. */
+/* What tells somebody outside of his answer in the portal must not carry its header section out
+ * by ordinary mail. */
 static bool keeps_headers_back(const struct job *j, const struct store_message *m)
 {
-    return (j->kind == JOB_BOUNCE || j->kind == JOB_NOTICE) && str_eq(m->protocol, STR("portal")) && !conf_is_inside(child_conf(j->queue->child), domain_of(m->reverse_path));
+    return (j->kind == JOB_BOUNCE || j->kind == JOB_NOTICE) && str_eq(m->protocol, STR("portal")) &&
+           !conf_is_inside(child_conf(j->queue->child), domain_of(m->reverse_path));
 }
 
 /* Takes spool. */
@@ -170,55 +180,68 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
     rules_route(c, m->reverse_path, first->r.forward_path, &route);
     rules_raise(&route, need.force);
     pins_of(&route, pins, sizeof pins);
-    struct ipc_msg job = {
-        .type = IPC_job,
-        .job = {.lease = j->lease,
-                .id = m->id,
-                .kind = route.kind == ROUTE_TLS_REPORT && j->kind == JOB_DELIVER ? JOB_TLS_REPORT : (uint8_t)j->kind,
-                .next_hop = route.kind == ROUTE_FIXED ? str_c(route.host) : domain_str(&route.next_hop),
-                .port = route.port,
-                .fixed_host = route.kind == ROUTE_FIXED,
-                .lookup = (uint8_t)lookup_of(&route),
-                .memory_key = domain_str(&route.memory),
-                .reverse_path = m->reverse_path,
-                .is_8bit = m->is_8bit,
-                .is_utf8 = m->is_utf8,
-                .is_binary = m->is_binary,
-                .ret = m->ret,
-                .envid = m->envid,
-                .lmtp = route.lmtp,
-                .login = route.login,
-                .avoid = route.avoid,
-                .size = m->size,
-                .force = (uint8_t)route.force,
-                .by_next_hop = route.force_is_next_hop,
-                .demand = (uint8_t)job_demand_of(&need, &allowed),
-                .counts = (uint8_t)need.counts,
-                .ladder = protection_has_next(q, &need) ? LADDER_PORTAL : LADDER_NONE,
-                .remove_flags = need.remove_flags,
-                .off_site = need.off_site,
-                .tags = str_c(need.tags),
-                .choices = buf_str(&offered),
-                .reqtls = m->reqtls || keeps_headers_back(j, m),
-                .trno = m->report ? TRNO_REPORT : m->tls_required_no && c->tls_required_no == 0 ? TRNO_RELAX : TRNO_OFF,
-                .override = allowed.relax ? OVERRIDE_RELAX : OVERRIDE_NONE,
-                .legacy = allowed.legacy,
-                .exception = str_c(allowed.words),
-                .profile = (uint8_t)(route.profile ? route.profile - 1 : c->smtpout.profile),
-                .dane_required = route.dane_required,
-                .assume_requiretls = route.assume_requiretls,
-                .pins = str_c(route.force == FORCE_PIN ? pins : ""),
-                .client_certificate = str_c(route.client_certificate),
-                .seen = offered_before(j),
-                .attempt = first->r.attempts,
-                .arrived_ms = m->arrived_ms,
-                .age_ms = queue_may_expire(q) ? clock_wall_ms() - m->arrived_ms : 0, /* a clock that jumped says nothing of it */
-                .body = m->spool.n > 0 ? STR("") : m->body}};
+    struct ipc_msg job = {.type = IPC_job,
+                          .job = {
+                              .lease = j->lease,
+                              .id = m->id,
+                              .kind = route.kind == ROUTE_TLS_REPORT && j->kind == JOB_DELIVER
+                                          ? JOB_TLS_REPORT
+                                          : (uint8_t)j->kind,
+                              .next_hop = route.kind == ROUTE_FIXED ? str_c(route.host)
+                                                                    : domain_str(&route.next_hop),
+                              .port = route.port,
+                              .fixed_host = route.kind == ROUTE_FIXED,
+                              .lookup = (uint8_t)lookup_of(&route),
+                              .memory_key = domain_str(&route.memory),
+                              .reverse_path = m->reverse_path,
+                              .is_8bit = m->is_8bit,
+                              .is_utf8 = m->is_utf8,
+                              .is_binary = m->is_binary,
+                              .ret = m->ret,
+                              .envid = m->envid,
+                              .lmtp = route.lmtp,
+                              .login = route.login,
+                              .avoid = route.avoid,
+                              .size = m->size,
+                              .force = (uint8_t)route.force,
+                              .by_next_hop = route.force_is_next_hop,
+                              .demand = (uint8_t)job_demand_of(&need, &allowed),
+                              .counts = (uint8_t)need.counts,
+                              .ladder = protection_has_next(q, &need) ? LADDER_PORTAL : LADDER_NONE,
+                              .remove_flags = need.remove_flags,
+                              .off_site = need.off_site,
+                              .tags = str_c(need.tags),
+                              .choices = buf_str(&offered),
+                              .reqtls = m->reqtls || keeps_headers_back(j, m),
+                              .trno = m->report                                       ? TRNO_REPORT
+                                      : m->tls_required_no && c->tls_required_no == 0 ? TRNO_RELAX
+                                                                                      : TRNO_OFF,
+                              .override = allowed.relax ? OVERRIDE_RELAX : OVERRIDE_NONE,
+                              .legacy = allowed.legacy,
+                              .exception = str_c(allowed.words),
+                              .profile =
+                                  (uint8_t)(route.profile ? route.profile - 1 : c->smtpout.profile),
+                              .dane_required = route.dane_required,
+                              .assume_requiretls = route.assume_requiretls,
+                              .pins = str_c(route.force == FORCE_PIN ? pins : ""),
+                              .client_certificate = str_c(route.client_certificate),
+                              .seen = offered_before(j),
+                              .attempt = first->r.attempts,
+                              .arrived_ms = m->arrived_ms,
+                              /* a clock that jumped says nothing of it */
+                              .age_ms = queue_may_expire(q) ? clock_wall_ms() - m->arrived_ms : 0,
+                              .body = m->spool.n > 0 ? STR("") : m->body,
+                          }};
     if (job.job.kind == JOB_DELIVER) {
         job_remember(j, &route, &job.job);
     }
     ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_open,
-                                        .lease_open = {.lease = j->lease, .role = ROLE_SMTPOUT, .index = j->smtpout, .sealed_key = m->sealed_key}});
+                                        .lease_open = {
+                                            .lease = j->lease,
+                                            .role = ROLE_SMTPOUT,
+                                            .index = j->smtpout,
+                                            .sealed_key = m->sealed_key,
+                                        }});
     send_rcpts(j, to);
     if (spool >= 0) {
         ipc_send_fd(to, &job, spool);
@@ -234,7 +257,8 @@ static void hold_unreadable(struct job *j, const char *what)
     id_text(j->id, id);
     log_error("message-unreadable", KV("id", id), KV("problem", what));
     snprintf(detail, sizeof detail, "message %s is held: %s; see postern message %s", id, what, id);
-    alarms_raise(j->queue, domain_kept(str_c(child_conf(j->queue->child)->hostname)), ALARM_DAMAGED, detail);
+    alarms_raise(j->queue, domain_kept(str_c(child_conf(j->queue->child)->hostname)), ALARM_DAMAGED,
+                 detail);
     store_set_state(j->queue->store, j->id, RCPT_QUEUED, RCPT_HELD, 0, REASON_DAMAGED);
     LIST_EACH (at, &j->items) {
         struct store_rcpt *r = &LIST_OF(at, struct item, place.link)->r;
@@ -260,13 +284,17 @@ static void start_with(struct job *j, const struct store_message *m)
     j->deaths = m->deaths;
     j->bounce_of = m->bounce_of;
     j->null_reverse_path = m->reverse_path.n == 0;
-    must(arena_copy(&j->arena, j->kind == JOB_BOUNCE || j->kind == JOB_NOTICE ? m->reverse_path : STR(""), &j->reverse_path) == 0);
+    must(arena_copy(&j->arena,
+                    j->kind == JOB_BOUNCE || j->kind == JOB_NOTICE ? m->reverse_path : STR(""),
+                    &j->reverse_path) == 0);
     j->inside_sender = conf_is_inside(child_conf(q->child), domain_of(m->reverse_path));
     int spool = -1;
     if (m->spool.n > 0) {
         spool = store_spool_open(q->store, m->spool);
-        if (spool < 0 && spool != -ENOENT && spool != -EINVAL) { /* no descriptors, a disk that fails: it may be there */
-            log_error("spool-not-opened", KVS("name", m->spool), KV("problem", strerror(-spool)), KV("what", "its message is tried again"));
+        /* no descriptors, a disk that fails: it may be there */
+        if (spool < 0 && spool != -ENOENT && spool != -EINVAL) {
+            log_error("spool-not-opened", KVS("name", m->spool), KV("problem", strerror(-spool)),
+                      KV("what", "its message is tried again"));
             queue_retry_at(q, j->to ? j->to : queue_destination(q, first->r.next_hop),
                            clock_wall_ms() + 5000);
             queue_job_free(j);
@@ -309,7 +337,8 @@ static void on_message_done(void *arg, enum store_result result)
     struct reading *w = arg;
     struct job *j = map_get(w->q->jobs, lease_key(&w->lease));
     if (j && result != STORE_OK) {
-        queue_retry_at(w->q, j->to ? j->to : queue_destination(w->q, STR("")), clock_wall_ms() + 5000);
+        queue_retry_at(w->q, j->to ? j->to : queue_destination(w->q, STR("")),
+                       clock_wall_ms() + 5000);
         queue_job_free(j);
     } else if (j && !w->found) {
         hold_unreadable(j, "its record is missing");
@@ -331,7 +360,9 @@ static void job_start(struct job *j)
 
 void queue_job_start(struct queue *q, struct sched_destination *d, struct link *items)
 {
-    enum job_kind kind = strcmp(d->name, PORTAL_HOP) == 0 ? JOB_PREPARE : d->is_inside ? JOB_INSPECT : JOB_DELIVER;
+    enum job_kind kind = strcmp(d->name, PORTAL_HOP) == 0 ? JOB_PREPARE
+                         : d->is_inside                   ? JOB_INSPECT
+                                                          : JOB_DELIVER;
     const struct item *first = LIST_OF(items->next, struct item, place.link);
     struct job *j = job_new(q, d, kind, first->r.id, first->cached ? first->cached->m.size : 0);
     while (!list_empty(items)) {
@@ -342,7 +373,7 @@ void queue_job_start(struct queue *q, struct sched_destination *d, struct link *
     job_start(j);
 }
 
-/* --- bounces and notices of delay ------------------------------------------------------------------------ */
+/* --- bounces and notices of delay --------------------------------------- */
 
 /* One reading of what senders are to be told, and the jobs that it makes. */
 struct telling {
@@ -375,7 +406,8 @@ static void job_tell_one(void *arg, const struct store_rcpt *r)
     struct item *it = err_calloc(1, sizeof *it);
     it->text = ARENA_INIT(64 * 1024);
     it->r = *r;
-    struct str *texts[] = {&it->r.forward_path, &it->r.next_hop, &it->r.code, &it->r.reply, &it->r.host, &it->r.orcpt, &it->r.protection};
+    struct str *texts[] = {&it->r.forward_path, &it->r.next_hop, &it->r.code,      &it->r.reply,
+                           &it->r.host,         &it->r.orcpt,    &it->r.protection};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         must(arena_copy(&it->text, *texts[i], texts[i]) == 0);
     }
@@ -414,7 +446,8 @@ void queue_bounce_start(struct queue *q)
     }
     queue_commit(q); /* else it would read, and tell senders of, what is promised to nobody yet */
     q->bounces_due = false;
-    store_each_bounce_due(q->store, BOUNCE_BATCH, job_tell_one, all_read, telling_new(q, JOB_BOUNCE));
+    store_each_bounce_due(q->store, BOUNCE_BATCH, job_tell_one, all_read,
+                          telling_new(q, JOB_BOUNCE));
 }
 
 void queue_notice_start(struct queue *q)
@@ -424,16 +457,18 @@ void queue_notice_start(struct queue *q)
     if (q->restored || (after == 0 && delay == 0) || q->bounces_reading || !queue_can_send(q)) {
         return;
     }
-    store_each_notice_due(q->store, after ? now - after : INT64_MIN, delay ? now - delay : INT64_MIN, BOUNCE_BATCH, job_tell_one,
-                          all_read, telling_new(q, JOB_NOTICE));
+    store_each_notice_due(q->store, after ? now - after : INT64_MIN,
+                          delay ? now - delay : INT64_MIN, BOUNCE_BATCH, job_tell_one, all_read,
+                          telling_new(q, JOB_NOTICE));
 }
 
-/* --- workers that die ------------------------------------------------------------------------------------ */
+/* --- workers that die --------------------------------------------------- */
 
 /* One that had died before it read what it was sent says nothing of it. */
 bool queue_job_died(struct job *j)
 {
-    struct cached *h = list_empty(&j->items) ? NULL : LIST_OF(j->items.next, struct item, place.link)->cached;
+    struct cached *h =
+        list_empty(&j->items) ? NULL : LIST_OF(j->items.next, struct item, place.link)->cached;
     if (!j->taken) {
         return false;
     }
@@ -469,7 +504,8 @@ static void job_orphaned(struct queue *q, struct job *j)
     } else {
         q->bounces_due = true;
     }
-    ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_close, .lease_close = {.lease = j->lease}});
+    ipc_send(q->keys,
+             &(struct ipc_msg){.type = IPC_lease_close, .lease_close = {.lease = j->lease}});
     queue_job_free(j);
 }
 
@@ -484,7 +520,8 @@ void queue_worker_gone(struct queue *q, unsigned index)
         n = 0;
         while (n < ARRAY_LEN(doomed) && map_next(q->jobs, &cursor, &key, &value)) {
             const struct job *j = value;
-            if (j->smtpout == index && !j->saving && j->kind != JOB_INSPECT && j->kind != JOB_PREPARE) {
+            if (j->smtpout == index && !j->saving && j->kind != JOB_INSPECT &&
+                j->kind != JOB_PREPARE) {
                 doomed[n++] = j->lease;
             }
         }

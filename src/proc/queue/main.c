@@ -4,11 +4,12 @@
  * Trust: parses only our own typed records. May touch: the store's directory. Must never see: a
  * peer's raw byte, a message in clear (bodies are sealed octets here).
  *
- * Requests are committed together: messages as soon as no other is ready to be read, or when a batch is full under load
- * (their 250 leaves from the completion), outcomes (nobody outside waits for them) with the next of those or a little later,
- * everything else in its own turn, before that turn's answers leave; load makes the batches larger by itself.
- * A thread writes the log of commits back into the tables meanwhile; it touches nothing else.
- * Ends when the store cannot be trusted (store/sqlite.c); posternd starts it again.
+ * Requests are committed together: messages as soon as no other is ready to be read, or when a
+ * batch is full under load (their 250 leaves from the completion), outcomes (nobody outside
+ * waits for them) with the next of those or a little later, everything else in its own turn,
+ * before that turn's answers leave; load makes the batches larger by itself. A thread writes the
+ * log of commits back into the tables meanwhile; it touches nothing else. Ends when the store
+ * cannot be trusted (store/sqlite.c); posternd starts it again.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -45,7 +46,9 @@ static void on_linger(void *arg)
 
 static bool outcomes_wait(const struct queue *q, int64_t age_us)
 {
-    bool more_comes = map_len(q->jobs) == 1 || q->gathered.completions < map_len(q->jobs) || q->batch_estimate >= CROWD; /* a delivery under way, or messages */
+    /* a delivery under way, or messages */
+    bool more_comes = map_len(q->jobs) == 1 || q->gathered.completions < map_len(q->jobs) ||
+                      q->batch_estimate >= CROWD;
     return more_comes && age_us < LINGER_US;
 }
 
@@ -100,12 +103,13 @@ static void on_written_back(void *arg)
     store_written_back(q->store);
 }
 
-/* How many come together, and for how many it is worth waiting: eight senders never have ten messages under way. A batch that
- * went because of another change says nothing of that. */
+/* How many come together, and for how many it is worth waiting: eight senders never have ten
+ * messages under way. A batch that went because of another change says nothing of that. */
 static void learn_batch_size(struct queue *q)
 {
     if (!queue_is_full(q)) {
-        q->full -= q->gathered.waiting == STORE_URGENT && q->batch_estimate >= CROWD && q->full > CROWD;
+        q->full -=
+            q->gathered.waiting == STORE_URGENT && q->batch_estimate >= CROWD && q->full > CROWD;
         q->fills_in_time = 0;
     } else if (++q->fills_in_time == FULL_AGAIN) {
         q->full += q->full < FULL;
@@ -231,7 +235,8 @@ static void on_web_gone(void *owner, struct ipc_channel *ch)
 
 static void on_link_sealed(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    pickup_link_sealed(owner, m->link_sealed.token, m->link_sealed.ok != 0, m->link_sealed.sealed_key);
+    pickup_link_sealed(owner, m->link_sealed.token, m->link_sealed.ok != 0,
+                       m->link_sealed.sealed_key);
 }
 
 static const struct ipc_rule keys_rules[] = {{IPC_link_sealed, on_link_sealed}, {IPC_none, NULL}};
@@ -239,7 +244,8 @@ static const struct ipc_rule keys_rules[] = {{IPC_link_sealed, on_link_sealed}, 
 /* A new smtpout: its channel doubles as a submitter's (bounces are submitted by smtpout). */
 static void add_smtpout(struct queue *q, unsigned index, int fd)
 {
-    struct peer *p = queue_peer_new(q, fd, ROLE_SMTPOUT, index, queue_smtpout_rules, on_smtpout_gone);
+    struct peer *p =
+        queue_peer_new(q, fd, ROLE_SMTPOUT, index, queue_smtpout_rules, on_smtpout_gone);
     q->smtpout[index] = p->channel;
     q->n_smtpout = index + 1 > q->n_smtpout ? index + 1 : q->n_smtpout;
     if (q->store) {
@@ -247,8 +253,8 @@ static void add_smtpout(struct queue *q, unsigned index, int fd)
     }
 }
 
-/* A successor may be quicker than the news of the end of the one before: that is told here, behind what it said last. Mail that
- * it delivered would go out once more. */
+/* A successor may be quicker than the news of the end of the one before: that is told here,
+ * behind what it said last. Mail that it delivered would go out once more. */
 static void queue_end_before(struct queue *q, enum role role, unsigned index)
 {
     if (role == ROLE_SMTPOUT && index < SMTPOUT_MAX) {
@@ -277,13 +283,15 @@ static void queue_on_peer(void *owner, struct child *c, enum role role, unsigned
     } else if (role == ROLE_KEYS) {
         q->keys = ipc_channel_new(child_loop(c), fd, "keys", keys_rules, queue_on_keys_gone, q);
     } else if (role == ROLE_LOGIN && index < LOGIN_MAX) {
-        q->logins[index] = ipc_channel_new(child_loop(c), fd, "login", queue_login_rules, queue_on_login_gone, q);
+        q->logins[index] =
+            ipc_channel_new(child_loop(c), fd, "login", queue_login_rules, queue_on_login_gone, q);
         groups_ask_soon(q);
         if (q->accounts_loaded) {
             accounts_hand_over(q, q->logins[index]);
         }
     } else if (role == ROLE_LOOKUP) {
-        q->lookup = ipc_channel_new(child_loop(c), fd, "lookup", queue_lookup_rules, queue_on_lookup_gone, q);
+        q->lookup = ipc_channel_new(child_loop(c), fd, "lookup", queue_lookup_rules,
+                                    queue_on_lookup_gone, q);
         policies_hand_over(q);
     } else {
         close(fd);
@@ -305,8 +313,8 @@ static void on_fingerprint(void *arg, struct str kept)
     str_copy_cut(kept, arg, REST_FINGERPRINT);
 }
 
-/* The store belongs to the at-rest key it was first written with: under another one nothing in it could be read, and
- * what came now would be lost with the next change. */
+/* The store belongs to the at-rest key it was first written with: under another one nothing in
+ * it could be read, and what came now would be lost with the next change. */
 static int queue_check_key(struct queue *q, char *problem, size_t size)
 {
     const struct conf *c = child_conf(q->child);
@@ -321,9 +329,11 @@ static int queue_check_key(struct queue *q, char *problem, size_t size)
         return r;
     }
     if (!str_eq(mine, str_c(kept))) {
-        snprintf(problem, size, "the store %s was written with the at-rest key %s, but %s holds the key " STR_FMT
-                 ": nothing in the store could be read. Put back the key that belongs to it, or, if its mail is "
-                 "given up, move the store away", c->store_path, kept, c->at_rest_key, STR_ARG(mine));
+        snprintf(problem, size,
+                 "the store %s was written with the at-rest key %s, but %s holds the key " STR_FMT
+                 ": nothing in the store could be read. Put back the key that belongs to it, or, "
+                 "if its mail is given up, move the store away",
+                 c->store_path, kept, c->at_rest_key, STR_ARG(mine));
         return -EKEYREJECTED;
     }
     return 0;
@@ -351,8 +361,10 @@ static void tell_loss(struct queue *q)
     if (l.batches == 0 && l.transactions == 0 && !l.mark) {
         return;
     }
-    snprintf(text, sizeof text, "%llu batches of the journal and %llu transactions of the tables are damaged or gone%s; see the log of this start, and: "
-             "postern store check", (unsigned long long)l.batches, (unsigned long long)l.transactions,
+    snprintf(text, sizeof text,
+             "%llu batches of the journal and %llu transactions of the tables are damaged or "
+             "gone%s; see the log of this start, and: postern store check",
+             (unsigned long long)l.batches, (unsigned long long)l.transactions,
              l.mark ? ", and so is the file that would tell of the newest ones" : "");
     alarms_raise(q, domain_kept(str_c(child_conf(q->child)->hostname)), ALARM_STORE, text);
 }
@@ -366,7 +378,8 @@ static void take_decoys(void *arg, struct str secret)
 
 static void load_secrets(struct queue *q)
 {
-    if (store_secret(q->store, "choices", choices_secret, q) < 0 || store_secret(q->store, "decoys", take_decoys, q) < 0) {
+    if (store_secret(q->store, "choices", choices_secret, q) < 0 ||
+        store_secret(q->store, "decoys", take_decoys, q) < 0) {
         log_error("store-unreadable", KV("what", "its secrets; ending to try again"));
         exit(1);
     }
@@ -393,7 +406,8 @@ static void queue_on_start(void *owner, struct child *c)
     tell_loss(q);
     q->restored = store_restored_ms(q->store) > 0;
     if (q->restored) {
-        log_warn("restored-mail-held", KV("what", "the store is a copy that was put back; its mail waits for: postern queue release restored"));
+        log_warn("restored-mail-held", KV("what", "the store is a copy that was put back; its mail "
+                                                  "waits for: postern queue release restored"));
     }
     queue_load(q);
     queue_reroute(q);
@@ -425,13 +439,14 @@ static void queue_on_status(void *owner, char *text, size_t size)
     store_count(q->store, queue_on_counts, q);
     overdue_look(q);
     snprintf(text, size,
-             "queued=%llu held=%llu overdue-woken=%llu under-way=%zu accepted=%llu delivered=%llu deferred=%llu "
-             "failed=%llu refused=%llu domains=%zu probed=%llu%s",
+             "queued=%llu held=%llu overdue-woken=%llu under-way=%zu accepted=%llu delivered=%llu "
+             "deferred=%llu failed=%llu refused=%llu domains=%zu probed=%llu%s",
              (unsigned long long)q->counts.queued, (unsigned long long)q->counts.held,
              (unsigned long long)q->overdue.mended, map_len(q->jobs),
              (unsigned long long)q->accepted, (unsigned long long)q->delivered,
              (unsigned long long)q->deferred, (unsigned long long)q->failed,
-             (unsigned long long)q->refused, map_len(q->domains), (unsigned long long)q->probes_done, q->restored ? " restored=held" : "");
+             (unsigned long long)q->refused, map_len(q->domains),
+             (unsigned long long)q->probes_done, q->restored ? " restored=held" : "");
 }
 
 static void queue_on_metrics(void *owner, struct buf *out)
@@ -454,12 +469,21 @@ static void queue_on_stop(void *owner, struct child *c)
 int main(int argc, char **argv)
 {
     static struct queue queue;
-    static const struct ipc_rule rules[] = {{IPC_alarm, alarms_on_posternd}, {IPC_row_act, acts_on_posternd}, {IPC_none, NULL}};
-    static const struct child_events events = {.rules = rules, .on_prepare = queue_on_prepare, .sandbox = queue_sandbox,
-                                               .on_start = queue_on_start, .on_peer = queue_on_peer,
-                                               .on_listener = queue_on_listener, .on_reload = queue_on_reload,
-                                               .on_status = queue_on_status, .on_stop = queue_on_stop,
-                                               .on_metrics = queue_on_metrics};
+    static const struct ipc_rule rules[] = {{IPC_alarm, alarms_on_posternd},
+                                            {IPC_row_act, acts_on_posternd},
+                                            {IPC_none, NULL}};
+    static const struct child_events events = {
+        .rules = rules,
+        .on_prepare = queue_on_prepare,
+        .sandbox = queue_sandbox,
+        .on_start = queue_on_start,
+        .on_peer = queue_on_peer,
+        .on_listener = queue_on_listener,
+        .on_reload = queue_on_reload,
+        .on_status = queue_on_status,
+        .on_stop = queue_on_stop,
+        .on_metrics = queue_on_metrics,
+    };
     queue.conf_generation = 1;
     queue.started_ms = clock_wall_ms();
     random_bytes(&queue.writers, sizeof queue.writers);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * metrics.c: what the queue counts for Prometheus: outcomes by reason and grade, what waits and how long,
- * commits. Called by job.c and main.c.
+ * metrics.c: what the queue counts for Prometheus: outcomes by reason and grade, what waits and
+ * how long, commits. Called by job.c and main.c.
  */
 #include "base/clock.h"
 #include "proc/queue/queue.h"
 
 #include <stdio.h>
 
-static const char *const results[] = {[RCPT_QUEUED] = "deferred", [RCPT_HELD] = "held",       [RCPT_DELIVERED] = "delivered",
-                                      [RCPT_FAILED] = "failed",   [RCPT_EXPIRED] = "expired", [RCPT_PICKUP] = "portal",
-                                      [RCPT_DELETED] = "deleted"};
+static const char *const results[] =
+    {[RCPT_QUEUED] = "deferred", [RCPT_HELD] = "held",       [RCPT_DELIVERED] = "delivered",
+     [RCPT_FAILED] = "failed",   [RCPT_EXPIRED] = "expired", [RCPT_PICKUP] = "portal",
+     [RCPT_DELETED] = "deleted"};
 
 /* Where another server would have gone on in clear: the offer was refused or broken, or is gone. */
 static bool would_be_clear(enum reason r)
@@ -31,8 +32,8 @@ static void put_outcomes(const struct queue *q, struct buf *out)
         for (unsigned r = 0; r < REASON_END; r++) {
             for (unsigned g = 0; g < GRADE_END; g++) {
                 if (q->outcomes[i][r][g] > 0) {
-                    snprintf(labels, sizeof labels, "result=\"%s\",reason=\"%s\",grade=\"%s\"", results[i], reason_name((enum reason)r),
-                             grade_name((enum grade)g));
+                    snprintf(labels, sizeof labels, "result=\"%s\",reason=\"%s\",grade=\"%s\"",
+                             results[i], reason_name((enum reason)r), grade_name((enum grade)g));
                     metric_put(out, "outcomes_total", labels, q->outcomes[i][r][g]);
                 }
             }
@@ -74,7 +75,8 @@ void metrics_write(struct queue *q, struct buf *out)
     metric_put(out, "queue_recipients", "state=\"queued\"", q->counts.queued);
     metric_put(out, "queue_recipients", "state=\"held\"", q->counts.held);
     metric_put(out, "queue_under_way", "", map_len(q->jobs));
-    metric_put(out, "queue_oldest_seconds", "", (uint64_t)(store_oldest_ms(q->store, clock_wall_ms()) / 1000));
+    metric_put(out, "queue_oldest_seconds", "",
+               (uint64_t)(store_oldest_ms(q->store, clock_wall_ms()) / 1000));
     metric_put(out, "overdue_recipients", "", q->overdue.now);
     metric_put(out, "overdue_recipients_woken_total", "", q->overdue.mended);
     metric_put(out, "outcomes_of_no_delivery_total", "", q->unknown_outcomes);

@@ -3,7 +3,8 @@
  * a day, spread over the day; smtpout does the looking (smtpout/probe.c). Results become history,
  * memory and alarms. postern probe uses the same way, with somebody waiting for the rows.
  *
- * What can go wrong: a worker dies over a probe: it is begun again next time, whoever waited is told.
+ * What can go wrong: a worker dies over a probe: it is begun again next time, whoever waited is
+ * told.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -19,7 +20,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PROBES_MAX = 40, ASKED_MAX = 10000, TICK_MS = 5000, QUICK_CHECKS = 8, HOSTS_TEXT_MAX = 4000 };
+enum {
+    PROBES_MAX = 40,
+    ASKED_MAX = 10000,
+    TICK_MS = 5000,
+    QUICK_CHECKS = 8,
+    HOSTS_TEXT_MAX = 4000
+};
 
 /* Somebody's question waiting for a place. */
 struct asked {
@@ -41,7 +48,8 @@ static struct probing *under_way(struct queue *q, const struct domain_name *name
     return NULL;
 }
 
-static bool queue_monitor_start(struct queue *q, struct ipc_channel *to, struct domain_name name, bool deep)
+static bool queue_monitor_start(struct queue *q, struct ipc_channel *to, struct domain_name name,
+                                bool deep)
 {
     const struct conf *c = child_conf(q->child);
     struct memory_rules rules = domains_rules(q);
@@ -70,10 +78,16 @@ static bool queue_monitor_start(struct queue *q, struct ipc_channel *to, struct 
     bool seen = p->domain && memory_seen(&p->domain->d, clock_wall_ms(), &rules);
     ipc_send(q->smtpout[worker],
              &(struct ipc_msg){.type = IPC_probe,
-                               .probe = {.token = p->token, .domain = domain_str(&name), .deep = deep, .seen = seen,
-                                         .profile = (uint8_t)(route.profile ? route.profile - 1 : c->smtpout.profile),
-                                         .force = (uint8_t)route.force,
-                                         .avoid = route.avoid}});
+                               .probe = {
+                                   .token = p->token,
+                                   .domain = domain_str(&name),
+                                   .deep = deep,
+                                   .seen = seen,
+                                   .profile = (uint8_t)(route.profile ? route.profile - 1
+                                                                      : c->smtpout.profile),
+                                   .force = (uint8_t)route.force,
+                                   .avoid = route.avoid,
+                               }});
     return true;
 }
 
@@ -101,11 +115,13 @@ static void probing_free(struct queue *q, struct probing *p)
 
 static void monitor_tell(struct ipc_channel *to, bool ok, const char *text)
 {
-    ipc_send(to, &(struct ipc_msg){.type = IPC_admin_done, .admin_done = {.ok = ok, .text = str_c(text)}});
+    ipc_send(to, &(struct ipc_msg){.type = IPC_admin_done,
+                                   .admin_done = {.ok = ok, .text = str_c(text)}});
 }
 
 /* The look that this smtpout was asked for; NULL: it is over, or another's. */
-static struct probing *its_probing(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m, uint64_t token)
+static struct probing *its_probing(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m,
+                                   uint64_t token)
 {
     struct probing *p = monitor_find(q, token);
     if (p && q->smtpout[p->smtpout] != ch) {
@@ -115,7 +131,7 @@ static struct probing *its_probing(struct queue *q, struct ipc_channel *ch, cons
     return p;
 }
 
-/* --- results ---------------------------------------------------------------------------------------- */
+/* --- results ------------------------------------------------------------ */
 
 void monitor_on_host(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
@@ -126,10 +142,13 @@ void monitor_on_host(void *owner, struct ipc_channel *ch, const struct ipc_msg *
         return;
     }
     ipc_send(p->to, m);
-    (void)!buf_printf(&p->hosts, STR_FMT " [" STR_FMT "] %s %s " STR_FMT " " STR_FMT "; DANE %s; MTA-STS %s%s" STR_FMT "\n",
+    (void)!buf_printf(&p->hosts,
+                      STR_FMT " [" STR_FMT "] %s %s " STR_FMT " " STR_FMT
+                              "; DANE %s; MTA-STS %s%s" STR_FMT "\n",
                       STR_ARG(h->host), STR_ARG(h->address), sess_name((enum sess)h->sess),
-                      grade_name((enum grade)h->grade), STR_ARG(h->tls_version), STR_ARG(h->cert_check),
-                      tlsa_name((enum tlsa)h->tlsa), sts_name((enum sts)h->sts), h->detail.n ? "; " : "", STR_ARG(h->detail));
+                      grade_name((enum grade)h->grade), STR_ARG(h->tls_version),
+                      STR_ARG(h->cert_check), tlsa_name((enum tlsa)h->tlsa),
+                      sts_name((enum sts)h->sts), h->detail.n ? "; " : "", STR_ARG(h->detail));
 }
 
 /* Some other domains are looked at soon: did only this one lose its encryption, or all? */
@@ -142,7 +161,8 @@ static void check_others(struct queue *q)
     int64_t now = clock_wall_ms();
     while (n < QUICK_CHECKS && map_next(q->domains, &cursor, &key, &value)) {
         struct domain *d = value;
-        bool candidate = !d->is_key && !d->probing && d->d.offered_ms > d->d.lowered_ms && !(d->d.alarms & 1u << ALARM_LOST_TLS);
+        bool candidate = !d->is_key && !d->probing && d->d.offered_ms > d->d.lowered_ms &&
+                         !(d->d.alarms & 1u << ALARM_LOST_TLS);
         if (candidate && d->d.next_probe_ms > now) {
             d->d.next_probe_ms = now;
             n++;
@@ -150,8 +170,8 @@ static void check_others(struct queue *q)
     }
 }
 
-static void apply_change(struct queue *q, struct domain *d, const struct memory_change *change, const struct ipc_probe_done *m,
-                         struct str hosts)
+static void apply_change(struct queue *q, struct domain *d, const struct memory_change *change,
+                         const struct ipc_probe_done *m, struct str hosts)
 {
     char detail[600], date[DATE_MAX], ends[DATE_MAX + 32] = "";
     hosts = str_slice(hosts, 0, hosts.n < 500 ? hosts.n : 500);
@@ -164,14 +184,17 @@ static void apply_change(struct queue *q, struct domain *d, const struct memory_
             check_others(q);
         } else if (change->raised & 1u << kind) {
             if (kind == ALARM_EXPIRY) {
-                snprintf(ends, sizeof ends, "%s %s\n", m->not_after <= clock_wall_ms() ? "has ended:" : "ends:", date);
+                snprintf(ends, sizeof ends, "%s %s\n",
+                         m->not_after <= clock_wall_ms() ? "has ended:" : "ends:", date);
             }
-            snprintf(detail, sizeof detail, "%s" STR_FMT, kind == ALARM_EXPIRY ? ends : "", STR_ARG(hosts));
+            snprintf(detail, sizeof detail, "%s" STR_FMT, kind == ALARM_EXPIRY ? ends : "",
+                     STR_ARG(hosts));
             alarms_raise(q, d->name, (enum alarm_kind)kind, detail);
         }
     }
     if (change->lowered) {
-        log_notice("domain-unlearned", KVS("domain", d->d.name), KV("what", "on seven days all servers answered, and none offered encryption"));
+        log_notice("domain-unlearned", KVS("domain", d->d.name),
+                   KV("what", "on seven days all servers answered, and none offered encryption"));
     }
 }
 
@@ -179,25 +202,47 @@ static void monitor_remember(struct queue *q, struct probing *p, const struct ip
 {
     struct memory_rules rules = domains_rules(q);
     int64_t now = clock_wall_ms();
-    const struct memory_probe probe = {.complete = m->complete && m->outcome == MX_FOUND, .offered = m->offered, .asked = m->asked,
-                                       .tlsa_published = m->tlsa_published, .tlsa_bad = m->tlsa_bad, .grade = m->grade,
-                                       .sts = m->sts, .not_after_ms = m->not_after,
-                                       .ends_soon = m->ends_soon};
-    struct domain *d = p->domain ? p->domain : m->offered ? domains_find(q, domain_kept(m->domain), true) : NULL;
+    const struct memory_probe probe = {
+        .complete = m->complete && m->outcome == MX_FOUND,
+        .offered = m->offered,
+        .asked = m->asked,
+        .tlsa_published = m->tlsa_published,
+        .tlsa_bad = m->tlsa_bad,
+        .grade = m->grade,
+        .sts = m->sts,
+        .not_after_ms = m->not_after,
+        .ends_soon = m->ends_soon,
+    };
+    struct domain *d = p->domain    ? p->domain
+                       : m->offered ? domains_find(q, domain_kept(m->domain), true)
+                                    : NULL;
     if (!d) {
         return;
     }
     struct memory_change change = memory_probed(&d->d, &probe, alarms_middlebox(q), now, &rules);
     int64_t interval = child_conf(q->child)->monitor.interval;
-    d->d.next_probe_ms = now + interval - (int64_t)random_below((uint32_t)(interval / 10 < 100000000 ? interval / 10 : 100000000) + 1);
+    d->d.next_probe_ms = now + interval -
+                         (int64_t)random_below(
+                             (uint32_t)(interval / 10 < 100000000 ? interval / 10 : 100000000) + 1);
     forwards_probed(q, d);
     domains_save(q, d);
     store_add_probe(q->store, &(struct store_probe){
-                                  .domain = d->d.name, .at_ms = now, .not_after_ms = m->not_after, .outcome = m->outcome,
-                                  .complete = m->complete, .offered = m->offered, .all_offered = m->all_offered,
-                                  .would_send = m->would_send, .tlsa_published = m->tlsa_published, .tlsa_bad = m->tlsa_bad,
-                                  .grade = m->grade, .reason = m->reason, .sts = m->sts, .sts_problem = m->sts_problem,
-                                  .hosts = buf_str(&p->hosts)});
+                                  .domain = d->d.name,
+                                  .at_ms = now,
+                                  .not_after_ms = m->not_after,
+                                  .outcome = m->outcome,
+                                  .complete = m->complete,
+                                  .offered = m->offered,
+                                  .all_offered = m->all_offered,
+                                  .would_send = m->would_send,
+                                  .tlsa_published = m->tlsa_published,
+                                  .tlsa_bad = m->tlsa_bad,
+                                  .grade = m->grade,
+                                  .reason = m->reason,
+                                  .sts = m->sts,
+                                  .sts_problem = m->sts_problem,
+                                  .hosts = buf_str(&p->hosts),
+                              });
     apply_change(q, d, &change, m, buf_str(&p->hosts));
 }
 
@@ -215,20 +260,23 @@ void monitor_on_done(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     q->probes_done++;
     ipc_send(p->to, m);
     monitor_tell(p->to, true, "");
-    log_info("probed", KVS("domain", r->domain), KV("asked-by", p->asked ? "administrator" : "monitor"), KV("offered", r->offered ? "yes" : "no"), KVN("complete", r->complete),
+    log_info("probed", KVS("domain", r->domain),
+             KV("asked-by", p->asked ? "administrator" : "monitor"),
+             KV("offered", r->offered ? "yes" : "no"), KVN("complete", r->complete),
              KV("grade", grade_name((enum grade)r->grade)), KVN("took-ms", r->took_ms));
     probing_free(q, p);
     monitor_tick(q);
 }
 
-/* --- who is next --------------------------------------------------------------------------------------- */
+/* --- who is next -------------------------------------------------------- */
 
 static void start_asked(struct queue *q)
 {
     while (!list_empty(&q->asked) && q->n_probings < PROBES_MAX) {
         struct asked *a = LIST_OF(q->asked.next, struct asked, link);
         struct probing *p = a->deep ? NULL : under_way(q, &a->domain);
-        if (p && !p->to && !p->deep && buf_len(&p->hosts) == 0) { /* the monitor has just begun: one look is enough for both */
+        /* the monitor has just begun: one look is enough for both */
+        if (p && !p->to && !p->deep && buf_len(&p->hosts) == 0) {
             p->to = a->to;
             p->asked = true;
         } else if (!queue_monitor_start(q, a->to, a->domain, a->deep)) {
@@ -241,7 +289,8 @@ static void start_asked(struct queue *q)
 }
 
 /* A domain nobody mails any more and whose sighting is old is forgotten. */
-static bool monitor_forget(struct queue *q, struct domain *d, int64_t now, const struct memory_rules *rules)
+static bool monitor_forget(struct queue *q, struct domain *d, int64_t now,
+                           const struct memory_rules *rules)
 {
     bool old = !memory_monitored(&d->d, now, rules) && now - d->d.offered_ms > rules->forget &&
                now - d->d.mailed_ms > rules->forget && now - d->d.looked_ms > rules->forget;
@@ -255,10 +304,13 @@ static bool monitor_forget(struct queue *q, struct domain *d, int64_t now, const
 }
 
 /* Starts a look at the domain if its time has come. False: the map has changed. */
-static bool look_if_due(struct queue *q, struct domain *d, int64_t now, const struct memory_rules *rules)
+static bool look_if_due(struct queue *q, struct domain *d, int64_t now,
+                        const struct memory_rules *rules)
 {
-    bool is_far = d->d.next_probe_ms > now + 2 * child_conf(q->child)->monitor.interval; /* the clock was set back */
-    if (d->is_key) { /* never looked at, but a server that is not named any more is not kept for ever */
+    /* the clock was set back */
+    bool is_far = d->d.next_probe_ms > now + 2 * child_conf(q->child)->monitor.interval;
+    /* never looked at, but a server that is not named any more is not kept for ever */
+    if (d->is_key) {
         return !monitor_forget(q, d, now, rules);
     }
     if (d->probing || (d->d.next_probe_ms > now && !is_far)) {
@@ -285,7 +337,9 @@ static void monitor_tick(struct queue *q)
     struct str key;
     void *value;
     start_asked(q);
-    for (size_t n = map_len(q->domains); n > 0 && child_conf(q->child)->monitor.probe && q->n_probings < PROBES_MAX && !q->stopping; n--) {
+    for (size_t n = map_len(q->domains);
+         n > 0 && child_conf(q->child)->monitor.probe && q->n_probings < PROBES_MAX && !q->stopping;
+         n--) {
         if (!map_next(q->domains, &q->monitor_cursor, &key, &value)) {
             q->monitor_cursor = 0;
             if (!map_next(q->domains, &q->monitor_cursor, &key, &value)) {
@@ -344,7 +398,8 @@ void monitor_soon(struct queue *q, struct domain_name domain)
 {
     struct domain *d = domains_find(q, domain, false);
     int64_t now = clock_wall_ms();
-    if (d && d->d.next_probe_ms > now && now - d->d.probed_ms > child_conf(q->child)->monitor.interval / 24) {
+    if (d && d->d.next_probe_ms > now &&
+        now - d->d.probed_ms > child_conf(q->child)->monitor.interval / 24) {
         d->d.next_probe_ms = now;
     }
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * orders.c: mail that queue has a smtpout write: bounces, notices, letters, alarms, TLS reports, the mails
- * of the portal. Called by whatever has one written, and by submit.c when it comes back.
+ * orders.c: mail that queue has a smtpout write: bounces, notices, letters, alarms, TLS reports,
+ * the mails of the portal. Called by whatever has one written, and by submit.c when it comes
+ * back.
  *
- * An order is a lease: which smtpout, to whom, what about. A smtpout talks to hostile servers; what it hands
- * in goes out in our name and past all rules, so it is taken only for an order of its own, once, and
- * what is said of it in the store is the order's word. What can go wrong: the smtpout ends (its
- * orders with it: who ordered asks again), or never answers (dropped after a while).
+ * An order is a lease: which smtpout, to whom, what about. A smtpout talks to hostile servers;
+ * what it hands in goes out in our name and past all rules, so it is taken only for an order of
+ * its own, once, and what is said of it in the store is the order's word. What can go wrong: the
+ * smtpout ends (its orders with it: who ordered asks again), or never answers (dropped after a
+ * while).
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -48,7 +50,8 @@ void orders_init(struct queue *q)
     list_init(&q->orders_by_age);
 }
 
-struct lease_id orders_give(struct queue *q, unsigned smtpout, enum about about, uint64_t about_id, struct str to)
+struct lease_id orders_give(struct queue *q, unsigned smtpout, enum about about, uint64_t about_id,
+                            struct str to)
 {
     struct kept_order *k = err_calloc(1, sizeof *k);
     drop_old(q);
@@ -75,10 +78,12 @@ void orders_worker_gone(struct queue *q, unsigned smtpout)
 }
 
 /* A bounce or a notice is ordered by its job. */
-static bool of_job(const struct queue *q, unsigned smtpout, const struct lease_id *lease, struct order *ret)
+static bool of_job(const struct queue *q, unsigned smtpout, const struct lease_id *lease,
+                   struct order *ret)
 {
     const struct job *j = map_get(q->jobs, lease_key(lease));
-    if (!j || (j->kind != JOB_BOUNCE && j->kind != JOB_NOTICE) || j->smtpout != smtpout || j->saving || j->bounce_stored) {
+    if (!j || (j->kind != JOB_BOUNCE && j->kind != JOB_NOTICE) || j->smtpout != smtpout ||
+        j->saving || j->bounce_stored) {
         return false;
     }
     *ret = (struct order){.lease = *lease, .about = ABOUT_NOTHING, .bounce_of = j->id};
@@ -102,7 +107,8 @@ bool orders_take(struct queue *q, unsigned smtpout, const struct lease_id *lease
     }
     *ret = k->o;
     ret->bounce_of = ret->about == ABOUT_OUTCOME ? ret->about_id : 0;
-    if (ret->about != ABOUT_TLS_REPORT) { /* that one goes to each address the domain names, until it is written */
+    /* that one goes to each address the domain names, until it is written */
+    if (ret->about != ABOUT_TLS_REPORT) {
         order_free(q, k);
     }
     return true;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * outcome.c: what came of deliveries in the smtpout processes, each recipient and each host asked.
  *
- * An outcome is made durable before smtpout may use the connection for the next message: a store that cannot be written
- * must not deliver. What came of some recipients before another host is asked for the rest is given to the store at once.
- * What can go wrong: the commit fails (the same outcome is written again until it holds).
+ * An outcome is made durable before smtpout may use the connection for the next message: a store
+ * that cannot be written must not deliver. What came of some recipients before another host is
+ * asked for the rest is given to the store at once. What can go wrong: the commit fails (the
+ * same outcome is written again until it holds).
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -26,9 +27,11 @@ static struct str outcome_keep(struct job *j, struct str s)
     return copy;
 }
 
-/* The job that this smtpout was given with that lease, and that is not over. NULL: none is left (its recipients were
- * deleted meanwhile), or it was given to another, who alone may speak of it. */
-static struct job *outcome_job_of(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m, const struct lease_id *lease)
+/* The job that this smtpout was given with that lease, and that is not over. NULL: none is left
+ * (its recipients were deleted meanwhile), or it was given to another, who alone may speak of
+ * it. */
+static struct job *outcome_job_of(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m,
+                                  const struct lease_id *lease)
 {
     struct job *j = map_get(q->jobs, lease_key(lease));
     if (!j) {
@@ -82,7 +85,11 @@ static void on_outcome_host(void *owner, struct ipc_channel *ch, const struct ip
 /* What retry.h wants to know of it. */
 static struct retry_message retry_message(const struct job *j)
 {
-    return (struct retry_message){.arrived_ms = j->arrived_ms, .null_reverse_path = j->null_reverse_path, .inside_sender = j->inside_sender};
+    return (struct retry_message){
+        .arrived_ms = j->arrived_ms,
+        .null_reverse_path = j->null_reverse_path,
+        .inside_sender = j->inside_sender,
+    };
 }
 
 static bool wants_failure(const struct job *j, const struct store_rcpt *r)
@@ -95,7 +102,9 @@ static void decide_deferred(struct job *j, struct store_rcpt *r, int64_t now)
 {
     const struct retry_rules rules = expiry_rules(j->queue);
     const struct retry_message m = retry_message(j);
-    enum retry_fault fault = expiry_is_ours(r) ? RETRY_OURS : reason_is_tls((enum reason)r->reason) ? RETRY_TLS : RETRY_OTHER;
+    enum retry_fault fault = expiry_is_ours(r)                       ? RETRY_OURS
+                             : reason_is_tls((enum reason)r->reason) ? RETRY_TLS
+                                                                     : RETRY_OTHER;
     if (r->reason == REASON_POISON || r->reason == REASON_DAMAGED) {
         r->state = RCPT_HELD;
         return;
@@ -123,7 +132,8 @@ static void keep_patience(struct job *j, struct item *it, int64_t now)
 {
     struct protect_record need;
     protection_record(&it->r, &need);
-    bool counts = it->r.state == RCPT_QUEUED && !expiry_is_ours(&it->r) && queue_may_expire(j->queue);
+    bool counts =
+        it->r.state == RCPT_QUEUED && !expiry_is_ours(&it->r) && queue_may_expire(j->queue);
     if (!counts || !protection_has_next(j->queue, &need)) {
         return;
     }
@@ -132,18 +142,23 @@ static void keep_patience(struct job *j, struct item *it, int64_t now)
     }
 }
 
-/* The attempt that decided about the recipient: the last one at the host that is named with it, for that reason if there is one. */
-static const struct store_attempt *outcome_attempt_of(const struct job *j, const struct store_rcpt *r)
+/* The attempt that decided about the recipient: the last one at the host that is named with it,
+ * for that reason if there is one. */
+static const struct store_attempt *outcome_attempt_of(const struct job *j,
+                                                      const struct store_rcpt *r)
 {
     static const struct store_attempt none;
     const struct store_attempt *found = NULL;
     for (size_t i = j->n_attempts; i > 0; i--) {
         const struct store_attempt *a = j->attempts[i - 1];
-        if (str_eq(a->host, r->host) && (!found || (a->reason == r->reason && found->reason != r->reason))) {
+        if (str_eq(a->host, r->host) &&
+            (!found || (a->reason == r->reason && found->reason != r->reason))) {
             found = a;
         }
     }
-    return found ? found : j->n_attempts > 0 && r->host.n > 0 ? j->attempts[j->n_attempts - 1] : &none;
+    return found                                ? found
+           : j->n_attempts > 0 && r->host.n > 0 ? j->attempts[j->n_attempts - 1]
+                                                : &none;
 }
 
 static void log_rcpt(const struct job *j, const struct store_rcpt *r)
@@ -155,11 +170,12 @@ static void log_rcpt(const struct job *j, const struct store_rcpt *r)
     log_info(r->state == RCPT_QUEUED ? "deferred" : rcpt_state_name(r->state), KV("id", id),
              KVS("to", r->forward_path), KV("reason", reason_name((enum reason)r->reason)),
              KVS("code", r->code), KVS("host", r->host), KVS("address", a->address),
-             KV("session", sess_name((enum sess)a->sess)), KV("grade", grade_name((enum grade)a->grade)),
-             KVS("tls", a->tls_version), KVS("cipher", a->tls_cipher), KVN("bits", a->tls_bits), KVS("group", a->tls_group),
+             KV("session", sess_name((enum sess)a->sess)),
+             KV("grade", grade_name((enum grade)a->grade)), KVS("tls", a->tls_version),
+             KVS("cipher", a->tls_cipher), KVN("bits", a->tls_bits), KVS("group", a->tls_group),
              KVS("certificate", a->cert_check), KV("dane", tlsa_name((enum tlsa)a->tlsa)),
-             KV("sts", sts_name((enum sts)a->sts)), KV("raised", raised), KVS("exception", a->exception),
-             KVN("attempt", r->attempts), KVS("reply", r->reply));
+             KV("sts", sts_name((enum sts)a->sts)), KV("raised", raised),
+             KVS("exception", a->exception), KVN("attempt", r->attempts), KVS("reply", r->reply));
 }
 
 static bool outcome_is_in(const struct job *j, const struct item *it)
@@ -172,17 +188,21 @@ static bool outcome_is_in(const struct job *j, const struct item *it)
     return false;
 }
 
-/* Nobody has it under way, so its recipient is tried again: what was delivered goes out twice. Once a second at most, as whoever
- * was taken over may say anything. */
-static void note_unknown(const struct queue *q, const struct ipc_channel *ch, const struct ipc_outcome_rcpt *o)
+/* Nobody has it under way, so its recipient is tried again: what was delivered goes out twice.
+ * Once a second at most, as whoever was taken over may say anything. */
+static void note_unknown(const struct queue *q, const struct ipc_channel *ch,
+                         const struct ipc_outcome_rcpt *o)
 {
     static int64_t said_ms;
     int64_t now = clock_mono_ms();
     if (said_ms == 0 || now - said_ms >= UNKNOWN_SAID_MS) {
         said_ms = now;
-        log_warn("outcome-of-no-delivery", KVN("smtpout", ((const struct peer *)ipc_channel_data(ch))->index), KVN("recipient", o->rcpt),
-                 KV("delivered", o->result == RESULT_DELIVERED ? "yes" : "no"), KVS("host", o->host), KVS("code", o->code),
-                 KVS("reply", o->reply), KVN("before", q->unknown_outcomes));
+        log_warn("outcome-of-no-delivery",
+                 KVN("smtpout", ((const struct peer *)ipc_channel_data(ch))->index),
+                 KVN("recipient", o->rcpt),
+                 KV("delivered", o->result == RESULT_DELIVERED ? "yes" : "no"),
+                 KVS("host", o->host), KVS("code", o->code), KVS("reply", o->reply),
+                 KVN("before", q->unknown_outcomes));
     }
 }
 
@@ -219,7 +239,8 @@ static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ip
     case RESULT_DELIVERED:
         r->state = RCPT_DELIVERED;
         /* a next hop that knows RFC 3461 gives the notice itself; else we say how far it came */
-        r->bounced = o->reported || j->null_reverse_path || !notify_wants(r->notify, NOTIFY_SUCCESS);
+        r->bounced =
+            o->reported || j->null_reverse_path || !notify_wants(r->notify, NOTIFY_SUCCESS);
         q->delivered++;
         alarms_hop_works(q, j);
         break;
@@ -285,7 +306,8 @@ static void note_lost_notice(struct job *j)
     }
     id_text(j->id, id);
     id_text(j->bounce_of, about);
-    log_warn("notice-lost", KV("id", id), KV("about", about), KV("what", "its sender was not told; see postern message"));
+    log_warn("notice-lost", KV("id", id), KV("about", about),
+             KV("what", "its sender was not told; see postern message"));
     store_report(j->queue->store, j->bounce_of, NULL, mark_untold, NULL, on_untold, j->queue);
 }
 
@@ -305,16 +327,19 @@ static void outcome_on_saved(void *arg, enum store_result result)
         timer_start(j->retry, SAVE_RETRY_MS);
         return;
     }
-    ipc_send(q->smtpout[j->smtpout], &(struct ipc_msg){.type = IPC_outcome_saved,
-                                                       .outcome_saved = {.lease = j->lease}});
+    ipc_send(q->smtpout[j->smtpout],
+             &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = j->lease}});
     LIST_EACH (at, &j->items) {
         struct store_rcpt *r = &LIST_OF(at, struct item, place.link)->r;
-        if (r->state == RCPT_QUEUED) { /* after a notice, too: it may have come due while the notice held it */
-            bool stays = j->to && str_eq(r->next_hop, str_c(j->to->name)); /* a forward may have turned back inside */
+        /* after a notice, too: it may have come due while the notice held it */
+        if (r->state == RCPT_QUEUED) {
+            /* a forward may have turned back inside */
+            bool stays = j->to && str_eq(r->next_hop, str_c(j->to->name));
             queue_retry_at(q, stays ? j->to : queue_destination(q, r->next_hop), r->next_ms);
         }
-        q->bounces_due |= j->kind == JOB_DELIVER && !r->bounced &&
-                          (r->state == RCPT_FAILED || r->state == RCPT_EXPIRED || r->state == RCPT_DELIVERED);
+        q->bounces_due |=
+            j->kind == JOB_DELIVER && !r->bounced &&
+            (r->state == RCPT_FAILED || r->state == RCPT_EXPIRED || r->state == RCPT_DELIVERED);
     }
     note_lost_notice(j);
     q->bounces_due |= j->bounce_stored; /* there may be more to tell about the same message */
@@ -343,7 +368,8 @@ static void outcome_save(struct job *j)
     LIST_EACH (at, &j->items) {
         const struct item *it = LIST_OF(at, struct item, place.link);
         struct store_rcpt *r = &LIST_OF(at, struct item, place.link)->r;
-        bool stays = j->to && str_eq(r->next_hop, str_c(j->to->name)); /* what was seen there says nothing about the way inside */
+        /* what was seen there says nothing about the way inside */
+        bool stays = j->to && str_eq(r->next_hop, str_c(j->to->name));
         r->tls_offered |= j->tls_offered && (stays || j->kind != JOB_DELIVER);
         if (j->kind == JOB_DELIVER) {
             store_outcome(q->store, r); /* those kept, too: nobody knows yet whether that held */
@@ -358,7 +384,8 @@ static void outcome_save(struct job *j)
     store_sync_soon(q->store, outcome_on_saved, j);
 }
 
-/* A part of an outcome given to the store, with the attempts before this one; the job may be over when that holds. */
+/* A part of an outcome given to the store, with the attempts before this one; the job may be
+ * over when that holds. */
 struct keeping {
     struct queue *q;
     struct lease_id lease;
@@ -370,7 +397,8 @@ static void outcome_on_kept(void *arg, enum store_result result)
     struct keeping *k = arg;
     struct job *j = map_get(k->q->jobs, lease_key(&k->lease));
     if (result != STORE_OK) {
-        log_error("outcome-not-saved", KV("what", "a part of one; it will be written again when its round ends"));
+        log_error("outcome-not-saved",
+                  KV("what", "a part of one; it will be written again when its round ends"));
     }
     if (j && result == STORE_OK) {
         j->n_durable = k->n_attempts;
@@ -380,8 +408,8 @@ static void outcome_on_kept(void *arg, enum store_result result)
     free(k);
 }
 
-/* Some recipients have their outcome, and another host is being asked for the rest: if its worker dies meanwhile, they
- * are not tried again. */
+/* Some recipients have their outcome, and another host is being asked for the rest: if its
+ * worker dies meanwhile, they are not tried again. */
 static void on_outcome_part(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct queue *q = owner;
@@ -414,7 +442,8 @@ static bool was_reached(const struct job *j)
 {
     for (size_t i = 0; i < j->n_attempts; i++) {
         enum reason r = (enum reason)j->attempts[i]->reason;
-        if (r != REASON_CONNECT && r != REASON_TIMEOUT && r != REASON_BROKEN_SESSION && r != REASON_BAD_SMTP) {
+        if (r != REASON_CONNECT && r != REASON_TIMEOUT && r != REASON_BROKEN_SESSION &&
+            r != REASON_BAD_SMTP) {
             return true;
         }
     }
@@ -426,7 +455,8 @@ static void on_outcome(void *owner, struct ipc_channel *ch, const struct ipc_msg
     struct queue *q = owner;
     struct job *j = outcome_job_of(q, ch, m, &m->outcome.lease);
     if (j) {
-        ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_close, .lease_close = {.lease = j->lease}});
+        ipc_send(q->keys,
+                 &(struct ipc_msg){.type = IPC_lease_close, .lease_close = {.lease = j->lease}});
         if (j->to && j->kind == JOB_DELIVER) {
             queue_learn(q, j->to, was_reached(j));
         }
@@ -434,21 +464,13 @@ static void on_outcome(void *owner, struct ipc_channel *ch, const struct ipc_msg
     }
 }
 
-const struct ipc_rule queue_smtpout_rules[] = {{IPC_lease_taken, outcome_on_taken},
-                                               {IPC_outcome_host, on_outcome_host},
-                                               {IPC_outcome_rcpt, on_outcome_rcpt},
-                                               {IPC_outcome, on_outcome},
-                                               {IPC_outcome_part, on_outcome_part},
-                                               {IPC_submit_rcpt, queue_on_submit_rcpt},
-                                               {IPC_submit, queue_on_submit},
-                                               {IPC_spool_open, queue_on_spool_open},
-                                               {IPC_spool_drop, queue_on_spool_drop},
-                                               {IPC_observation, domains_on_observation},
-                                               {IPC_quirk, quirks_on_quirk},
-                                               {IPC_looked, domains_on_looked},
-                                               {IPC_probe_host, monitor_on_host},
-                                               {IPC_probe_done, monitor_on_done},
-                                               {IPC_rpt_session, tlsrpt_on_session},
-                                               {IPC_rpt_written, tlsrpt_on_written},
-                                               {IPC_rpt_received, tlsrpt_on_received},
-                                               {IPC_none, NULL}};
+const struct ipc_rule queue_smtpout_rules[] =
+    {{IPC_lease_taken, outcome_on_taken},    {IPC_outcome_host, on_outcome_host},
+     {IPC_outcome_rcpt, on_outcome_rcpt},    {IPC_outcome, on_outcome},
+     {IPC_outcome_part, on_outcome_part},    {IPC_submit_rcpt, queue_on_submit_rcpt},
+     {IPC_submit, queue_on_submit},          {IPC_spool_open, queue_on_spool_open},
+     {IPC_spool_drop, queue_on_spool_drop},  {IPC_observation, domains_on_observation},
+     {IPC_quirk, quirks_on_quirk},           {IPC_looked, domains_on_looked},
+     {IPC_probe_host, monitor_on_host},      {IPC_probe_done, monitor_on_done},
+     {IPC_rpt_session, tlsrpt_on_session},   {IPC_rpt_written, tlsrpt_on_written},
+     {IPC_rpt_received, tlsrpt_on_received}, {IPC_none, NULL}};

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * overdue.c: a standing look at the scheduler's promise: no waiting recipient is overdue by more than a minute unless it is in
- * memory, under way, or its destination has a reason to wait that sched_why() names. Called by schedule.c with its ticks, and
- * by main.c when somebody asks for the state.
+ * overdue.c: a standing look at the scheduler's promise: no waiting recipient is overdue by more
+ * than a minute unless it is in memory, under way, or its destination has a reason to wait that
+ * sched_why() names. Called by schedule.c with its ticks, and by main.c when somebody asks for
+ * the state.
  *
- * A recipient that is found so would wait until the next restart. It is woken, and it is said: log, alarm, metrics,
- * postern doctor. It never happens unless there is a fault in the scheduler, or in what tells it of changes.
+ * A recipient that is found so would wait until the next restart. It is woken, and it is said:
+ * log, alarm, metrics, postern doctor. It never happens unless there is a fault in the
+ * scheduler, or in what tells it of changes.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -13,8 +15,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LOOK_MS = 15 * 1000, LATE_MS = 60 * 1000, LATE_ASKED_MS = 5000, AT_ONCE = 50, RCPTS_MAX = 500 };
-enum { SOON_MS = 2000 }; /* a destination that is read again within this time has nothing forgotten: that reading finds all */
+enum {
+    LOOK_MS = 15 * 1000,
+    LATE_MS = 60 * 1000,
+    LATE_ASKED_MS = 5000,
+    AT_ONCE = 50,
+    RCPTS_MAX = 500
+};
+/* a destination that is read again within this time has nothing forgotten: that reading finds
+ * all */
+enum { SOON_MS = 2000 };
 
 /* Destinations that have something overdue nobody looks for, as far as memory says. */
 struct suspects {
@@ -38,7 +48,8 @@ static void suspect(void *arg, struct str name, int64_t next_ms)
     struct suspects *s = arg;
     struct sched_time soon = s->now;
     soon.wall_ms += SOON_MS;
-    bool is_late = next_ms < s->before_ms && sched_has_forgotten(sched_find(&s->q->sched, name), soon);
+    bool is_late =
+        next_ms < s->before_ms && sched_has_forgotten(sched_find(&s->q->sched, name), soon);
     if (is_late && s->n < AT_ONCE && str_copy(name, s->names[s->n], sizeof s->names[0]) == 0) {
         s->n++;
     }
@@ -65,9 +76,14 @@ static void overdue_wake(struct suspects *s, struct str name)
     }
     q->overdue.now += s->lost;
     q->overdue.mended += s->lost;
-    log_error("recipients-overdue", KVS("destination", name), KVN("recipients", s->lost),
-              KV("what", "nobody would have tried them again: a fault of this program; they are woken now"));
-    snprintf(detail, sizeof detail, "%u or more recipients of " STR_FMT " were overdue and had been forgotten: please report this", s->lost, STR_ARG(name));
+    log_error(
+        "recipients-overdue", KVS("destination", name), KVN("recipients", s->lost),
+        KV("what",
+           "nobody would have tried them again: a fault of this program; they are woken now"));
+    snprintf(detail, sizeof detail,
+             "%u or more recipients of " STR_FMT
+             " were overdue and had been forgotten: please report this",
+             s->lost, STR_ARG(name));
     alarms_raise(q, domain_kept(str_c(child_conf(q->child)->hostname)), ALARM_OVERDUE, detail);
     queue_retry_now(q, queue_destination(q, name));
 }
@@ -97,7 +113,8 @@ static void queue_overdue_look(struct queue *q, int64_t late)
     store_each_next_hop(q->store, suspect, walked, s);
 }
 
-/* Somebody waits for the answer: a retry of minutes does not hide what was forgotten a moment ago. */
+/* Somebody waits for the answer: a retry of minutes does not hide what was forgotten a moment
+ * ago. */
 void overdue_look(struct queue *q)
 {
     queue_overdue_look(q, LATE_ASKED_MS);

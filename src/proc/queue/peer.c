@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * peer.c: a process that hands in messages (smtpin, web, smtpout), and what it may name when it does:
- * recipients it sent before, spool files it was given, a message id of its own making. Called by
- * main.c and submit.c.
+ * peer.c: a process that hands in messages (smtpin, web, smtpout), and what it may name when it
+ * does: recipients it sent before, spool files it was given, a message id of its own making.
+ * Called by main.c and submit.c.
  *
- * What can go wrong: it dies between its recipients and its submit (nothing was promised, nothing is
- * kept), or names what it was not given: it has a fault or was taken over (ipc_refuse).
+ * What can go wrong: it dies between its recipients and its submit (nothing was promised,
+ * nothing is kept), or names what it was not given: it has a fault or was taken over
+ * (ipc_refuse).
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -21,7 +22,8 @@ struct pending_spool {
     char name[64];
 };
 
-struct peer *queue_peer_new(struct queue *q, int fd, enum role role, unsigned index, const struct ipc_rule *rules, ipc_closed closed)
+struct peer *queue_peer_new(struct queue *q, int fd, enum role role, unsigned index,
+                            const struct ipc_rule *rules, ipc_closed closed)
 {
     struct peer *p = err_calloc(1, sizeof *p);
     p->refs = 1;
@@ -43,7 +45,7 @@ void queue_peer_unref(struct peer *p)
     }
 }
 
-/* --- recipients -------------------------------------------------------------------------------------------- */
+/* --- recipients --------------------------------------------------------- */
 
 void peer_drop_pending(struct peer *p, struct pending_rcpt *r)
 {
@@ -77,7 +79,7 @@ void queue_on_submit_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_
     p->n_pending++;
 }
 
-/* --- spool files ------------------------------------------------------------------------------------------- */
+/* --- spool files -------------------------------------------------------- */
 
 static struct pending_spool *find_spool(struct peer *p, struct str name)
 {
@@ -123,12 +125,15 @@ void queue_on_spool_open(void *owner, struct ipc_channel *ch, const struct ipc_m
         return;
     }
     queue_check_space(q);
-    enum store_result r = q->no_space ? STORE_FULL : store_spool_create(q->store, p->writer, name, &spool);
+    enum store_result r =
+        q->no_space ? STORE_FULL : store_spool_create(q->store, p->writer, name, &spool);
     const struct ipc_msg reply = {.type = IPC_spool_opened,
-                                  .spool_opened = {.token = m->spool_open.token,
-                                                   .id = m->spool_open.id,
-                                                   .result = (uint8_t)r,
-                                                   .name = str_c(name)}};
+                                  .spool_opened = {
+                                      .token = m->spool_open.token,
+                                      .id = m->spool_open.id,
+                                      .result = (uint8_t)r,
+                                      .name = str_c(name),
+                                  }};
     if (r != STORE_OK) {
         ipc_send(ch, &reply);
         return;
@@ -162,7 +167,7 @@ bool peer_takes_spool(struct peer *p, struct str name)
     return s || name.n == 0;
 }
 
-/* --- message ids -------------------------------------------------------------------------------------------- */
+/* --- message ids -------------------------------------------------------- */
 
 static unsigned first_maker(enum role r)
 {
@@ -181,7 +186,8 @@ static void known_or_not(void *arg, enum store_result result)
 static bool is_stored(struct queue *q, uint64_t id)
 {
     bool known = false;
-    store_message_get(q->store, id, note_known, known_or_not, &known); /* the embedded store answers at once */
+    /* the embedded store answers at once */
+    store_message_get(q->store, id, note_known, known_or_not, &known);
     return known;
 }
 
@@ -196,7 +202,8 @@ static void remember_id(struct queue *q, uint64_t id)
     must(map_put(q->recent, map_id(place), q) == 0);
 }
 
-/* Made before what is remembered: in a life before ours, or by one who took long with its message. */
+/* Made before what is remembered: in a life before ours, or by one who took long with its
+ * message. */
 static bool peer_is_old(const struct queue *q, uint64_t id)
 {
     uint64_t oldest = q->n_recent < RECENT_IDS ? 0 : q->recent_ids[q->n_recent % RECENT_IDS];
@@ -206,7 +213,8 @@ static bool peer_is_old(const struct queue *q, uint64_t id)
 bool peer_makes_id(struct peer *p, uint64_t id)
 {
     struct queue *q = p->queue;
-    bool is_own = id_maker(id) == first_maker(p->role) + p->index; /* when it was made says nothing: the clock may have been set since */
+    /* when it was made says nothing: the clock may have been set since */
+    bool is_own = id_maker(id) == first_maker(p->role) + p->index;
     if (!is_own || map_get(q->recent, map_id(&id)) || (peer_is_old(q, id) && is_stored(q, id))) {
         return false;
     }
@@ -214,7 +222,7 @@ bool peer_makes_id(struct peer *p, uint64_t id)
     return true;
 }
 
-/* --- its end ------------------------------------------------------------------------------------------------- */
+/* --- its end ------------------------------------------------------------ */
 
 void queue_peer_gone(struct ipc_channel *ch)
 {

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pickup.c: the life of an envelope: prepared by an inspect process, announced by a notice, reminded of, ended.
+ * pickup.c: the life of an envelope: prepared by an inspect process, announced by a notice,
+ * reminded of, ended.
  *
- * A recipient on the portal's rung stands behind a destination of its own, "=portal", until what readers see is there; then
- * one commit makes the envelope, keeps the view, and says that a notice is due. Link and code of a notice exist in the
- * notice alone: a notice that was lost is written again with others. Called by inspect.c, submit.c, job.c and schedule.c.
+ * A recipient on the portal's rung stands behind a destination of its own, "=portal", until what
+ * readers see is there; then one commit makes the envelope, keeps the view, and says that a
+ * notice is due. Link and code of a notice exist in the notice alone: a notice that was lost is
+ * written again with others. Called by inspect.c, submit.c, job.c and schedule.c.
  *
- * What can go wrong: a message that kills whoever prepares it (held, as everywhere); no smtpout or keys (the notice stays
- * due); more waits than the quota allows (held for a person).
+ * What can go wrong: a message that kills whoever prepares it (held, as everywhere); no smtpout
+ * or keys (the notice stays due); more waits than the quota allows (held for a person).
  */
 #include "proc/queue/pickup.h"
 #include "base/clock.h"
@@ -22,7 +24,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { NOTICES_AT_ONCE = 50, NOTICE_AGAIN_MS = 60 * 1000, OVER_AT_ONCE = 100, LOOK_MS = 60 * 1000, SWEEP_MS = 60 * 60 * 1000, TOKEN_LETTERS = 26, CODE_LETTERS = 12, THREAD_LETTERS = 16 };
+enum {
+    NOTICES_AT_ONCE = 50,
+    NOTICE_AGAIN_MS = 60 * 1000,
+    OVER_AT_ONCE = 100,
+    LOOK_MS = 60 * 1000,
+    SWEEP_MS = 60 * 60 * 1000,
+    TOKEN_LETTERS = 26,
+    CODE_LETTERS = 12,
+    THREAD_LETTERS = 16
+};
 static const int64_t first_reminder_ms = 3LL * 24 * 60 * 60 * 1000;
 
 /* A notice on its way into the queue. */
@@ -35,7 +46,7 @@ struct notice {
     int64_t begun_mono_ms;
 };
 
-/* --- rows ------------------------------------------------------------------------------------------------------------- */
+/* --- rows --------------------------------------------------------------- */
 
 static struct str pickup_hold(struct str s, char *dst, size_t size)
 {
@@ -85,9 +96,16 @@ bool envelope_must_stay(const struct store_envelope *e)
     return e->legal_hold && e->state <= ENVELOPE_LOCKED;
 }
 
-void envelope_event(struct queue *q, uint64_t envelope, enum envelope_event kind, struct str who, const char *detail)
+void envelope_event(struct queue *q, uint64_t envelope, enum envelope_event kind, struct str who,
+                    const char *detail)
 {
-    const struct store_envelope_event e = {.envelope = envelope, .at_ms = clock_wall_ms(), .kind = (uint8_t)kind, .who = who, .detail = str_c(detail)};
+    const struct store_envelope_event e = {
+        .envelope = envelope,
+        .at_ms = clock_wall_ms(),
+        .kind = (uint8_t)kind,
+        .who = who,
+        .detail = str_c(detail),
+    };
     if (kind == EVENT_OPENED || kind == EVENT_READ || kind == EVENT_DOWNLOADED) {
         store_add_envelope_reading(q->store, &e);
     } else {
@@ -95,7 +113,8 @@ void envelope_event(struct queue *q, uint64_t envelope, enum envelope_event kind
     }
     char number[ID_TEXT];
     id_text(envelope, number);
-    log_info("envelope", KV("envelope", number), KV("step", envelope_event_name(kind)), KVS("who", who), KV("detail", detail));
+    log_info("envelope", KV("envelope", number), KV("step", envelope_event_name(kind)),
+             KVS("who", who), KV("detail", detail));
 }
 
 void random_text(char *dst, size_t n)
@@ -123,11 +142,12 @@ void token_hash(struct str token, unsigned char ret[ENVELOPE_HASH])
     rest_hash(str_from(text, n), ret);
 }
 
-/* --- made ------------------------------------------------------------------------------------------------------------- */
+/* --- made --------------------------------------------------------------- */
 
 void pickup_piece(struct job *j, struct str octets)
 {
-    j->too_much |= buf_add(&j->prepared, octets) < 0; /* inspect reads strangers: what it says must not end us */
+    /* inspect reads strangers: what it says must not end us */
+    j->too_much |= buf_add(&j->prepared, octets) < 0;
 }
 
 static void pickup_on_retry(void *arg)
@@ -158,16 +178,24 @@ static void pickup_keep_thread(void *arg, const struct store_thread *t)
 }
 
 /* The conversation that the message belongs to, or a new one between these two. */
-static void join_thread(struct queue *q, const struct job *j, struct store_envelope *e, char thread[THREAD_LETTERS + 1])
+static void join_thread(struct queue *q, const struct job *j, struct store_envelope *e,
+                        char thread[THREAD_LETTERS + 1])
 {
     struct protect_record record;
     bool there = false;
     protection_record(&LIST_OF(j->items.next, struct item, place.link)->r, &record);
-    if (record.thread[0] && store_get_thread(q->store, str_c(record.thread), pickup_keep_thread, &there) == STORE_OK && there) {
+    if (record.thread[0] &&
+        store_get_thread(q->store, str_c(record.thread), pickup_keep_thread, &there) == STORE_OK &&
+        there) {
         str_copy_cut(str_c(record.thread), thread, THREAD_LETTERS + 1);
     } else {
         random_text(thread, THREAD_LETTERS);
-        store_put_thread(q->store, &(struct store_thread){.thread = str_c(thread), .inside = e->sender, .outside = e->address, .made_ms = e->made_ms});
+        store_put_thread(q->store, &(struct store_thread){
+                                       .thread = str_c(thread),
+                                       .inside = e->sender,
+                                       .outside = e->address,
+                                       .made_ms = e->made_ms,
+                                   });
     }
     e->thread = str_c(thread);
 }
@@ -188,16 +216,37 @@ static void make_envelope(struct job *j, struct item *it, bool fits)
         ending_note(q, &it->r);
         return;
     }
-    const struct address_key address = address_key(it->r.forward_path), sender = address_key(j->message.reverse_path);
+    const struct address_key address = address_key(it->r.forward_path),
+                             sender = address_key(j->message.reverse_path);
     struct protect_record record;
     protection_record(&it->r, &record);
-    bool copy = str_eq(j->message.protocol, STR("portal")) && strcmp(address.text, sender.text) == 0; /* of what he wrote here himself: nobody needs to be told, nobody is to be answered */
-    int level = record.pickup_level - 1 > c->portal.level ? record.pickup_level - 1 : (int)c->portal.level;
+    /* of what he wrote here himself: nobody needs to be told, nobody is to be answered */
+    bool copy =
+        str_eq(j->message.protocol, STR("portal")) && strcmp(address.text, sender.text) == 0;
+    int level =
+        record.pickup_level - 1 > c->portal.level ? record.pickup_level - 1 : (int)c->portal.level;
     random_bytes(&number, sizeof number);
-    struct store_envelope e = {.envelope = number & INT64_MAX, .id = j->id, .rcpt = it->r.rcpt, .address = str_c(address.text), .sender = str_c(sender.text), .sender_name = j->name,
-                               .made_ms = it->r.last_ms, .expires_ms = it->r.last_ms + c->portal.lifetime, .level = (uint8_t)level, .least = (uint8_t)level, .state = ENVELOPE_WAITING,
-                               .sealed = level == 3, .sealed_key = j->message.sealed_key, .attachments = j->attachments, .octets = j->message.size,
-                               .notice_due_ms = copy ? 0 : it->r.last_ms, .notice_kind = NOTICE_NEW, .opened_ms = copy ? it->r.last_ms : 0, .subject = c->portal.subject ? j->subject : STR("")};
+    struct store_envelope e = {
+        .envelope = number & INT64_MAX,
+        .id = j->id,
+        .rcpt = it->r.rcpt,
+        .address = str_c(address.text),
+        .sender = str_c(sender.text),
+        .sender_name = j->name,
+        .made_ms = it->r.last_ms,
+        .expires_ms = it->r.last_ms + c->portal.lifetime,
+        .level = (uint8_t)level,
+        .least = (uint8_t)level,
+        .state = ENVELOPE_WAITING,
+        .sealed = level == 3,
+        .sealed_key = j->message.sealed_key,
+        .attachments = j->attachments,
+        .octets = j->message.size,
+        .notice_due_ms = copy ? 0 : it->r.last_ms,
+        .notice_kind = NOTICE_NEW,
+        .opened_ms = copy ? it->r.last_ms : 0,
+        .subject = c->portal.subject ? j->subject : STR(""),
+    };
     join_thread(q, j, &e, thread);
     e.sender = copy ? STR("") : e.sender;
     store_put_envelope(q->store, &e);
@@ -224,24 +273,29 @@ static void hold_items(struct job *j, enum reason reason, const char *why)
     store_sync(j->queue->store, on_made, j);
 }
 
-void pickup_prepared(struct job *j, bool ok, uint32_t attachments, struct str name, struct str subject)
+void pickup_prepared(struct job *j, bool ok, uint32_t attachments, struct str name,
+                     struct str subject)
 {
     struct queue *q = j->queue;
     uint64_t quota = (uint64_t)child_conf(q->child)->portal.quota;
     j->saving = true;
     if (!ok || j->too_much) {
-        hold_items(j, REASON_NOT_PREPARED, j->too_much ? "its view is larger than the portal can keep" : "its text could not be read or made into pages");
+        hold_items(j, REASON_NOT_PREPARED,
+                   j->too_much ? "its view is larger than the portal can keep"
+                               : "its text could not be read or made into pages");
         return;
     }
     if (name.p != j->name.p) {
-        must(arena_copy(&j->arena, name, &j->name) == 0 && arena_copy(&j->arena, subject, &j->subject) == 0);
+        must(arena_copy(&j->arena, name, &j->name) == 0 &&
+             arena_copy(&j->arena, subject, &j->subject) == 0);
     }
     j->attachments = attachments;
     bool fits = store_envelope_octets(q->store) + j->message.size <= quota;
     if (fits) {
         store_put_view(q->store, j->id, buf_str(&j->prepared));
     } else {
-        log_warn("portal-full", KVN("quota", quota), KV("what", "the mail is held: raise the quota, or end what nobody needs"));
+        log_warn("portal-full", KVN("quota", quota),
+                 KV("what", "the mail is held: raise the quota, or end what nobody needs"));
     }
     LIST_EACH (at, &j->items) {
         make_envelope(j, LIST_OF(at, struct item, place.link), fits);
@@ -253,14 +307,18 @@ void pickup_lost(struct job *j)
 {
     char id[ID_TEXT], detail[200];
     id_text(j->id, id);
-    snprintf(detail, sizeof detail, "message %s could not be prepared for the portal, and is held: see postern message %s", id, id);
-    log_error("message-not-prepared", KV("id", id), KV("what", "two inspect processes ended over it, or it took too long"));
-    alarms_raise(j->queue, domain_kept(str_c(child_conf(j->queue->child)->hostname)), ALARM_POISON, detail);
+    snprintf(detail, sizeof detail,
+             "message %s could not be prepared for the portal, and is held: see postern message %s",
+             id, id);
+    log_error("message-not-prepared", KV("id", id),
+              KV("what", "two inspect processes ended over it, or it took too long"));
+    alarms_raise(j->queue, domain_kept(str_c(child_conf(j->queue->child)->hostname)), ALARM_POISON,
+                 detail);
     j->saving = true;
     hold_items(j, REASON_NOT_PREPARED, "two processes ended over it, or it took too long");
 }
 
-/* --- announced -------------------------------------------------------------------------------------------------------- */
+/* --- announced ---------------------------------------------------------- */
 
 static void pickup_keep_person(void *arg, const struct store_person *p)
 {
@@ -269,7 +327,9 @@ static void pickup_keep_person(void *arg, const struct store_person *p)
     str_copy_cut(p->language, texts[1], sizeof texts[1]);
 }
 
-bool pickup_mail(struct queue *q, const struct kept_envelope *k, enum notice_kind kind, const char *to, const char *link, const char *code, const char *words, struct str language)
+bool pickup_mail(struct queue *q, const struct kept_envelope *k, enum notice_kind kind,
+                 const char *to, const char *link, const char *code, const char *words,
+                 struct str language)
 {
     char texts[2][256] = {"", ""};
     int at = worker_from(q, 0);
@@ -278,12 +338,32 @@ bool pickup_mail(struct queue *q, const struct kept_envelope *k, enum notice_kin
     }
     const struct store_envelope *e = &k->e;
     struct lease_id order = orders_give(q, (unsigned)at, ABOUT_ENVELOPE, e->envelope, str_c(to));
-    ipc_send(q->smtpout[at], &(struct ipc_msg){.type = IPC_envelope_mail,
-                                        .envelope_mail = {.lease = order, .envelope = e->envelope, .kind = (uint8_t)kind, .level = e->level, .to = str_c(to), .sender = e->sender,
-                                                          .sender_name = e->sender_name, .made_ms = e->made_ms, .expires_ms = e->expires_ms, .attachments = e->attachments,
-                                                          .octets = e->octets, .link = str_c(link), .code = str_c(code), .phrase = str_c(texts[0]),
-                                                          .language = language.n > 0 ? language : str_slice(str_c(texts[1]), 0, strlen(texts[1]) < 16 ? strlen(texts[1]) : 16),
-                                                          .thread = e->thread, .subject = e->subject, .words = str_c(words)}});
+    ipc_send(q->smtpout[at],
+             &(struct ipc_msg){.type = IPC_envelope_mail,
+                               .envelope_mail = {
+                                   .lease = order,
+                                   .envelope = e->envelope,
+                                   .kind = (uint8_t)kind,
+                                   .level = e->level,
+                                   .to = str_c(to),
+                                   .sender = e->sender,
+                                   .sender_name = e->sender_name,
+                                   .made_ms = e->made_ms,
+                                   .expires_ms = e->expires_ms,
+                                   .attachments = e->attachments,
+                                   .octets = e->octets,
+                                   .link = str_c(link),
+                                   .code = str_c(code),
+                                   .phrase = str_c(texts[0]),
+                                   .language = language.n > 0 ? language
+                                                              : str_slice(str_c(texts[1]), 0,
+                                                                          strlen(texts[1]) < 16
+                                                                              ? strlen(texts[1])
+                                                                              : 16),
+                                   .thread = e->thread,
+                                   .subject = e->subject,
+                                   .words = str_c(words),
+                               }});
     return true;
 }
 
@@ -295,14 +375,16 @@ static bool is_sealed_already(const struct store_envelope *e)
 static void send_notice(struct queue *q, const struct notice *n, const struct kept_envelope *k)
 {
     bool again = is_sealed_already(&k->e); /* the link is in the first notice alone */
-    (void)pickup_mail(q, k, n->kind, k->address, again ? "" : n->link, k->e.sealed ? "" : n->code, "", STR(""));
+    (void)pickup_mail(q, k, n->kind, k->address, again ? "" : n->link, k->e.sealed ? "" : n->code,
+                      "", STR(""));
 }
 
 static void begin_notice(struct queue *q, uint64_t envelope)
 {
     struct kept_envelope k;
     struct notice *n = map_get(q->notices, map_id(&envelope));
-    if (!queue_can_send(q) || !envelope_get(q, ENVELOPE_BY_NUMBER, envelope, &k) || (n && clock_mono_ms() - n->begun_mono_ms < NOTICE_AGAIN_MS)) {
+    if (!queue_can_send(q) || !envelope_get(q, ENVELOPE_BY_NUMBER, envelope, &k) ||
+        (n && clock_mono_ms() - n->begun_mono_ms < NOTICE_AGAIN_MS)) {
         return;
     }
     if (!n) {
@@ -311,13 +393,19 @@ static void begin_notice(struct queue *q, uint64_t envelope)
         must(map_put(q->notices, map_id(&n->envelope), n) == 0);
     }
     n->begun_mono_ms = clock_mono_ms();
-    k.e.notice_due_ms = clock_wall_ms() + NOTICE_AGAIN_MS; /* should this one fail, the others have their turn before it */
+    /* should this one fail, the others have their turn before it */
+    k.e.notice_due_ms = clock_wall_ms() + NOTICE_AGAIN_MS;
     store_put_envelope(q->store, &k.e);
     n->kind = (enum notice_kind)k.e.notice_kind;
     random_text(n->link, TOKEN_LETTERS);
     random_text(n->code, CODE_LETTERS);
     if (k.e.sealed && !is_sealed_already(&k.e)) {
-        ipc_send(q->keys, &(struct ipc_msg){.type = IPC_seal_link, .seal_link = {.token = envelope, .sealed_key = k.e.sealed_key, .secret = str_c(n->link)}});
+        ipc_send(q->keys, &(struct ipc_msg){.type = IPC_seal_link,
+                                            .seal_link = {
+                                                .token = envelope,
+                                                .sealed_key = k.e.sealed_key,
+                                                .secret = str_c(n->link),
+                                            }});
         return;
     }
     send_notice(q, n, &k);
@@ -327,8 +415,10 @@ void pickup_link_sealed(struct queue *q, uint64_t envelope, bool ok, struct str 
 {
     struct notice *n = map_get(q->notices, map_id(&envelope));
     struct kept_envelope k;
-    if (!n || !ok || sealed_key.n != REST_WRAPPED_BY_LINK || !envelope_get(q, ENVELOPE_BY_NUMBER, envelope, &k)) {
-        log_error("envelope-not-sealed", KVN("envelope", envelope), KV("what", "its notice is not written; it will be tried again"));
+    if (!n || !ok || sealed_key.n != REST_WRAPPED_BY_LINK ||
+        !envelope_get(q, ENVELOPE_BY_NUMBER, envelope, &k)) {
+        log_error("envelope-not-sealed", KVN("envelope", envelope),
+                  KV("what", "its notice is not written; it will be tried again"));
         return;
     }
     memcpy(n->sealed_key, sealed_key.p, sealed_key.n);
@@ -363,31 +453,37 @@ void pickup_mail_stored(struct queue *q, uint64_t envelope, uint64_t message)
         if (n->n_sealed_key > 0) {
             store_drop_key_if_unused(q->store, k.e.id);
         }
-        envelope_event(q, envelope, n->kind == NOTICE_REMINDER ? EVENT_REMINDED : EVENT_NOTICE_SENT, k.e.address, "");
+        envelope_event(q, envelope, n->kind == NOTICE_REMINDER ? EVENT_REMINDED : EVENT_NOTICE_SENT,
+                       k.e.address, "");
     }
     explicit_bzero(n, sizeof *n);
     free(n);
 }
 
-static void end_envelope(struct queue *q, struct kept_envelope *k, enum envelope_state state, struct str who, bool told,
-                         const struct store_rcpt *lost);
+static void end_envelope(struct queue *q, struct kept_envelope *k, enum envelope_state state,
+                         struct str who, bool told, const struct store_rcpt *lost);
 
 void pickup_notice_ended(struct queue *q, const struct store_rcpt *r)
 {
     struct kept_envelope k;
-    if ((r->state != RCPT_DELIVERED && r->state != RCPT_FAILED && r->state != RCPT_EXPIRED) || !envelope_get(q, ENVELOPE_BY_NOTICE, r->id, &k)) {
+    if ((r->state != RCPT_DELIVERED && r->state != RCPT_FAILED && r->state != RCPT_EXPIRED) ||
+        !envelope_get(q, ENVELOPE_BY_NOTICE, r->id, &k)) {
         return;
     }
     char detail[512], id[ID_TEXT];
     id_text(r->id, id);
-    snprintf(detail, sizeof detail, "message %s, server " STR_FMT ": " STR_FMT, id, STR_ARG(r->host), STR_ARG(r->reply));
-    envelope_event(q, k.e.envelope, r->state == RCPT_DELIVERED ? EVENT_NOTICE_DELIVERED : EVENT_NOTICE_FAILED, k.e.address, detail);
-    if (r->state != RCPT_DELIVERED && k.e.opened_ms == 0 && envelope_waits(&k.e) && !envelope_must_stay(&k.e)) {
+    snprintf(detail, sizeof detail, "message %s, server " STR_FMT ": " STR_FMT, id,
+             STR_ARG(r->host), STR_ARG(r->reply));
+    envelope_event(q, k.e.envelope,
+                   r->state == RCPT_DELIVERED ? EVENT_NOTICE_DELIVERED : EVENT_NOTICE_FAILED,
+                   k.e.address, detail);
+    if (r->state != RCPT_DELIVERED && k.e.opened_ms == 0 && envelope_waits(&k.e) &&
+        !envelope_must_stay(&k.e)) {
         end_envelope(q, &k, ENVELOPE_LOST, STR(""), true, r);
     }
 }
 
-/* --- ended ------------------------------------------------------------------------------------------------------------- */
+/* --- ended -------------------------------------------------------------- */
 
 struct closing {
     struct queue *q;
@@ -406,8 +502,14 @@ static void close_rcpt(void *arg, const struct store_rcpt *row)
     }
     bool lost = e->state == ENVELOPE_LOST, read = e->opened_ms != 0;
     r.last_ms = clock_wall_ms();
-    r.state = e->state == ENVELOPE_RECALLED ? RCPT_DELETED : read ? RCPT_DELIVERED : lost ? RCPT_FAILED : RCPT_EXPIRED;
-    r.reason = read ? REASON_PICKED_UP : e->state == ENVELOPE_RECALLED ? REASON_TAKEN_BACK : lost ? REASON_UNREACHABLE : REASON_NOT_PICKED_UP;
+    r.state = e->state == ENVELOPE_RECALLED ? RCPT_DELETED
+              : read                        ? RCPT_DELIVERED
+              : lost                        ? RCPT_FAILED
+                                            : RCPT_EXPIRED;
+    r.reason = read                            ? REASON_PICKED_UP
+               : e->state == ENVELOPE_RECALLED ? REASON_TAKEN_BACK
+               : lost                          ? REASON_UNREACHABLE
+                                               : REASON_NOT_PICKED_UP;
     r.code = read ? STR("2.0.0") : str_c(reason_bounced_code((enum reason)r.reason));
     r.reply = STR("");
     if (lost && !read && c->lost) { /* what was said to the notice is why */
@@ -415,7 +517,8 @@ static void close_rcpt(void *arg, const struct store_rcpt *row)
         r.reply = c->lost->reply;
         r.host = c->lost->host;
     }
-    r.bounced = !c->told || read || e->state == ENVELOPE_RECALLED || e->sender.n == 0 || !notify_wants(r.notify, NOTIFY_FAILURE);
+    r.bounced = !c->told || read || e->state == ENVELOPE_RECALLED || e->sender.n == 0 ||
+                !notify_wants(r.notify, NOTIFY_FAILURE);
     store_outcome(c->q->store, &r);
     ending_note(c->q, &r);
     c->q->bounces_due |= !r.bounced;
@@ -425,10 +528,13 @@ static void pickup_on_closed(void *arg, enum store_result result)
 {
 }
 
-static void end_envelope(struct queue *q, struct kept_envelope *k, enum envelope_state state, struct str who, bool told,
-                         const struct store_rcpt *lost)
+static void end_envelope(struct queue *q, struct kept_envelope *k, enum envelope_state state,
+                         struct str who, bool told, const struct store_rcpt *lost)
 {
-    static const enum envelope_event events[ENVELOPE_STATE_END] = {EVENT_MADE, EVENT_LOCKED_BY, EVENT_RECALLED_BY, EVENT_EXPIRED_ON, EVENT_NOTICE_FAILED};
+    static const enum envelope_event events[ENVELOPE_STATE_END] = {EVENT_MADE, EVENT_LOCKED_BY,
+                                                                   EVENT_RECALLED_BY,
+                                                                   EVENT_EXPIRED_ON,
+                                                                   EVENT_NOTICE_FAILED};
     struct closing c = {q, k, told, lost};
     k->e.state = (uint8_t)state;
     k->e.sealed_key = STR("");
@@ -437,19 +543,21 @@ static void end_envelope(struct queue *q, struct kept_envelope *k, enum envelope
     store_put_envelope(q->store, &k->e);
     store_drop_draft(q->store, k->e.envelope);
     if (state != ENVELOPE_LOST) {
-        envelope_event(q, k->e.envelope, events[state], who, k->e.opened_ms ? "it had been read" : "it had not been read");
+        envelope_event(q, k->e.envelope, events[state], who,
+                       k->e.opened_ms ? "it had been read" : "it had not been read");
     }
     store_report(q->store, k->e.id, NULL, close_rcpt, NULL, pickup_on_closed, &c);
     store_drop_view_if_unused(q->store, k->e.id);
     store_release_body(q->store, k->e.id);
 }
 
-void pickup_end(struct queue *q, struct kept_envelope *k, enum envelope_state state, struct str who, bool told)
+void pickup_end(struct queue *q, struct kept_envelope *k, enum envelope_state state, struct str who,
+                bool told)
 {
     end_envelope(q, k, state, who, told, NULL);
 }
 
-/* --- in time ------------------------------------------------------------------------------------------------------------ */
+/* --- in time ------------------------------------------------------------ */
 
 struct numbers {
     uint64_t v[OVER_AT_ONCE];
@@ -486,15 +594,19 @@ void pickup_look(struct queue *q)
     uint64_t octets = child_conf(q->child)->portal.url ? 0 : store_envelope_octets(q->store);
     if (octets > 0) {
         log_warn("portal-gone", KVN("octets", octets),
-                 KV("what", "mail waits to be picked up, and there is no portal: nobody can open it; postern doctor says how much and what to do"));
+                 KV("what", "mail waits to be picked up, and there is no portal: nobody can open "
+                            "it; postern doctor says how much and what to do"));
     }
 }
 
-/* Where there is no portal any more nobody is told to come to it; what waits is over in its time. */
+/* Where there is no portal any more nobody is told to come to it; what waits is over in its
+ * time. */
 static void tell_recipients(struct queue *q, int64_t now)
 {
     struct numbers due = {.n = 0};
-    if (child_conf(q->child)->portal.url && store_envelopes_due(q->store, ENVELOPE_NOTICE_DUE, now, NOTICES_AT_ONCE, note_number, &due) == STORE_OK) {
+    if (child_conf(q->child)->portal.url &&
+        store_envelopes_due(q->store, ENVELOPE_NOTICE_DUE, now, NOTICES_AT_ONCE, note_number,
+                            &due) == STORE_OK) {
         for (size_t i = 0; i < due.n; i++) {
             begin_notice(q, due.v[i]);
         }
@@ -513,7 +625,8 @@ void pickup_tick(struct queue *q)
     if (!queue_may_expire(q)) {
         return; /* after a jump forward nothing ends because of its age */
     }
-    if (store_envelopes_due(q->store, ENVELOPE_OVER, now, OVER_AT_ONCE, note_number, &over) == STORE_OK) {
+    if (store_envelopes_due(q->store, ENVELOPE_OVER, now, OVER_AT_ONCE, note_number, &over) ==
+        STORE_OK) {
         for (size_t i = 0; i < over.n; i++) {
             struct kept_envelope k;
             if (envelope_get(q, ENVELOPE_BY_NUMBER, over.v[i], &k)) {
@@ -521,13 +634,16 @@ void pickup_tick(struct queue *q)
             }
         }
     }
-    if (child_conf(q->child)->portal.url && store_envelopes_due(q->store, ENVELOPE_UNREAD, now, OVER_AT_ONCE, note_number, &unread) == STORE_OK) {
+    if (child_conf(q->child)->portal.url &&
+        store_envelopes_due(q->store, ENVELOPE_UNREAD, now, OVER_AT_ONCE, note_number, &unread) ==
+            STORE_OK) {
         for (size_t i = 0; i < unread.n; i++) {
             remind(q, unread.v[i], now);
         }
     }
     store_forget_passes(q->store, now);
-    if (q->envelopes_swept_ms == 0 || mono - q->envelopes_swept_ms >= SWEEP_MS) { /* it reads whole tables */
+    /* it reads whole tables */
+    if (q->envelopes_swept_ms == 0 || mono - q->envelopes_swept_ms >= SWEEP_MS) {
         q->envelopes_swept_ms = mono;
         store_forget_envelopes(q->store, now - child_conf(q->child)->queue.report_retention);
     }

@@ -31,15 +31,21 @@ static void hand_over_one(void *arg, const struct store_sts *p)
 {
     struct queue *q = arg;
     ipc_send(q->lookup, &(struct ipc_msg){.type = IPC_sts_policy,
-                                          .sts_policy = {.domain = p->domain, .id = p->id, .fetched_ms = p->fetched_ms,
-                                                         .expires_ms = p->expires_ms, .text = p->policy}});
+                                          .sts_policy = {
+                                              .domain = p->domain,
+                                              .id = p->id,
+                                              .fetched_ms = p->fetched_ms,
+                                              .expires_ms = p->expires_ms,
+                                              .text = p->policy,
+                                          }});
 }
 
 static void handed_over(void *arg, enum store_result result)
 {
     struct queue *q = arg;
     if (result != STORE_OK) {
-        log_error("policies-not-loaded", KV("what", "stored MTA-STS policies cannot be read; ending to try again"));
+        log_error("policies-not-loaded",
+                  KV("what", "stored MTA-STS policies cannot be read; ending to try again"));
         exit(1); /* without them a first contact would be unprotected */
     }
     ipc_send(q->lookup, &(struct ipc_msg){.type = IPC_sts_loaded});
@@ -57,8 +63,13 @@ static void on_policy(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 {
     struct queue *q = owner;
     const struct ipc_sts_policy *p = &m->sts_policy;
-    store_put_sts(q->store, &(struct store_sts){.domain = p->domain, .id = p->id, .fetched_ms = p->fetched_ms,
-                                                .expires_ms = p->expires_ms, .policy = p->text});
+    store_put_sts(q->store, &(struct store_sts){
+                                .domain = p->domain,
+                                .id = p->id,
+                                .fetched_ms = p->fetched_ms,
+                                .expires_ms = p->expires_ms,
+                                .policy = p->text,
+                            });
 }
 
 static struct asking *queue_policies_find(uint64_t token)
@@ -79,7 +90,8 @@ static void policies_on_answer(void *owner, struct ipc_channel *ch, const struct
         return;
     }
     if (m->sts_answer.ok && a->verb != STS_SHOW) {
-        acts_add(owner, &a->who, ADMIN_STS_SET, str_c(a->domain), a->verb == STS_REFRESH ? STR("refresh") : STR("preload"));
+        acts_add(owner, &a->who, ADMIN_STS_SET, str_c(a->domain),
+                 a->verb == STS_REFRESH ? STR("refresh") : STR("preload"));
     }
     if (m->sts_answer.ok) {
         ipc_send(a->to, m);
@@ -90,7 +102,8 @@ static void policies_on_answer(void *owner, struct ipc_channel *ch, const struct
 }
 
 /* Only what may change something is asked as an act. */
-void policies_ask(struct queue *q, struct ipc_channel *to, uint8_t verb, struct str domain, struct str text)
+void policies_ask(struct queue *q, struct ipc_channel *to, uint8_t verb, struct str domain,
+                  struct str text)
 {
     if (!q->lookup) {
         policies_done(to, false, STR("the lookup process is not there; try again"));
@@ -100,8 +113,13 @@ void policies_ask(struct queue *q, struct ipc_channel *to, uint8_t verb, struct 
     *a = (struct asking){.token = ++q->next_token, .to = to, .verb = verb, .who = acts_who(to)};
     str_copy_cut(domain, a->domain, sizeof a->domain);
     list_append(&askings, &a->link);
-    ipc_send(q->lookup, &(struct ipc_msg){.type = IPC_sts_ask, .sts_ask = {.token = a->token, .verb = verb, .domain = domain,
-                                                                           .text = text}});
+    ipc_send(q->lookup, &(struct ipc_msg){.type = IPC_sts_ask,
+                                          .sts_ask = {
+                                              .token = a->token,
+                                              .verb = verb,
+                                              .domain = domain,
+                                              .text = text,
+                                          }});
 }
 
 void policies_requester_gone(const struct ipc_channel *to)
@@ -122,5 +140,8 @@ void policies_lookup_gone(void)
     }
 }
 
-const struct ipc_rule queue_lookup_rules[] = {
-    {IPC_sts_policy, on_policy}, {IPC_alarm, alarms_on_lookup}, {IPC_sts_answer, policies_on_answer}, {IPC_posted, proofs_on_posted}, {IPC_none, NULL}};
+const struct ipc_rule queue_lookup_rules[] = {{IPC_sts_policy, on_policy},
+                                              {IPC_alarm, alarms_on_lookup},
+                                              {IPC_sts_answer, policies_on_answer},
+                                              {IPC_posted, proofs_on_posted},
+                                              {IPC_none, NULL}};

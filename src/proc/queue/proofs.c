@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * proofs.c: what people show besides a code (levels 2 and 3): the phrase agreed on, a passkey, the login of their own
- * organisation. Called by portal.c and visits.c; login checks it (proof_kinds.h), lookup asks providers.
+ * proofs.c: what people show besides a code (levels 2 and 3): the phrase agreed on, a passkey,
+ * the login of their own organisation. Called by portal.c and visits.c; login checks it
+ * (proof_kinds.h), lookup asks providers.
  *
- * A passkey can be made by somebody who has shown such a proof already, never by a code alone: else whoever has the mailbox
- * makes himself one. What can go wrong: no login or lookup process, a provider that is away: "later", and the try is
- * gone; anything else is wrong, and counts as such.
+ * A passkey can be made by somebody who has shown such a proof already, never by a code alone:
+ * else whoever has the mailbox makes himself one. What can go wrong: no login or lookup process,
+ * a provider that is away: "later", and the try is gone; anything else is wrong, and counts as
+ * such.
  */
 #include "proc/queue/proofs.h"
 #include "base/clock.h"
@@ -21,7 +23,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PROVINGS_MAX = 1000, KNOWN_MAX = 4000, PASSKEYS_EACH = 5, REQUEST_MAX = 8192, CODE_MAX = 2048, DESCRIPTION_MS = 6 * 60 * 60 * 1000, AGAIN_MS = 60 * 1000 };
+enum {
+    PROVINGS_MAX = 1000,
+    KNOWN_MAX = 4000,
+    PASSKEYS_EACH = 5,
+    REQUEST_MAX = 8192,
+    CODE_MAX = 2048,
+    DESCRIPTION_MS = 6 * 60 * 60 * 1000,
+    AGAIN_MS = 60 * 1000
+};
 
 /* A proof under way, at login or at a provider. */
 struct proving {
@@ -44,7 +54,7 @@ struct provider {
     const struct conf_oidc *conf;
     struct oidc_server description;
     int64_t due_mono_ms;
-    uint64_t asked; /* token of the question under way, 0: none */
+    uint64_t asked;               /* token of the question under way, 0: none */
     const struct ipc_channel *at; /* who has it */
 };
 
@@ -64,9 +74,10 @@ static struct provider *provider_of(struct str address)
     return NULL;
 }
 
-/* --- under way -------------------------------------------------------------------------------------------------------- */
+/* --- under way ---------------------------------------------------------- */
 
-static struct proving *proving_new(struct queue *q, struct ipc_channel *web, const struct ipc_portal_ask *a, enum proof_kind kind)
+static struct proving *proving_new(struct queue *q, struct ipc_channel *web,
+                                   const struct ipc_portal_ask *a, enum proof_kind kind)
 {
     struct proving *p = err_calloc(1, sizeof *p);
     p->token = ++q->next_token;
@@ -76,8 +87,13 @@ static struct proving *proving_new(struct queue *q, struct ipc_channel *web, con
     memcpy(p->browser, a->browser.p ? a->browser.p : "", a->browser.n);
     memcpy(p->secret, a->secret.p ? a->secret.p : "", a->secret.n);
     memcpy(p->pass, a->pass.p ? a->pass.p : "", a->pass.n);
-    p->ask = (struct ipc_portal_ask){.token = a->token, .browser = str_from((const char *)p->browser, a->browser.n), .secret = str_from((const char *)p->secret, a->secret.n),
-                                     .pass = str_from((const char *)p->pass, a->pass.n), .network = str_c(p->network)};
+    p->ask = (struct ipc_portal_ask){
+        .token = a->token,
+        .browser = str_from((const char *)p->browser, a->browser.n),
+        .secret = str_from((const char *)p->secret, a->secret.n),
+        .pass = str_from((const char *)p->pass, a->pass.n),
+        .network = str_c(p->network),
+    };
     if (map_put(provings, map_id(&p->token), p) < 0) {
         free(p);
         return NULL;
@@ -94,7 +110,8 @@ static void proving_end(struct proving *p)
 
 static void proofs_answer(struct ipc_channel *web, uint64_t token, enum portal_result result)
 {
-    ipc_send(web, &(struct ipc_msg){.type = IPC_portal_answer, .portal_answer = {.token = token, .result = (uint8_t)result}});
+    ipc_send(web, &(struct ipc_msg){.type = IPC_portal_answer,
+                                    .portal_answer = {.token = token, .result = (uint8_t)result}});
 }
 
 static void proofs_later(struct proving *p)
@@ -167,7 +184,13 @@ static void proofs_ask_login(struct queue *q, struct proving *p, const char *kno
         proofs_later(p);
         return;
     }
-    ipc_send(p->at, &(struct ipc_msg){.type = IPC_prove, .prove = {.token = p->token, .kind = (uint8_t)p->kind, .known = str_c(known), .answer = sent}});
+    ipc_send(p->at, &(struct ipc_msg){.type = IPC_prove,
+                                      .prove = {
+                                          .token = p->token,
+                                          .kind = (uint8_t)p->kind,
+                                          .known = str_c(known),
+                                          .answer = sent,
+                                      }});
 }
 
 static const char *origin(struct queue *q)
@@ -175,7 +198,7 @@ static const char *origin(struct queue *q)
     return child_conf(q->child)->portal.url;
 }
 
-/* --- offered ------------------------------------------------------------------------------------------------------------ */
+/* --- offered ------------------------------------------------------------ */
 
 static void put_id(void *arg, const struct store_passkey *k)
 {
@@ -196,7 +219,9 @@ static void put_login(struct queue *q, const struct second_step *step, struct bu
     struct buf url = BUF_INIT(4096);
     redirect_address(q, back, sizeof back);
     rest_hash(step->verifier, hash);
-    if (p && p->description.token[0] && oidc_login_url(&p->description, p->conf->client, back, step->state, step->challenge, hash, step->address, &url) == 0) {
+    if (p && p->description.token[0] &&
+        oidc_login_url(&p->description, p->conf->client, back, step->state, step->challenge, hash,
+                       step->address, &url) == 0) {
         (void)!buf_add(out, buf_str(&url));
     }
     buf_free(&url);
@@ -210,7 +235,7 @@ void proofs_offer(struct queue *q, const struct second_step *step, struct buf *o
     (void)!store_passkeys_of(q->store, step->address, put_id, out);
 }
 
-/* --- shown --------------------------------------------------------------------------------------------------------------- */
+/* --- shown -------------------------------------------------------------- */
 
 static void keep_agreed(void *arg, const struct store_person *p)
 {
@@ -231,7 +256,8 @@ static void prove_phrase(struct queue *q, struct proving *p, struct str phrase)
 static void keep_passkey(void *arg, const struct store_passkey *k)
 {
     struct proving *p = arg;
-    if (p->found || !str_eq(k->id, str_from((const char *)p->id, p->passkey.id.n)) || k->key.n > sizeof p->key) {
+    if (p->found || !str_eq(k->id, str_from((const char *)p->id, p->passkey.id.n)) ||
+        k->key.n > sizeof p->key) {
         return;
     }
     p->found = true;
@@ -252,9 +278,12 @@ static void prove_passkey(struct queue *q, struct proving *p, struct str sent)
     if (ok) {
         memcpy(p->id, buf_str(&octets).p, buf_len(&octets));
         p->passkey.id = str_from((const char *)p->id, buf_len(&octets));
-        ok = store_passkeys_of(q->store, str_c(p->address), keep_passkey, p) == STORE_OK && p->found;
+        ok =
+            store_passkeys_of(q->store, str_c(p->address), keep_passkey, p) == STORE_OK && p->found;
     }
-    ok = ok && buf_printf(&known, "%s\n%s\n%u\n%llu\n", p->challenge, origin(q), p->passkey.algorithm, (unsigned long long)p->passkey.uses) == 0 &&
+    ok = ok &&
+         buf_printf(&known, "%s\n%s\n%u\n%llu\n", p->challenge, origin(q), p->passkey.algorithm,
+                    (unsigned long long)p->passkey.uses) == 0 &&
          base64url_write(p->passkey.key, &known) == 0 && buf_append(&known, "\n", 2) == 0;
     if (ok) {
         proofs_ask_login(q, p, buf_str(&known).p, sent);
@@ -274,13 +303,15 @@ static struct str proofs_secret_of(struct queue *q, const struct conf_oidc *o)
 }
 
 /* sent: state and code. The provider is asked whose code it is. */
-static void prove_login(struct queue *q, struct proving *p, const struct second_step *step, struct str sent)
+static void prove_login(struct queue *q, struct proving *p, const struct second_step *step,
+                        struct str sent)
 {
     struct provider *o = provider_of(step->address);
     struct str state;
     struct buf form = BUF_INIT(REQUEST_MAX);
     char back[600];
-    bool ours = str_split(&sent, '\n', &state) && str_eq(state, step->state) && sent.n > 0 && sent.n < CODE_MAX;
+    bool ours = str_split(&sent, '\n', &state) && str_eq(state, step->state) && sent.n > 0 &&
+                sent.n < CODE_MAX;
     if (!ours || !o || !o->description.token[0]) {
         proofs_finish(q, p, false, "no answer to our question");
         return;
@@ -288,11 +319,19 @@ static void prove_login(struct queue *q, struct proving *p, const struct second_
     redirect_address(q, back, sizeof back);
     p->provider = o->conf;
     p->at = q->lookup;
-    if (!q->lookup || oidc_token_request(o->conf->client, proofs_secret_of(q, o->conf), back, sent, step->verifier, &form) < 0) {
+    if (!q->lookup || oidc_token_request(o->conf->client, proofs_secret_of(q, o->conf), back, sent,
+                                         step->verifier, &form) < 0) {
         proofs_later(p);
     } else {
-        ipc_send(q->lookup, &(struct ipc_msg){.type = IPC_post, .post = {.token = p->token, .url = str_c(o->description.token), .wants_answer = 1,
-                                                                         .content_type = STR("application/x-www-form-urlencoded"), .body = buf_str(&form)}});
+        ipc_send(q->lookup,
+                 &(struct ipc_msg){.type = IPC_post,
+                                   .post = {
+                                       .token = p->token,
+                                       .url = str_c(o->description.token),
+                                       .wants_answer = 1,
+                                       .content_type = STR("application/x-www-form-urlencoded"),
+                                       .body = buf_str(&form),
+                                   }});
     }
     buf_wipe(&form);
 }
@@ -304,7 +343,9 @@ void proofs_on_prove(struct queue *q, struct ipc_channel *ch, const struct ipc_p
         proofs_answer(ch, a->token, PORTAL_OVER);
         return;
     }
-    enum proof_kind kind = a->number == PROOF_PASSKEY || a->number == PROOF_LOGIN ? (enum proof_kind)a->number : PROOF_PHRASE;
+    enum proof_kind kind = a->number == PROOF_PASSKEY || a->number == PROOF_LOGIN
+                               ? (enum proof_kind)a->number
+                               : PROOF_PHRASE;
     struct proving *p = proving_new(q, ch, a, kind);
     if (!p) {
         proofs_answer(ch, a->token, PORTAL_LATER);
@@ -333,7 +374,8 @@ static void proofs_finish(struct queue *q, struct proving *p, bool right, const 
         snprintf(how, sizeof how, "code and login at %s", p->provider ? p->provider->issuer : "");
     }
     if (!right) {
-        log_notice("proof-wrong", KV("address", p->address), KV("network", p->network), KV("proof", how), KV("reason", why));
+        log_notice("proof-wrong", KV("address", p->address), KV("network", p->network),
+                   KV("proof", how), KV("reason", why));
     }
     if (right && p->kind == PROOF_PASSKEY &&
         store_has_passkey(q->store, p->passkey.id)) { /* not what was taken away meanwhile */
@@ -355,7 +397,7 @@ static void proofs_finish(struct queue *q, struct proving *p, bool right, const 
     proving_end(p);
 }
 
-/* --- passkeys of somebody with a pass ----------------------------------------------------------------------------------------- */
+/* --- passkeys of somebody with a pass ----------------------------------- */
 
 static bool is_sure(struct queue *q, struct str pass, struct kept_pass *p)
 {
@@ -368,7 +410,8 @@ static void put_passkey(void *arg, const struct store_passkey *k)
     struct buf *out = arg;
     date_iso(k->made_ms, made);
     date_iso(k->used_ms, used);
-    (void)!(base64url_write(k->id, out) || buf_printf(out, " %.10s %.10s\n", made, k->used_ms ? used : ""));
+    (void)!(base64url_write(k->id, out) ||
+            buf_printf(out, " %.10s %.10s\n", made, k->used_ms ? used : ""));
 }
 
 void proofs_on_passkeys(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
@@ -382,8 +425,15 @@ void proofs_on_passkeys(struct queue *q, struct ipc_channel *ch, const struct ip
         (void)!buf_printf(&text, "%s\n", challenge);
         (void)!store_passkeys_of(q->store, p.p.address, put_passkey, &text);
     }
-    ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer, .portal_answer = {.token = a->token, .result = there ? PORTAL_OK : PORTAL_NO, .kind = there ? p.p.kind : 0,
-                                                                                .level = there ? p.p.level : 0, .address = there ? p.p.address : STR(""), .text = buf_str(&text)}});
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer,
+                                   .portal_answer = {
+                                       .token = a->token,
+                                       .result = there ? PORTAL_OK : PORTAL_NO,
+                                       .kind = there ? p.p.kind : 0,
+                                       .level = there ? p.p.level : 0,
+                                       .address = there ? p.p.address : STR(""),
+                                       .text = buf_str(&text),
+                                   }});
     buf_free(&text);
 }
 
@@ -397,7 +447,12 @@ void proofs_on_new_passkey(struct queue *q, struct ipc_channel *ch, const struct
     struct kept_pass pass;
     char known[CHALLENGE_TEXT + 600];
     size_t n = 0;
-    struct proving *p = is_sure(q, a->pass, &pass) && store_passkeys_of(q->store, pass.p.address, proofs_count_one, &n) == STORE_OK && n < PASSKEYS_EACH ? proving_new(q, ch, a, PROOF_NEW_PASSKEY) : NULL;
+    struct proving *p =
+        is_sure(q, a->pass, &pass) &&
+                store_passkeys_of(q->store, pass.p.address, proofs_count_one, &n) == STORE_OK &&
+                n < PASSKEYS_EACH
+            ? proving_new(q, ch, a, PROOF_NEW_PASSKEY)
+            : NULL;
     if (!p) {
         proofs_answer(ch, a->token, PORTAL_NO);
         return;
@@ -416,11 +471,21 @@ static void save_passkey(struct queue *q, struct proving *p, const struct ipc_pr
               str_eq(pass.p.address, str_c(p->address)) && m->id.n > 0 && m->id.n <= sizeof p->id &&
               m->key.n <= sizeof p->key && !store_has_passkey(q->store, m->id);
     if (ok) {
-        store_put_passkey(q->store, &(struct store_passkey){.id = m->id, .address = str_c(p->address), .algorithm = (uint8_t)m->number, .key = m->key, .uses = m->uses, .made_ms = clock_wall_ms()});
+        store_put_passkey(q->store, &(struct store_passkey){
+                                        .id = m->id,
+                                        .address = str_c(p->address),
+                                        .algorithm = (uint8_t)m->number,
+                                        .key = m->key,
+                                        .uses = m->uses,
+                                        .made_ms = clock_wall_ms(),
+                                    });
     }
-    log_notice("passkey-made", KV("address", p->address), KV("network", p->network), KVN("ok", ok), KVS("reason", m->detail));
+    log_notice("passkey-made", KV("address", p->address), KV("network", p->network), KVN("ok", ok),
+               KVS("reason", m->detail));
     if (p->web) {
-        portal_answer_saved(q, p->web, &(struct ipc_portal_answer){.token = p->ask.token, .result = ok ? PORTAL_OK : PORTAL_WRONG});
+        portal_answer_saved(q, p->web,
+                            &(struct ipc_portal_answer){.token = p->ask.token,
+                                                        .result = ok ? PORTAL_OK : PORTAL_WRONG});
     }
     proving_end(p);
 }
@@ -434,11 +499,13 @@ void proofs_on_drop_passkey(struct queue *q, struct ipc_channel *ch, const struc
         store_drop_passkey(q->store, p.p.address, buf_str(&id));
         log_notice("passkey-dropped", KVS("address", p.p.address), KVS("network", a->network));
     }
-    portal_answer_saved(q, ch, &(struct ipc_portal_answer){.token = a->token, .result = ok ? PORTAL_OK : PORTAL_NO});
+    portal_answer_saved(q, ch,
+                        &(struct ipc_portal_answer){.token = a->token,
+                                                    .result = ok ? PORTAL_OK : PORTAL_NO});
     buf_free(&id);
 }
 
-/* --- phrases of senders ---------------------------------------------------------------------------------------------------------- */
+/* --- phrases of senders ------------------------------------------------- */
 
 void proofs_agree(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
 {
@@ -454,14 +521,17 @@ void proofs_agree(struct queue *q, struct ipc_channel *ch, const struct ipc_port
 static void agreed(struct queue *q, struct proving *p, const struct ipc_proved *m)
 {
     struct kept_envelope k;
-    bool ok = m->ok && envelope_get(q, ENVELOPE_BY_NUMBER, p->envelope, &k) && portal_act(q, &k, ACT_PHRASE, m->key, STR(""));
+    bool ok = m->ok && envelope_get(q, ENVELOPE_BY_NUMBER, p->envelope, &k) &&
+              portal_act(q, &k, ACT_PHRASE, m->key, STR(""));
     if (p->web) {
-        portal_answer_saved(q, p->web, &(struct ipc_portal_answer){.token = p->ask.token, .result = ok ? PORTAL_OK : PORTAL_NO});
+        portal_answer_saved(q, p->web,
+                            &(struct ipc_portal_answer){.token = p->ask.token,
+                                                        .result = ok ? PORTAL_OK : PORTAL_NO});
     }
     proving_end(p);
 }
 
-/* --- what comes back ------------------------------------------------------------------------------------------------------------ */
+/* --- what comes back ---------------------------------------------------- */
 
 static struct provider *asked_provider(uint64_t token)
 {
@@ -483,8 +553,10 @@ static void keep_description(struct provider *o, const struct ipc_proved *m)
         return;
     }
     str_copy_cut(one, o->description.authorization, sizeof o->description.authorization);
-    str_copy_cut(str_slice(rest, 0, str_find(rest, '\n', 0)), o->description.token, sizeof o->description.token);
-    log_info("provider", KV("issuer", o->conf->issuer), KV("login", o->description.authorization), KV("token", o->description.token));
+    str_copy_cut(str_slice(rest, 0, str_find(rest, '\n', 0)), o->description.token,
+                 sizeof o->description.token);
+    log_info("provider", KV("issuer", o->conf->issuer), KV("login", o->description.authorization),
+             KV("token", o->description.token));
 }
 
 void proofs_on_proved(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -521,14 +593,22 @@ void proofs_on_posted(void *owner, struct ipc_channel *ch, const struct ipc_msg 
     if (o && m->posted.ok && login) {
         snprintf(known, sizeof known, "%s\n", o->conf->issuer);
         o->at = login;
-        ipc_send(login, &(struct ipc_msg){.type = IPC_prove, .prove = {.token = o->asked, .kind = PROOF_PROVIDER, .known = str_c(known), .answer = m->posted.answer}});
+        ipc_send(login, &(struct ipc_msg){.type = IPC_prove,
+                                          .prove = {
+                                              .token = o->asked,
+                                              .kind = PROOF_PROVIDER,
+                                              .known = str_c(known),
+                                              .answer = m->posted.answer,
+                                          }});
     } else if (o) {
         keep_description(o, &(struct ipc_proved){.detail = m->posted.detail});
     } else if (p && m->posted.answer.n == 0) {
-        log_error("provider-away", KV("issuer", p->provider->issuer), KVS("reason", m->posted.detail));
+        log_error("provider-away", KV("issuer", p->provider->issuer),
+                  KVS("reason", m->posted.detail));
         proofs_later(p);
     } else if (p) {
-        snprintf(known, sizeof known, "%s\n%s\n%s\n%s\n%s\n", p->provider->issuer, p->provider->client, p->challenge, p->address, p->provider->claim);
+        snprintf(known, sizeof known, "%s\n%s\n%s\n%s\n%s\n", p->provider->issuer,
+                 p->provider->client, p->challenge, p->address, p->provider->claim);
         proofs_ask_login(q, p, known, m->posted.answer);
     }
 }
@@ -560,11 +640,17 @@ void proofs_tick(struct queue *q)
     for (size_t i = 0; i < n_providers; i++) {
         struct provider *o = &providers[i];
         struct buf url = BUF_INIT(1024);
-        if (!o->asked && q->lookup && login_of(q) && now >= o->due_mono_ms && oidc_description_url(o->conf->issuer, &url) == 0) {
+        if (!o->asked && q->lookup && login_of(q) && now >= o->due_mono_ms &&
+            oidc_description_url(o->conf->issuer, &url) == 0) {
             o->asked = ++q->next_token;
             o->at = q->lookup;
             o->due_mono_ms = now + DESCRIPTION_MS;
-            ipc_send(q->lookup, &(struct ipc_msg){.type = IPC_post, .post = {.token = o->asked, .url = buf_str(&url), .wants_answer = 1}});
+            ipc_send(q->lookup, &(struct ipc_msg){.type = IPC_post,
+                                                  .post = {
+                                                      .token = o->asked,
+                                                      .url = buf_str(&url),
+                                                      .wants_answer = 1,
+                                                  }});
         }
         buf_free(&url);
     }

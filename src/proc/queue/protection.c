@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * protection.c: what each recipient needs is decided here, with what the inspection found, and what follows from that:
- * the way it goes, waits, comes back or is held (policy/protect.c decides, channel.c acts). Called by submit.c for mail
- * that needs no inspection, and by inspect.c.
+ * protection.c: what each recipient needs is decided here, with what the inspection found, and
+ * what follows from that: the way it goes, waits, comes back or is held (policy/protect.c
+ * decides, channel.c acts). Called by submit.c for mail that needs no inspection, and by
+ * inspect.c.
  */
 #include "base/log.h"
 #include "proc/queue/channel.h"
@@ -13,13 +14,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct protect_mail mail_of(const struct store_message *m, struct str forward_path, struct str facts)
+static struct protect_mail mail_of(const struct store_message *m, struct str forward_path,
+                                   struct str facts)
 {
-    return (struct protect_mail){.reverse_path = m->reverse_path, .forward_path = forward_path, .login = m->login, .client_ip = m->client, .certificate = m->certificate,
-                                 .size = m->size, .facts = facts};
+    return (struct protect_mail){
+        .reverse_path = m->reverse_path,
+        .forward_path = forward_path,
+        .login = m->login,
+        .client_ip = m->client,
+        .certificate = m->certificate,
+        .size = m->size,
+        .facts = facts,
+    };
 }
 
-bool protection_needs_inspection(const struct queue *q, const struct store_message *m, struct str forward_path)
+bool protection_needs_inspection(const struct queue *q, const struct store_message *m,
+                                 struct str forward_path)
 {
     const struct protect_mail mail = mail_of(m, forward_path, STR(""));
     return protect_needs_inspection(child_conf(q->child), &mail);
@@ -57,7 +67,11 @@ static bool protection_act(struct decided *d, bool tells, bool has_sender)
     const struct protection *p = &d->protection;
     struct store_rcpt *r = &d->rcpt;
     const char *words = d->words;
-    const struct channel_call call = {.rcpt = r, .tells_sender = tells, .why = p->text ? p->text : words};
+    const struct channel_call call = {
+        .rcpt = r,
+        .tells_sender = tells,
+        .why = p->text ? p->text : words,
+    };
     switch (p->action) {
     case PROTECT_PASS:
         return true;
@@ -85,12 +99,15 @@ static bool protection_act(struct decided *d, bool tells, bool has_sender)
     return false;
 }
 
-static void log_decision(const struct store_message *m, const struct store_rcpt *r, const struct protection *p, const char *words)
+static void log_decision(const struct store_message *m, const struct store_rcpt *r,
+                         const struct protection *p, const char *words)
 {
     char id[ID_TEXT];
     id_text(m->id, id);
-    log_info("protection", KV("id", id), KVS("to", r->forward_path), KV("direction", protect_direction_name(p->direction)), KV("demand", demand_name(p->demand)),
-             KV("action", protect_action_name(p->action)), KV("ladder", p->ladder), KV("why", words));
+    log_info("protection", KV("id", id), KVS("to", r->forward_path),
+             KV("direction", protect_direction_name(p->direction)),
+             KV("demand", demand_name(p->demand)), KV("action", protect_action_name(p->action)),
+             KV("ladder", p->ladder), KV("why", words));
 }
 
 /* What would have been done, for the letter and the report. */
@@ -103,14 +120,16 @@ static void try_out(struct queue *q, const struct store_message *m, struct decid
     str_copy_cut(buf_str(&text), d->outcome, sizeof d->outcome);
 }
 
-/* A forward goes over a secure connection; what escalates cannot be forwarded at all and goes back inside. */
+/* A forward goes over a secure connection; what escalates cannot be forwarded at all and goes
+ * back inside. */
 static void forward_needs(struct protection *p, const char *address)
 {
     char words[PROTECT_WORDS_MAX];
     p->demand = p->demand > DEMAND_SECURE ? p->demand : DEMAND_SECURE;
     p->off_site = false;
     p->ladder = ""; /* transport alone, then back inside */
-    snprintf(words, sizeof words, "secure: forwarded for %.200s, which is kept to TLS\n%.1300s", address, p->words);
+    snprintf(words, sizeof words, "secure: forwarded for %.200s, which is kept to TLS\n%.1300s",
+             address, p->words);
     str_copy_cut(str_c(words), p->words, sizeof p->words);
 }
 
@@ -121,22 +140,27 @@ static void sender_chose(struct protection *p, struct str why)
     p->demand = DEMAND_ESCALATED;
     p->off_site = false;
     p->ladder = LADDER_PORTAL_ONLY;
-    snprintf(words, sizeof words, STR_FMT "%.1300s", STR_ARG(str_slice(why, 0, why.n < 200 ? why.n : 200)), p->words);
+    snprintf(words, sizeof words, STR_FMT "%.1300s",
+             STR_ARG(str_slice(why, 0, why.n < 200 ? why.n : 200)), p->words);
     str_copy_cut(str_c(words), p->words, sizeof p->words);
 }
 
-/* A conversation that began in the portal goes on there, until somebody with the right lets it go. */
+/* A conversation that began in the portal goes on there, until somebody with the right lets it
+ * go. */
 static void thread_needs(struct protection *p, const char *thread)
 {
     char words[PROTECT_WORDS_MAX];
     p->demand = DEMAND_ESCALATED;
     p->off_site = false;
     p->ladder = LADDER_PORTAL_ONLY;
-    snprintf(words, sizeof words, "escalated: it belongs to the conversation %.20s, which began in the portal\n%.1300s", thread, p->words);
+    snprintf(words, sizeof words,
+             "escalated: it belongs to the conversation %.20s, which began in the portal\n%.1300s",
+             thread, p->words);
     str_copy_cut(str_c(words), p->words, sizeof p->words);
 }
 
-void protection_decide(struct queue *q, const struct store_message *m, struct str facts, struct decided *d)
+void protection_decide(struct queue *q, const struct store_message *m, struct str facts,
+                       struct decided *d)
 {
     const struct conf *c = child_conf(q->child);
     struct protect_mail mail = mail_of(m, d->rcpt.forward_path, facts);
@@ -160,13 +184,16 @@ void protection_decide(struct queue *q, const struct store_message *m, struct st
     protect_record_of(p, &record);
     str_copy_cut(str_c(before.back), record.back, sizeof record.back);
     str_copy_cut(str_c(before.thread), record.thread, sizeof record.thread);
-    record.pickup_level = before.pickup_level > record.pickup_level ? before.pickup_level : record.pickup_level;
+    record.pickup_level =
+        before.pickup_level > record.pickup_level ? before.pickup_level : record.pickup_level;
     if (before.tags[0]) {
         size_t n = strlen(record.tags);
         snprintf(record.tags + n, sizeof record.tags - n, "%s%s", n ? ", " : "", before.tags);
     }
     record.asked = p->action == PROTECT_CHOOSE && m->reverse_path.n > 0;
-    record.may_send_as_is = record.asked && p->may_send_as_is && p->demand != DEMAND_ESCALATED && !p->off_site; /* not theirs to undo */
+    /* not theirs to undo */
+    record.may_send_as_is =
+        record.asked && p->may_send_as_is && p->demand != DEMAND_ESCALATED && !p->off_site;
     record.asked_until_ms = record.asked ? m->arrived_ms + p->ask_ms : 0;
     rules_route(c, m->reverse_path, d->rcpt.forward_path, &d->route);
     if (p->action == PROTECT_TEST) {
@@ -175,12 +202,18 @@ void protection_decide(struct queue *q, const struct store_message *m, struct st
     if (protection_act(d, tells, m->reverse_path.n > 0) && p->demand != DEMAND_NONE) {
         const struct channel_call call = {.rcpt = &d->rcpt, .tells_sender = tells, .why = d->words};
         ladder_of(c, p->ladder, &ladder);
-        (void)channels_enter(channels_built, channels_there(channels_built, c), &ladder, &record, 0, &call);
+        (void)channels_enter(channels_built, channels_there(channels_built, c), &ladder, &record, 0,
+                             &call);
     }
-    bool must_tell = p->action == PROTECT_TEST || p->action == PROTECT_ASK; /* it went to nobody: NOTIFY=NEVER does not hide that */
-    d->rcpt.bounced = d->rcpt.state == RCPT_FAILED && (m->reverse_path.n == 0 || (!must_tell && !notify_wants(d->rcpt.notify, NOTIFY_FAILURE)));
-    if (p->tells_outcome && m->reverse_path.n > 0 && p->action != PROTECT_ASK && p->action != PROTECT_CHOOSE) {
-        d->rcpt.notice = NOTICE_OUTCOME; /* the one letter: held, sent back or sent, all stand in it */
+    /* it went to nobody: NOTIFY=NEVER does not hide that */
+    bool must_tell = p->action == PROTECT_TEST || p->action == PROTECT_ASK;
+    d->rcpt.bounced =
+        d->rcpt.state == RCPT_FAILED &&
+        (m->reverse_path.n == 0 || (!must_tell && !notify_wants(d->rcpt.notify, NOTIFY_FAILURE)));
+    if (p->tells_outcome && m->reverse_path.n > 0 && p->action != PROTECT_ASK &&
+        p->action != PROTECT_CHOOSE) {
+        /* the one letter: held, sent back or sent, all stand in it */
+        d->rcpt.notice = NOTICE_OUTCOME;
     }
     if (protect_record_write(&record, &text) < 0) {
         record.words = STR("");
@@ -191,7 +224,8 @@ void protection_decide(struct queue *q, const struct store_message *m, struct st
     d->rcpt.protection = str_from(d->record, buf_len(&text));
     buf_free(&text);
     q->demands[p->demand]++;
-    d->rcpt.next_hop = str_eq(d->rcpt.next_hop, STR(PORTAL_HOP)) ? d->rcpt.next_hop : domain_str(&d->route.next_hop);
+    d->rcpt.next_hop = str_eq(d->rcpt.next_hop, STR(PORTAL_HOP)) ? d->rcpt.next_hop
+                                                                 : domain_str(&d->route.next_hop);
     if (d->words[0]) {
         log_decision(m, &d->rcpt, p, d->words);
     }
@@ -205,9 +239,16 @@ void protection_notify(struct queue *q, const struct store_message *m, const str
     snprintf(subject, sizeof subject, "Mail %s met a rule", id);
     for (size_t i = 0; i < d->protection.n_notify; i++) {
         struct buf text = BUF_INIT(8192);
-        (void)!buf_printf(&text, "A mail met a rule of which you are told.\r\n\r\nNumber: %s\r\nFrom:   <" STR_FMT ">\r\nTo:     <" STR_FMT ">\r\n\r\n%s\r\n\r\nMore: postern message %s\r\n", id,
-                          STR_ARG(m->reverse_path), STR_ARG(d->rcpt.forward_path), d->words, id);
-        worker_write(q, &(struct system_mail){.to = str_c(d->protection.notify[i]), .subject = str_c(subject), .text = buf_str(&text)});
+        (void)!buf_printf(
+            &text,
+            "A mail met a rule of which you are told.\r\n\r\nNumber: %s\r\nFrom:   <" STR_FMT
+            ">\r\nTo:     <" STR_FMT ">\r\n\r\n%s\r\n\r\nMore: postern message %s\r\n",
+            id, STR_ARG(m->reverse_path), STR_ARG(d->rcpt.forward_path), d->words, id);
+        worker_write(q, &(struct system_mail){
+                            .to = str_c(d->protection.notify[i]),
+                            .subject = str_c(subject),
+                            .text = buf_str(&text),
+                        });
         buf_free(&text);
     }
 }
@@ -221,7 +262,10 @@ bool protection_has_next(const struct queue *q, const struct protect_record *rec
 {
     struct ladder_order l;
     ladder_of(child_conf(q->child), record->ladder, &l);
-    return record->back[0] || (record->demand == DEMAND_SECURE && ladder_next(&l, record->rung + 1, channels_there(channels_built, child_conf(q->child)), false) < l.n);
+    return record->back[0] ||
+           (record->demand == DEMAND_SECURE &&
+            ladder_next(&l, record->rung + 1, channels_there(channels_built, child_conf(q->child)),
+                        false) < l.n);
 }
 
 int64_t protection_patience_ms(const struct queue *q, const struct protect_record *record)
@@ -232,13 +276,16 @@ int64_t protection_patience_ms(const struct queue *q, const struct protect_recor
 }
 
 /* A forward that cannot go securely: the mailbox inside gets it, and the forward is off. */
-static int turn_back(struct queue *q, struct store_rcpt *r, struct protect_record *record, const char *why, struct arena *arena)
+static int turn_back(struct queue *q, struct store_rcpt *r, struct protect_record *record,
+                     const char *why, struct arena *arena)
 {
     struct route route;
     struct protect_record inside = {.counts = COUNTS_CERT};
     struct buf words = BUF_INIT(PROTECT_WORDS_MAX), text = BUF_INIT(PROTECT_RECORD_MAX);
     forwards_failed(q, r->forward_path, record->back, why);
-    int e = buf_printf(&words, "was to be forwarded to " STR_FMT "; delivered inside instead: %.400s\n", STR_ARG(r->forward_path), why);
+    int e =
+        buf_printf(&words, "was to be forwarded to " STR_FMT "; delivered inside instead: %.400s\n",
+                   STR_ARG(r->forward_path), why);
     rules_route(child_conf(q->child), STR(""), str_c(record->back), &route);
     inside.words = buf_str(&words);
     e = e < 0 ? e : protect_record_write(&inside, &text);
@@ -257,7 +304,8 @@ static int turn_back(struct queue *q, struct store_rcpt *r, struct protect_recor
     return e;
 }
 
-int protection_step_down(struct queue *q, struct store_rcpt *r, bool tells_sender, struct arena *arena)
+int protection_step_down(struct queue *q, struct store_rcpt *r, bool tells_sender,
+                         struct arena *arena)
 {
     struct protect_record record;
     struct ladder_order l;
@@ -266,7 +314,9 @@ int protection_step_down(struct queue *q, struct store_rcpt *r, bool tells_sende
     q->steps_down++;
     protect_record_read(r->protection, &record);
     ladder_of(child_conf(q->child), record.ladder, &l);
-    snprintf(why, sizeof why, "no secure connection could be had: %s%s" STR_FMT, reason_sentence((enum reason)r->reason), r->reply.n > 0 ? "; " : "", STR_ARG(r->reply));
+    snprintf(why, sizeof why, "no secure connection could be had: %s%s" STR_FMT,
+             reason_sentence((enum reason)r->reason), r->reply.n > 0 ? "; " : "",
+             STR_ARG(r->reply));
     struct str kept = STR("");
     if (arena_copy(arena, str_c(why), &kept) < 0) {
         return -ENOSPC;
@@ -275,10 +325,13 @@ int protection_step_down(struct queue *q, struct store_rcpt *r, bool tells_sende
         return turn_back(q, r, &record, kept.p, arena);
     }
     const struct channel_call call = {.rcpt = r, .tells_sender = tells_sender, .why = kept.p};
-    (void)channels_enter(channels_built, channels_there(channels_built, child_conf(q->child)), &l, &record, record.rung + 1, &call);
+    (void)channels_enter(channels_built, channels_there(channels_built, child_conf(q->child)), &l,
+                         &record, record.rung + 1, &call);
     const char *now = record.rung < l.n ? channel_name(l.rungs[record.rung].channel) : "nothing";
     int e = buf_add(&words, record.words);
-    e = e < 0 ? e : buf_printf(&words, "went down the ladder \"%s\" to %s: %.300s\n", record.ladder, now, why);
+    e = e < 0 ? e
+              : buf_printf(&words, "went down the ladder \"%s\" to %s: %.300s\n", record.ladder,
+                           now, why);
     record.words = e < 0 ? record.words : buf_str(&words);
     e = protect_record_write(&record, &text);
     if (e == 0) {
@@ -302,7 +355,8 @@ void protection_release(struct queue *q, const struct store_rcpt *r, const char 
     protect_record_read(r->protection, &record);
     bool was_escalated = record.demand == DEMAND_ESCALATED;
     if (r->protection.n > 0 && buf_add(&words, record.words) == 0 &&
-        buf_printf(&words, "released by %s%s\n", who, was_escalated ? ": a secure connection suffices now" : "") == 0) {
+        buf_printf(&words, "released by %s%s\n", who,
+                   was_escalated ? ": a secure connection suffices now" : "") == 0) {
         record.demand = was_escalated ? DEMAND_SECURE : record.demand;
         record.by_person = true;
         record.rung = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * protection.h: deciding what recipients need, and their ladders. For the files of the queue process.
+ * protection.h: deciding what recipients need, and their ladders. For the files of the queue
+ * process.
  */
 #pragma once
 #include "base/arena.h"
@@ -12,19 +13,24 @@ struct queue;
 
 /* One recipient, decided; big: on the heap or one at a time. */
 struct decided {
-    struct store_rcpt rcpt; /* in: forward_path, notify, state...; out: all that store_decided() writes */
-    bool is_copy;           /* in: of a rule (copy-to) */
+    /* in: forward_path, notify, state...; out: all that store_decided() writes */
+    struct store_rcpt rcpt;
+    bool is_copy; /* in: of a rule (copy-to) */
     struct protection protection;
     struct route route;
     char record[PROTECT_RECORD_MAX], words[1000]; /* words: the protection's, on one line */
-    char outcome[1000];     /* of a trial: what would have been done (trial.c) */
+    char outcome[1000]; /* of a trial: what would have been done (trial.c) */
 };
 
-bool protection_needs_inspection(const struct queue *q, const struct store_message *m, struct str forward_path);
+bool protection_needs_inspection(const struct queue *q, const struct store_message *m,
+                                 struct str forward_path);
 /* Views in d->rcpt point into d, m and the configuration. */
-void protection_decide(struct queue *q, const struct store_message *m, struct str facts, struct decided *d);
-/* Appends what would be done with it: for a trial, in one line. d is decided but for that. 0 or -ENOSPC (trial.c). */
-int trial_outcome(struct queue *q, const struct store_message *m, const struct decided *d, struct buf *out) MUST_USE;
+void protection_decide(struct queue *q, const struct store_message *m, struct str facts,
+                       struct decided *d);
+/* Appends what would be done with it: for a trial, in one line. d is decided but for that. 0 or
+ * -ENOSPC (trial.c). */
+int trial_outcome(struct queue *q, const struct store_message *m, const struct decided *d,
+                  struct buf *out) MUST_USE;
 /* Tells whom the rules name, by mail. */
 void protection_notify(struct queue *q, const struct store_message *m, const struct decided *d);
 
@@ -32,7 +38,10 @@ void protection_record(const struct store_rcpt *r, struct protect_record *ret);
 /* True when a secure mail on transport has another rung below. */
 bool protection_has_next(const struct queue *q, const struct protect_record *record);
 int64_t protection_patience_ms(const struct queue *q, const struct protect_record *record);
-/* A person let it go: what was `escalated` may now go by a secure connection, from the first rung on. */
+/* A person let it go: what was `escalated` may now go by a secure connection, from the first
+ * rung on. */
 void protection_release(struct queue *q, const struct store_rcpt *r, const char *who);
-/* Transport did not come about: the next rung takes it. Strings are kept in the arena. 0 or -ENOSPC. */
-int protection_step_down(struct queue *q, struct store_rcpt *r, bool tells_sender, struct arena *arena) MUST_USE;
+/* Transport did not come about: the next rung takes it. Strings are kept in the arena. 0 or
+ * -ENOSPC. */
+int protection_step_down(struct queue *q, struct store_rcpt *r, bool tells_sender,
+                         struct arena *arena) MUST_USE;

@@ -26,7 +26,8 @@ enum {
     LOGIN_MAX = 64,
     SMTPOUT_MAX = 64,
     INSPECT_MAX = 64,
-    INSPECTORS = 2 * INSPECT_MAX, /* with those that finish their last message while their successors work */
+    /* with those that finish their last message while their successors work */
+    INSPECTORS = 2 * INSPECT_MAX,
     DOMAINS_MAX = 1000000,
     CACHED_OCTETS_MAX = 64 * 1024 * 1024, /* bodies kept in memory between commit and delivery */
     JOB_RCPTS_MAX = SCHED_JOB_RCPTS,
@@ -41,7 +42,9 @@ enum {
 struct peer {
     struct ipc_channel *channel;
     unsigned refs;
-    enum role role;  /* smtpin; web: answers written in the portal; smtpout: bounces, alarms and TLS reports of our own */
+    /* smtpin; web: answers written in the portal; smtpout: bounces, alarms and TLS reports of
+     * our own */
+    enum role role;
     unsigned index;
     struct queue *queue;
     uint32_t writer;    /* of spool files: each life of a process another */
@@ -79,7 +82,7 @@ struct order {
 struct cached {
     unsigned refs;
     struct requester *requester; /* the client still waits for the inspection; NULL: it does not */
-    struct store_message m; /* strings in `arena` */
+    struct store_message m;      /* strings in `arena` */
     struct arena arena;
 };
 
@@ -89,25 +92,26 @@ struct requester {
     struct peer *peer;
     uint64_t token;
     size_t open; /* recipients not decided */
-    bool goes; /* to some of those that are decided */
+    bool goes;   /* to some of those that are decided */
     struct timer *timer;
 };
 
 struct inspector {
     struct ipc_channel *channel; /* NULL: not there */
     struct lease_id lease;       /* none: free */
-    unsigned index; /* of the process */
+    unsigned index;              /* of the process */
     bool leaves;
 };
 
 /* A recipient in memory, waiting for or under delivery. */
 struct item {
     struct sched_item place; /* first: in its lane, or among its job's */
-    struct store_rcpt r; /* strings in `text` */
-    struct cached *cached;     /* or NULL: read the message from the store */
-    bool answered;       /* an outcome has come */
-    bool kept;           /* and was given to the store before the job's end */
-    int64_t fresh_since; /* the moment in which it counts as an arrival (sched/arrivals.h); 0: it never did */
+    struct store_rcpt r;     /* strings in `text` */
+    struct cached *cached;   /* or NULL: read the message from the store */
+    bool answered;           /* an outcome has come */
+    bool kept;               /* and was given to the store before the job's end */
+    /* the moment in which it counts as an arrival (sched/arrivals.h); 0: it never did */
+    int64_t fresh_since;
     struct arena text;
 };
 
@@ -116,7 +120,8 @@ struct domain {
     struct store_domain d; /* name: that below */
     struct domain_name name;
     bool loaded, respelled; /* read from the store; from a row of another spelling */
-    bool probing, is_key;  /* is_key: a server that deliver-to or relay names or named, not a domain to look at */
+    /* is_key: a server that deliver-to or relay names or named, not a domain to look at */
+    bool probing, is_key;
 };
 
 /* A look at a domain under way in some smtpout. */
@@ -142,10 +147,12 @@ struct job {
     int64_t arrived_ms;
     struct str reverse_path; /* of a bounce or notice: whom it tells */
     bool null_reverse_path, inside_sender, tls_offered, bounce_stored;
-    bool taken;  /* its worker said that it has it: if that ends now, it may be because of this message */
-    bool saving; /* its outcome is known and being written: a worker that dies changes nothing any more */
-    unsigned n_items; /* of a bounce */
-    uint32_t deaths;  /* workers that died over the message before */
+    /* its worker said that it has it: if that ends now, it may be because of this message */
+    bool taken;
+    /* its outcome is known and being written: a worker that dies changes nothing any more */
+    bool saving;
+    unsigned n_items;   /* of a bounce */
+    uint32_t deaths;    /* workers that died over the message before */
     struct arena arena; /* of the attempts and texts below */
     /* of an inspection */
     struct store_message message; /* its envelope */
@@ -153,12 +160,13 @@ struct job {
     char refusal[480];            /* the answer to the client that waits, "": none */
     struct buf prepared;          /* what readers will see of it, sealed */
     uint32_t attachments;
-    bool too_much;                /* of it came: it is not believed */
-    struct str name, subject;     /* of its author; of it */
-    const char *copies[8];        /* who got one already */
+    bool too_much;            /* of it came: it is not believed */
+    struct str name, subject; /* of its author; of it */
+    const char *copies[8];    /* who got one already */
     size_t n_copies;
     struct store_attempt *attempts[160]; /* ROUND_MOST_TRIES, and hosts ruled out before */
-    size_t n_attempts, n_kept, n_durable; /* kept: the first ones, given to the store; durable: and it holds them */
+    /* kept: the first ones, given to the store; durable: and it holds them */
+    size_t n_attempts, n_kept, n_durable;
     struct queue *queue;
     struct timer *retry; /* saving failed: try again */
 };
@@ -179,12 +187,13 @@ struct queue {
     struct link letters; /* mails of our own that wait for one */
     size_t n_letters;
     struct inspector inspectors[INSPECTORS];
-    struct map *notices;                         /* envelope -> notice on its way */
-    struct map *told;                            /* message id -> letter to its sender on its way (told.c) */
-    int64_t told_looked_ms, damage_looked_ms;    /* monotonic */
-    struct map *visits, *passes_used;            /* visits.c */
-    struct guesses *guesses;                     /* guessing.c */
-    struct map *tries;                           /* number -> password that a login looks at */
+    struct map *notices; /* envelope -> notice on its way */
+    /* message id -> letter to its sender on its way (told.c) */
+    struct map *told;
+    int64_t told_looked_ms, damage_looked_ms; /* monotonic */
+    struct map *visits, *passes_used;         /* visits.c */
+    struct guesses *guesses;                  /* guessing.c */
+    struct map *tries;                        /* number -> password that a login looks at */
     int64_t envelopes_looked_ms, envelopes_swept_ms;
     struct timer *groups_timer;
     unsigned char choice_secret[32], decoy_secret[32]; /* kept in the store */
@@ -198,31 +207,33 @@ struct queue {
     struct overdue overdue;
     struct map *orders; /* lease -> mail to be written */
     struct link orders_by_age;
-    uint32_t writers;   /* numbers given to writers of spool files; begins anywhere */
+    uint32_t writers;    /* numbers given to writers of spool files; begins anywhere */
     struct map *awaited; /* message id -> hot whose client waits for its inspection */
-    struct map *recent; /* ids of the messages that came last */
+    struct map *recent;  /* ids of the messages that came last */
     uint64_t recent_ids[RECENT_IDS];
     uint64_t n_recent;
     int64_t started_ms;
-    struct map *jobs;   /* lease -> job */
-    struct map *leased; /* recipient number -> item */
+    struct map *jobs;     /* lease -> job */
+    struct map *leased;   /* recipient number -> item */
     struct map *bouncing; /* message id -> job */
     struct timer *tick;
-    struct timer *linger;      /* wakes us to commit what nobody waits for */
+    struct timer *linger;           /* wakes us to commit what nobody waits for */
     struct store_gathered gathered; /* when last looked at */
-    struct timer *settle;      /* takes over what waits in the journal */
-    struct timer *rest;        /* nothing has come for a while */
-    bool settling;             /* the first of them runs */
-    size_t batch_estimate;              /* messages of a batch, lately */
-    size_t full, fills_in_time; /* messages for which one waits; batches since then that had them in time */
+    struct timer *settle;           /* takes over what waits in the journal */
+    struct timer *rest;             /* nothing has come for a while */
+    bool settling;                  /* the first of them runs */
+    size_t batch_estimate;          /* messages of a batch, lately */
+    /* messages for which one waits; batches since then that had them in time */
+    size_t full, fills_in_time;
     bool writing_back; /* the log of commits, in a thread */
-    int64_t outcomes_us, messages_us; /* since when any wait in the open batch (monotonic); 0: none do */
+    /* since when any wait in the open batch (monotonic); 0: none do */
+    int64_t outcomes_us, messages_us;
     int64_t tick_at_ms; /* monotonic: when it will come */
     size_t cached_octets;
     /* recipient domains */
     struct ipc_channel *lookup;
     struct map *domains;
-    struct buf old_spellings; /* rows of the memory that are to go, one a line */
+    struct buf old_spellings;    /* rows of the memory that are to go, one a line */
     struct link probings, asked; /* under way; waiting for a place */
     size_t n_probings, n_asked;
     struct timer *monitor;
@@ -230,11 +241,11 @@ struct queue {
     size_t n_exceptions;
     struct losses losses; /* domains that lost their encryption lately */
     int64_t alarms_mailed_ms;
-    unsigned conf_generation; /* counts reloads, from 1 */
-    bool relist; /* the configuration changed: which domains are listed? */
-    size_t monitor_cursor; /* where the monitor goes on: all domains get their turn */
-    uint64_t reported_day; /* the days before it are open for reports */
-    struct link writings;  /* reports under way */
+    unsigned conf_generation;          /* counts reloads, from 1 */
+    bool relist;                       /* the configuration changed: which domains are listed? */
+    size_t monitor_cursor;             /* where the monitor goes on: all domains get their turn */
+    uint64_t reported_day;             /* the days before it are open for reports */
+    struct link writings;              /* reports under way */
     uint64_t received_day, received_n; /* rows of reports of others, today */
     uint64_t next_token;
     /* accounts and refusals */
@@ -246,14 +257,17 @@ struct queue {
     unsigned refusals_in_hour;
     int admin_listener;
     struct watch *admin_watch;
-    enum { HOP_UNKNOWN, HOP_WORKS, HOP_FAILS } hop_states[OWN_HOP_TROUBLES]; /* of relay and deliver-to, since the start (alarms.c) */
-    bool restored; /* the store is a copy that was put back: nothing of it goes out until somebody says so */
+    /* of relay and deliver-to, since the start (alarms.c) */
+    enum { HOP_UNKNOWN, HOP_WORKS, HOP_FAILS } hop_states[OWN_HOP_TROUBLES];
+    /* the store is a copy that was put back: nothing of it goes out until somebody says so */
+    bool restored;
     bool stopping, no_space, bounces_due, bounces_reading, alarms_due, alarms_reading;
     struct store_counts counts; /* as of the last look */
     int64_t checked_space_ms;
     uint64_t probes_done;
     uint64_t accepted, delivered, deferred, failed, refused;
-    uint32_t outcomes[RCPT_STATE_END][REASON_END][GRADE_END]; /* what became of recipients, how often */
+    /* what became of recipients, how often */
+    uint32_t outcomes[RCPT_STATE_END][REASON_END][GRADE_END];
     uint64_t unknown_outcomes; /* of deliveries that nobody had under way */
     uint64_t saved_from_clear; /* attempts that an opportunistic server would have made in clear */
 };
@@ -269,7 +283,8 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
 void queue_cached_release(struct queue *q, struct cached *h);
 
 /* peer.c */
-struct peer *queue_peer_new(struct queue *q, int fd, enum role role, unsigned index, const struct ipc_rule *rules, ipc_closed closed);
+struct peer *queue_peer_new(struct queue *q, int fd, enum role role, unsigned index,
+                            const struct ipc_rule *rules, ipc_closed closed);
 void queue_peer_gone(struct ipc_channel *ch);
 void queue_peer_unref(struct peer *p);
 void queue_check_space(struct queue *q);
@@ -285,10 +300,13 @@ bool peer_makes_id(struct peer *p, uint64_t id);
 /* orders.c */
 void orders_init(struct queue *q);
 /* Notes that this smtpout is to write a mail; its lease goes with the question. to: copied. */
-struct lease_id orders_give(struct queue *q, unsigned smtpout, enum about about, uint64_t about_id, struct str to);
+struct lease_id orders_give(struct queue *q, unsigned smtpout, enum about about, uint64_t about_id,
+                            struct str to);
 /* What comes back under this lease: false, it was not ordered of this smtpout. */
-bool orders_take(struct queue *q, unsigned smtpout, const struct lease_id *lease, struct order *ret);
-/* Whether anybody has it still: a job may be deleted, an order may be too old, while its mail is written. */
+bool orders_take(struct queue *q, unsigned smtpout, const struct lease_id *lease,
+                 struct order *ret);
+/* Whether anybody has it still: a job may be deleted, an order may be too old, while its mail is
+ * written. */
 bool orders_known(const struct queue *q, const struct lease_id *lease);
 void orders_end(struct queue *q, const struct lease_id *lease);
 void orders_worker_gone(struct queue *q, unsigned smtpout);
@@ -303,7 +321,8 @@ void queue_ready(struct queue *q, const struct store_rcpt *r, struct cached *cac
 uint32_t queue_fresh(struct queue *q);
 void queue_pump_soon(struct queue *q, struct sched_destination *d);
 void queue_pump(struct queue *q); /* at the end of the turn */
-/* Makes durable what has been gathered, and tells who waits for that: recipients may become ready. */
+/* Makes durable what has been gathered, and tells who waits for that: recipients may become
+ * ready. */
 void queue_commit(struct queue *q);
 void queue_load(struct queue *q);
 void queue_item_free(struct queue *q, struct item *it);
@@ -326,11 +345,13 @@ void expiry_tick(struct queue *q);
 struct retry_rules expiry_rules(const struct queue *q);
 /* The reason is a failure of our own processes: no attempt, and no answer of the other side. */
 bool expiry_is_ours(const struct store_rcpt *r);
-/* Of one that expired: the reason of its last attempt stays if it was one of the other side; else that its time is over. */
+/* Of one that expired: the reason of its last attempt stays if it was one of the other side;
+ * else that its time is over. */
 void expiry_reason(struct store_rcpt *r);
 
 /* endings.c */
-/* The recipient is now in r->state for r->reason, without an attempt: into the log and the counts. */
+/* The recipient is now in r->state for r->reason, without an attempt: into the log and the
+ * counts. */
 void ending_note(struct queue *q, const struct store_rcpt *r);
 
 /* overdue.c */
@@ -342,25 +363,31 @@ void overdue_tick(struct queue *q);
 void overdue_look(struct queue *q);
 
 /* submit.c */
-/* What became of a submission; refusal: the words for the client where its content was refused, or NULL. Borrows both. */
-void queue_answer(struct queue *q, struct ipc_channel *ch, uint64_t token, enum store_result result, const char *refusal);
+/* What became of a submission; refusal: the words for the client where its content was refused,
+ * or NULL. Borrows both. */
+void queue_answer(struct queue *q, struct ipc_channel *ch, uint64_t token, enum store_result result,
+                  const char *refusal);
 
 /* inspect.c */
 /* The recipients of such a job go where they belong; the job is over. */
 void inspect_items_done(struct job *j);
 /* Inspectors that could take a message now. */
 unsigned inspect_free(const struct queue *q);
-/* The client of a message that is to be inspected waits for its answer. False: it does not, answer it. */
-bool inspect_makes_wait(struct queue *q, struct cached *h, struct peer *p, uint64_t token, size_t n_rcpts);
+/* The client of a message that is to be inspected waits for its answer. False: it does not,
+ * answer it. */
+bool inspect_makes_wait(struct queue *q, struct cached *h, struct peer *p, uint64_t token,
+                        size_t n_rcpts);
 void inspect_init(struct queue *q);
-/* A message whose client waits so, or NULL: with it the verdict is the answer, however often it was asked for. */
+/* A message whose client waits so, or NULL: with it the verdict is the answer, however often it
+ * was asked for. */
 struct cached *inspect_awaited(const struct queue *q, uint64_t id);
 void inspect_send(struct job *j, const struct store_message *m, int spool); /* takes spool */
 void inspect_join(struct queue *q, unsigned index, int fd);
 
 /* job.c */
 void queue_job_free(struct job *j);
-/* Its worker ended. If that had the message, this counts; true: too often for it to be tried again. */
+/* Its worker ended. If that had the message, this counts; true: too often for it to be tried
+ * again. */
 bool queue_job_died(struct job *j);
 void queue_job_start(struct queue *q, struct sched_destination *d, struct link *items);
 void queue_bounce_start(struct queue *q);
@@ -374,8 +401,8 @@ extern const struct ipc_rule queue_smtpout_rules[];
 /* told.c: senders who hear once what was done with their mail */
 enum { TOLD_MAX = 64 };
 void told_tick(struct queue *q);
-/* The letter about that message is being stored: in the same commit its sender is told. The recipients that need no bounce
- * any more go to rcpts; how many. */
+/* The letter about that message is being stored: in the same commit its sender is told. The
+ * recipients that need no bounce any more go to rcpts; how many. */
 size_t told_stored(struct queue *q, uint64_t id, uint64_t *rcpts, size_t max);
 
 /* damage.c: letters to senders of mail that the disk lost */
@@ -386,7 +413,8 @@ void damage_tick(struct queue *q);
 bool queue_can_send(const struct queue *q);
 /* The first that is there, from that place on; -1: none is. */
 int worker_from(const struct queue *q, unsigned place);
-/* For a delivery of so many octets (0: not known) to that destination (NULL: for a mail of our own); 0 where none is. */
+/* For a delivery of so many octets (0: not known) to that destination (NULL: for a mail of our
+ * own); 0 where none is. */
 unsigned worker_for(const struct queue *q, const struct sched_destination *d, uint64_t octets);
 /* NULL: none is there. */
 struct ipc_channel *worker_any(const struct queue *q);
@@ -401,7 +429,8 @@ void domains_load(struct queue *q);
 void domains_mark_listed(struct queue *q);
 /* NULL: it is not remembered, or none. */
 struct domain *domains_find(struct queue *q, struct domain_name name, bool add);
-/* What an administrator named: a domain, or a next hop by its host, as "=HOST" or as what it is for ("=inside"). NULL: unknown. */
+/* What an administrator named: a domain, or a next hop by its host, as "=HOST" or as what it is
+ * for ("=inside"). NULL: unknown. */
 struct domain *domains_named(struct queue *q, struct str name);
 /* Mail goes there. */
 void domains_mailed(struct queue *q, struct domain *d, bool secure);
@@ -435,10 +464,13 @@ void alarms_on_posternd(void *owner, struct ipc_channel *ch, const struct ipc_ms
 void alarms_on_smtpin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 void alarms_on_web(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 void alarms_on_lookup(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
-void alarms_raise(struct queue *q, struct domain_name domain, enum alarm_kind kind, const char *detail);
+void alarms_raise(struct queue *q, struct domain_name domain, enum alarm_kind kind,
+                  const char *detail);
 void alarms_clear(struct queue *q, struct domain_name domain, enum alarm_kind kind);
-/* Our own next hop (relay, deliver-to) keeps mail waiting: it wants a login that counts, or its name leads nowhere; it took mail. */
-void alarms_hop_fails(struct queue *q, const struct job *j, enum reason why, struct str host, struct str said);
+/* Our own next hop (relay, deliver-to) keeps mail waiting: it wants a login that counts, or its
+ * name leads nowhere; it took mail. */
+void alarms_hop_fails(struct queue *q, const struct job *j, enum reason why, struct str host,
+                      struct str said);
 void alarms_hop_works(struct queue *q, const struct job *j);
 /* A domain lost its encryption: told at once unless many do. True while that is so. */
 void alarms_lost(struct queue *q, struct domain_name domain);
@@ -464,7 +496,8 @@ void groups_ask_soon(struct queue *q);
 /* choices.c: senders who are asked */
 void choices_secret(void *arg, struct str secret);
 /* A line for each choice: its words, a tab, its address. */
-void choices_addresses(const struct queue *q, const struct store_message *m, const struct store_rcpt *r, struct buf *out);
+void choices_addresses(const struct queue *q, const struct store_message *m,
+                       const struct store_rcpt *r, struct buf *out);
 bool choices_is_one(const struct queue *q, struct str forward_path);
 /* A mail (m) to a choice: applied, or words for why not. */
 const char *choices_take(struct queue *q, const struct store_message *m, struct str forward_path);
@@ -485,20 +518,24 @@ struct acting acts_who(const struct ipc_channel *ch);
 /* "NAME (uid N)". */
 void acts_words(const struct acting *who, char dst[ACTING_WORDS]);
 /* It was done: into the log and, with the batch, into the store. */
-void acts_add(struct queue *q, const struct acting *who, enum admin_verb verb, struct str about, struct str detail);
+void acts_add(struct queue *q, const struct acting *who, enum admin_verb verb, struct str about,
+              struct str detail);
 /* One that posternd did: a reload. */
 void acts_on_posternd(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 /* Rows of all acts about something. */
 void acts_about(struct queue *q, struct ipc_channel *ch, struct str about);
 /* True when the verb is the list of acts: answered there. */
-bool admin_acts(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, const struct ipc_admin *a);
+bool admin_acts(struct queue *q, struct ipc_channel *ch, enum admin_verb verb,
+                const struct ipc_admin *a);
 void acts_tick(struct queue *q);
 
 /* exceptions.c */
 void exceptions_load(struct queue *q);
 /* The exception of that kind for a domain that is in force, or NULL. */
-const struct store_exception *exceptions_find(const struct queue *q, struct domain_name domain, enum exception_kind kind);
-/* True when the same ones, or none, are in force for both: of two domains behind one relay one's exception is not the other's. */
+const struct store_exception *exceptions_find(const struct queue *q, struct domain_name domain,
+                                              enum exception_kind kind);
+/* True when the same ones, or none, are in force for both: of two domains behind one relay one's
+ * exception is not the other's. */
 bool exceptions_same(const struct queue *q, struct domain_name a, struct domain_name b);
 /* Words for reports: "relax until DATE by OWNER: REASON"; "" when there is none. */
 void exceptions_words(const struct store_exception *e, char *dst, size_t size);
@@ -519,29 +556,34 @@ void tlsrpt_on_received(void *owner, struct ipc_channel *ch, const struct ipc_ms
 extern const struct ipc_rule queue_lookup_rules[];
 void policies_hand_over(struct queue *q);
 /* verb: enum sts_verb. */
-void policies_ask(struct queue *q, struct ipc_channel *to, uint8_t verb, struct str domain, struct str text);
+void policies_ask(struct queue *q, struct ipc_channel *to, uint8_t verb, struct str domain,
+                  struct str text);
 void policies_requester_gone(const struct ipc_channel *to);
 void policies_lookup_gone(void);
 
 /* accounts.c */
 struct store_account;
 void accounts_load(struct queue *q);
-void accounts_each(struct queue *q, void (*fn)(void *arg, const struct store_account *a), void *arg);
+void accounts_each(struct queue *q, void (*fn)(void *arg, const struct store_account *a),
+                   void *arg);
 void accounts_hand_over(struct queue *q, struct ipc_channel *to);
 void accounts_on_refusal(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 /* From smtpin: a certificate of ours ends soon. */
 /* True when the verb is about accounts or refusals: answered there. */
-bool admin_accounts(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, const struct ipc_admin *a);
+bool admin_accounts(struct queue *q, struct ipc_channel *ch, enum admin_verb verb,
+                    const struct ipc_admin *a);
 
 /* admin_envelopes.c */
 /* True when the verb is about envelopes: answered there. */
-bool admin_envelopes(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, const struct ipc_admin *a);
+bool admin_envelopes(struct queue *q, struct ipc_channel *ch, enum admin_verb verb,
+                     const struct ipc_admin *a);
 /* Rows about all envelopes of a message. */
 void admin_envelopes_of_message(struct queue *q, struct ipc_channel *ch, uint64_t id);
 
 /* admin_domains.c */
 /* True when the verb is about domains: answered there. */
-bool admin_domains(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, const struct ipc_admin *a);
+bool admin_domains(struct queue *q, struct ipc_channel *ch, enum admin_verb verb,
+                   const struct ipc_admin *a);
 
 void admin_domains_requester_gone(const struct ipc_channel *to);
 

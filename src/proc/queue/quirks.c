@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * quirks.c: what hosts announce and do not keep (wire/extension.h), found out by one smtpout, told to
- * all, kept in the store for a week, then tried again. Called by main.c, job.c and admin_domains.c.
+ * quirks.c: what hosts announce and do not keep (wire/extension.h), found out by one smtpout,
+ * told to all, kept in the store for a week, then tried again. Called by main.c, job.c and
+ * admin_domains.c.
  *
- * What can go wrong: more hosts than are kept: the newest are found out each time, which the log says.
+ * What can go wrong: more hosts than are kept: the newest are found out each time, which the log
+ * says.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -16,7 +18,12 @@ enum { QUIRKS_MAX = 10000, DAY_MS = 24 * 60 * 60 * 1000 };
 static void quirks_tell(struct ipc_channel *to, const struct store_quirk *x)
 {
     ipc_send(to, &(struct ipc_msg){.type = IPC_quirk,
-                                   .quirk = {.host = x->host, .address = x->address, .extension = x->extension, .until_ms = x->until_ms}});
+                                   .quirk = {
+                                       .host = x->host,
+                                       .address = x->address,
+                                       .extension = x->extension,
+                                       .until_ms = x->until_ms,
+                                   }});
 }
 
 static void quirks_tell_all(const struct queue *q, const struct store_quirk *x)
@@ -41,7 +48,9 @@ static void quirks_count_one(void *arg, const struct store_quirk *x)
 static void quirks_on_walked(void *arg, enum store_result result)
 {
     if (result != STORE_OK) {
-        log_warn("quirks-not-read", KV("what", "what hosts do not keep cannot be read from the store; it is found out again"));
+        log_warn("quirks-not-read",
+                 KV("what",
+                    "what hosts do not keep cannot be read from the store; it is found out again"));
     }
 }
 

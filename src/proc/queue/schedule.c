@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * schedule.c: the scheduler (sched/) at the store, the timers and the jobs of this process. What is tried when is decided there;
- * here what it asks for is read, handed out and remembered. RFC 5321 4.5.4.1.
+ * schedule.c: the scheduler (sched/) at the store, the timers and the jobs of this process. What
+ * is tried when is decided there; here what it asks for is read, handed out and remembered. RFC
+ * 5321 4.5.4.1.
  *
- * Due recipients are read from the store in batches; fresh ones go from their commit straight into memory. Everything here can
- * be lost: at start it is read from the store again. What can go wrong: the store cannot be read (tried again), the clock jumps.
+ * Due recipients are read from the store in batches; fresh ones go from their commit straight
+ * into memory. Everything here can be lost: at start it is read from the store again. What can
+ * go wrong: the store cannot be read (tried again), the clock jumps.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -23,7 +25,12 @@ struct sched_time queue_now(void)
 
 struct sched_means queue_means(const struct queue *q)
 {
-    return (struct sched_means){.can_send = queue_can_send(q), .inspectors = inspect_free(q), .under_way = map_len(q->jobs), .is_stopping = q->stopping};
+    return (struct sched_means){
+        .can_send = queue_can_send(q),
+        .inspectors = inspect_free(q),
+        .under_way = map_len(q->jobs),
+        .is_stopping = q->stopping,
+    };
 }
 
 struct sched_destination *queue_destination(struct queue *q, struct str name)
@@ -43,21 +50,25 @@ uint32_t queue_fresh(struct queue *q)
     return arrivals_count(&q->arrivals, queue_now());
 }
 
-/* --- what it asks ---------------------------------------------------------------------------------------- */
+/* --- what it asks ------------------------------------------------------- */
 
 static struct sched_own schedule_own_of(void *arg, struct str name)
 {
     const struct queue *q = arg;
     const struct conf_rule *p = conf_partner_for(child_conf(q->child), domain_kept(name));
-    return (struct sched_own){.concurrency = p ? (unsigned)p->concurrency : UINT32_MAX, .rate = p ? (unsigned)p->rate : SCHED_RATE_FREE};
+    return (struct sched_own){.concurrency = p ? (unsigned)p->concurrency : UINT32_MAX,
+                              .rate = p ? (unsigned)p->rate : SCHED_RATE_FREE};
 }
 
-/* In one job: one delivery, or one inspection, which looks at a message once for all who wait for that. */
-static bool goes_with(void *arg, const struct sched_item *first_place, const struct sched_item *next_place)
+/* In one job: one delivery, or one inspection, which looks at a message once for all who wait
+ * for that. */
+static bool goes_with(void *arg, const struct sched_item *first_place,
+                      const struct sched_item *next_place)
 {
     const struct queue *q = arg;
     const struct conf *c = child_conf(q->child);
-    const struct store_rcpt *first = &((const struct item *)first_place)->r, *next = &((const struct item *)next_place)->r;
+    const struct store_rcpt *first = &((const struct item *)first_place)->r,
+                            *next = &((const struct item *)next_place)->r;
     struct route a, b;
     if (str_eq(next->next_hop, STR(INSPECT_HOP))) {
         return next->id == first->id;
@@ -67,7 +78,8 @@ static bool goes_with(void *arg, const struct sched_item *first_place, const str
     }
     rules_route(c, first->reverse_path, first->forward_path, &a);
     rules_route(c, next->reverse_path, next->forward_path, &b);
-    return rules_same(&a, &b) && exceptions_same(q, domain_of(first->forward_path), domain_of(next->forward_path));
+    return rules_same(&a, &b) &&
+           exceptions_same(q, domain_of(first->forward_path), domain_of(next->forward_path));
 }
 
 /* The configuration in force, once after each change. */
@@ -76,13 +88,15 @@ static void use_rules(struct queue *q)
     const struct conf *c = child_conf(q->child);
     if (q->scheduled_by != c) {
         q->scheduled_by = c;
-        sched_rules_set(&q->sched, &(struct sched_rules){.concurrency = (unsigned)c->queue.concurrency,
-                                                         .deliveries = (unsigned)c->queue.deliveries,
-                                                         .longest_pause = c->queue.first_retry});
+        sched_rules_set(&q->sched, &(struct sched_rules){
+                                       .concurrency = (unsigned)c->queue.concurrency,
+                                       .deliveries = (unsigned)c->queue.deliveries,
+                                       .longest_pause = c->queue.first_retry,
+                                   });
     }
 }
 
-/* --- in memory ------------------------------------------------------------------------------------------- */
+/* --- in memory ---------------------------------------------------------- */
 
 void queue_item_free(struct queue *q, struct item *it)
 {
@@ -101,7 +115,8 @@ static struct str schedule_keep(struct arena *a, struct str s)
     return copy;
 }
 
-static void add_item(struct queue *q, struct sched_destination *d, const struct store_rcpt *r, struct cached *cached)
+static void add_item(struct queue *q, struct sched_destination *d, const struct store_rcpt *r,
+                     struct cached *cached)
 {
     struct item *it = err_calloc(1, sizeof *it);
     it->text = ARENA_INIT(64 * 1024);
@@ -113,7 +128,8 @@ static void add_item(struct queue *q, struct sched_destination *d, const struct 
     it->r.reply = schedule_keep(&it->text, r->reply);
     it->r.host = schedule_keep(&it->text, r->host);
     it->r.protection = schedule_keep(&it->text, r->protection);
-    it->r.reverse_path = schedule_keep(&it->text, cached ? cached->m.reverse_path : r->reverse_path);
+    it->r.reverse_path =
+        schedule_keep(&it->text, cached ? cached->m.reverse_path : r->reverse_path);
     it->cached = cached;
     if (cached) {
         cached->refs++;
@@ -126,7 +142,8 @@ static void add_item(struct queue *q, struct sched_destination *d, const struct 
 void queue_ready(struct queue *q, const struct store_rcpt *r, struct cached *cached)
 {
     struct sched_destination *d = queue_destination(q, r->next_hop);
-    if (sched_has_place(&q->sched, d, cached ? cached->m.reverse_path : r->reverse_path, clock_wall_ms())) {
+    if (sched_has_place(&q->sched, d, cached ? cached->m.reverse_path : r->reverse_path,
+                        clock_wall_ms())) {
         add_item(q, d, r, cached);
     }
 }
@@ -139,7 +156,7 @@ void queue_forget_ready(struct queue *q, uint64_t rcpt)
     }
 }
 
-/* --- from the store ---------------------------------------------------------------------------------------- */
+/* --- from the store ----------------------------------------------------- */
 
 /* The next tick comes within wait_ms, or when it was to come anyway. */
 static void tick_within(struct queue *q, int64_t wait_ms, int64_t least_ms)
@@ -177,7 +194,8 @@ static void refill_one(void *arg, const struct store_rcpt *r)
     struct refill *f = arg;
     f->n++;
     if (!map_get(f->q->leased, map_id(&r->rcpt))) {
-        add_item(f->q, f->d, r, inspect_awaited(f->q, r->id)); /* it was under way before, or there was no place for it */
+        /* it was under way before, or there was no place for it */
+        add_item(f->q, f->d, r, inspect_awaited(f->q, r->id));
         f->added++;
     }
 }
@@ -209,8 +227,8 @@ static void refill_read(void *arg, enum store_result result)
     }
 }
 
-/* Readings see an open batch, too: what is in it is promised to nobody yet, and is made ready once it is durable. So it is
- * committed before; a reading would have it written at once anyway. */
+/* Readings see an open batch, too: what is in it is promised to nobody yet, and is made ready
+ * once it is durable. So it is committed before; a reading would have it written at once anyway. */
 static void refill(struct queue *q, struct sched_destination *d, struct sched_time at, unsigned max)
 {
     queue_commit(q);
@@ -219,7 +237,7 @@ static void refill(struct queue *q, struct sched_destination *d, struct sched_ti
     store_each_due(q->store, str_c(d->name), at.wall_ms, max, refill_one, refill_read, f);
 }
 
-/* --- handing out ------------------------------------------------------------------------------------------- */
+/* --- handing out -------------------------------------------------------- */
 
 void queue_learn(struct queue *q, struct sched_destination *d, bool reached)
 {
@@ -265,7 +283,7 @@ void queue_pump(struct queue *q)
     }
 }
 
-/* --- time --------------------------------------------------------------------------------------------------- */
+/* --- time --------------------------------------------------------------- */
 
 bool queue_may_expire(const struct queue *q)
 {
@@ -283,19 +301,25 @@ static void watch_clock(struct queue *q, struct sched_time now)
 {
     int64_t by = jump_look(&q->jump, now);
     if (by > 0) {
-        log_warn("clock-jumped", KVN("forward-ms", by), KV("what", "for an hour nothing ends, is forgotten or is told to be late because of its age"));
+        log_warn(
+            "clock-jumped", KVN("forward-ms", by),
+            KV("what",
+               "for an hour nothing ends, is forgotten or is told to be late because of its age"));
     } else if (by < 0) {
-        log_warn("clock-jumped", KVN("back-ms", -by), KV("what", "what waits is due as much earlier"));
+        log_warn("clock-jumped", KVN("back-ms", -by),
+                 KV("what", "what waits is due as much earlier"));
         store_set_back(q->store, now.wall_ms, -by, now.wall_ms + longest_wait(q));
         sched_set_back(&q->sched, -by, now.wall_ms + longest_wait(q));
     }
 }
 
-/* What ends, is forgotten or is told because of its age. After a jump forward nothing is: it may be no older than a minute. */
+/* What ends, is forgotten or is told because of its age. After a jump forward nothing is: it may
+ * be no older than a minute. */
 static void end_by_age(struct queue *q, struct sched_time now)
 {
     if (queue_may_expire(q)) {
-        store_expire(q->store, now.wall_ms - child_conf(q->child)->queue.report_retention, FORGET_BATCH);
+        store_expire(q->store, now.wall_ms - child_conf(q->child)->queue.report_retention,
+                     FORGET_BATCH);
         expiry_tick(q);
         queue_notice_start(q);
         choices_tick(q);
@@ -335,7 +359,8 @@ static void schedule_on_loaded(void *arg, enum store_result result)
 {
     struct queue *q = arg;
     if (result != STORE_OK) {
-        log_error("queue-not-loaded", KV("what", "the destinations cannot be read; ending to try again"));
+        log_error("queue-not-loaded",
+                  KV("what", "the destinations cannot be read; ending to try again"));
         exit(1);
     }
     timer_start(q->tick, 0);
@@ -344,17 +369,22 @@ static void schedule_on_loaded(void *arg, enum store_result result)
 void queue_load(struct queue *q)
 {
     struct sched_time now = queue_now();
-    sched_init(&q->sched, &(struct sched_ask){.arg = q, .own = schedule_own_of, .goes_with = goes_with});
+    sched_init(&q->sched, &(struct sched_ask){
+                              .arg = q,
+                              .own = schedule_own_of,
+                              .goes_with = goes_with,
+                          });
     use_rules(q);
     jump_start(&q->jump, now);
     q->tick = timer_new(child_loop(q->child), schedule_on_tick, q);
     q->bounces_due = true;
     overdue_start(q);
-    store_set_back(q->store, now.wall_ms, 0, now.wall_ms + longest_wait(q)); /* it may have been set back meanwhile */
+    /* it may have been set back meanwhile */
+    store_set_back(q->store, now.wall_ms, 0, now.wall_ms + longest_wait(q));
     store_each_next_hop(q->store, note_destination, schedule_on_loaded, q);
 }
 
-/* --- another way ----------------------------------------------------------------------------------------------- */
+/* --- another way -------------------------------------------------------- */
 
 /* One walk over the open recipients after the configuration changed. */
 struct reroute {
@@ -364,7 +394,8 @@ struct reroute {
 
 static bool is_routed(const struct store_rcpt *r)
 {
-    return r->next_hop.n > 0 && !str_eq(r->next_hop, STR(INSPECT_HOP)) && !str_eq(r->next_hop, STR(PORTAL_HOP));
+    return r->next_hop.n > 0 && !str_eq(r->next_hop, STR(INSPECT_HOP)) &&
+           !str_eq(r->next_hop, STR(PORTAL_HOP));
 }
 
 static void reroute_one(void *arg, const struct store_rcpt *r)

@@ -21,8 +21,8 @@ struct submission {
     struct peer *peer;
     uint64_t token;
     struct cached *cached; /* always there: carries the copies */
-    bool inspect; /* it is read before it is decided */
-    bool answers; /* written in the portal by a recipient */
+    bool inspect;          /* it is read before it is decided */
+    bool answers;          /* written in the portal by a recipient */
     size_t n_rcpts;
     struct store_rcpt rcpts[];
 };
@@ -66,7 +66,8 @@ static void forget_pending(struct peer *p, uint64_t token)
 }
 
 /* Copies what outlives the frame. The body only when there is room for it. */
-static struct cached *cached_new(struct queue *q, const struct ipc_submit *m, const struct order *o, int64_t now)
+static struct cached *cached_new(struct queue *q, const struct ipc_submit *m, const struct order *o,
+                                 int64_t now)
 {
     struct cached *h = err_calloc(1, sizeof *h);
     bool keep_body = m->body.n > 0 && q->cached_octets + m->body.n <= CACHED_OCTETS_MAX;
@@ -104,11 +105,17 @@ static struct cached *cached_new(struct queue *q, const struct ipc_submit *m, co
     return h;
 }
 
-void queue_answer(struct queue *q, struct ipc_channel *ch, uint64_t token, enum store_result result, const char *refusal)
+void queue_answer(struct queue *q, struct ipc_channel *ch, uint64_t token, enum store_result result,
+                  const char *refusal)
 {
     ipc_send(ch, &(struct ipc_msg){.type = IPC_submitted,
-                                   .submitted = {.token = token, .result = (uint8_t)result, .refused = refusal != NULL, .under_way = queue_fresh(q),
-                                                 .text = str_c(refusal ? refusal : "")}});
+                                   .submitted = {
+                                       .token = token,
+                                       .result = (uint8_t)result,
+                                       .refused = refusal != NULL,
+                                       .under_way = queue_fresh(q),
+                                       .text = str_c(refusal ? refusal : ""),
+                                   }});
 }
 
 static void log_accepted(const struct submission *s)
@@ -118,20 +125,22 @@ static void log_accepted(const struct submission *s)
     id_text(m->id, id);
     log_info("accepted", KV("id", id), KVS("from", m->reverse_path), KVN("recipients", s->n_rcpts),
              KVN("size", m->size), KVS("client", m->client), KVS("helo", m->helo),
-             KVS("protocol", m->protocol), KVS("login", m->login), KVS("tls", m->tls_version), KVS("cipher", m->tls_cipher),
-             KVS("group", m->tls_group));
+             KVS("protocol", m->protocol), KVS("login", m->login), KVS("tls", m->tls_version),
+             KVS("cipher", m->tls_cipher), KVS("group", m->tls_group));
 }
 
 static void on_durable(void *arg, enum store_result result)
 {
     struct submission *s = arg;
     struct queue *q = s->queue;
-    bool waits = result == STORE_OK && s->inspect && inspect_makes_wait(q, s->cached, s->peer, s->token, s->n_rcpts);
+    bool waits = result == STORE_OK && s->inspect &&
+                 inspect_makes_wait(q, s->cached, s->peer, s->token, s->n_rcpts);
     if (!waits) {
         queue_answer(q, s->peer->channel, s->token, result, NULL);
     }
     if (result == STORE_OK) {
-        struct job *bounce = s->cached->m.bounce_of ? map_get(q->bouncing, map_id(&s->cached->m.bounce_of)) : NULL;
+        struct job *bounce =
+            s->cached->m.bounce_of ? map_get(q->bouncing, map_id(&s->cached->m.bounce_of)) : NULL;
         if (bounce) {
             bounce->bounce_stored = true;
         }
@@ -169,17 +178,19 @@ static size_t count_pending(const struct conf *c, const struct peer *p, uint64_t
     size_t n = 0;
     LIST_EACH (it, &p->pending) {
         const struct pending_rcpt *r = LIST_OF(it, struct pending_rcpt, link);
-        const struct conf_forward *f = r->token == token ? conf_forward_of(c, str_c(r->forward_path)) : NULL;
+        const struct conf_forward *f =
+            r->token == token ? conf_forward_of(c, str_c(r->forward_path)) : NULL;
         n += r->token == token ? 1 + (f ? f->to.n : 0) : 0;
     }
     return n;
 }
 
-/* The recipients a forward makes of one. True: the mailbox inside gets it, too (there is none, it keeps a copy, or one
- * of them is off). */
+/* The recipients a forward makes of one. True: the mailbox inside gets it, too (there is none,
+ * it keeps a copy, or one of them is off). */
 static bool take_forward(struct submission *s, const struct pending_rcpt *r, int64_t now)
 {
-    const struct conf_forward *f = conf_forward_of(child_conf(s->queue->child), str_c(r->forward_path));
+    const struct conf_forward *f =
+        conf_forward_of(child_conf(s->queue->child), str_c(r->forward_path));
     bool inside = !f || f->keep;
     for (size_t i = 0; f && i < f->to.n; i++) {
         if (forwards_is_off(s->queue, str_c(f->to.v[i]))) {
@@ -190,8 +201,14 @@ static bool take_forward(struct submission *s, const struct pending_rcpt *r, int
         struct protect_record record = {.demand = DEMAND_SECURE, .counts = COUNTS_CERT};
         str_copy_cut(str_c(f->name), record.back, sizeof record.back);
         must(protect_record_write(&record, &text) == 0);
-        s->rcpts[s->n_rcpts++] = (struct store_rcpt){.forward_path = str_c(err_strdup(f->to.v[i])), .notify = r->notify, .orcpt = str_c(str_dup(str_c(r->orcpt))),
-                                                     .protection = str_c(str_dup(buf_str(&text))), .state = RCPT_QUEUED, .next_ms = now};
+        s->rcpts[s->n_rcpts++] = (struct store_rcpt){
+            .forward_path = str_c(err_strdup(f->to.v[i])),
+            .notify = r->notify,
+            .orcpt = str_c(str_dup(str_c(r->orcpt))),
+            .protection = str_c(str_dup(buf_str(&text))),
+            .state = RCPT_QUEUED,
+            .next_ms = now,
+        };
         buf_free(&text);
     }
     return inside;
@@ -207,12 +224,15 @@ static struct str record_text(const struct protect_record *record)
     return copy;
 }
 
-/* The recipient of a conversation in the portal: somebody else, with something of its own. False: it is none. */
-static bool submit_take_turn(struct submission *s, const struct pending_rcpt *r, struct str references, int64_t now)
+/* The recipient of a conversation in the portal: somebody else, with something of its own.
+ * False: it is none. */
+static bool submit_take_turn(struct submission *s, const struct pending_rcpt *r,
+                             struct str references, int64_t now)
 {
     struct turn t;
     struct protect_record record = {.counts = COUNTS_CERT};
-    enum turn_kind kind = threads_turn(s->queue, &s->cached->m, str_c(r->forward_path), references, &t);
+    enum turn_kind kind =
+        threads_turn(s->queue, &s->cached->m, str_c(r->forward_path), references, &t);
     if (kind == TURN_NONE) {
         return false;
     }
@@ -221,17 +241,27 @@ static bool submit_take_turn(struct submission *s, const struct pending_rcpt *r,
         record.pickup_level = threads_level(s->queue, t.thread) + 1;
         str_copy_cut(str_c(t.thread), record.thread, sizeof record.thread);
     } else if (kind == TURN_MARK) {
-        str_copy_cut(STR("this reply was not protected by the portal"), record.tags, sizeof record.tags);
+        str_copy_cut(STR("this reply was not protected by the portal"), record.tags,
+                     sizeof record.tags);
     }
-    s->rcpts[s->n_rcpts++] = (struct store_rcpt){.forward_path = str_c(err_strdup(kind == TURN_MARK ? t.inside : t.outside)), .notify = r->notify,
-                                                 .orcpt = str_c(str_dup(str_c(r->orcpt))), .protection = record_text(&record), .state = RCPT_QUEUED, .next_ms = now};
+    s->rcpts[s->n_rcpts++] = (struct store_rcpt){
+        .forward_path = str_c(err_strdup(kind == TURN_MARK ? t.inside : t.outside)),
+        .notify = r->notify,
+        .orcpt = str_c(str_dup(str_c(r->orcpt))),
+        .protection = record_text(&record),
+        .state = RCPT_QUEUED,
+        .next_ms = now,
+    };
     return true;
 }
 
-/* An answer written in the portal: to those who had the mail alone; outside it stays in the portal. */
-static void submit_take_answer(struct submission *s, const struct pending_rcpt *r, const struct kept_envelope *k, int64_t now)
+/* An answer written in the portal: to those who had the mail alone; outside it stays in the
+ * portal. */
+static void submit_take_answer(struct submission *s, const struct pending_rcpt *r,
+                               const struct kept_envelope *k, int64_t now)
 {
-    struct protect_record record = {.counts = COUNTS_CERT, .words = STR("an answer written in the portal\n")};
+    struct protect_record record = {.counts = COUNTS_CERT,
+                                    .words = STR("an answer written in the portal\n")};
     if (!threads_may_reach(s->queue, k, str_c(r->forward_path))) {
         log_warn("answer-to-a-stranger", KV("to", r->forward_path), KV("what", "left out"));
         return;
@@ -241,34 +271,55 @@ static void submit_take_answer(struct submission *s, const struct pending_rcpt *
         record.pickup_level = k->e.level + 1; /* what is answered is quoted */
         str_copy_cut(k->e.thread, record.thread, sizeof record.thread);
     }
-    s->rcpts[s->n_rcpts++] = (struct store_rcpt){.forward_path = str_c(str_dup(str_c(r->forward_path))), .orcpt = str_c(err_strdup("")), .protection = record_text(&record),
-                                                 .state = RCPT_QUEUED, .next_ms = now};
+    s->rcpts[s->n_rcpts++] = (struct store_rcpt){
+        .forward_path = str_c(str_dup(str_c(r->forward_path))),
+        .orcpt = str_c(err_strdup("")),
+        .protection = record_text(&record),
+        .state = RCPT_QUEUED,
+        .next_ms = now,
+    };
 }
 
-/* Who answers in the portal finds his answer there, as long as what he answered could be kept for him: sealed mail opens
- * by a link that only he has, and a copy could not be sealed for it. */
+/* Who answers in the portal finds his answer there, as long as what he answered could be kept
+ * for him: sealed mail opens by a link that only he has, and a copy could not be sealed for it. */
 static void take_copy(struct submission *s, const struct kept_envelope *k, int64_t now)
 {
-    struct protect_record record = {.demand = DEMAND_ESCALATED, .counts = COUNTS_CERT, .pickup_level = k->e.level + 1, .words = STR("a copy for the one who wrote it\n")};
+    struct protect_record record = {
+        .demand = DEMAND_ESCALATED,
+        .counts = COUNTS_CERT,
+        .pickup_level = k->e.level + 1,
+        .words = STR("a copy for the one who wrote it\n"),
+    };
     if (!k->e.sealed && s->n_rcpts > 0) {
         str_copy_cut(k->e.thread, record.thread, sizeof record.thread);
-        s->rcpts[s->n_rcpts++] = (struct store_rcpt){.forward_path = str_c(str_dup(k->e.address)), .orcpt = str_c(err_strdup("")), .protection = record_text(&record),
-                                                     .state = RCPT_QUEUED, .next_ms = now};
+        s->rcpts[s->n_rcpts++] = (struct store_rcpt){
+            .forward_path = str_c(str_dup(k->e.address)),
+            .orcpt = str_c(err_strdup("")),
+            .protection = record_text(&record),
+            .state = RCPT_QUEUED,
+            .next_ms = now,
+        };
     }
 }
 
 /* Its sender wants all of it to go by the portal. */
 static void choose_portal(struct submission *s)
 {
-    const struct protect_record record = {.demand = DEMAND_ESCALATED, .counts = COUNTS_CERT, .words = STR("escalated: its sender chose the portal\n")};
+    const struct protect_record record = {
+        .demand = DEMAND_ESCALATED,
+        .counts = COUNTS_CERT,
+        .words = STR("escalated: its sender chose the portal\n"),
+    };
     for (size_t i = 0; i < s->n_rcpts; i++) {
-        if (s->rcpts[i].protection.n == 0 && !conf_is_inside(child_conf(s->queue->child), domain_of(s->rcpts[i].forward_path))) {
+        if (s->rcpts[i].protection.n == 0 &&
+            !conf_is_inside(child_conf(s->queue->child), domain_of(s->rcpts[i].forward_path))) {
             s->rcpts[i].protection = record_text(&record);
         }
     }
 }
 
-static void submit_take_rcpts(struct submission *s, struct peer *p, struct str references, const struct kept_envelope *answered, int64_t now)
+static void submit_take_rcpts(struct submission *s, struct peer *p, struct str references,
+                              const struct kept_envelope *answered, int64_t now)
 {
     for (struct link *it = p->pending.next; it != &p->pending;) {
         struct pending_rcpt *r = LIST_OF(it, struct pending_rcpt, link);
@@ -280,18 +331,22 @@ static void submit_take_rcpts(struct submission *s, struct peer *p, struct str r
             if (answered) {
                 submit_take_answer(s, r, answered, now);
             } else {
-                s->inspect |= protection_needs_inspection(s->queue, &s->cached->m, s->rcpts[s->n_rcpts - 1].forward_path);
+                s->inspect |= protection_needs_inspection(s->queue, &s->cached->m,
+                                                          s->rcpts[s->n_rcpts - 1].forward_path);
             }
             peer_drop_pending(p, r);
             continue;
         }
-        s->inspect |= !submit_is_own(p) && !choices_is_one(s->queue, str_c(r->forward_path)) && protection_needs_inspection(s->queue, &s->cached->m, str_c(r->forward_path));
+        s->inspect |= !submit_is_own(p) && !choices_is_one(s->queue, str_c(r->forward_path)) &&
+                      protection_needs_inspection(s->queue, &s->cached->m, str_c(r->forward_path));
         if (submit_is_own(p) || take_forward(s, r, now)) {
-            s->rcpts[s->n_rcpts++] = (struct store_rcpt){.forward_path = str_c(str_dup(str_c(r->forward_path))),
-                                                         .notify = r->notify,
-                                                         .orcpt = str_c(str_dup(str_c(r->orcpt))),
-                                                         .state = RCPT_QUEUED,
-                                                         .next_ms = now};
+            s->rcpts[s->n_rcpts++] = (struct store_rcpt){
+                .forward_path = str_c(str_dup(str_c(r->forward_path))),
+                .notify = r->notify,
+                .orcpt = str_c(str_dup(str_c(r->orcpt))),
+                .state = RCPT_QUEUED,
+                .next_ms = now,
+            };
         }
         peer_drop_pending(p, r);
     }
@@ -331,10 +386,13 @@ static void decide_rcpts(struct submission *s)
         if (s->answers) {
             struct protect_record record;
             protection_record(r, &record);
-            rules_route(child_conf(q->child), s->cached->m.reverse_path, r->forward_path, &d->route);
-            d->rcpt.next_hop = record.demand == DEMAND_ESCALATED ? STR(PORTAL_HOP) : domain_str(&d->route.next_hop);
+            rules_route(child_conf(q->child), s->cached->m.reverse_path, r->forward_path,
+                        &d->route);
+            d->rcpt.next_hop = record.demand == DEMAND_ESCALATED ? STR(PORTAL_HOP)
+                                                                 : domain_str(&d->route.next_hop);
         } else if (submit_is_own(s->peer)) {
-            rules_route(child_conf(q->child), s->cached->m.reverse_path, r->forward_path, &d->route);
+            rules_route(child_conf(q->child), s->cached->m.reverse_path, r->forward_path,
+                        &d->route);
             d->rcpt.next_hop = domain_str(&d->route.next_hop);
         } else {
             protection_decide(q, &s->cached->m, STR(""), d);
@@ -395,9 +453,10 @@ static bool is_none(const struct order *o)
     return lease_is_none(&o->lease);
 }
 
-/* Whether all that a submit names is its sender's to name; NULL, or what is not. An order is used up; none
- * (of a smtpout): it is over. */
-static const char *not_its_own(struct queue *q, struct peer *p, const struct ipc_submit *m, struct order *ret)
+/* Whether all that a submit names is its sender's to name; NULL, or what is not. An order is
+ * used up; none (of a smtpout): it is over. */
+static const char *not_its_own(struct queue *q, struct peer *p, const struct ipc_submit *m,
+                               struct order *ret)
 {
     bool any = false;
     LIST_EACH (it, &p->pending) {
@@ -421,7 +480,9 @@ static const char *not_its_own(struct queue *q, struct peer *p, const struct ipc
     if (!orders_take(q, p->index, &m->lease, ret)) {
         return orders_known(q, &m->lease) ? "mail of ours that was ordered of another" : NULL;
     }
-    return ret->about == ABOUT_TLS_REPORT || is_to(p, m->token, ret->to) ? NULL : "mail of ours to another";
+    return ret->about == ABOUT_TLS_REPORT || is_to(p, m->token, ret->to)
+               ? NULL
+               : "mail of ours to another";
 }
 
 void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -442,7 +503,8 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
         return;
     }
     size_t n = count_pending(child_conf(q->child), p, m->submit.token);
-    struct submission *s = err_calloc(1, sizeof *s + (n + 1) * sizeof s->rcpts[0]); /* one more: a copy */
+    /* one more: a copy */
+    struct submission *s = err_calloc(1, sizeof *s + (n + 1) * sizeof s->rcpts[0]);
     s->queue = q;
     s->peer = p;
     p->refs++;
@@ -450,8 +512,11 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     s->cached = cached_new(q, &m->submit, &order, now);
     struct kept_envelope answered;
     s->answers = is_web(p) && m->submit.about == ABOUT_REPLY;
-    bool may = !is_web(p) || (s->answers && threads_may_answer(q, m->submit.pass, m->submit.about_id, m->submit.reverse_path, &answered)) ||
-               (m->submit.about == ABOUT_COMPOSE && threads_may_write(q, m->submit.pass, m->submit.reverse_path, m->submit.login));
+    bool may = !is_web(p) ||
+               (s->answers && threads_may_answer(q, m->submit.pass, m->submit.about_id,
+                                                 m->submit.reverse_path, &answered)) ||
+               (m->submit.about == ABOUT_COMPOSE &&
+                threads_may_write(q, m->submit.pass, m->submit.reverse_path, m->submit.login));
     if (may) {
         submit_take_rcpts(s, p, m->submit.thread, s->answers ? &answered : NULL, now);
         if (s->answers) {
@@ -462,7 +527,8 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
         }
         decide_rcpts(s);
     }
-    if (!may || s->n_rcpts == 0) { /* web is not believed: nobody may be reached by it who had not the mail */
+    /* web is not believed: nobody may be reached by it who had not the mail */
+    if (!may || s->n_rcpts == 0) {
         forget_pending(p, s->token);
         on_durable(s, STORE_RETRY);
         return;
@@ -475,8 +541,11 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     struct store_message message = s->cached->m;
     message.body = m->submit.body; /* the frame's own octets: no copy needed for writing */
     bool tells_outcome = order.about == ABOUT_OUTCOME;
-    struct job *about = message.bounce_of && !tells_outcome ? map_get(q->bouncing, map_id(&message.bounce_of)) : NULL;
-    size_t n_bounced = about && about->kind == JOB_BOUNCE ? bounced_rcpts(about, bounced, JOB_RCPTS_MAX) : 0;
+    struct job *about = message.bounce_of && !tells_outcome
+                            ? map_get(q->bouncing, map_id(&message.bounce_of))
+                            : NULL;
+    size_t n_bounced =
+        about && about->kind == JOB_BOUNCE ? bounced_rcpts(about, bounced, JOB_RCPTS_MAX) : 0;
     if (about && about->kind == JOB_NOTICE) {
         mark_noticed(q, about);
     }
@@ -496,7 +565,8 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
         pickup_mail_stored(q, order.about_id, message.id);
     }
     store_enqueue(q->store, &message, s->rcpts, s->n_rcpts, bounced, n_bounced, on_durable, s);
-    store_release_body(q->store, message.id); /* if it was only for ourselves (a choice), nobody needs it */
+    /* if it was only for ourselves (a choice), nobody needs it */
+    store_release_body(q->store, message.id);
     if (tells_outcome) {
         store_release_body(q->store, message.bounce_of);
     }

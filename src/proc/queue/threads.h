@@ -18,11 +18,13 @@ struct turn {
 };
 
 /* What a mail to this recipient is; references: the conversation its header names, or empty. */
-enum turn_kind threads_turn(struct queue *q, const struct store_message *m, struct str forward_path, struct str references, struct turn *ret);
+enum turn_kind threads_turn(struct queue *q, const struct store_message *m, struct str forward_path,
+                            struct str references, struct turn *ret);
 /* The greatest of what its mails were to be opened with: what goes on with it is worth no less. */
 uint8_t threads_level(struct queue *q, const char *thread);
 /* May somebody with this pass answer this envelope, in the name of that address? */
-bool threads_may_answer(struct queue *q, struct str pass, uint64_t envelope, struct str reverse_path, struct kept_envelope *k);
+bool threads_may_answer(struct queue *q, struct str pass, uint64_t envelope,
+                        struct str reverse_path, struct kept_envelope *k);
 /* Is this pass that of an inside user with this address? login: the same. */
 bool threads_may_write(struct queue *q, struct str pass, struct str reverse_path, struct str login);
 /* Did this address write the mail, or have it? */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tlsrpt.c: TLS reports (RFC 8460): keeps the counts of each UTC day, and has smtpout write and send
- * each domain's report once after midnight, tried again for a day; keeps what others report to us.
+ * tlsrpt.c: TLS reports (RFC 8460): keeps the counts of each UTC day, and has smtpout write and
+ * send each domain's report once after midnight, tried again for a day; keeps what others report
+ * to us.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -9,8 +10,13 @@
 
 #include <stdlib.h>
 
-enum { WRITINGS_MAX = 4, RECEIVED_MAX = 2000, /* rows of strangers a day */
-    RETRY_MS = 30 * 60 * 1000, WRITING_MS = 30 * 60 * 1000, KEEP_DAYS = 30 };
+enum {
+    WRITINGS_MAX = 4,
+    RECEIVED_MAX = 2000, /* rows of strangers a day */
+    RETRY_MS = 30 * 60 * 1000,
+    WRITING_MS = 30 * 60 * 1000,
+    KEEP_DAYS = 30
+};
 #define DAY_MS (24LL * 60 * 60 * 1000)
 
 /* A report being written in some smtpout. */
@@ -32,13 +38,22 @@ void tlsrpt_on_session(void *owner, struct ipc_channel *ch, const struct ipc_msg
 {
     struct queue *q = owner;
     const struct ipc_rpt_session *s = &m->rpt_session;
-    store_rpt_count(q->store, &(struct store_rpt_session){.day = today(), .domain = s->domain, .type = (enum rpt_type)s->type,
-                                                          .policy = s->policy, .mx = s->mx, .ok = s->ok != 0, .result = s->result,
-                                                          .sender = s->sender, .host = s->host, .receiver = s->receiver,
-                                                          .reason = s->reason});
+    store_rpt_count(q->store, &(struct store_rpt_session){
+                                  .day = today(),
+                                  .domain = s->domain,
+                                  .type = (enum rpt_type)s->type,
+                                  .policy = s->policy,
+                                  .mx = s->mx,
+                                  .ok = s->ok != 0,
+                                  .result = s->result,
+                                  .sender = s->sender,
+                                  .host = s->host,
+                                  .receiver = s->receiver,
+                                  .reason = s->reason,
+                              });
 }
 
-/* --- writing --------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------ */
 
 struct handing {
     struct queue *q;
@@ -49,9 +64,15 @@ static void send_failure(void *arg, const struct store_rpt_failure *f)
 {
     const struct handing *h = arg;
     ipc_send(h->w->worker, &(struct ipc_msg){.type = IPC_rpt_failure,
-                                             .rpt_failure = {.token = h->w->token, .result = f->result, .sender = f->sender,
-                                                             .host = f->host, .receiver = f->receiver, .reason = f->reason,
-                                                             .n = f->n}});
+                                             .rpt_failure = {
+                                                 .token = h->w->token,
+                                                 .result = f->result,
+                                                 .sender = f->sender,
+                                                 .host = f->host,
+                                                 .receiver = f->receiver,
+                                                 .reason = f->reason,
+                                                 .n = f->n,
+                                             }});
 }
 
 static void tlsrpt_ignore_end(void *arg, enum store_result result)
@@ -62,9 +83,16 @@ static void send_count(void *arg, const struct store_rpt_count *c)
 {
     const struct handing *h = arg;
     ipc_send(h->w->worker, &(struct ipc_msg){.type = IPC_rpt_policy,
-                                             .rpt_policy = {.token = h->w->token, .type = (uint8_t)c->type, .policy = c->policy,
-                                                            .mx = c->mx, .ok = c->ok, .failed = c->failed}});
-    store_each_rpt_failure(h->q->store, h->w->day, str_c(h->w->domain), c->type, c->policy, send_failure, tlsrpt_ignore_end, arg);
+                                             .rpt_policy = {
+                                                 .token = h->w->token,
+                                                 .type = (uint8_t)c->type,
+                                                 .policy = c->policy,
+                                                 .mx = c->mx,
+                                                 .ok = c->ok,
+                                                 .failed = c->failed,
+                                             }});
+    store_each_rpt_failure(h->q->store, h->w->day, str_c(h->w->domain), c->type, c->policy,
+                           send_failure, tlsrpt_ignore_end, arg);
 }
 
 static void tlsrpt_start(struct queue *q, const struct store_rpt_sent *due)
@@ -80,8 +108,13 @@ static void tlsrpt_start(struct queue *q, const struct store_rpt_sent *due)
     list_append(&q->writings, &w->link);
     struct handing h = {q, w};
     store_each_rpt_count(q->store, w->day, str_c(w->domain), send_count, tlsrpt_ignore_end, &h);
-    ipc_send(w->worker, &(struct ipc_msg){.type = IPC_rpt_write, .rpt_write = {.token = w->token, .lease = w->order, .day = w->day,
-                                                                               .domain = str_c(w->domain)}});
+    ipc_send(w->worker, &(struct ipc_msg){.type = IPC_rpt_write,
+                                          .rpt_write = {
+                                              .token = w->token,
+                                              .lease = w->order,
+                                              .day = w->day,
+                                              .domain = str_c(w->domain),
+                                          }});
 }
 
 /* Due reports, copied: starting one reads the store again. */
@@ -120,7 +153,8 @@ static void forget_unanswered(struct queue *q)
         struct writing *w = LIST_OF(it, struct writing, link);
         it = it->next;
         if (clock_mono_ms() - w->since_mono_ms >= WRITING_MS) {
-            log_warn("tls-report-unanswered", KV("domain", w->domain), KV("what", "it is written again"));
+            log_warn("tls-report-unanswered", KV("domain", w->domain),
+                     KV("what", "it is written again"));
             list_remove(&w->link);
             free(w);
         }
@@ -132,12 +166,15 @@ void tlsrpt_tick(struct queue *q)
     const struct conf *c = child_conf(q->child);
     int64_t now = clock_wall_ms();
     struct due due = {0};
-    if (!c->tlsrpt.send || q->restored || !queue_can_send(q)) { /* the gateway of the copy may have sent them */
+    /* the gateway of the copy may have sent them */
+    if (!c->tlsrpt.send || q->restored || !queue_can_send(q)) {
         return;
     }
-    if (q->reported_day != today()) { /* yesterday is complete; spread after midnight (RFC 8460 4.1) */
+    /* yesterday is complete; spread after midnight (RFC 8460 4.1) */
+    if (q->reported_day != today()) {
         q->reported_day = today();
-        store_rpt_open(q->store, today(), now + random_below((uint32_t)(c->tlsrpt.delay > 0 ? c->tlsrpt.delay : 1)));
+        store_rpt_open(q->store, today(),
+                       now + random_below((uint32_t)(c->tlsrpt.delay > 0 ? c->tlsrpt.delay : 1)));
         store_rpt_forget(q->store, today() - KEEP_DAYS, now - c->monitor.keep);
     }
     forget_unanswered(q);
@@ -173,10 +210,18 @@ void tlsrpt_on_written(void *owner, struct ipc_channel *ch, const struct ipc_msg
         enum rpt_state state = (enum rpt_state)m->rpt_written.state;
         bool late = now > (int64_t)(w->day + 2) * DAY_MS; /* RFC 8460 5.5: 24 hours of trying */
         state = state == RPT_DUE && late ? RPT_GIVEN_UP : state;
-        store_rpt_set(q->store, &(struct store_rpt_sent){.day = w->day, .domain = str_c(w->domain), .detail = m->rpt_written.detail,
-                                                         .state = state, .next_ms = now + RETRY_MS});
+        store_rpt_set(q->store, &(struct store_rpt_sent){
+                                    .day = w->day,
+                                    .domain = str_c(w->domain),
+                                    .detail = m->rpt_written.detail,
+                                    .state = state,
+                                    .next_ms = now + RETRY_MS,
+                                });
         if (state != RPT_NOT_WANTED) {
-            log_info("tls-report", KV("domain", w->domain), KV("result", state == RPT_DONE ? "sent" : state == RPT_DUE ? "tried again later" : "given up"),
+            log_info("tls-report", KV("domain", w->domain),
+                     KV("result", state == RPT_DONE  ? "sent"
+                                  : state == RPT_DUE ? "tried again later"
+                                                     : "given up"),
                      KVS("detail", m->rpt_written.detail));
         }
         list_remove(&w->link);
@@ -210,13 +255,23 @@ void tlsrpt_on_received(void *owner, struct ipc_channel *ch, const struct ipc_ms
     q->received_day = today();
     if (q->received_n > RECEIVED_MAX) {
         if (q->received_n == RECEIVED_MAX + 1) {
-            log_warn("tls-reports-too-many", KVN("most-a-day", RECEIVED_MAX), KV("what", "further ones are not kept today"));
+            log_warn("tls-reports-too-many", KVN("most-a-day", RECEIVED_MAX),
+                     KV("what", "further ones are not kept today"));
         }
         return;
     }
-    store_rpt_add_received(q->store, &(struct store_rpt_received){.at_ms = clock_wall_ms(), .organization = r->organization,
-                                                                  .report_id = r->report_id, .domain = r->domain,
-                                                                  .begin_ms = r->begin_ms, .end_ms = r->end_ms, .type = r->type,
-                                                                  .ok = r->ok, .failed = r->failed, .details = r->details});
-    log_info("tls-report-received", KVS("from", r->organization), KVS("domain", r->domain), KVN("ok", r->ok), KVN("failed", r->failed));
+    store_rpt_add_received(q->store, &(struct store_rpt_received){
+                                         .at_ms = clock_wall_ms(),
+                                         .organization = r->organization,
+                                         .report_id = r->report_id,
+                                         .domain = r->domain,
+                                         .begin_ms = r->begin_ms,
+                                         .end_ms = r->end_ms,
+                                         .type = r->type,
+                                         .ok = r->ok,
+                                         .failed = r->failed,
+                                         .details = r->details,
+                                     });
+    log_info("tls-report-received", KVS("from", r->organization), KVS("domain", r->domain),
+             KVN("ok", r->ok), KVN("failed", r->failed));
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * told.c: the one letter to a sender who asked what is done with their mail (the flag for trying), or who should know it (a
- * flag that stands only in quoted text). Their recipients carry NOTICE_OUTCOME. The letter is due when each of these has an
- * outcome, or has waited for some time; it takes the place of a bounce and of the notice that a mail waits.
+ * told.c: the one letter to a sender who asked what is done with their mail (the flag for
+ * trying), or who should know it (a flag that stands only in quoted text). Their recipients
+ * carry NOTICE_OUTCOME. The letter is due when each of these has an outcome, or has waited for
+ * some time; it takes the place of a bounce and of the notice that a mail waits.
  *
- * Called by schedule.c with its ticks, and by submit.c when the letter comes back to be stored: that commit marks the
- * recipients as told. What can go wrong: no smtpout, or a letter lost on the way there: written again.
+ * Called by schedule.c with its ticks, and by submit.c when the letter comes back to be stored:
+ * that commit marks the recipients as told. What can go wrong: no smtpout, or a letter lost on
+ * the way there: written again.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -25,15 +27,15 @@ enum {
     ROWS_MAX = 200,
     RCPTS_MAX = 1000,
     LETTER_MAX = 40 * 1024,
-    LETTER_SURE = 20 * 1024,      /* all of it in UTF-8, and it still fits */
-    LETTER_SENT_MAX = 60 * 1024,  /* in quoted-printable: a mail of ours is stored inline */
+    LETTER_SURE = 20 * 1024,     /* all of it in UTF-8, and it still fits */
+    LETTER_SENT_MAX = 60 * 1024, /* in quoted-printable: a mail of ours is stored inline */
     TEXTS_MAX = 4 * 1024 * 1024,
 };
 
 /* A letter, from the reading of its facts until it is stored. */
 struct letter {
     struct queue *q;
-    uint64_t id; /* of the message it is about */
+    uint64_t id;      /* of the message it is about */
     int64_t begun_ms; /* monotonic */
     struct arena texts;
     struct str to;
@@ -50,7 +52,7 @@ static void told_letter_free(struct queue *q, struct letter *l)
     free(l);
 }
 
-/* --- what is known of the mail --------------------------------------------------------------------------------- */
+/* --- what is known of the mail ------------------------------------------ */
 
 static struct str kept(struct letter *l, struct str s)
 {
@@ -76,7 +78,11 @@ static void told_on_rcpt(void *arg, const struct store_rcpt *r)
         return;
     }
     protect_record_read(r->protection, &record);
-    l->rows[l->n] = (struct store_rcpt){.rcpt = r->rcpt, .state = r->state, .host = kept(l, r->host)};
+    l->rows[l->n] = (struct store_rcpt){
+        .rcpt = r->rcpt,
+        .state = r->state,
+        .host = kept(l, r->host),
+    };
     l->rcpts[l->n++] = (struct told_rcpt){
         .forward_path = kept(l, r->forward_path),
         .state = r->state,
@@ -92,7 +98,9 @@ static void told_on_rcpt(void *arg, const struct store_rcpt *r)
 static void told_on_event(void *arg, const struct store_envelope_event *e)
 {
     struct told_rcpt *r = arg;
-    enum told_notice now = e->kind == EVENT_NOTICE_DELIVERED ? TOLD_NOTICE_TAKEN : e->kind == EVENT_NOTICE_SENT ? TOLD_NOTICE_WRITTEN : TOLD_NOTICE_DUE;
+    enum told_notice now = e->kind == EVENT_NOTICE_DELIVERED ? TOLD_NOTICE_TAKEN
+                           : e->kind == EVENT_NOTICE_SENT    ? TOLD_NOTICE_WRITTEN
+                                                             : TOLD_NOTICE_DUE;
     r->pickup_notice = now > r->pickup_notice ? now : r->pickup_notice;
 }
 
@@ -102,9 +110,11 @@ static void look_at_pickups(struct letter *l)
     enum { EVENTS_LOOKED_AT = 50 };
     struct kept_envelope k;
     for (size_t i = 0; i < l->n; i++) {
-        if (l->rcpts[i].state == RCPT_PICKUP && envelope_get(l->q, ENVELOPE_BY_RCPT, l->rows[i].rcpt, &k)) {
+        if (l->rcpts[i].state == RCPT_PICKUP &&
+            envelope_get(l->q, ENVELOPE_BY_RCPT, l->rows[i].rcpt, &k)) {
             l->rcpts[i].until_ms = k.e.expires_ms;
-            (void)!store_envelope_events(l->q->store, k.e.envelope, EVENTS_LOOKED_AT, told_on_event, &l->rcpts[i]);
+            (void)!store_envelope_events(l->q->store, k.e.envelope, EVENTS_LOOKED_AT, told_on_event,
+                                         &l->rcpts[i]);
         }
     }
 }
@@ -124,7 +134,7 @@ static void on_attempt(void *arg, const struct store_attempt *a)
     }
 }
 
-/* --- the letter ---------------------------------------------------------------------------- */
+/* --- the letter --------------------------------------------------------- */
 
 /* Octets of it in quoted-printable, which makes three of each that is not ASCII. */
 static size_t sent_octets(struct str text)
@@ -136,7 +146,8 @@ static size_t sent_octets(struct str text)
     return n;
 }
 
-/* As many recipients as can be stored. What other servers answered stands in it: no size is sure. */
+/* As many recipients as can be stored. What other servers answered stands in it: no size is
+ * sure. */
 static int told_write_letter(const struct told *t, struct buf *out)
 {
     int r = told_write(t, out);
@@ -177,11 +188,15 @@ static void told_on_read(void *arg, enum store_result result)
         log_error("letter-not-written", KV("about", id), KV("problem", strerror(-e)));
         return; /* again in a minute */
     }
-    worker_write(q, &(struct system_mail){.about = ABOUT_OUTCOME,
-                                           .about_id = l->id,
-                                           .to = l->to,
-                                           .subject = l->rcpts[0].reason == REASON_TESTED ? STR("What would be done with your mail") : STR("What was done with your mail"),
-                                           .text = buf_str(&text)});
+    worker_write(q, &(struct system_mail){
+                        .about = ABOUT_OUTCOME,
+                        .about_id = l->id,
+                        .to = l->to,
+                        .subject = l->rcpts[0].reason == REASON_TESTED
+                                       ? STR("What would be done with your mail")
+                                       : STR("What was done with your mail"),
+                        .text = buf_str(&text),
+                    });
 }
 
 static void told_begin(struct queue *q, uint64_t id)
@@ -216,7 +231,8 @@ struct due {
 static void told_note_due(void *arg, const struct store_rcpt *r)
 {
     struct due *d = arg;
-    bool known = d->n > 0 && d->ids[d->n - 1] == r->id; /* they come in the order of their messages */
+    /* they come in the order of their messages */
+    bool known = d->n > 0 && d->ids[d->n - 1] == r->id;
     if (!known && d->n < TOLD_MAX) {
         d->ids[d->n++] = r->id;
     }
@@ -256,7 +272,8 @@ void told_tick(struct queue *q)
     drop_oldest(q, now);
     struct due *d = err_calloc(1, sizeof *d);
     d->q = q;
-    store_each_outcome_due(q->store, clock_wall_ms() - (after ? after : PATIENCE_MS), ROWS_MAX, told_note_due, on_due, d);
+    store_each_outcome_due(q->store, clock_wall_ms() - (after ? after : PATIENCE_MS), ROWS_MAX,
+                           told_note_due, on_due, d);
 }
 
 size_t told_stored(struct queue *q, uint64_t id, uint64_t *rcpts, size_t max)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * trial.c: what would be done with a mail that was sent as a trial (flags, trial yes): the decision of a delivery over what is
- * remembered of the recipient's servers. Nobody is asked for it. Called by protection.c; told.c writes the letter.
+ * trial.c: what would be done with a mail that was sent as a trial (flags, trial yes): the
+ * decision of a delivery over what is remembered of the recipient's servers. Nobody is asked for
+ * it. Called by protection.c; told.c writes the letter.
  */
 #include "base/clock.h"
 #include "policy/forecast.h"
@@ -29,7 +30,8 @@ static void put_rungs(const struct conf *c, const struct protection *p, struct f
 }
 
 /* As a job for smtpout has them (job.c), with what the last look found in place of a session. */
-static void trial_put_facts(struct queue *q, const struct store_message *m, const struct decided *d, struct forecast_rcpt *r)
+static void trial_put_facts(struct queue *q, const struct store_message *m, const struct decided *d,
+                            struct forecast_rcpt *r)
 {
     const struct conf *c = child_conf(q->child);
     const struct protection *p = &d->protection;
@@ -38,7 +40,9 @@ static void trial_put_facts(struct queue *q, const struct store_message *m, cons
     const struct domain *known = domains_find(q, d->route.next_hop, false);
     struct facts *f = &r->facts;
     f->force = p->force > d->route.force ? p->force : d->route.force;
-    f->override = exceptions_find(q, domain_of(d->rcpt.forward_path), EXCEPTION_RELAX) ? OVERRIDE_RELAX : OVERRIDE_NONE;
+    f->override = exceptions_find(q, domain_of(d->rcpt.forward_path), EXCEPTION_RELAX)
+                      ? OVERRIDE_RELAX
+                      : OVERRIDE_NONE;
     f->demand = p->off_site && f->override == OVERRIDE_RELAX ? DEMAND_NONE : p->demand;
     f->off_site = p->off_site;
     f->counts = p->counts;
@@ -46,15 +50,23 @@ static void trial_put_facts(struct queue *q, const struct store_message *m, cons
     f->trno = m->tls_required_no && c->tls_required_no == 0 ? TRNO_RELAX : TRNO_OFF;
     f->seen = known && memory_seen(&known->d, now, &rules);
     f->mx = d->route.kind == ROUTE_FIXED ? MX_SECURE : MX_INSECURE;
-    if (known && !m->reqtls && forecast_remembered(&known->d, now - 2 * c->monitor.interval, f)) { /* who offers REQUIRETLS is not kept */
+    /* who offers REQUIRETLS is not kept */
+    if (known && !m->reqtls && forecast_remembered(&known->d, now - 2 * c->monitor.interval, f)) {
         r->asked_ms = known->d.looked_ms;
     }
 }
 
-int trial_outcome(struct queue *q, const struct store_message *m, const struct decided *d, struct buf *out)
+int trial_outcome(struct queue *q, const struct store_message *m, const struct decided *d,
+                  struct buf *out)
 {
     const struct protection *p = &d->protection;
-    struct forecast_rcpt r = {.action = p->would, .text = p->text, .is_inside = p->direction == DIRECTION_INTERNAL, .first = CHANNEL_TLS, .next = CHANNEL_DROP};
+    struct forecast_rcpt r = {
+        .action = p->would,
+        .text = p->text,
+        .is_inside = p->direction == DIRECTION_INTERNAL,
+        .first = CHANNEL_TLS,
+        .next = CHANNEL_DROP,
+    };
     trial_put_facts(q, m, d, &r);
     put_rungs(child_conf(q->child), p, &r);
     return forecast_write(&r, out);

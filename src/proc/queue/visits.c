@@ -34,11 +34,11 @@ enum {
 /* Somebody who asked for a code. */
 struct visit {
     unsigned char browser[ENVELOPE_HASH];
-    char address[ADDRESS_ROOM];      /* "": nobody we know; no code is right then */
-    uint64_t number;                 /* which visit it is: a browser may begin another */
-    uint64_t envelope;      /* asked for by its link, else 0 */
-    bool is_inside;         /* somebody of ours, who wants to see what he sent */
-    bool wants_more;        /* the code was right already */
+    char address[ADDRESS_ROOM]; /* "": nobody we know; no code is right then */
+    uint64_t number;            /* which visit it is: a browser may begin another */
+    uint64_t envelope;          /* asked for by its link, else 0 */
+    bool is_inside;             /* somebody of ours, who wants to see what he sent */
+    bool wants_more;            /* the code was right already */
     char code[9], challenge[CHALLENGE_TEXT], state[CHALLENGE_TEXT], verifier[CHALLENGE_TEXT];
     char language[16];
     unsigned tries, passkey_tries;
@@ -46,15 +46,20 @@ struct visit {
 };
 
 /* Short, told apart at a glance, and nothing anybody minds. */
-static const char *const reference_words[] = {
-    "amber", "anchor", "apple", "arrow", "autumn", "bamboo", "basket", "beacon", "birch", "bridge", "candle", "canyon", "castle", "cedar", "cherry", "cloud",
-    "clover", "copper", "coral", "crystal", "dolphin", "eagle", "ember", "falcon", "feather", "forest", "garden", "ginger", "granite", "harbor", "hazel", "heron",
-    "honey", "island", "ivory", "jasmine", "lantern", "lemon", "lilac", "maple", "meadow", "mirror", "mountain", "ocean", "olive", "orchid", "otter", "pebble",
-    "pepper", "planet", "pocket", "quartz", "rabbit", "ribbon", "river", "saffron", "silver", "sparrow", "summer", "thunder", "tulip", "velvet", "walnut", "willow"};
+static const char *const reference_words[] =
+    {"amber",   "anchor",  "apple",    "arrow",   "autumn",  "bamboo", "basket", "beacon",
+     "birch",   "bridge",  "candle",   "canyon",  "castle",  "cedar",  "cherry", "cloud",
+     "clover",  "copper",  "coral",    "crystal", "dolphin", "eagle",  "ember",  "falcon",
+     "feather", "forest",  "garden",   "ginger",  "granite", "harbor", "hazel",  "heron",
+     "honey",   "island",  "ivory",    "jasmine", "lantern", "lemon",  "lilac",  "maple",
+     "meadow",  "mirror",  "mountain", "ocean",   "olive",   "orchid", "otter",  "pebble",
+     "pepper",  "planet",  "pocket",   "quartz",  "rabbit",  "ribbon", "river",  "saffron",
+     "silver",  "sparrow", "summer",   "thunder", "tulip",   "velvet", "walnut", "willow"};
 
-/* --- passes in use --------------------------------------------------------------------------- */
+/* --- passes in use ------------------------------------------------------ */
 
-/* When a pass was last used: of this process's life only; the store has when it ends in any case. */
+/* When a pass was last used: of this process's life only; the store has when it ends in any
+ * case. */
 struct used {
     unsigned char hash[ENVELOPE_HASH];
     int64_t mono_ms;
@@ -112,7 +117,7 @@ void visits_tick(struct queue *q)
     forget_idle(q);
 }
 
-/* --- codes ------------------------------------------------------------------------------------------------------------ */
+/* --- codes -------------------------------------------------------------- */
 
 static struct visit *visit_of(struct queue *q, struct str browser)
 {
@@ -151,12 +156,15 @@ static bool find_wanted(struct queue *q, const struct ipc_portal_ask *a, struct 
     const struct address_key address = address_key(str_trim(a->text));
     bool by_token = a->secret.n == ENVELOPE_HASH;
     k->found = false;
-    enum store_result r = store_envelopes_of(q->store, by_token ? ENVELOPE_OF_TOKEN : ENVELOPE_OF_ADDRESS, by_token ? a->secret : str_c(address.text), by_token ? 1 : 20,
-                                             by_token ? envelope_keep : envelope_keep_waiting, k);
+    enum store_result r =
+        store_envelopes_of(q->store, by_token ? ENVELOPE_OF_TOKEN : ENVELOPE_OF_ADDRESS,
+                           by_token ? a->secret : str_c(address.text), by_token ? 1 : 20,
+                           by_token ? envelope_keep : envelope_keep_waiting, k);
     return r == STORE_OK && k->found && envelope_waits(&k->e) && !(k->e.sealed && !by_token);
 }
 
-static void send_outside(struct queue *q, const struct ipc_portal_ask *a, const struct kept_envelope *k, struct visit *v, const char *words)
+static void send_outside(struct queue *q, const struct ipc_portal_ask *a,
+                         const struct kept_envelope *k, struct visit *v, const char *words)
 {
     bool by_token = a->secret.n == ENVELOPE_HASH;
     str_copy_cut(k->e.address, v->address, sizeof v->address);
@@ -166,7 +174,8 @@ static void send_outside(struct queue *q, const struct ipc_portal_ask *a, const 
 }
 
 /* Somebody of ours has no account for sending, or not at hand: his mailbox will do. */
-static void send_inside(struct queue *q, const struct ipc_portal_ask *a, struct visit *v, const char *words)
+static void send_inside(struct queue *q, const struct ipc_portal_ask *a, struct visit *v,
+                        const char *words)
 {
     const struct kept_envelope nothing = {.found = false};
     struct address parsed;
@@ -213,7 +222,8 @@ enum portal_result visits_send_code(struct queue *q, const struct ipc_portal_ask
     if (!v) {
         return PORTAL_LATER;
     }
-    snprintf(words, size, "%s %s", reference_words[random_below(ARRAY_LEN(reference_words))], reference_words[random_below(ARRAY_LEN(reference_words))]);
+    snprintf(words, size, "%s %s", reference_words[random_below(ARRAY_LEN(reference_words))],
+             reference_words[random_below(ARRAY_LEN(reference_words))]);
     str_copy_cut(a->language, v->language, sizeof v->language);
     if (a->number == 1) {
         send_inside(q, a, v, words);
@@ -248,7 +258,8 @@ static void new_challenge(char ret[CHALLENGE_TEXT])
     buf_free(&text);
 }
 
-static enum portal_result wrong(struct queue *q, struct visit *v, const struct ipc_portal_ask *a, enum envelope_event kind, const char *detail, int64_t *ret_left)
+static enum portal_result wrong(struct queue *q, struct visit *v, const struct ipc_portal_ask *a,
+                                enum envelope_event kind, const char *detail, int64_t *ret_left)
 {
     if (v->envelope) {
         envelope_event(q, v->envelope, kind, a->network, detail);
@@ -261,10 +272,18 @@ static enum portal_result wrong(struct queue *q, struct visit *v, const struct i
     return PORTAL_WRONG;
 }
 
-static void put_pass(struct queue *q, struct str hash, enum pass_kind kind, const char *address, uint8_t level, int64_t life_ms)
+static void put_pass(struct queue *q, struct str hash, enum pass_kind kind, const char *address,
+                     uint8_t level, int64_t life_ms)
 {
     int64_t now = clock_wall_ms();
-    store_put_pass(q->store, &(struct store_pass){.hash = hash, .kind = (uint8_t)kind, .address = str_c(address), .level = level, .made_ms = now, .until_ms = now + life_ms});
+    store_put_pass(q->store, &(struct store_pass){
+                                 .hash = hash,
+                                 .kind = (uint8_t)kind,
+                                 .address = str_c(address),
+                                 .level = level,
+                                 .made_ms = now,
+                                 .until_ms = now + life_ms,
+                             });
 }
 
 static struct second_step step_of(const struct visit *v)
@@ -273,7 +292,8 @@ static struct second_step step_of(const struct visit *v)
                                 str_c(v->verifier)};
 }
 
-static void let_in(struct queue *q, struct visit *v, const struct ipc_portal_ask *a, uint8_t level, const char *how, uint64_t *ret_envelope)
+static void let_in(struct queue *q, struct visit *v, const struct ipc_portal_ask *a, uint8_t level,
+                   const char *how, uint64_t *ret_envelope)
 {
     put_pass(q, a->secret, PASS_RECIPIENT, v->address, level, child_conf(q->child)->portal.session);
     *ret_envelope = v->envelope;
@@ -283,7 +303,8 @@ static void let_in(struct queue *q, struct visit *v, const struct ipc_portal_ask
     forget_visit(q, v);
 }
 
-enum portal_result visits_code(struct queue *q, const struct ipc_portal_ask *a, struct ipc_portal_answer *ret, struct buf *offers)
+enum portal_result visits_code(struct queue *q, const struct ipc_portal_ask *a,
+                               struct ipc_portal_answer *ret, struct buf *offers)
 {
     const struct conf *c = child_conf(q->child);
     struct visit *v = visit_of(q, a->browser);
@@ -359,22 +380,33 @@ enum portal_result visits_shown(struct queue *q, uint64_t visit, const struct ip
 }
 
 /* A link alone suffices (level 0), or the browser is remembered (level 1). */
-enum portal_result visits_known(struct queue *q, const struct ipc_portal_ask *a, uint64_t *ret_envelope)
+enum portal_result visits_known(struct queue *q, const struct ipc_portal_ask *a,
+                                uint64_t *ret_envelope)
 {
     const struct conf *c = child_conf(q->child);
     struct kept_envelope k;
     struct kept_pass p = {.found = false};
-    if (a->data.n != ENVELOPE_HASH || a->secret.n != ENVELOPE_HASH || !find_wanted(q, a, &k) || k.e.level >= 2) {
+    if (a->data.n != ENVELOPE_HASH || a->secret.n != ENVELOPE_HASH || !find_wanted(q, a, &k) ||
+        k.e.level >= 2) {
         return PORTAL_NO;
     }
-    bool remembered = a->pass.n == ENVELOPE_HASH && visits_pass(q, a->pass, &p) && p.p.kind == PASS_REMEMBERED && str_eq(p.p.address, k.e.address);
+    bool remembered = a->pass.n == ENVELOPE_HASH && visits_pass(q, a->pass, &p) &&
+                      p.p.kind == PASS_REMEMBERED && str_eq(p.p.address, k.e.address);
     if (!remembered && k.e.level > 0) {
         return PORTAL_NO;
     }
     int64_t now = clock_wall_ms();
-    store_put_pass(q->store, &(struct store_pass){.hash = a->data, .kind = PASS_RECIPIENT, .address = k.e.address, .envelope = remembered ? 0 : k.e.envelope,
-                                                  .level = remembered ? 1 : 0, .made_ms = now, .until_ms = now + c->portal.session});
-    envelope_event(q, k.e.envelope, EVENT_OPENED, a->network, remembered ? "a remembered browser" : "the link alone");
+    store_put_pass(q->store, &(struct store_pass){
+                                 .hash = a->data,
+                                 .kind = PASS_RECIPIENT,
+                                 .address = k.e.address,
+                                 .envelope = remembered ? 0 : k.e.envelope,
+                                 .level = remembered ? 1 : 0,
+                                 .made_ms = now,
+                                 .until_ms = now + c->portal.session,
+                             });
+    envelope_event(q, k.e.envelope, EVENT_OPENED, a->network,
+                   remembered ? "a remembered browser" : "the link alone");
     *ret_envelope = k.e.envelope;
     return PORTAL_OK;
 }
@@ -387,10 +419,18 @@ void visits_inside(struct queue *q, const char *address, struct str hash)
 void visits_files(struct queue *q, const struct kept_pass *p, uint64_t envelope, struct str hash)
 {
     int64_t now = clock_wall_ms();
-    store_put_pass(q->store, &(struct store_pass){.hash = hash, .kind = PASS_FILES, .address = p->p.address, .envelope = envelope, .level = p->p.level, .made_ms = now, .until_ms = now + FILES_MS});
+    store_put_pass(q->store, &(struct store_pass){
+                                 .hash = hash,
+                                 .kind = PASS_FILES,
+                                 .address = p->p.address,
+                                 .envelope = envelope,
+                                 .level = p->p.level,
+                                 .made_ms = now,
+                                 .until_ms = now + FILES_MS,
+                             });
 }
 
-/* --- passes ------------------------------------------------------------------------------------------------------------ */
+/* --- passes ------------------------------------------------------------- */
 
 static void keep_pass(void *arg, const struct store_pass *p)
 {
@@ -430,7 +470,8 @@ void visits_forget(struct queue *q, struct str hash)
 bool visits_pass(struct queue *q, struct str hash, struct kept_pass *ret)
 {
     ret->found = false;
-    if (hash.n != ENVELOPE_HASH || store_get_pass(q->store, hash, keep_pass, ret) != STORE_OK || !ret->found || ret->p.until_ms <= clock_wall_ms()) {
+    if (hash.n != ENVELOPE_HASH || store_get_pass(q->store, hash, keep_pass, ret) != STORE_OK ||
+        !ret->found || ret->p.until_ms <= clock_wall_ms()) {
         return false;
     }
     if (ret->p.kind != PASS_REMEMBERED && ret->p.kind != PASS_FILES && visits_is_idle(q, ret)) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * workers.c: which smtpout does what. Called by whatever of queue has work for one.
  *
- * A destination has a home, so that its connections are found again and its messages come together; others help when
- * much is under way. What can go wrong: none is there (at the start, or all died): jobs wait, and mails of our own are kept
- * for the next one, LETTERS_MAX at most and not longer than this process lives.
+ * A destination has a home, so that its connections are found again and its messages come
+ * together; others help when much is under way. What can go wrong: none is there (at the start,
+ * or all died): jobs wait, and mails of our own are kept for the next one, LETTERS_MAX at most
+ * and not longer than this process lives.
  */
 #include "base/arena.h"
 #include "base/err.h"
@@ -15,7 +16,9 @@
 
 enum {
     PER_WORKER = 20, /* deliveries of one destination before another one helps */
-    LARGE = 256 * 1024, /* octets of a message that each takes in turn: encrypting it takes longer than finding a connection */
+    /* octets of a message that each takes in turn: encrypting it takes longer than finding a
+     * connection */
+    LARGE = 256 * 1024,
     LETTERS_MAX = 500,
     LETTER_OCTETS = 64 * 1024,
 };
@@ -33,7 +36,8 @@ int worker_from(const struct queue *q, unsigned place)
 
 unsigned worker_for(const struct queue *q, const struct sched_destination *d, uint64_t octets)
 {
-    unsigned home = d ? (unsigned)(map_hash(str_c(d->name)) % SMTPOUT_MAX) : random_below(SMTPOUT_MAX);
+    unsigned home =
+        d ? (unsigned)(map_hash(str_c(d->name)) % SMTPOUT_MAX) : random_below(SMTPOUT_MAX);
     unsigned others = d && d->in_flight > 0 ? d->in_flight - 1 : 0; /* it is counted already */
     int at = worker_from(q, home + others / (octets > LARGE ? 1 : PER_WORKER));
     return at < 0 ? 0 : (unsigned)at;
@@ -72,9 +76,11 @@ static void keep_letter(struct queue *q, const struct system_mail *mail)
     l->mail = *mail;
     list_append(&q->letters, &l->link);
     q->n_letters++;
-    if (q->n_letters > LETTERS_MAX || arena_copy(&l->words, mail->to, &l->mail.to) < 0 || arena_copy(&l->words, mail->subject, &l->mail.subject) < 0 ||
+    if (q->n_letters > LETTERS_MAX || arena_copy(&l->words, mail->to, &l->mail.to) < 0 ||
+        arena_copy(&l->words, mail->subject, &l->mail.subject) < 0 ||
         arena_copy(&l->words, mail->text, &l->mail.text) < 0) {
-        log_warn("own-mail-dropped", KVS("to", mail->to), KVS("subject", mail->subject), KV("problem", "no smtpout is there, and too much waits for one"));
+        log_warn("own-mail-dropped", KVS("to", mail->to), KVS("subject", mail->subject),
+                 KV("problem", "no smtpout is there, and too much waits for one"));
         workers_letter_free(q, l);
     }
 }
@@ -85,7 +91,12 @@ static void workers_hand_out(struct queue *q, const struct system_mail *mail)
     must(at >= 0);
     struct lease_id order = orders_give(q, (unsigned)at, mail->about, mail->about_id, mail->to);
     ipc_send(q->smtpout[at], &(struct ipc_msg){.type = IPC_system_mail,
-                                               .system_mail = {.lease = order, .to = mail->to, .subject = mail->subject, .text = mail->text}});
+                                               .system_mail = {
+                                                   .lease = order,
+                                                   .to = mail->to,
+                                                   .subject = mail->subject,
+                                                   .text = mail->text,
+                                               }});
 }
 
 void worker_write(struct queue *q, const struct system_mail *mail)

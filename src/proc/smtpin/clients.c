@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * clients.c: counts sessions per client address and network over all copies of smtpin, in memory they
- * share. Each copy writes only its own row, so that no lock is needed and a copy that dies takes its
- * counts with it when it starts again.
+ * clients.c: counts sessions per client address and network over all copies of smtpin, in memory
+ * they share. Each copy writes only its own row, so that no lock is needed and a copy that dies
+ * takes its counts with it when it starts again.
  *
- * An address is counted in two cells chosen by its hash; the smaller sum counts, so that a collision
- * harms only where both cells collide. What can go wrong: a limit met a little early, never late.
+ * An address is counted in two cells chosen by its hash; the smaller sum counts, so that a
+ * collision harms only where both cells collide. What can go wrong: a limit met a little early,
+ * never late.
  */
 #include "proc/smtpin/smtpin.h"
 
@@ -33,7 +34,8 @@ struct clients *clients_new(int fd, unsigned index)
 {
     struct clients *c = err_calloc(1, sizeof *c);
     must(index < ROWS);
-    void *p = fd < 0 ? MAP_FAILED : mmap(NULL, sizeof *c->table, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *p = fd < 0 ? MAP_FAILED
+                     : mmap(NULL, sizeof *c->table, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     c->table = p == MAP_FAILED ? err_calloc(1, sizeof *c->table) : p;
     c->own = &c->table->row[index];
     c->own->sessions = 0; /* a predecessor's sessions died with it */
@@ -114,7 +116,8 @@ const char *clients_enter(struct smtpin *in, struct client *cl)
     const struct conf *conf = child_conf(in->child);
     struct clients *c = in->clients;
     bool too_many = false;
-    cl->counted = true; /* first the place, then the question: two copies at the same time see each other */
+    /* first the place, then the question: two copies at the same time see each other */
+    cl->counted = true;
     c->own->sessions++;
     count_all(c, cl->ip, 1);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * events.c: what the engine asks of the process: who may say hello, send, be sent to; where the message goes.
- * Called by session.c.
+ * events.c: what the engine asks of the process: who may say hello, send, be sent to; where the
+ * message goes. Called by session.c.
  *
- * What can go wrong: a queue or keys that are away (451, the client tries again), rules that are not met
- * (each refusal is told to the queue, for postern refusals).
+ * What can go wrong: a queue or keys that are away (451, the client tries again), rules that are
+ * not met (each refusal is told to the queue, for postern refusals).
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -26,9 +26,10 @@ void session_refuse(struct session *s, enum smtp_refusal r)
     smtp_server_answer(s->engine, smtp_refusal(r));
 }
 
-/* --- inbound rules -------------------------------------------------------------------------------- */
+/* --- inbound rules ------------------------------------------------------ */
 
-static void events_tell_refusal(struct session *s, const struct inbound_verdict *v, struct str reverse_path)
+static void events_tell_refusal(struct session *s, const struct inbound_verdict *v,
+                                struct str reverse_path)
 {
     if (s->reported == v->rule && !v->enforced) {
         return; /* once a session is enough */
@@ -37,14 +38,21 @@ static void events_tell_refusal(struct session *s, const struct inbound_verdict 
     str_copy_cut(str_c(v->rule->name), rule, sizeof rule);
     s->reported = v->rule;
     *(v->enforced ? &s->in->count.refusals : &s->in->count.would_refuse) += 1;
-    log_notice(v->enforced ? "inbound-refused" : "inbound-would-refuse", KV("rule", v->rule->name), KV("client", s->client.ip),
-               KVS("helo", smtp_server_helo(s->engine)), KVS("from", reverse_path), KV("had", v->had));
+    log_notice(v->enforced ? "inbound-refused" : "inbound-would-refuse", KV("rule", v->rule->name),
+               KV("client", s->client.ip), KVS("helo", smtp_server_helo(s->engine)),
+               KVS("from", reverse_path), KV("had", v->had));
     ipc_send(s->in->queue, &(struct ipc_msg){.type = IPC_refusal,
-                                             .refusal = {.at_ms = clock_wall_ms(), .rule = str_c(rule),
-                                                         .enforced = v->enforced, .client = str_c(s->client.ip),
-                                                         .helo = smtp_server_helo(s->engine), .reverse_path = reverse_path,
-                                                         .wanted = str_c(inbound_grade_name(v->wanted)), .had = str_c(v->had),
-                                                         .reason = str_c(v->reason)}});
+                                             .refusal = {
+                                                 .at_ms = clock_wall_ms(),
+                                                 .rule = str_c(rule),
+                                                 .enforced = v->enforced,
+                                                 .client = str_c(s->client.ip),
+                                                 .helo = smtp_server_helo(s->engine),
+                                                 .reverse_path = reverse_path,
+                                                 .wanted = str_c(inbound_grade_name(v->wanted)),
+                                                 .had = str_c(v->had),
+                                                 .reason = str_c(v->reason),
+                                             }});
 }
 
 /* The verdict of the rules on the session as it is; reverse_path NULL: not said yet. */
@@ -52,18 +60,25 @@ static struct inbound_verdict events_judge(struct session *s, const struct str *
 {
     const struct tls_facts *f = s->tls ? tls_channel_facts(s->tls) : NULL;
     struct inbound_verdict v;
-    const struct inbound_facts facts = {.client_ip = str_c(s->client.ip), .helo = smtp_server_helo(s->engine),
-                                        .knows_sender = reverse_path != NULL,
-                                        .reverse_path = reverse_path ? *reverse_path : STR(""),
-                                        .in_tls = f != NULL, .has_certificate = f && f->fingerprint[0],
-                                        .certificate_ok = f && f->check == TLS_CHECK_OK, .trouble = str_c(f ? f->check_text : ""), .names = str_c(f ? f->names : ""),
-                                        .fingerprint = str_c(f ? f->fingerprint : ""),
-                                        .key_fingerprint = str_c(f ? f->key_fingerprint : "")};
+    const struct inbound_facts facts = {
+        .client_ip = str_c(s->client.ip),
+        .helo = smtp_server_helo(s->engine),
+        .knows_sender = reverse_path != NULL,
+        .reverse_path = reverse_path ? *reverse_path : STR(""),
+        .in_tls = f != NULL,
+        .has_certificate = f && f->fingerprint[0],
+        .certificate_ok = f && f->check == TLS_CHECK_OK,
+        .trouble = str_c(f ? f->check_text : ""),
+        .names = str_c(f ? f->names : ""),
+        .fingerprint = str_c(f ? f->fingerprint : ""),
+        .key_fingerprint = str_c(f ? f->key_fingerprint : ""),
+    };
     inbound_judge(child_conf(s->in->child), &facts, &v);
     return v;
 }
 
-/* Rules about networks and names: where TLS can no longer come, the sender's address is not even heard. */
+/* Rules about networks and names: where TLS can no longer come, the sender's address is not even
+ * heard. */
 static void on_hello(struct session *s)
 {
     bool last_chance = s->tls || !smtp_server_is_esmtp(s->engine) || !s->service->tls;
@@ -83,15 +98,17 @@ static struct admission_client events_who(const struct session *s)
 {
     char own[46];
     conn_local_ip(s->conn, own, sizeof own);
-    return (struct admission_client){.submits = s->service->kind != CONF_LISTEN_SMTP,
-                                     .inside_network = s->inside_network,
-                                     .is_device = s->is_device,
-                                     .on_this_machine = conf_target_is_loopback(s->client.ip) || strcmp(own, s->client.ip) == 0,
-                                     .logged_in = smtp_server_is_authenticated(s->engine),
-                                     .in_tls = s->tls != NULL,
-                                     .can_tls = s->service->tls != NULL,
-                                     .can_start = !s->tls && s->service->tls && smtp_server_is_esmtp(s->engine),
-                                     .addresses = str_c(s->addresses)};
+    return (struct admission_client){
+        .submits = s->service->kind != CONF_LISTEN_SMTP,
+        .inside_network = s->inside_network,
+        .is_device = s->is_device,
+        .on_this_machine = conf_target_is_loopback(s->client.ip) || strcmp(own, s->client.ip) == 0,
+        .logged_in = smtp_server_is_authenticated(s->engine),
+        .in_tls = s->tls != NULL,
+        .can_tls = s->service->tls != NULL,
+        .can_start = !s->tls && s->service->tls && smtp_server_is_esmtp(s->engine),
+        .addresses = str_c(s->addresses),
+    };
 }
 
 /* True when a rule stands against it: answered. */
@@ -115,19 +132,24 @@ bool events_may_send_as(const struct session *s, struct str address)
     return admission_may_send_as(child_conf(s->in->child), str_c(s->addresses), address);
 }
 
-/* --- turns --------------------------------------------------------------------------------------------
- * What is stored at once for all processes; more only waits, and not in the queue after its end, where each client
- * would wait for all others, but before MAIL is answered (with BDAT a body comes without another question). A message
- * counts from its end to its answer, and for MOMENT_MS from MAIL and as long after it as it comes quickly: those who
- * are far away must not keep the near ones out. One that takes long to be answered for another reason (it is read
- * by `inspect` first) holds others up for TURN_MS. Where arrivals run ahead of deliveries (in->under_way), fewer are let in
- * until these have caught up: a message that leaves while it is in memory costs less than one that is read back. */
+/* --- turns
+ * --------------------------------------------------------------------------------------------
+ * What is stored at once for all processes; more only waits, and not in the queue after its end,
+ * where each client would wait for all others, but before MAIL is answered (with BDAT a body
+ * comes without another question). A message counts from its end to its answer, and for
+ * MOMENT_MS from MAIL and as long after it as it comes quickly: those who are far away must not
+ * keep the near ones out. One that takes long to be answered for another reason (it is read by
+ * `inspect` first) holds others up for TURN_MS. Where arrivals run ahead of deliveries
+ * (in->under_way), fewer are let in until these have caught up: a message that leaves while it
+ * is in memory costs less than one that is read back. */
 enum { UNDER_WAY_FEW = 128, UNDER_WAY_MANY = 300 };
 enum { STORED_AT_ONCE = 32, MOMENT_MS = 20, QUICK_OCTETS = 16 * 1024, TURN_MS = 500 };
 
 static bool is_busy_storing(const struct smtpin *in)
 {
-    size_t all = in->under_way < UNDER_WAY_FEW ? STORED_AT_ONCE : in->under_way < UNDER_WAY_MANY ? STORED_AT_ONCE / 4 : 1;
+    size_t all = in->under_way < UNDER_WAY_FEW    ? STORED_AT_ONCE
+                 : in->under_way < UNDER_WAY_MANY ? STORED_AT_ONCE / 4
+                                                  : 1;
     size_t share = all / (size_t)child_conf(in->child)->workers.smtpin;
     return in->n_ended + in->n_begun >= (share > 1 ? share : 1);
 }
@@ -184,7 +206,8 @@ static void wait_turn(struct session *s)
 void events_next_turns(struct smtpin *in)
 {
     int64_t now = clock_mono_ms();
-    while (!list_empty(&in->begun) && now - LIST_OF(in->begun.next, struct session, turn)->turn_since_ms >= MOMENT_MS) {
+    while (!list_empty(&in->begun) &&
+           now - LIST_OF(in->begun.next, struct session, turn)->turn_since_ms >= MOMENT_MS) {
         look_at_begun(LIST_OF(in->begun.next, struct session, turn));
     }
     while (!list_empty(&in->turns)) {
@@ -199,8 +222,8 @@ void events_next_turns(struct smtpin *in)
     }
 }
 
-/* A client that could not have TLS because of us comes again without it (many do): that would be our failure, and a moment later
- * it need not be. */
+/* A client that could not have TLS because of us comes again without it (many do): that would be
+ * our failure, and a moment later it need not be. */
 static bool must_not_be_clear(struct session *s)
 {
     return s->service->tls && !s->tls && !signing_is_ready(&s->in->signing);
@@ -215,11 +238,13 @@ static void events_on_mail(struct session *s)
     if (!s->in->queue || !s->in->wrapper) {
         session_refuse(s, REFUSE_AWAY);
     } else if (must_not_be_clear(s)) {
-        log_notice("clear-mail-deferred", KV("client", s->client.ip), KV("why", "keys do not answer, so it could not have come encrypted"));
+        log_notice("clear-mail-deferred", KV("client", s->client.ip),
+                   KV("why", "keys do not answer, so it could not have come encrypted"));
         session_refuse(s, REFUSE_TLS_MOMENT);
     } else if (a.reply.code) {
-        log_notice(a.refusal == REFUSE_TLS_INSIDE ? "inside-clear-refused" : "sender-refused", KV("client", s->client.ip),
-                   KVS("helo", smtp_server_helo(s->engine)), KV("login", s->login), KVS("from", from));
+        log_notice(a.refusal == REFUSE_TLS_INSIDE ? "inside-clear-refused" : "sender-refused",
+                   KV("client", s->client.ip), KVS("helo", smtp_server_helo(s->engine)),
+                   KV("login", s->login), KVS("from", from));
         smtp_server_answer(s->engine, &a.reply);
     } else if (memory_is_short()) {
         session_refuse(s, REFUSE_NO_MEMORY);
@@ -255,7 +280,7 @@ static void events_on_data(struct session *s)
     session_answer(s, 354, NULL, "Send the message; end it with a line holding only a dot");
 }
 
-/* --- the end of a message -------------------------------------------------------------------------------- */
+/* --- the end of a message ----------------------------------------------- */
 
 static void answer_stored(struct session *s, uint64_t number)
 {

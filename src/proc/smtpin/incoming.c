@@ -22,7 +22,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SEALED_MAX = 8 * 1024 * 1024, SEALED_ENOUGH = 512 * 1024, SEALED_ROOM = 768 * 1024 /* that and one read more */, HEAD_SPARE = 512 * 1024 };
+enum {
+    SEALED_MAX = 8 * 1024 * 1024,
+    SEALED_ENOUGH = 512 * 1024,
+    SEALED_ROOM = 768 * 1024 /* that and one read more */,
+    HEAD_SPARE = 512 * 1024
+};
 
 static void incoming_fail(struct incoming *m, int error);
 static void incoming_seal(struct session *s, struct incoming *m, struct str bytes);
@@ -39,7 +44,9 @@ static void write_received(struct session *s, struct incoming *m)
         .client_ip = str_c(s->client.ip),
         .by = str_c(s->settings->hostname),
         .id = str_c(id),
-        .for_path = tx->n_rcpts == 1 && !marks_has_8bit(tx->rcpts[0].path) ? tx->rcpts[0].path : STR(""), /* our field shall need nothing */
+        /* our field shall need nothing */
+        .for_path =
+            tx->n_rcpts == 1 && !marks_has_8bit(tx->rcpts[0].path) ? tx->rcpts[0].path : STR(""),
         .esmtp = smtp_server_is_esmtp(s->engine),
         .utf8 = tx->is_utf8,
         .authenticated = smtp_server_is_authenticated(s->engine),
@@ -61,7 +68,8 @@ static void write_received(struct session *s, struct incoming *m)
 static void incoming_ask_spool(struct session *s, struct incoming *m)
 {
     m->spool_asked = true;
-    ipc_send(s->in->queue, &(struct ipc_msg){.type = IPC_spool_open, .spool_open = {.token = s->token, .id = m->id}});
+    ipc_send(s->in->queue, &(struct ipc_msg){.type = IPC_spool_open,
+                                             .spool_open = {.token = s->token, .id = m->id}});
 }
 
 struct incoming *incoming_new(struct session *s)
@@ -138,7 +146,8 @@ static void incoming_seal(struct session *s, struct incoming *m, struct str byte
     char *room;
     size_t kept = buf_len(&m->sealed);
     if (kept > REST_PIECE && kept < SEALED_ROOM) {
-        (void)!buf_reserve(&m->sealed, SEALED_ROOM - kept, &room); /* grows once until the file is there; what was only declared takes nothing */
+        /* grows once until the file is there; what was only declared takes nothing */
+        (void)!buf_reserve(&m->sealed, SEALED_ROOM - kept, &room);
     }
     int r = rest_seal(m->sealer, bytes, &m->sealed);
     if (r < 0) {
@@ -155,8 +164,8 @@ static void incoming_seal(struct session *s, struct incoming *m, struct str byte
     }
 }
 
-/* Each mailbox of each From must be one of the sender's own addresses (RFC 6409 6.1 allows to enforce it):
- * a reader may show any of them. One in which no address can be read is nobody's. */
+/* Each mailbox of each From must be one of the sender's own addresses (RFC 6409 6.1 allows to
+ * enforce it): a reader may show any of them. One in which no address can be read is nobody's. */
 static void check_author(struct session *s, struct incoming *m, struct str section)
 {
     struct str from;
@@ -177,11 +186,13 @@ static void check_author(struct session *s, struct incoming *m, struct str secti
 /* A conversation in the portal that it answers (RFC 5322 3.6.4). */
 static void find_thread(const struct session *s, struct incoming *m, struct str section)
 {
-    struct str thread = thread_of_references(child_conf(s->in->child), section); /* our own message ids stand nowhere else */
+    /* our own message ids stand nowhere else */
+    struct str thread = thread_of_references(child_conf(s->in->child), section);
     str_copy_cut(thread, m->thread, sizeof m->thread);
 }
 
-/* The value of a From field for a message that has none: who its sender is in the envelope (RFC 6409 8). */
+/* The value of a From field for a message that has none: who its sender is in the envelope (RFC
+ * 6409 8). */
 static struct str author_of(const struct session *s, char *dst, size_t size)
 {
     struct str path = smtp_server_transaction(s->engine)->reverse_path.whole;
@@ -189,29 +200,36 @@ static struct str author_of(const struct session *s, char *dst, size_t size)
     return path.n > 0 ? str_c(dst) : STR("");
 }
 
-/* The header section is complete: what others say in our name goes, what a mail program left out comes. */
+/* The header section is complete: what others say in our name goes, what a mail program left out
+ * comes. */
 static void incoming_write_head(struct session *s, struct incoming *m, size_t n)
 {
     bool submitted = s->service->kind != CONF_LISTEN_SMTP, complete = submitted || s->is_device;
     char date[DATE_MAX] = "", id[ID_TEXT], message_id[300], from[ADDRESS_ROOM + 2];
     struct str all = buf_str(&m->head), section = str_slice(all, 0, n);
-    CLEANUP(buf_wipe) struct buf out = BUF_INIT(n + n / 128 + 4096); /* folding adds two octets to a line of 998 */
+    /* folding adds two octets to a line of 998 */
+    CLEANUP(buf_wipe) struct buf out = BUF_INIT(n + n / 128 + 4096);
     struct section_done done;
     id_text(m->id, id);
     date_rfc5322(clock_wall_ms(), date);
     snprintf(message_id, sizeof message_id, "<%s@%s>", id, s->settings->hostname);
-    const struct section_change change = {.authserv_id = str_c(s->inside_network ? "" : s->settings->hostname),
-                                          .add_date = str_c(complete ? date : ""),
-                                          .add_message_id = str_c(complete ? message_id : ""),
-                                          .add_from = s->is_device ? author_of(s, from, sizeof from) : STR("")};
+    const struct section_change change = {
+        .authserv_id = str_c(s->inside_network ? "" : s->settings->hostname),
+        .add_date = str_c(complete ? date : ""),
+        .add_message_id = str_c(complete ? message_id : ""),
+        .add_from = s->is_device ? author_of(s, from, sizeof from) : STR(""),
+    };
     must(section_write(section, &change, &out, &done) == 0);
     if (submitted) {
         check_author(s, m, section);
     }
     if (done.removed > 0) {
-        log_notice("authentication-results-removed", KV("client", s->client.ip), KVN("fields", done.removed));
+        log_notice("authentication-results-removed", KV("client", s->client.ip),
+                   KVN("fields", done.removed));
     }
-    m->repaired |= (done.added_date ? REPAIR_DATE : 0) | (done.added_message_id ? REPAIR_MESSAGE_ID : 0) | (done.added_from ? REPAIR_FROM : 0);
+    m->repaired |= (done.added_date ? REPAIR_DATE : 0) |
+                   (done.added_message_id ? REPAIR_MESSAGE_ID : 0) |
+                   (done.added_from ? REPAIR_FROM : 0);
     find_thread(s, m, section);
     m->in_head = false;
     incoming_seal(s, m, buf_str(&out));
@@ -251,40 +269,46 @@ static void incoming_submit(struct session *s, struct incoming *m)
     const struct tls_facts *tls = s->tls ? tls_channel_facts(s->tls) : NULL;
     for (size_t i = 0; i < tx->n_rcpts; i++) {
         ipc_send(s->in->queue, &(struct ipc_msg){.type = IPC_submit_rcpt,
-                                                 .submit_rcpt = {.token = s->token,
-                                                                 .forward_path = tx->rcpts[i].path,
-                                                                 .notify = tx->rcpts[i].notify,
-                                                                 .orcpt = tx->rcpts[i].orcpt}});
+                                                 .submit_rcpt = {
+                                                     .token = s->token,
+                                                     .forward_path = tx->rcpts[i].path,
+                                                     .notify = tx->rcpts[i].notify,
+                                                     .orcpt = tx->rcpts[i].orcpt,
+                                                 }});
     }
     ipc_send(s->in->queue,
-             &(struct ipc_msg){
-                 .type = IPC_submit,
-                 .submit = {.token = s->token,
-                            .id = m->id,
-                            .reverse_path = tx->reverse_path.whole,
-                            .is_8bit = m->marks.eight_bit,
-                            .is_utf8 = m->marks.utf8_header && tx->is_utf8, /* docs/decisions/0027 */
-                            .is_binary = m->marks.binary || m->marks.long_line,
-                            .ret = (uint8_t)tx->ret,
-                            .envid = tx->envid,
-                            .login = str_c(s->login),
-                            .certificate = certificate_names(tls),
-                            .thread = str_c(m->thread),
-                            .reqtls = tx->requiretls,
-                            .tls_required_no = tx->tls_required_no && !tx->requiretls,
-                            .size = m->plain_octets,
-                            .client = str_c(s->client.ip),
-                            .helo = smtp_server_helo(s->engine),
-                            .protocol = str_c(received_protocol(smtp_server_is_esmtp(s->engine), s->tls != NULL, tx->is_utf8,
-                                                                smtp_server_is_authenticated(s->engine))),
-                            .tls_version = str_c(tls ? tls->version : ""),
-                            .tls_cipher = str_c(tls ? tls->cipher : ""),
-                            .tls_bits = tls ? tls->bits : 0,
-                            .tls_group = str_c(tls ? tls->group : ""),
-                            .repaired = s->is_device ? m->repaired : 0,
-                            .sealed_key = str_from((const char *)m->wrapped, REST_WRAPPED),
-                            .spool = str_c(m->spool_name),
-                            .body = m->spool_name[0] ? STR("") : buf_str(&m->sealed)}});
+             &(struct ipc_msg){.type = IPC_submit,
+                               .submit = {
+                                   .token = s->token,
+                                   .id = m->id,
+                                   .reverse_path = tx->reverse_path.whole,
+                                   .is_8bit = m->marks.eight_bit,
+                                   /* docs/decisions/0027 */
+                                   .is_utf8 = m->marks.utf8_header && tx->is_utf8,
+                                   .is_binary = m->marks.binary || m->marks.long_line,
+                                   .ret = (uint8_t)tx->ret,
+                                   .envid = tx->envid,
+                                   .login = str_c(s->login),
+                                   .certificate = certificate_names(tls),
+                                   .thread = str_c(m->thread),
+                                   .reqtls = tx->requiretls,
+                                   .tls_required_no = tx->tls_required_no && !tx->requiretls,
+                                   .size = m->plain_octets,
+                                   .client = str_c(s->client.ip),
+                                   .helo = smtp_server_helo(s->engine),
+                                   .protocol = str_c(
+                                       received_protocol(smtp_server_is_esmtp(s->engine),
+                                                         s->tls != NULL, tx->is_utf8,
+                                                         smtp_server_is_authenticated(s->engine))),
+                                   .tls_version = str_c(tls ? tls->version : ""),
+                                   .tls_cipher = str_c(tls ? tls->cipher : ""),
+                                   .tls_bits = tls ? tls->bits : 0,
+                                   .tls_group = str_c(tls ? tls->group : ""),
+                                   .repaired = s->is_device ? m->repaired : 0,
+                                   .sealed_key = str_from((const char *)m->wrapped, REST_WRAPPED),
+                                   .spool = str_c(m->spool_name),
+                                   .body = m->spool_name[0] ? STR("") : buf_str(&m->sealed),
+                               }});
     s->submitted = true;
 }
 
@@ -343,7 +367,8 @@ static void incoming_finish(struct session *s, struct incoming *m)
     loop_work(child_loop(s->in->child), sync_spool, on_synced, y);
 }
 
-/* What an old device of ours did wrong, so that somebody can mend it there: for the log and the report. */
+/* What an old device of ours did wrong, so that somebody can mend it there: for the log and the
+ * report. */
 static void tell_repaired(const struct session *s, struct incoming *m)
 {
     m->repaired |= smtp_server_transaction(s->engine)->repaired;
@@ -354,7 +379,8 @@ static void tell_repaired(const struct session *s, struct incoming *m)
         (void)!repair_write(m->repaired, &text);
         str_copy_cut(buf_str(&text), words, sizeof words);
         buf_free(&text);
-        log_notice("message-repaired", KV("id", id), KV("client", s->client.ip), KV("repaired", words));
+        log_notice("message-repaired", KV("id", id), KV("client", s->client.ip),
+                   KV("repaired", words));
     }
 }
 

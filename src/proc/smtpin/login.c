@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * login.c: AUTH of a session, judged by the login process. A client's logins always go to the same copy of
- * it, so that its failures are counted in one place.
+ * login.c: AUTH of a session, judged by the login process. A client's logins always go to the
+ * same copy of it, so that its failures are counted in one place.
  *
- * A failed login is answered after `accounts delay`, and the session waits meanwhile (RFC 4954 9). What can
- * go wrong: no login process: 454, the client tries again.
+ * A failed login is answered after `accounts delay`, and the session waits meanwhile (RFC 4954
+ * 9). What can go wrong: no login process: 454, the client tries again.
  */
 #include "base/log.h"
 #include "proc/smtpin/smtpin.h"
@@ -26,7 +26,8 @@ static struct ipc_channel *channel_for(const struct session *s)
     return n > 0 ? in->logins[sum % n] : NULL;
 }
 
-/* SCRAM needs the keys that only accounts of ours have: a client that saw it offered would use nothing else. */
+/* SCRAM needs the keys that only accounts of ours have: a client that saw it offered would use
+ * nothing else. */
 const char *login_mechanisms(const struct session *s)
 {
     const struct conf *c = child_conf(s->in->child);
@@ -39,7 +40,8 @@ const char *login_mechanisms(const struct session *s)
     if (tls_channel_exporter(s->tls, binding, sizeof binding) < 0) {
         return external ? "SCRAM-SHA-256 PLAIN LOGIN EXTERNAL" : "SCRAM-SHA-256 PLAIN LOGIN";
     }
-    return external ? "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN EXTERNAL" : "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN";
+    return external ? "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN EXTERNAL"
+                    : "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN";
 }
 
 static void smtpin_login_away(struct session *s)
@@ -76,24 +78,32 @@ void login_ask(struct session *s, const struct smtp_event *ev)
         return;
     }
     if (ev->type == SMTP_EV_AUTH_RESPONSE) {
-        ipc_send(to, &(struct ipc_msg){.type = IPC_login_text, .login_text = {.token = s->token, .text = ev->bytes}});
+        ipc_send(to, &(struct ipc_msg){.type = IPC_login_text,
+                                       .login_text = {.token = s->token, .text = ev->bytes}});
         return;
     }
     s->logging_in = true;
     s->login_outcome = LOGIN_MORE;
     bool bound = tls_channel_exporter(s->tls, binding, sizeof binding) == 0;
     ipc_send(to, &(struct ipc_msg){.type = IPC_login_begin,
-                                   .login_begin = {.token = s->token, .mechanism = ev->mechanism, .has_text = ev->has_bytes,
-                                                   .text = ev->bytes, .client = str_c(s->client.ip),
-                                                   .exporter = str_c(bound ? binding : ""),
-                                                   .certificate_names = str_c(f->check == TLS_CHECK_OK ? f->names : "")}});
+                                   .login_begin = {
+                                       .token = s->token,
+                                       .mechanism = ev->mechanism,
+                                       .has_text = ev->has_bytes,
+                                       .text = ev->bytes,
+                                       .client = str_c(s->client.ip),
+                                       .exporter = str_c(bound ? binding : ""),
+                                       .certificate_names =
+                                           str_c(f->check == TLS_CHECK_OK ? f->names : ""),
+                                   }});
 }
 
 void login_cancel(struct session *s)
 {
     struct ipc_channel *to = channel_for(s);
     if (s->logging_in && to) {
-        ipc_send(to, &(struct ipc_msg){.type = IPC_login_cancel, .login_cancel = {.token = s->token}});
+        ipc_send(to,
+                 &(struct ipc_msg){.type = IPC_login_cancel, .login_cancel = {.token = s->token}});
     }
     s->logging_in = false;
     s->login[0] = '\0';
@@ -105,7 +115,9 @@ void login_answer_late(struct session *s)
     if (s->login_outcome == LOGIN_AWAY) {
         smtpin_login_away(s);
     } else {
-        smtp_server_auth_done(s->engine, false, smtp_refusal(s->login_outcome == LOGIN_LATER ? REFUSE_AUTH_LATER : REFUSE_AUTH_WRONG));
+        smtp_server_auth_done(s->engine, false,
+                              smtp_refusal(s->login_outcome == LOGIN_LATER ? REFUSE_AUTH_LATER
+                                                                           : REFUSE_AUTH_WRONG));
     }
 }
 
@@ -116,12 +128,15 @@ static void on_step(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
     if (!s || !s->logging_in) {
         return;
     }
-    s->login_outcome = m->login_step.outcome < LOGIN_OUTCOME_END ? (enum login_outcome)m->login_step.outcome : LOGIN_AWAY;
+    s->login_outcome = m->login_step.outcome < LOGIN_OUTCOME_END
+                           ? (enum login_outcome)m->login_step.outcome
+                           : LOGIN_AWAY;
     if (s->login_outcome == LOGIN_MORE) {
         smtp_server_challenge(s->engine, m->login_step.text);
     } else if (s->login_outcome == LOGIN_OK) {
         login_remember(s, &m->login_step);
-        if (m->login_step.text.n > 0) { /* the last word of SCRAM: the client answers it with an empty line */
+        /* the last word of SCRAM: the client answers it with an empty line */
+        if (m->login_step.text.n > 0) {
             smtp_server_challenge(s->engine, m->login_step.text);
         } else {
             welcome(s);

@@ -2,9 +2,9 @@
  * smtpin: takes mail from anyone over SMTP.
  *
  * Trust: reads hostile bytes; believed by nobody beyond its typed messages. May touch: accepted
- * connections, spool files handed to it. Must never see: a private key, the store, other sessions' keys after
- * their message ended. Threads sync spool files and touch nothing else. Several copies share the listening sockets: a copy that dies costs only
- * its open sessions.
+ * connections, spool files handed to it. Must never see: a private key, the store, other
+ * sessions' keys after their message ended. Threads sync spool files and touch nothing else.
+ * Several copies share the listening sockets: a copy that dies costs only its open sessions.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -15,7 +15,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ACCEPTS_PER_TURN = 32, ACCEPT_PAUSE_MS = 500, STOP_MS = 5000, EXPIRY_MS = 6 * 60 * 60 * 1000 };
+enum {
+    ACCEPTS_PER_TURN = 32,
+    ACCEPT_PAUSE_MS = 500,
+    STOP_MS = 5000,
+    EXPIRY_MS = 6 * 60 * 60 * 1000
+};
 
 static void smtpin_watch_listeners(struct smtpin *in, bool on)
 {
@@ -43,7 +48,8 @@ static void accept_some(struct listener *l)
             return;
         }
         if (r < 0) { /* out of descriptors or memory: those we have go on, new ones wait */
-            log_error("accept-failed", KV("problem", strerror(-r)), KVN("sessions", in->n_sessions));
+            log_error("accept-failed", KV("problem", strerror(-r)),
+                      KVN("sessions", in->n_sessions));
             smtpin_watch_listeners(in, false);
             timer_start(in->resume_accept, ACCEPT_PAUSE_MS);
             return;
@@ -78,7 +84,8 @@ static void smtpin_on_signing(void *owner, struct child *c, enum role role, int 
     signing_join(&((struct smtpin *)owner)->signing, fd);
 }
 
-static void smtpin_on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void smtpin_on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
+                                int fd)
 {
     struct smtpin *in = owner;
     struct session *s = map_get(in->by_token, map_id(&m->submitted.token));
@@ -86,15 +93,18 @@ static void smtpin_on_submitted(void *owner, struct ipc_channel *ch, const struc
     if (s && s->incoming && !s->submitted) {
         ipc_refuse(ch, m->type, "of a message that was not handed over");
     } else if (s && s->incoming) {
-        str_copy_cut(m->submitted.refused ? m->submitted.text : STR(""), s->refusal, sizeof s->refusal);
-        for (char *p = s->refusal; *p; p++) { /* a rule's words, or a subject's: a reply is ASCII (RFC 5321 4.2) */
+        str_copy_cut(m->submitted.refused ? m->submitted.text : STR(""), s->refusal,
+                     sizeof s->refusal);
+        /* a rule's words, or a subject's: a reply is ASCII (RFC 5321 4.2) */
+        for (char *p = s->refusal; *p; p++) {
             *p = (unsigned char)*p < ' ' || (unsigned char)*p > '~' ? '?' : *p;
         }
         events_submitted(s, m->submitted.result);
     }
 }
 
-static void smtpin_on_spool_opened(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void smtpin_on_spool_opened(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
+                                   int fd)
 {
     struct smtpin *in = owner;
     struct session *s = map_get(in->by_token, map_id(&m->spool_opened.token));
@@ -113,15 +123,18 @@ static void smtpin_on_spool_opened(void *owner, struct ipc_channel *ch, const st
     }
     err_close_fd(&fd); /* its message, or the whole session, is gone meanwhile */
     if (m->spool_opened.name.n > 0) {
-        ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_drop, .spool_drop = {.name = m->spool_opened.name}});
+        ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_drop,
+                                       .spool_drop = {.name = m->spool_opened.name}});
     }
 }
 
 /* It got no descriptor here: for the message as if the queue could not make it. */
-static void smtpin_on_spool_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void smtpin_on_spool_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
+                                    int fd)
 {
     struct ipc_msg without = *m;
-    ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_drop, .spool_drop = {.name = m->spool_opened.name}});
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_drop,
+                                   .spool_drop = {.name = m->spool_opened.name}});
     without.spool_opened.result = STORE_RETRY;
     without.spool_opened.name = STR("");
     smtpin_on_spool_opened(owner, ch, &without, -1);
@@ -138,8 +151,10 @@ static void smtpin_on_queue_gone(void *owner, struct ipc_channel *ch)
     }
 }
 
-static const struct ipc_rule queue_rules[] = {
-    {IPC_submitted, smtpin_on_submitted}, {IPC_spool_opened, smtpin_on_spool_opened, smtpin_on_spool_without}, {IPC_none, NULL}};
+static const struct ipc_rule queue_rules[] = {{IPC_submitted, smtpin_on_submitted},
+                                              {IPC_spool_opened, smtpin_on_spool_opened,
+                                               smtpin_on_spool_without},
+                                              {IPC_none, NULL}};
 
 static void smtpin_on_login_gone(void *owner, struct ipc_channel *ch)
 {
@@ -159,8 +174,10 @@ static void smtpin_on_peer(void *owner, struct child *c, enum role role, unsigne
 {
     struct smtpin *in = owner;
     if (role == ROLE_LOGIN && index < LOGINS_MAX) {
-        ipc_channel_end(in->logins[index]); /* its successor may be quicker than the news of its end */
-        in->logins[index] = ipc_channel_new(child_loop(c), fd, "login", smtpin_login_rules, smtpin_on_login_gone, in);
+        /* its successor may be quicker than the news of its end */
+        ipc_channel_end(in->logins[index]);
+        in->logins[index] = ipc_channel_new(child_loop(c), fd, "login", smtpin_login_rules,
+                                            smtpin_on_login_gone, in);
         return;
     }
     if (role != ROLE_QUEUE) {
@@ -176,7 +193,8 @@ static void smtpin_on_peer(void *owner, struct child *c, enum role role, unsigne
 static void smtpin_on_keys_again(void *arg)
 {
     struct smtpin *in = arg;
-    for (struct link *at = in->sessions.next; at != &in->sessions && signing_is_ready(&in->signing);) {
+    for (struct link *at = in->sessions.next;
+         at != &in->sessions && signing_is_ready(&in->signing);) {
         struct session *s = LIST_OF(at, struct session, link);
         at = at->next;
         session_keys_back(s);
@@ -204,7 +222,14 @@ static int smtpin_on_prepare(void *owner, struct child *c, char *problem, size_t
     in->clients = in->clients ? in->clients : clients_new(-1, child_index(c));
     in->expiry = timer_new(child_loop(c), on_expiry, in);
     in->keys_again = timer_new(child_loop(c), smtpin_on_keys_again, in);
-    in->own_tls = (struct own_tls){.child = c, .signing = &in->signing, .queue = &in->queue, .alarm = ALARM_OWN_TLS, .test = settings_self_test, .arg = in};
+    in->own_tls = (struct own_tls){
+        .child = c,
+        .signing = &in->signing,
+        .queue = &in->queue,
+        .alarm = ALARM_OWN_TLS,
+        .test = settings_self_test,
+        .arg = in,
+    };
     own_tls_start(&in->own_tls);
     in->settings = settings_new(c, child_conf(c), problem, size);
     in->resume_accept = timer_new(child_loop(c), resume_accept, in);
@@ -230,7 +255,8 @@ static void do_nothing(void *arg)
 {
 }
 
-/* The threads that sync spool files are made now: libuv ends a process that cannot make them later, when memory is short. */
+/* The threads that sync spool files are made now: libuv ends a process that cannot make them
+ * later, when memory is short. */
 static void smtpin_on_start(void *owner, struct child *c)
 {
     struct smtpin *in = owner;
@@ -260,14 +286,17 @@ static void smtpin_on_status(void *owner, char *text, size_t size)
     uint64_t signatures, waited;
     tls_remote_counts(&signatures, &waited);
     snprintf(text, size,
-             "sessions=%zu connections=%llu turned-away=%llu accepted=%llu relay-denied=%llu tls=%llu tls-resumed=%llu tls-failed=%llu "
-             "refused-by-rule=%llu would-refuse=%llu logins=%llu logins-failed=%llu signatures=%llu signature-us=%llu signatures-given-up=%llu device-end-of-data=%llu tls-self-test=%s",
-             in->n_sessions, (unsigned long long)in->count.sessions, (unsigned long long)in->count.turned_away,
-             (unsigned long long)in->count.accepted, (unsigned long long)in->count.refused, (unsigned long long)in->count.handshakes,
-             (unsigned long long)in->count.resumed,
-             (unsigned long long)in->count.handshakes_failed, (unsigned long long)in->count.refusals,
-             (unsigned long long)in->count.would_refuse, (unsigned long long)in->count.logins,
-             (unsigned long long)in->count.logins_failed, (unsigned long long)signatures, (unsigned long long)waited,
+             "sessions=%zu connections=%llu turned-away=%llu accepted=%llu relay-denied=%llu "
+             "tls=%llu tls-resumed=%llu tls-failed=%llu refused-by-rule=%llu would-refuse=%llu "
+             "logins=%llu logins-failed=%llu signatures=%llu signature-us=%llu "
+             "signatures-given-up=%llu device-end-of-data=%llu tls-self-test=%s",
+             in->n_sessions, (unsigned long long)in->count.sessions,
+             (unsigned long long)in->count.turned_away, (unsigned long long)in->count.accepted,
+             (unsigned long long)in->count.refused, (unsigned long long)in->count.handshakes,
+             (unsigned long long)in->count.resumed, (unsigned long long)in->count.handshakes_failed,
+             (unsigned long long)in->count.refusals, (unsigned long long)in->count.would_refuse,
+             (unsigned long long)in->count.logins, (unsigned long long)in->count.logins_failed,
+             (unsigned long long)signatures, (unsigned long long)waited,
              (unsigned long long)in->signing.given_up, (unsigned long long)in->count.device_ends,
              own_tls_word(&in->own_tls));
 }
@@ -285,7 +314,8 @@ static void smtpin_on_metrics(void *owner, struct buf *out)
     metric_put(out, "messages_taken_total", "", in->count.accepted);
     metric_put(out, "relay_denied_total", "", in->count.refused);
     metric_put(out, "handshakes_total", "side=\"server\",result=\"good\"", in->count.handshakes);
-    metric_put(out, "handshakes_total", "side=\"server\",result=\"failed\"", in->count.handshakes_failed);
+    metric_put(out, "handshakes_total", "side=\"server\",result=\"failed\"",
+               in->count.handshakes_failed);
     for (enum tls_group g = 0; g < TLS_GROUP_END; g++) {
         char label[80];
         snprintf(label, sizeof label, "side=\"server\",group=\"%s\"", tls_group_name(g));
@@ -337,7 +367,8 @@ static void smtpin_on_stop(void *owner, struct child *c)
     loop_on_turn_end(child_loop(c), TURN_COMMIT, smtpin_check_stopped, in);
 }
 
-static void smtpin_on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void smtpin_on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
+                                 int fd)
 {
     struct smtpin *in = child_owner(owner);
     must(m->ctl_public_key.key.n == REST_PUBLIC);
@@ -348,12 +379,22 @@ static void smtpin_on_public_key(void *owner, struct ipc_channel *ch, const stru
 int main(int argc, char **argv)
 {
     static struct smtpin in;
-    static const struct ipc_rule rules[] = {{IPC_ctl_public_key, smtpin_on_public_key}, {IPC_none, NULL}};
+    static const struct ipc_rule rules[] = {{IPC_ctl_public_key, smtpin_on_public_key},
+                                            {IPC_none, NULL}};
     static const struct child_events events = {
-        .on_prepare = smtpin_on_prepare, .sandbox = smtpin_sandbox, .on_start = smtpin_on_start, .on_peer = smtpin_on_peer,
-        .on_listener = smtpin_on_listener, .on_reload = smtpin_on_reload, .on_status = smtpin_on_status, .on_stop = smtpin_on_stop,
-        .on_signing = smtpin_on_signing, .on_shared = smtpin_on_shared, .on_metrics = smtpin_on_metrics,
-        .rules = rules};
+        .on_prepare = smtpin_on_prepare,
+        .sandbox = smtpin_sandbox,
+        .on_start = smtpin_on_start,
+        .on_peer = smtpin_on_peer,
+        .on_listener = smtpin_on_listener,
+        .on_reload = smtpin_on_reload,
+        .on_status = smtpin_on_status,
+        .on_stop = smtpin_on_stop,
+        .on_signing = smtpin_on_signing,
+        .on_shared = smtpin_on_shared,
+        .on_metrics = smtpin_on_metrics,
+        .rules = rules,
+    };
     list_init(&in.sessions);
     list_init(&in.turns);
     list_init(&in.begun);

@@ -16,12 +16,17 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { OUT_MAX = 1024 * 1024, TARPIT_MAX_MS = 30000, PROXY_OCTETS = 64 * 1024, SHAKING_OCTETS = 256 * 1024 };
+enum {
+    OUT_MAX = 1024 * 1024,
+    TARPIT_MAX_MS = 30000,
+    PROXY_OCTETS = 64 * 1024,
+    SHAKING_OCTETS = 256 * 1024
+};
 enum { REFUSED_KEPT = 200 }; /* octets of a refused command in the log */
 
 static void session_free(struct session *s);
 
-/* --- time -------------------------------------------------------------------------------------------- */
+/* --- time --------------------------------------------------------------- */
 
 static void set_timer(struct session *s, int64_t ms)
 {
@@ -29,13 +34,15 @@ static void set_timer(struct session *s, int64_t ms)
     timer_start(s->timer, ms > hurry && clients_hurry(s->in) ? hurry : ms);
 }
 
-/* A session ends within DATA: what a device that counts LF . LF as the end of its message must be told, by its owner. */
+/* A session ends within DATA: what a device that counts LF . LF as the end of its message must
+ * be told, by its owner. */
 static void tell_end_of_data(struct session *s)
 {
     if (s->engine && smtp_server_waits_for_end(s->engine)) {
         s->in->count.device_ends++;
         log_notice("device-end-of-data", KV("client", s->client.ip),
-                   KV("what", "ended its message with LF . LF, which would let mail be smuggled: set it to CR LF"));
+                   KV("what", "ended its message with LF . LF, which would let mail be smuggled: "
+                              "set it to CR LF"));
     }
 }
 
@@ -46,7 +53,10 @@ static void session_on_timer(void *arg)
         session_free(s);
         return;
     }
-    log_info("session-timeout", KV("client", s->client.ip), KV("tls", s->waits_keys ? "keys do not answer" : s->wants_handshake ? "handshake" : ""));
+    log_info("session-timeout", KV("client", s->client.ip),
+             KV("tls", s->waits_keys        ? "keys do not answer"
+                       : s->wants_handshake ? "handshake"
+                                            : ""));
     if (s->wants_handshake || s->wants_proxy) {
         session_free(s);
         return;
@@ -56,7 +66,7 @@ static void session_on_timer(void *arg)
     session_process(s);
 }
 
-/* --- output -------------------------------------------------------------------------------------------- */
+/* --- output ------------------------------------------------------------- */
 
 /* Sends what the engine wrote, through TLS when it stands. False: the session is over. */
 static bool session_flush(struct session *s)
@@ -96,7 +106,7 @@ static void close_in_order(struct session *s)
     session_free(s);
 }
 
-/* --- events of the engine ------------------------------------------------------------------------------ */
+/* --- events of the engine ----------------------------------------------- */
 
 void session_queue_gone(struct session *s)
 {
@@ -125,7 +135,8 @@ static void session_start_tls(struct session *s)
     set_timer(s, s->settings->handshake_ms);
 }
 
-/* Something of a handshake came: whoever is slow has time for the next piece, within ten times that for all of it. */
+/* Something of a handshake came: whoever is slow has time for the next piece, within ten times
+ * that for all of it. */
 static void session_keep_shaking(struct session *s)
 {
     int64_t left = s->shaking_since_ms + 10 * s->settings->handshake_ms - clock_mono_ms();
@@ -155,7 +166,8 @@ static void session_keep_time(struct session *s, bool replied)
     }
 }
 
-/* A client outside whose commands were rejected waits for the answer, longer each time. True while it does. */
+/* A client outside whose commands were rejected waits for the answer, longer each time. True
+ * while it does. */
 static bool is_held_back(struct session *s)
 {
     int64_t tarpit = child_conf(s->in->child)->limits.tarpit;
@@ -163,7 +175,8 @@ static bool is_held_back(struct session *s)
     if (s->held_back) {
         return true;
     }
-    if (errors <= s->errors_punished || tarpit == 0 || s->inside_network || s->in->stopping || clients_hurry(s->in)) {
+    if (errors <= s->errors_punished || tarpit == 0 || s->inside_network || s->in->stopping ||
+        clients_hurry(s->in)) {
         return false;
     }
     s->errors_punished = errors;
@@ -198,7 +211,8 @@ void session_process(struct session *s)
         return;
     }
     bool replied = buf_len(smtp_server_out(s->engine)) > 0;
-    bool along = s->incoming && s->incoming->ended && !s->answers_message; /* it came with its envelope: answered together */
+    /* it came with its envelope: answered together */
+    bool along = s->incoming && s->incoming->ended && !s->answers_message;
     s->answers_message = false;
     if (!along && !session_flush(s)) {
         return;
@@ -234,7 +248,7 @@ static void on_pause(void *arg)
     session_process(s);
 }
 
-/* --- input ----------------------------------------------------------------------------------------------- */
+/* --- input -------------------------------------------------------------- */
 
 static void session_take_plain(struct session *s, struct str bytes)
 {
@@ -259,7 +273,8 @@ static bool handshake_done(struct session *s)
     }
     set_timer(s, s->settings->command_ms);
     log_debug("tls", KV("client", s->client.ip), KV("version", f->version), KV("cipher", f->cipher),
-              KVN("bits", f->bits), KV("group", f->group), KV("resumed", f->resumed ? "yes" : "no"));
+              KVN("bits", f->bits), KV("group", f->group),
+              KV("resumed", f->resumed ? "yes" : "no"));
     if (s->service->kind == CONF_LISTEN_SUBMISSIONS) {
         smtp_server_greet(s->engine);
         return session_flush(s); /* fails when the client closed the channel in the same breath */
@@ -267,8 +282,9 @@ static bool handshake_done(struct session *s)
     return true;
 }
 
-/* The client closed its half, by TCP or TLS (RFC 8446 6.1: that has no effect on ours). A message that is complete is
- * answered first: without its answer the client would send it again, for ever (RFC 1047). */
+/* The client closed its half, by TCP or TLS (RFC 8446 6.1: that has no effect on ours). A
+ * message that is complete is answered first: without its answer the client would send it again,
+ * for ever (RFC 1047). */
 static void end_of_input(struct session *s)
 {
     if (!s->engine || s->wants_handshake) {
@@ -313,12 +329,14 @@ static void session_take_channel(struct session *s, struct str bytes, struct buf
         session_take_plain(s, buf_str(plain));
     }
     s = map_get(in->by_token, map_id(&token)); /* it may have ended */
-    if (s && state == TLS_CLOSED) { /* nothing more will come, however long its TCP connection stays */
+    /* nothing more will come, however long its TCP connection stays */
+    if (s && state == TLS_CLOSED) {
         end_of_input(s);
     }
 }
 
-/* keys are slow or away: this handshake waits for them, not the whole process, as long as a handshake may last. */
+/* keys are slow or away: this handshake waits for them, not the whole process, as long as a
+ * handshake may last. */
 static void session_wait_for_keys(struct session *s, struct str bytes)
 {
     if (buf_add(&s->shaking, bytes) < 0) {
@@ -378,9 +396,12 @@ static void session_tell_refusal(void *arg, struct str line, const struct smtp_r
 static void session_begin(struct session *s)
 {
     const struct conf *c = child_conf(s->in->child);
-    s->inside_network = s->service->kind == CONF_LISTEN_SMTP && conf_net_listed(&c->inside_networks, str_c(s->client.ip));
+    s->inside_network = s->service->kind == CONF_LISTEN_SMTP &&
+                        conf_net_listed(&c->inside_networks, str_c(s->client.ip));
     s->is_device = s->inside_network && conf_is_device(c, str_c(s->client.ip));
-    s->engine = smtp_server_new(s->is_device ? &s->service->engine_device : s->inside_network ? &s->service->engine_inside : &s->service->engine);
+    s->engine = smtp_server_new(s->is_device        ? &s->service->engine_device
+                                : s->inside_network ? &s->service->engine_inside
+                                                    : &s->service->engine);
     smtp_server_on_refusal(s->engine, session_tell_refusal, s);
     if (s->service->kind == CONF_LISTEN_SUBMISSIONS) {
         session_start_tls(s);
@@ -397,7 +418,8 @@ static void take_proxy(struct session *s, struct str bytes)
 {
     char ip[46] = "";
     size_t n = 0;
-    enum proxy_result r = buf_add(&s->proxy, bytes) < 0 ? PROXY_BAD : proxy_read(buf_str(&s->proxy), &n, ip);
+    enum proxy_result r =
+        buf_add(&s->proxy, bytes) < 0 ? PROXY_BAD : proxy_read(buf_str(&s->proxy), &n, ip);
     if (r == PROXY_MORE) {
         return;
     }
@@ -460,7 +482,12 @@ static void session_on_close(void *arg, int error)
     session_free(s);
 }
 
-static const struct conn_events conn_events = {.on_read = session_on_read, .on_drain = session_on_drain, .on_end = session_on_end, .on_close = session_on_close};
+static const struct conn_events conn_events = {
+    .on_read = session_on_read,
+    .on_drain = session_on_drain,
+    .on_end = session_on_end,
+    .on_close = session_on_close,
+};
 
 /* If the queue is committing its message just now, the answer finds nobody: the client heard no 250
  * and will send the message again (RFC 5321 6.1 prefers a duplicate to a loss). */
@@ -503,8 +530,12 @@ void session_new(struct smtpin *in, unsigned listen, int fd, const struct endpoi
     struct client client = {0};
     const struct conf *c = child_conf(in->child);
     endpoint_ip(peer, client.ip, sizeof client.ip);
-    bool balanced = listen < c->n_listens && conf_net_listed(&c->listens[listen].balancers, str_c(client.ip));
-    const char *why = memory_is_short() || descriptors_are_short(fd) ? "Too busy at the moment; please try again" : balanced ? NULL : clients_enter(in, &client);
+    bool balanced =
+        listen < c->n_listens && conf_net_listed(&c->listens[listen].balancers, str_c(client.ip));
+    const char *why = memory_is_short() || descriptors_are_short(fd)
+                          ? "Too busy at the moment; please try again"
+                      : balanced ? NULL
+                                 : clients_enter(in, &client);
     if (why || listen >= in->settings->n_services) {
         in->count.turned_away++;
         clients_leave(in, &client);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * settings.c: what the listen blocks come to: TLS contexts (certificates by name, keys elsewhere) and the
- * limits of the engine; alarms for certificates of ours that end soon. Called by main.c and session.c.
+ * settings.c: what the listen blocks come to: TLS contexts (certificates by name, keys
+ * elsewhere) and the limits of the engine; alarms for certificates of ours that end soon. Called
+ * by main.c and session.c.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -13,7 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static size_t own_certificates(struct child *c, const struct conf *conf, struct tls_own own[CONF_CERTIFICATES_MAX])
+static size_t own_certificates(struct child *c, const struct conf *conf,
+                               struct tls_own own[CONF_CERTIFICATES_MAX])
 {
     char name[64];
     for (size_t i = 0; i < conf->n_own; i++) {
@@ -25,7 +27,8 @@ static size_t own_certificates(struct child *c, const struct conf *conf, struct 
 
 static void set_engine(struct settings *s, const struct conf *conf, struct service *v)
 {
-    struct admission_client w = {.submits = v->kind != CONF_LISTEN_SMTP, .can_start = v->tls != NULL && v->kind != CONF_LISTEN_SUBMISSIONS};
+    struct admission_client w = {.submits = v->kind != CONF_LISTEN_SMTP,
+                                 .can_start = v->tls != NULL && v->kind != CONF_LISTEN_SUBMISSIONS};
     v->engine = admission_engine(conf, &w, s->hostname);
     w.inside_network = true;
     v->engine_inside = admission_engine(conf, &w, s->hostname);
@@ -33,18 +36,23 @@ static void set_engine(struct settings *s, const struct conf *conf, struct servi
     v->engine_device = admission_engine(conf, &w, s->hostname);
 }
 
-static int settings_set_tls(struct child *c, const struct conf *conf, const struct conf_listen *l, struct service *v, char *problem, size_t size)
+static int settings_set_tls(struct child *c, const struct conf *conf, const struct conf_listen *l,
+                            struct service *v, char *problem, size_t size)
 {
     struct tls_own own[CONF_CERTIFICATES_MAX];
     size_t n = own_certificates(c, conf, own);
-    bool ask = l->client_certificates != 0 || (l->kind == CONF_LISTEN_SMTP && inbound_needs_certificates(conf));
+    bool ask = l->client_certificates != 0 ||
+               (l->kind == CONF_LISTEN_SMTP && inbound_needs_certificates(conf));
     if (n == 0) {
         return 0;
     }
-    int r = tls_context_server(own, n, (enum tls_profile)l->profile, ask ? child_file(c, "trust-store") : STR(""), problem, size, &v->tls);
+    int r =
+        tls_context_server(own, n, (enum tls_profile)l->profile,
+                           ask ? child_file(c, "trust-store") : STR(""), problem, size, &v->tls);
     if (r == 0 && !l->no_resumption) {
         char service[64]; /* what a session of one listener must share with a later one */
-        snprintf(service, sizeof service, "%d %s %s", (int)l->kind, tls_profile_name((enum tls_profile)l->profile), ask ? "asks" : "");
+        snprintf(service, sizeof service, "%d %s %s", (int)l->kind,
+                 tls_profile_name((enum tls_profile)l->profile), ask ? "asks" : "");
         tls_context_give_tickets(v->tls, str_c(service));
     }
     return r;
@@ -107,11 +115,17 @@ void settings_check_expiry(struct smtpin *in)
         v.until_ms = tls_not_after(own[i].chain, &v.from_ms, name, sizeof name);
         if (validity_ends_soon(v, conf->limits.expiry_warning, now)) {
             date_iso(v.until_ms, date);
-            snprintf(text, sizeof text, "%s ends %.10s: put the new one into %s", conf->own[i].chain, date, conf->own[i].chain);
-            log_warn("certificate-ends", KV("file", conf->own[i].chain), KV("name", name), KV("until", date));
+            snprintf(text, sizeof text, "%s ends %.10s: put the new one into %s",
+                     conf->own[i].chain, date, conf->own[i].chain);
+            log_warn("certificate-ends", KV("file", conf->own[i].chain), KV("name", name),
+                     KV("until", date));
         }
     }
     ipc_send(in->queue, &(struct ipc_msg){.type = IPC_alarm,
-                                          .alarm = {.kind = ALARM_OWN_CERTIFICATE, .cleared = !*text,
-                                                    .domain = str_c(conf->hostname), .text = str_c(text)}});
+                                          .alarm = {
+                                              .kind = ALARM_OWN_CERTIFICATE,
+                                              .cleared = !*text,
+                                              .domain = str_c(conf->hostname),
+                                              .text = str_c(text),
+                                          }});
 }

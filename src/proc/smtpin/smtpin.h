@@ -22,7 +22,8 @@ enum { LISTENERS_MAX = 16, LOGINS_MAX = 64, ADDRESSES_MAX = 4096, KEYS_AGAIN_MS 
 struct service {
     enum conf_listen_kind kind;
     struct tls_context *tls; /* NULL: no TLS */
-    struct smtp_server_config engine, engine_inside, engine_device; /* for clients outside, inside, and old devices there */
+    /* for clients outside, inside, and old devices there */
+    struct smtp_server_config engine, engine_inside, engine_device;
 };
 
 /* What a session keeps from the configuration it began under; freed when the last one ends. */
@@ -40,16 +41,16 @@ struct incoming {
     uint64_t id;
     unsigned char wrapped[REST_WRAPPED];
     struct rest_sealer *sealer;
-    struct buf head;     /* the header section until it is complete */
+    struct buf head; /* the header section until it is complete */
     bool in_head;
-    struct buf sealed;   /* what is not in the spool file yet */
+    struct buf sealed;     /* what is not in the spool file yet */
     uint64_t plain_octets; /* given to the sealer so far */
-    struct marks marks;  /* of those octets */
-    int spool;           /* -1: none yet */
+    struct marks marks;    /* of those octets */
+    int spool;             /* -1: none yet */
     char spool_name[64];
     bool spool_asked, spool_answered, ended, failed_full, failed_other;
-    unsigned repaired;   /* bits of enum repair: fields that were added; at the end all of them */
-    bool wrong_author;   /* From is not an address of who is logged in */
+    unsigned repaired; /* bits of enum repair: fields that were added; at the end all of them */
+    bool wrong_author; /* From is not an address of who is logged in */
 };
 
 /* Whose connection it is in the counts. */
@@ -69,17 +70,20 @@ struct session {
     struct link link;
     uint64_t token;
     struct client client;
-    struct buf proxy; /* the header of a balancer until it is complete */
+    struct buf proxy;   /* the header of a balancer until it is complete */
     struct buf shaking; /* of a handshake, while it waits for keys */
-    bool inside_network, is_device, wants_proxy, wants_handshake, waits_keys, closing, busy, held_back;
-    bool input_ended; /* the client sends nothing more: what it asked is answered, then the session ends */
+    bool inside_network, is_device, wants_proxy, wants_handshake, waits_keys, closing, busy,
+        held_back;
+    /* the client sends nothing more: what it asked is answered, then the session ends */
+    bool input_ended;
     unsigned errors_punished;
     bool ending; /* and it ends after its pause, because of... */
     const char *ending_note;
     int64_t body_began_ms, shaking_since_ms;
     struct incoming *incoming;
     bool submitted;
-    bool answers_message; /* the answer to a message stands in what goes out: it must not wait for another one */
+    /* the answer to a message stands in what goes out: it must not wait for another one */
+    bool answers_message;
     struct link turn;      /* in the line of senders, or of those who were let in a moment ago */
     int64_t turn_since_ms; /* since when it is there */
     uint64_t turn_octets;  /* what had come of its message then */
@@ -111,12 +115,12 @@ struct smtpin {
     struct map *by_token;
     struct clients *clients;
     size_t n_sessions;
-    size_t n_ended;            /* messages that were read to their end and are not answered yet */
-    struct link begun;         /* sessions whose MAIL was answered a moment ago... */
+    size_t n_ended;    /* messages that were read to their end and are not answered yet */
+    struct link begun; /* sessions whose MAIL was answered a moment ago... */
     size_t n_begun;
-    uint32_t under_way;        /* deliveries that arrivals are ahead of, as queue said last */
+    uint32_t under_way; /* deliveries that arrivals are ahead of, as queue said last */
     size_t n_waiting;
-    struct link turns;         /* and those for whom it waits until there are fewer of both */
+    struct link turns; /* and those for whom it waits until there are fewer of both */
     struct timer *turn_timer;
     uint64_t next_token;
     unsigned id_count;
@@ -124,7 +128,8 @@ struct smtpin {
     struct own_tls own_tls;
     bool stopping;
     struct {
-        uint64_t sessions, accepted, refused, handshakes, resumed, handshakes_failed, refusals, would_refuse, logins, logins_failed, turned_away, groups[TLS_GROUP_END];
+        uint64_t sessions, accepted, refused, handshakes, resumed, handshakes_failed, refusals,
+            would_refuse, logins, logins_failed, turned_away, groups[TLS_GROUP_END];
         uint64_t device_ends; /* messages of devices that had LF . LF and no end */
     } count;
 };
@@ -152,10 +157,11 @@ void session_process(struct session *s);
 void session_answer(struct session *s, int code, const char *enhanced, const char *text);
 void session_refuse(struct session *s, enum smtp_refusal r);
 void session_queue_gone(struct session *s);
-/* keys answer again: a handshake that waited for them goes on. The session may be gone afterwards. */
+/* keys answer again: a handshake that waited for them goes on. The session may be gone
+ * afterwards. */
 void session_keys_back(struct session *s);
-/* Ends it with 421 (RFC 5321 3.8) when nothing of a message is under way; last: of one whose end has not come, too. What
- * the queue has not answered yet stays without an answer. */
+/* Ends it with 421 (RFC 5321 3.8) when nothing of a message is under way; last: of one whose end
+ * has not come, too. What the queue has not answered yet stays without an answer. */
 void session_stop(struct session *s, bool last);
 
 /* events.c: what the engine asks */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * bounce.c: writes a bounce, or the notice that a mail still waits. It happens here because only a lease holder can open the original's
- * header section, and the queue must not see it. The notice is sealed like any other message and
- * submitted; the queue marks the recipients as told in the same commit.
+ * bounce.c: writes a bounce, or the notice that a mail still waits. It happens here because only
+ * a lease holder can open the original's header section, and the queue must not see it. The
+ * notice is sealed like any other message and submitted; the queue marks the recipients as told
+ * in the same commit.
  *
- * A notice takes over nothing from the original but REQUIRETLS, which the queue keeps (RFC 8689 5): what its octets and
- * its address need is found anew (system_mail.c, docs/decisions/0027).
+ * A notice takes over nothing from the original but REQUIRETLS, which the queue keeps (RFC 8689
+ * 5): what its octets and its address need is found anew (system_mail.c, docs/decisions/0027).
  *
  * RFC 3464, RFC 5321 6.1 (null reverse-path). What can go wrong: the original cannot be opened:
  * the notice goes out without its header section rather than not at all.
@@ -40,12 +41,14 @@ static void redact(struct str headers, struct buf *out)
     struct str rest = headers, name, value;
     while (header_next(&rest, &name, &value)) {
         if (str_eq_nocase(name, STR("Message-ID")) || str_eq_nocase(name, STR("Date"))) {
-            (void)!buf_printf(out, STR_FMT ": " STR_FMT "\r\n", STR_ARG(name), STR_ARG(str_trim(value)));
+            (void)!buf_printf(out, STR_FMT ": " STR_FMT "\r\n", STR_ARG(name),
+                              STR_ARG(str_trim(value)));
         }
     }
 }
 
-/* The fields as they were, as long as they are short: a list of a thousand addresses comes back as its name. */
+/* The fields as they were, as long as they are short: a list of a thousand addresses comes back
+ * as its name. */
 static void select_fields(struct str section, struct buf *out)
 {
     struct str rest = section, before = section, name, value;
@@ -55,7 +58,8 @@ static void select_fields(struct str section, struct buf *out)
         if (whole.n <= FIELD_MAX) {
             (void)!buf_add(out, whole);
         } else if (name.n > 0 && name.n <= 100) {
-            (void)!buf_printf(out, STR_FMT ": (%zu octets, left out here)\r\n", STR_ARG(name), value.n);
+            (void)!buf_printf(out, STR_FMT ": (%zu octets, left out here)\r\n", STR_ARG(name),
+                              value.n);
         }
     }
 }
@@ -63,7 +67,10 @@ static void select_fields(struct str section, struct buf *out)
 static enum dsn_action bounce_action_of(const struct delivery *d, const struct delivery_rcpt *r)
 {
     if (d->kind == JOB_NOTICE) {
-        return r->reason == REASON_ASKED ? DSN_CHOICE : r->reason == REASON_HELD ? DSN_HELD : reason_is_tls(r->reason) ? DSN_WAITS_FOR_TLS : DSN_DELAYED;
+        return r->reason == REASON_ASKED  ? DSN_CHOICE
+               : r->reason == REASON_HELD ? DSN_HELD
+               : reason_is_tls(r->reason) ? DSN_WAITS_FOR_TLS
+                                          : DSN_DELAYED;
     }
     if (r->reason == REASON_NEAR_MISS) {
         return DSN_ASKED;
@@ -78,21 +85,42 @@ static int bounce_compose(struct delivery *d, struct str headers, uint64_t numbe
     char id[ID_TEXT], own[ID_TEXT];
     struct dsn_rcpt *rcpts = err_calloc(d->n_rcpts, sizeof *rcpts);
     struct str to;
-    (void)fit_path(d, &(struct smtp_caps){0}, d->reverse_path, &to); /* a domain in A-labels needs nothing of the way */
+    /* a domain in A-labels needs nothing of the way */
+    (void)fit_path(d, &(struct smtp_caps){0}, d->reverse_path, &to);
     id_text(d->id, id);
     id_text(number, own);
     for (size_t i = 0; i < d->n_rcpts; i++) {
         const struct delivery_rcpt *r = &d->rcpts[i];
-        rcpts[i] = (struct dsn_rcpt){.forward_path = r->forward_path, .reason = r->reason, .code = r->code,
-                                     .reply = r->reply, .host = reason_is_before_session(r->reason) ? STR("") : r->host, .last_ms = r->last_ms,
-                                     .orcpt = r->orcpt, .action = bounce_action_of(d, r),
-                                     .remote = delivery_is_answer(r->reply), .expired = r->state == RCPT_EXPIRED};
+        rcpts[i] = (struct dsn_rcpt){
+            .forward_path = r->forward_path,
+            .reason = r->reason,
+            .code = r->code,
+            .reply = r->reply,
+            .host = reason_is_before_session(r->reason) ? STR("") : r->host,
+            .last_ms = r->last_ms,
+            .orcpt = r->orcpt,
+            .action = bounce_action_of(d, r),
+            .remote = delivery_is_answer(r->reply),
+            .expired = r->state == RCPT_EXPIRED,
+        };
     }
-    const struct dsn dsn = {.hostname = str_c(c->hostname), .organization = str_c(c->organization),
-                            .administrator = str_c(c->admin), .to = to, .id = str_c(id),
-                            .own_id = str_c(own), .arrived_ms = d->arrived_ms, .at_ms = clock_wall_ms(),
-                            .rcpts = rcpts, .n_rcpts = d->n_rcpts, .headers = headers, .utf8 = marks_has_8bit(to),
-                            .envid = d->envid, .choices = d->choices, .until_ms = d->arrived_ms + c->queue.lifetime};
+    const struct dsn dsn = {
+        .hostname = str_c(c->hostname),
+        .organization = str_c(c->organization),
+        .administrator = str_c(c->admin),
+        .to = to,
+        .id = str_c(id),
+        .own_id = str_c(own),
+        .arrived_ms = d->arrived_ms,
+        .at_ms = clock_wall_ms(),
+        .rcpts = rcpts,
+        .n_rcpts = d->n_rcpts,
+        .headers = headers,
+        .utf8 = marks_has_8bit(to),
+        .envid = d->envid,
+        .choices = d->choices,
+        .until_ms = d->arrived_ms + c->queue.lifetime,
+    };
     int r = dsn_write(&dsn, out);
     free(rcpts);
     return r;
@@ -101,10 +129,13 @@ static int bounce_compose(struct delivery *d, struct str headers, uint64_t numbe
 void bounce_write(struct delivery *d)
 {
     struct smtpout *out = d->out;
-    CLEANUP(buf_wipe) struct buf original = BUF_INIT(2 * HEAD_KEPT_MAX), notice = BUF_INIT(NOTICE_MAX), part = BUF_INIT(NOTICE_MAX);
+    CLEANUP(buf_wipe)
+    struct buf original = BUF_INIT(2 * HEAD_KEPT_MAX), notice = BUF_INIT(NOTICE_MAX),
+               part = BUF_INIT(NOTICE_MAX);
     read_headers(d, &original);
     struct str headers = buf_str(&original);
-    headers = str_slice(headers, 0, header_section(headers)); /* never more than the header section */
+    /* never more than the header section */
+    headers = str_slice(headers, 0, header_section(headers));
     if (d->ask_requiretls) {
         redact(headers, &part);
     } else {
@@ -125,7 +156,8 @@ void bounce_write(struct delivery *d)
     if (r < 0) {
         d->bounce_token = 0;
         bool keys = r == -EAGAIN;
-        delivery_give_up(d, keys ? REASON_KEYS_AWAY : REASON_OUR_FAULT, keys ? "it is not there" : strerror(-r));
+        delivery_give_up(d, keys ? REASON_KEYS_AWAY : REASON_OUR_FAULT,
+                         keys ? "it is not there" : strerror(-r));
         return;
     }
     must(map_put(out->bounces, map_id(&d->bounce_token), d) == 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * connection.c: one connection to a receiving server: joins socket, TLS channel and SMTP client engine,
- * keeps the time limits of RFC 5321 4.5.3.2, and carries its facts.
+ * connection.c: one connection to a receiving server: joins socket, TLS channel and SMTP client
+ * engine, keeps the time limits of RFC 5321 4.5.3.2, and carries its facts.
  *
  * Clear text and cipher text never share a buffer. A handshake that failed ends the connection:
  * the stream is never used in clear afterwards. What can go wrong is told to the delivery, which
@@ -49,14 +49,16 @@ bool connection_knows_offer(const struct connection *l)
     return caps->esmtp || caps->ehlo_refused == 500 || caps->ehlo_refused == 502;
 }
 
-/* True when the same address is taken again without what seems to be to blame: by the delivery, or by a look that wants a session. */
+/* True when the same address is taken again without what seems to be to blame: by the delivery,
+ * or by a look that wants a session. */
 static bool tried_without(struct connection *l, enum reason reason, const char *detail)
 {
     struct delivery *d = l->delivery;
     struct connection_user *w = l->user;
     enum extension e = d || w ? quirk_of_failure(l, reason) : EXTENSION_END;
-    if (e == EXTENSION_END || (d ? (d->avoid & (extension_set)1 << e) || !delivery_without(d, l, e, detail)
-                                 : !w->on_stumbled || !w->on_stumbled(w, l, e, detail))) {
+    if (e == EXTENSION_END ||
+        (d ? (d->avoid & (extension_set)1 << e) || !delivery_without(d, l, e, detail)
+           : !w->on_stumbled || !w->on_stumbled(w, l, e, detail))) {
         return false;
     }
     l->user = NULL;
@@ -65,7 +67,8 @@ static bool tried_without(struct connection *l, enum reason reason, const char *
     return true;
 }
 
-/* True when the peer had refused everything before the link ended: nothing is left to be tried here. */
+/* True when the peer had refused everything before the link ended: nothing is left to be tried
+ * here. */
 static bool refused_before(struct connection *l)
 {
     if (!l->delivery || l->state != CONNECTION_BUSY || !delivery_refused_all(l->delivery, l)) {
@@ -93,14 +96,18 @@ static void connection_fail(struct connection *l, enum reason reason, const char
         connection_free(l);
         return;
     }
-    enum sess sess = offer_broken ? SESS_HSFAIL : l->state == CONNECTION_BUSY ? connection_sess(l, d->pins) : SESS_NOCONN;
+    enum sess sess = offer_broken                  ? SESS_HSFAIL
+                     : l->state == CONNECTION_BUSY ? connection_sess(l, d->pins)
+                                                   : SESS_NOCONN;
     l->delivery = NULL;
     d->connection = NULL;
-    delivery_connection_failed(d, l, sess, HOST_TEMPORARY, l->handshaking ? REASON_NONE : reason, detail);
+    delivery_connection_failed(d, l, sess, HOST_TEMPORARY, l->handshaking ? REASON_NONE : reason,
+                               detail);
     connection_free(l);
 }
 
-/* Not the peer's doing: nothing is learned about it, no other address is asked, nothing goes in clear. */
+/* Not the peer's doing: nothing is learned about it, no other address is asked, nothing goes in
+ * clear. */
 static void fail_ours(struct connection *l, enum reason reason, const char *detail)
 {
     struct delivery *d = l->delivery;
@@ -114,7 +121,7 @@ static void fail_ours(struct connection *l, enum reason reason, const char *deta
     connection_free(l);
 }
 
-/* --- time ------------------------------------------------------------------------------------------ */
+/* --- time --------------------------------------------------------------- */
 
 /* As configured. */
 static int64_t whole_limit_of(const struct connection *l)
@@ -144,8 +151,10 @@ static int64_t whole_limit_of(const struct connection *l)
 static bool is_hurried(const struct connection *l)
 {
     enum smtp_wait waits = smtp_client_waits_for(l->engine);
-    bool before_mail = waits == SMTP_WAIT_GREETING || waits == SMTP_WAIT_EHLO || waits == SMTP_WAIT_STARTTLS;
-    return l->silent_ms > 0 && l->state == CONNECTION_TALKING && before_mail && l->silent_ms < whole_limit_of(l);
+    bool before_mail =
+        waits == SMTP_WAIT_GREETING || waits == SMTP_WAIT_EHLO || waits == SMTP_WAIT_STARTTLS;
+    return l->silent_ms > 0 && l->state == CONNECTION_TALKING && before_mail &&
+           l->silent_ms < whole_limit_of(l);
 }
 
 static int64_t limit_of(const struct connection *l)
@@ -157,8 +166,8 @@ static void connection_keep_time(struct connection *l)
 {
     const struct conf *c = child_conf(l->out->child);
     timer_start(l->timer, l->state == CONNECTION_CONNECTING ? l->connect_ms
-                          : l->handshaking            ? c->smtpout.tls
-                                                      : limit_of(l));
+                          : l->handshaking                  ? c->smtpout.tls
+                                                            : limit_of(l));
 }
 
 /* For what the server did not say in time, and how long that was. */
@@ -174,9 +183,12 @@ static void describe_wait(const struct connection *l, char *dst, size_t size)
                                         [SMTP_WAIT_DOT] = "no answer to the message"};
     const struct conf *c = child_conf(l->out->child);
     bool connecting = l->state == CONNECTION_CONNECTING;
-    const char *what = connecting ? "no connection" : l->handshaking ? "no end of the TLS handshake" : words[smtp_client_waits_for(l->engine)];
+    const char *what = connecting       ? "no connection"
+                       : l->handshaking ? "no end of the TLS handshake"
+                                        : words[smtp_client_waits_for(l->engine)];
     int64_t ms = connecting ? l->connect_ms : l->handshaking ? c->smtpout.tls : limit_of(l);
-    snprintf(dst, size, "%s within %lld %s", what, (long long)(ms < 1000 ? ms : ms / 1000), ms < 1000 ? "ms" : "s");
+    snprintf(dst, size, "%s within %lld %s", what, (long long)(ms < 1000 ? ms : ms / 1000),
+             ms < 1000 ? "ms" : "s");
 }
 
 static void connection_on_timer(void *arg)
@@ -206,7 +218,7 @@ static void connection_on_timer(void *arg)
     connection_fail(l, l->state == CONNECTION_CONNECTING ? REASON_CONNECT : REASON_TIMEOUT, detail);
 }
 
-/* --- output ------------------------------------------------------------------------------------------ */
+/* --- output ------------------------------------------------------------- */
 
 static int smtpout_connection_flush(struct connection *l)
 {
@@ -237,12 +249,14 @@ void connection_flush(struct connection *l)
     }
 }
 
-/* Gives the engine body octets as long as the peer takes them. *ret_ours: what failed is reading our own copy. */
+/* Gives the engine body octets as long as the peer takes them. *ret_ours: what failed is reading
+ * our own copy. */
 static int connection_send_body(struct connection *l, bool *ret_ours)
 {
     struct delivery *d = l->delivery;
     CLEANUP(buf_wipe) struct buf text = BUF_INIT(256 * 1024 + 2 * HEAD_KEPT_MAX);
-    while (!d->body_ended && conn_pending(l->conn) < BODY_AHEAD && smtp_client_wants_body(l->engine)) {
+    while (!d->body_ended && conn_pending(l->conn) < BODY_AHEAD &&
+           smtp_client_wants_body(l->engine)) {
         buf_reset(&text);
         int more = delivery_read(d, &text);
         *ret_ours = more < 0;
@@ -267,7 +281,8 @@ static void pump_body(struct connection *l)
         d->connection = NULL;
         connection_free(l);
         bool damaged = r == -EBADMSG;
-        delivery_give_up(d, damaged ? REASON_DAMAGED : REASON_OUR_FAULT, damaged ? "its sealed text is not as it was written" : strerror(-r));
+        delivery_give_up(d, damaged ? REASON_DAMAGED : REASON_OUR_FAULT,
+                         damaged ? "its sealed text is not as it was written" : strerror(-r));
     } else if (r < 0) {
         connection_fail(l, REASON_BROKEN_SESSION, strerror(-r));
     } else {
@@ -277,7 +292,8 @@ static void pump_body(struct connection *l)
 
 static bool is_in_body(const struct connection *l)
 {
-    return l->state == CONNECTION_BUSY && l->delivery && l->delivery->reader && !l->delivery->body_ended;
+    return l->state == CONNECTION_BUSY && l->delivery && l->delivery->reader &&
+           !l->delivery->body_ended;
 }
 
 static void connection_on_drain(void *arg)
@@ -288,7 +304,7 @@ static void connection_on_drain(void *arg)
     }
 }
 
-/* --- events of the engine ------------------------------------------------------------------------------ */
+/* --- events of the engine ----------------------------------------------- */
 
 static void connection_refuse(struct connection *l, enum sess sess, const struct smtp_answer *a)
 {
@@ -308,8 +324,9 @@ static void connection_refuse(struct connection *l, enum sess sess, const struct
         delivery_connection_failed(d, l, sess, HOST_TEMPORARY, REASON_NONE, detail);
     } else {
         /* RFC 7504: 521 means no mail service here, for good */
-        delivery_connection_failed(d, l, SESS_NOCONN, a->code == 521 ? HOST_PERMANENT : HOST_TEMPORARY,
-                             REASON_REJECTED, detail);
+        delivery_connection_failed(d, l, SESS_NOCONN,
+                                   a->code == 521 ? HOST_PERMANENT : HOST_TEMPORARY,
+                                   REASON_REJECTED, detail);
     }
     connection_free(l);
 }
@@ -320,10 +337,13 @@ static void connection_start_tls(struct connection *l)
     const struct tls_requirements *route = &l->tls_requirements;
     struct dane_set set;
     bool use_dane = route->records.n > 0 && dane_read(route->records, &set) == 0;
-    const struct tls_peer peer = {.name = route->name,
-                                  .more_names = {*route->next_hop ? route->next_hop : NULL, *route->canon ? route->canon : NULL},
-                                  .dane = use_dane ? &set : NULL,
-                                  .classical = (l->avoid & EXTENSION_BIT(HYBRID_GROUPS)) != 0};
+    const struct tls_peer peer = {
+        .name = route->name,
+        .more_names = {*route->next_hop ? route->next_hop : NULL,
+                       *route->canon ? route->canon : NULL},
+        .dane = use_dane ? &set : NULL,
+        .classical = (l->avoid & EXTENSION_BIT(HYBRID_GROUPS)) != 0,
+    };
     l->tls = tls_channel_client(l->context, &peer);
     l->handshaking = true;
     int r = l->tls ? tls_channel_feed(l->tls, STR(""), &plain, &cipher) : -ENOMEM;
@@ -357,13 +377,15 @@ static bool on_offered(struct connection *l)
     l->offered = true;
     if (!l->observed && *l->memory_key) {
         ipc_send(l->out->queue, &(struct ipc_msg){.type = IPC_observation,
-                                                  .observation = {.domain = str_c(l->memory_key), .host = str_c(l->host)}});
+                                                  .observation = {.domain = str_c(l->memory_key),
+                                                                  .host = str_c(l->host)}});
     }
     l->observed = true;
     if (l->user) {
         struct connection_user *user = l->user;
         user->on_offer(user, l);
-        return false; /* the link may be gone; what the engine has to say goes out with the next reply */
+        /* the link may be gone; what the engine has to say goes out with the next reply */
+        return false;
     }
     return true;
 }
@@ -433,7 +455,8 @@ static bool handle(struct connection *l, const struct smtp_client_event *ev)
     case SMTP_CL_REJECTED:
         if (l->state == CONNECTION_BUSY) {
             char text[600];
-            snprintf(text, sizeof text, "%d " STR_FMT, ev->answer->code, STR_ARG(buf_str(&ev->answer->text)));
+            snprintf(text, sizeof text, "%d " STR_FMT, ev->answer->code,
+                     STR_ARG(buf_str(&ev->answer->text)));
             connection_fail(l, REASON_BROKEN_SESSION, text);
         } else if (d || l->user) {
             connection_refuse(l, SESS_NOCONN, ev->answer);
@@ -454,7 +477,8 @@ static void process(struct connection *l)
     struct smtp_client_event ev;
     do {
         smtp_client_next(l->engine, &ev);
-        if (ev.type == SMTP_CL_NONE || ev.type == SMTP_CL_OFFERED || ev.type == SMTP_CL_RCPT || ev.type == SMTP_CL_RCPT_DONE) {
+        if (ev.type == SMTP_CL_NONE || ev.type == SMTP_CL_OFFERED || ev.type == SMTP_CL_RCPT ||
+            ev.type == SMTP_CL_RCPT_DONE) {
             int r = smtpout_connection_flush(l);
             if (r < 0) {
                 connection_fail(l, REASON_BROKEN_SESSION, strerror(-r));
@@ -471,7 +495,7 @@ static void process(struct connection *l)
     } while (handle(l, &ev));
 }
 
-/* --- input ----------------------------------------------------------------------------------------------- */
+/* --- input -------------------------------------------------------------- */
 
 static void connection_take_plain(struct connection *l, struct str bytes)
 {
@@ -494,7 +518,8 @@ static void connection_take_channel(struct connection *l, struct str bytes, stru
     buf_free(&cipher);
     if (r < 0 || state == TLS_BROKEN) {
         char detail[300];
-        snprintf(detail, sizeof detail, "TLS: %s", state == TLS_BROKEN ? tls_channel_problem(l->tls) : strerror(-r));
+        snprintf(detail, sizeof detail, "TLS: %s",
+                 state == TLS_BROKEN ? tls_channel_problem(l->tls) : strerror(-r));
         l->out->handshakes_failed += l->handshaking;
         if (state == TLS_BROKEN && tls_channel_own_fault(l->tls)) {
             fail_ours(l, REASON_KEYS_AWAY, "it gave no signature for our certificate");
@@ -562,16 +587,21 @@ static void connection_on_close(void *arg, int error)
         return;
     }
     connection_fail(l, l->state == CONNECTION_CONNECTING ? REASON_CONNECT : REASON_BROKEN_SESSION,
-         error             ? strerror(-error)
-         : l->handshaking ? "the server closed the connection in the TLS handshake"
-         : !l->tls && smtp_client_waits_for(l->engine) == SMTP_WAIT_EHLO ? "the server closed the connection when EHLO was said"
-                                                                         : "the peer closed the connection");
+                    error            ? strerror(-error)
+                    : l->handshaking ? "the server closed the connection in the TLS handshake"
+                    : !l->tls && smtp_client_waits_for(l->engine) == SMTP_WAIT_EHLO
+                        ? "the server closed the connection when EHLO was said"
+                        : "the peer closed the connection");
 }
 
 static const struct conn_events conn_events = {
-    .on_connect = on_connect, .on_read = connection_on_read, .on_drain = connection_on_drain, .on_close = connection_on_close};
+    .on_connect = on_connect,
+    .on_read = connection_on_read,
+    .on_drain = connection_on_drain,
+    .on_close = connection_on_close,
+};
 
-/* --- use --------------------------------------------------------------------------------------------------- */
+/* --- use ---------------------------------------------------------------- */
 
 static void set_tls_requirements(struct connection *l, const struct tls_requirements *tls)
 {
@@ -580,8 +610,9 @@ static void set_tls_requirements(struct connection *l, const struct tls_requirem
     l->tls_requirements.records = l->records_copy;
 }
 
-static struct connection *connection_new(struct smtpout *out, const char *host, const char *ip, uint16_t port, const struct tls_requirements *tls,
-                                  extension_set avoid, bool without_tls, bool lmtp)
+static struct connection *connection_new(struct smtpout *out, const char *host, const char *ip,
+                                         uint16_t port, const struct tls_requirements *tls,
+                                         extension_set avoid, bool without_tls, bool lmtp)
 {
     const struct conf *c = child_conf(out->child);
     struct connection *l = err_calloc(1, sizeof *l);
@@ -596,7 +627,12 @@ static struct connection *connection_new(struct smtpout *out, const char *host, 
     str_copy_cut(str_c(host), l->host, sizeof l->host);
     str_copy_cut(str_c(ip), l->ip, sizeof l->ip);
     str_copy_cut(str_c(c->hostname), l->hello, sizeof l->hello);
-    l->engine = smtp_client_new(&(struct smtp_client_config){.hello = l->hello, .lmtp = lmtp, .avoid = l->avoid, .ignore_starttls = without_tls});
+    l->engine = smtp_client_new(&(struct smtp_client_config){
+        .hello = l->hello,
+        .lmtp = lmtp,
+        .avoid = l->avoid,
+        .ignore_starttls = without_tls,
+    });
     l->timer = timer_new(child_loop(out->child), connection_on_timer, l);
     out->n_connections++;
     out->opened++;
@@ -608,26 +644,33 @@ static int start_connecting(struct connection *l)
     const struct conf *c = child_conf(l->out->child);
     struct endpoint to, from;
     int r = endpoint_parse(str_c(l->ip), l->port, &to);
-    bool bind_from = *c->smtpout.source && endpoint_parse(str_c(c->smtpout.source), 0, &from) == 0 &&
-                     r == 0 && from.addr.ss_family == to.addr.ss_family;
-    r = r < 0 ? r : conn_connect(child_loop(l->out->child), &to, bind_from ? &from : NULL, OUT_MAX, &conn_events, l, &l->conn);
+    bool bind_from = *c->smtpout.source &&
+                     endpoint_parse(str_c(c->smtpout.source), 0, &from) == 0 && r == 0 &&
+                     from.addr.ss_family == to.addr.ss_family;
+    r = r < 0 ? r
+              : conn_connect(child_loop(l->out->child), &to, bind_from ? &from : NULL, OUT_MAX,
+                             &conn_events, l, &l->conn);
     if (r == 0) {
         connection_keep_time(l);
     }
     return r;
 }
 
-/* Why a connection could not even be begun: an address of a kind that this machine has no network for is no fault of the server. */
+/* Why a connection could not even be begun: an address of a kind that this machine has no
+ * network for is no fault of the server. */
 static const char *not_begun(const struct connection *l, int r)
 {
     struct endpoint to;
-    const char *words = endpoint_parse(str_c(l->ip), l->port, &to) == 0 ? endpoint_no_route(&to) : NULL;
+    const char *words =
+        endpoint_parse(str_c(l->ip), l->port, &to) == 0 ? endpoint_no_route(&to) : NULL;
     return words ? words : strerror(-r);
 }
 
-void connection_open(struct delivery *d, const char *host, const char *ip, uint16_t port, const struct tls_requirements *tls)
+void connection_open(struct delivery *d, const char *host, const char *ip, uint16_t port,
+                     const struct tls_requirements *tls)
 {
-    struct connection *l = connection_new(d->out, host, ip, port, tls, d->avoid_set | d->avoid, d->round.without_tls, d->lmtp);
+    struct connection *l = connection_new(d->out, host, ip, port, tls, d->avoid_set | d->avoid,
+                                          d->round.without_tls, d->lmtp);
     l->suspicion = d->suspicion;
     d->suspicion.set = false;
     l->delivery = d;
@@ -655,11 +698,15 @@ void connection_open(struct delivery *d, const char *host, const char *ip, uint1
 static void on_fail_later(void *arg)
 {
     struct connection *l = arg;
-    connection_fail(l, REASON_CONNECT, l->context ? not_begun(l, l->begun) : "the TLS settings for this destination cannot be used");
+    connection_fail(l, REASON_CONNECT,
+                    l->context ? not_begun(l, l->begun)
+                               : "the TLS settings for this destination cannot be used");
 }
 
-struct connection *connection_open_look(struct smtpout *out, struct connection_user *w, const char *host, const char *ip,
-                                 uint16_t port, const struct tls_requirements *tls, struct tls_context *context, extension_set avoid, bool lmtp)
+struct connection *connection_open_look(struct smtpout *out, struct connection_user *w,
+                                        const char *host, const char *ip, uint16_t port,
+                                        const struct tls_requirements *tls,
+                                        struct tls_context *context, extension_set avoid, bool lmtp)
 {
     struct connection *l = connection_new(out, host, ip, port, tls, avoid, false, lmtp);
     l->user = w;
@@ -675,22 +722,29 @@ struct connection *connection_open_look(struct smtpout *out, struct connection_u
     return l;
 }
 
-static bool same_tls_requirements(const struct tls_requirements *a, const struct tls_requirements *b)
+static bool same_tls_requirements(const struct tls_requirements *a,
+                                  const struct tls_requirements *b)
 {
-    return a->profile == b->profile && a->records_hash == b->records_hash && str_eq(a->records, b->records) &&
-           strcmp(a->client_certificate, b->client_certificate) == 0 && strcmp(a->name, b->name) == 0 &&
-           strcmp(a->next_hop, b->next_hop) == 0 && strcmp(a->canon, b->canon) == 0;
+    return a->profile == b->profile && a->records_hash == b->records_hash &&
+           str_eq(a->records, b->records) &&
+           strcmp(a->client_certificate, b->client_certificate) == 0 &&
+           strcmp(a->name, b->name) == 0 && strcmp(a->next_hop, b->next_hop) == 0 &&
+           strcmp(a->canon, b->canon) == 0;
 }
 
-struct connection *connection_find_idle(const struct delivery *d, const char *host, const char *ip, const struct tls_requirements *tls)
+struct connection *connection_find_idle(const struct delivery *d, const char *host, const char *ip,
+                                        const struct tls_requirements *tls)
 {
     struct smtpout *out = d->out;
     LIST_EACH (it, &out->idle) {
         struct connection *l = LIST_OF(it, struct connection, idle);
-        /* a plain connection serves only the destination it was judged for; one with TLS whoever would
-         * have made it in the same way, names and TLSA records included */
-        if (l->port == d->port && strcmp(l->ip, ip) == 0 && strcmp(l->host, host) == 0 && l->lmtp == d->lmtp &&
-            l->logged_in == d->login && !((d->avoid_set | d->avoid) & ~l->avoid) && (l->tls || str_eq(str_c(l->next_hop), d->next_hop)) && same_tls_requirements(&l->tls_requirements, tls)) {
+        /* a plain connection serves only the destination it was judged for; one with TLS whoever
+         * would have made it in the same way, names and TLSA records included */
+        if (l->port == d->port && strcmp(l->ip, ip) == 0 && strcmp(l->host, host) == 0 &&
+            l->lmtp == d->lmtp && l->logged_in == d->login &&
+            !((d->avoid_set | d->avoid) & ~l->avoid) &&
+            (l->tls || str_eq(str_c(l->next_hop), d->next_hop)) &&
+            same_tls_requirements(&l->tls_requirements, tls)) {
             list_remove(&l->idle);
             out->n_idle--;
             l->state = CONNECTION_TALKING;
@@ -709,7 +763,8 @@ void connection_send(struct connection *l, struct delivery *d, const struct perm
     l->state = CONNECTION_BUSY;
     int r = smtp_client_send(l->engine, permit, &d->mail);
     if (r < 0) {
-        connection_fail(l, REASON_BROKEN_SESSION, r == -EPERM ? "no permit for this session" : strerror(-r));
+        connection_fail(l, REASON_BROKEN_SESSION,
+                        r == -EPERM ? "no permit for this session" : strerror(-r));
         return;
     }
     process(l);
@@ -747,8 +802,11 @@ void connection_release(struct connection *l, bool usable)
     l->delivery = NULL;
     l->saving = (struct lease_id){0};
     bool guesses = l->suspicion.set; /* the next message's success would prove nothing */
-    bool greeted = smtp_client_caps(l->engine)->esmtp; /* behind HELO the next connection says EHLO again */
-    bool keep = usable && !guesses && greeted && smtp_client_reusable(l->engine) && !l->without_tls && !out->stopping && l->messages < (unsigned)c->queue.messages_per_connection &&
+    /* behind HELO the next connection says EHLO again */
+    bool greeted = smtp_client_caps(l->engine)->esmtp;
+    bool keep = usable && !guesses && greeted && smtp_client_reusable(l->engine) &&
+                !l->without_tls && !out->stopping &&
+                l->messages < (unsigned)c->queue.messages_per_connection &&
                 out->n_idle < IDLE_LINKS_MAX && c->queue.idle_connection > 0;
     if (!keep) {
         end_in_order(l);

@@ -21,7 +21,7 @@ enum { SPOOL_PIECES = 7, SPOOL_CHUNK = REST_HEADER + SPOOL_PIECES * REST_PIECE_S
 static void try_next(struct delivery *d);
 static void round_start(struct delivery *d);
 
-/* --- life -------------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------- */
 
 static struct str delivery_keep(struct delivery *d, struct str s)
 {
@@ -92,9 +92,10 @@ void delivery_give_up(struct delivery *d, enum reason reason, const char *detail
     delivery_finish(d, NULL);
 }
 
-/* --- answers of the receiving server ---------------------------------------------------------------------- */
+/* --- answers of the receiving server ------------------------------------ */
 
-static void delivery_take_answer(struct delivery *d, struct delivery_rcpt *r, const struct smtp_answer *a)
+static void delivery_take_answer(struct delivery *d, struct delivery_rcpt *r,
+                                 const struct smtp_answer *a)
 {
     char reply[700];
     struct str enhanced = smtp_answer_enhanced(a);
@@ -116,13 +117,15 @@ static void fit_code(struct delivery_rcpt *r, bool permanent)
     }
 }
 
-static void take_refusal(struct delivery *d, struct delivery_rcpt *r, const struct smtp_answer *a, enum answer_to to)
+static void take_refusal(struct delivery *d, struct delivery_rcpt *r, const struct smtp_answer *a,
+                         enum answer_to to)
 {
     char our_ip[46] = "";
     if (d->connection && d->connection->conn) {
         conn_local_ip(d->connection->conn, our_ip, sizeof our_ip);
     }
-    enum answer_means m = answer_means(to, a->code, smtp_answer_enhanced(a), buf_str(&a->text), our_ip, d->fixed_host);
+    enum answer_means m = answer_means(to, a->code, smtp_answer_enhanced(a), buf_str(&a->text),
+                                       our_ip, d->fixed_host);
     delivery_take_answer(d, r, a);
     str_copy_cut(r->reply, d->said, sizeof d->said);
     if (m == MEANS_LOGIN) {
@@ -130,7 +133,8 @@ static void take_refusal(struct delivery *d, struct delivery_rcpt *r, const stru
         return;
     }
     if (m != MEANS_REFUSED) {
-        round_hear(&r->round, m == MEANS_NOT_US ? m : MEANS_NOT_NOW); /* open: the next host is asked */
+        /* open: the next host is asked */
+        round_hear(&r->round, m == MEANS_NOT_US ? m : MEANS_NOT_NOW);
         return;
     }
     r->result = RESULT_FAILED;
@@ -202,7 +206,8 @@ static void count_sent(const struct delivery *d, size_t *taken, size_t *open)
     }
 }
 
-/* All who were sent to have their answer: what the try came to, and on. alive: the link may be used again. */
+/* All who were sent to have their answer: what the try came to, and on. alive: the link may be
+ * used again. */
 static void after_answers(struct delivery *d, struct connection *l, bool alive)
 {
     size_t taken, open;
@@ -220,18 +225,25 @@ static void after_answers(struct delivery *d, struct connection *l, bool alive)
         return;
     }
     if (alive) {
-        connection_release(l, taken == 0); /* what was taken is not durable yet: nothing else goes over it */
+        /* what was taken is not durable yet: nothing else goes over it */
+        connection_release(l, taken == 0);
     }
     delivery_rewind(d);
-    v = (struct host_verdict){.class = HOST_TEMPORARY, .reason = d->login_wanted ? REASON_LOGIN_REFUSED : REASON_REJECTED, .need = v.need};
+    v = (struct host_verdict){
+        .class = HOST_TEMPORARY,
+        .reason = d->login_wanted ? REASON_LOGIN_REFUSED : REASON_REJECTED,
+        .need = v.need,
+    };
     note_left_out(d, host);
     round_end_try(&d->round, &v, host, str_c(d->said));
     try_next(d);
 }
 
-void delivery_done(struct delivery *d, struct connection *l, const struct smtp_answer *a, bool accepted)
+void delivery_done(struct delivery *d, struct connection *l, const struct smtp_answer *a,
+                   bool accepted)
 {
-    bool reports = smtp_client_caps(l->engine)->dsn && !d->lmtp; /* an LMTP server is the end of the way */
+    /* an LMTP server is the end of the way */
+    bool reports = smtp_client_caps(l->engine)->dsn && !d->lmtp;
     for (size_t i = 0; i < d->n_sent; i++) {
         struct delivery_rcpt *r = d->sent_to[i];
         if (r->answered) {
@@ -262,16 +274,17 @@ bool delivery_refused_all(struct delivery *d, struct connection *l)
     return true;
 }
 
-/* --- judging hosts -------------------------------------------------------------------------------------------- */
+/* --- judging hosts ------------------------------------------------------ */
 
 bool delivery_is_answer(struct str reply)
 {
     bool digits = reply.n > 3 && reply.p[0] >= '2' && reply.p[0] <= '5' && reply.p[3] == ' ';
-    return digits && reply.p[1] >= '0' && reply.p[1] <= '9' && reply.p[2] >= '0' && reply.p[2] <= '9';
+    return digits && reply.p[1] >= '0' && reply.p[1] <= '9' && reply.p[2] >= '0' &&
+           reply.p[2] <= '9';
 }
 
-/* The detail, and everyone who demanded more than was to be had: for report and notice. What the other side said stays as
- * it was said (RFC 3464 2.3.6). */
+/* The detail, and everyone who demanded more than was to be had: for report and notice. What the
+ * other side said stays as it was said (RFC 3464 2.3.6). */
 static void put_demands(uint32_t raised, struct str detail, char *dst, size_t size)
 {
     raised = delivery_is_answer(detail) ? 0 : raised;
@@ -279,7 +292,11 @@ static void put_demands(uint32_t raised, struct str detail, char *dst, size_t si
     (void)!buf_printf(&text, "%.*s", (int)(detail.n < 600 ? detail.n : 600), detail.p);
     for (unsigned bit = 0, n = 0; bit < RAISED_END; bit++) {
         if (raised & (1u << bit)) {
-            (void)!buf_printf(&text, "%s%s", n++ ? ", " : detail.n > 0 ? "; demanded by " : "demanded by ", raiser_sentence((enum raiser_bit)bit));
+            (void)!buf_printf(&text, "%s%s",
+                              n++            ? ", "
+                              : detail.n > 0 ? "; demanded by "
+                                             : "demanded by ",
+                              raiser_sentence((enum raiser_bit)bit));
         }
     }
     str_copy_cut(buf_str(&text), dst, size);
@@ -299,13 +316,17 @@ static void conclude_rcpt(struct delivery *d, struct delivery_rcpt *r)
     const struct round_ended *by = round_ended_by(&d->round, &r->round, v.reason);
     bool bounce = v.action == ACTION_BOUNCE;
     char words[1000];
-    r->result = bounce ? RESULT_FAILED : v.action == ACTION_FALLBACK ? RESULT_FALLBACK : RESULT_DEFERRED;
+    r->result = bounce                        ? RESULT_FAILED
+                : v.action == ACTION_FALLBACK ? RESULT_FALLBACK
+                                              : RESULT_DEFERRED;
     r->reason = v.reason;
-    if (r->round.heard > 0 && v.reason == REASON_REJECTED) { /* its own answer stands there already */
+    /* its own answer stands there already */
+    if (r->round.heard > 0 && v.reason == REASON_REJECTED) {
         fit_code(r, bounce);
         return;
     }
-    put_demands(reason_is_tls(v.reason) ? v.need.raised : 0, by ? by->detail : STR(""), words, sizeof words);
+    put_demands(reason_is_tls(v.reason) ? v.need.raised : 0, by ? by->detail : STR(""), words,
+                sizeof words);
     r->code = str_c(bounce ? bounced_code(d, v.reason) : reason_deferred_code(v.reason));
     r->reply = delivery_keep(d, str_c(words));
     r->host = str_c(by ? by->host : "");
@@ -322,8 +343,9 @@ static void delivery_conclude(struct delivery *d)
     delivery_finish(d, NULL);
 }
 
-/* All of the message was on its way, its end included, and its recipients were answered: whether it arrived is not known. What
- * had no end did not (RFC 5321 4.1.1.4), nor did a body that went along with an envelope which nobody took. */
+/* All of the message was on its way, its end included, and its recipients were answered: whether
+ * it arrived is not known. What had no end did not (RFC 5321 4.1.1.4), nor did a body that went
+ * along with an envelope which nobody took. */
 static bool may_have_arrived(const struct delivery *d, const struct connection *l)
 {
     enum smtp_wait waits = smtp_client_waits_for(l->engine);
@@ -331,7 +353,8 @@ static bool may_have_arrived(const struct delivery *d, const struct connection *
 }
 
 /* The try has failed: into the report and into the round. */
-static void end_try(struct delivery *d, const struct connection *l, const struct host_verdict *v, enum sess sess, const char *detail)
+static void end_try(struct delivery *d, const struct connection *l, const struct host_verdict *v,
+                    enum sess sess, const char *detail)
 {
     const char *host = d->route.hosts[d->step.host].name;
     outcome_host(d, l, v, sess, host, l ? l->ip : "", detail);
@@ -339,8 +362,8 @@ static void end_try(struct delivery *d, const struct connection *l, const struct
     round_end_try(&d->round, v, host, str_c(detail));
 }
 
-/* The message may be there already: no other host gets it now. What was heard before from others about these recipients
- * is not why they wait. */
+/* The message may be there already: no other host gets it now. What was heard before from others
+ * about these recipients is not why they wait. */
 static void conclude_in_doubt(struct delivery *d)
 {
     for (size_t i = 0; i < d->n_sent; i++) {
@@ -352,14 +375,15 @@ static void conclude_in_doubt(struct delivery *d)
 }
 
 void delivery_connection_failed(struct delivery *d, struct connection *l, enum sess sess,
-                          enum host_class class, enum reason reason, const char *detail)
+                                enum host_class class, enum reason reason, const char *detail)
 {
     bool unknown = may_have_arrived(d, l);
     if (!unknown) {
         delivery_rewind(d);
     }
     if (l->reused && l->state == CONNECTION_BUSY && !unknown && sess != SESS_HSFAIL) {
-        round_again_fresh(&d->round); /* the peer closed a kept connection: that says nothing about it */
+        /* the peer closed a kept connection: that says nothing about it */
+        round_again_fresh(&d->round);
         try_next(d);
         return;
     }
@@ -367,7 +391,8 @@ void delivery_connection_failed(struct delivery *d, struct connection *l, enum s
     d->facts.seen |= l->offered; /* a sighting binds the next host of the same attempt, too */
     d->facts.sess = sess;
     struct host_verdict v = policy_host(&d->facts);
-    bool in_clear = reason == REASON_NONE && v.class == HOST_SEND && !d->round.without_tls; /* H8a: a TLS report must arrive */
+    /* H8a: a TLS report must arrive */
+    bool in_clear = reason == REASON_NONE && v.class == HOST_SEND && !d->round.without_tls;
     if (reason != REASON_NONE) {
         v.class = class;
         v.reason = reason;
@@ -405,10 +430,14 @@ void delivery_again(struct delivery *d, struct connection *l)
     delivery_connection_ready(d, l);
 }
 
-bool delivery_without(struct delivery *d, struct connection *l, enum extension e, const char *detail)
+bool delivery_without(struct delivery *d, struct connection *l, enum extension e,
+                      const char *detail)
 {
-    bool hello = e == EXTENSION_HYBRID_GROUPS; /* TLS all the same, and the certificate as demanded */
-    const struct host_verdict broken = {.class = HOST_TEMPORARY, .reason = hello ? REASON_TLS_FAILED : REASON_BROKEN_SESSION};
+    /* TLS all the same, and the certificate as demanded */
+    bool hello = e == EXTENSION_HYBRID_GROUPS;
+    const struct host_verdict broken = {.class = HOST_TEMPORARY,
+                                        .reason =
+                                            hello ? REASON_TLS_FAILED : REASON_BROKEN_SESSION};
     char words[500];
     struct facts f = d->facts;
     f.seen |= l->offered;
@@ -419,7 +448,11 @@ bool delivery_without(struct delivery *d, struct connection *l, enum extension e
         return false; /* HELO knows no STARTTLS, and something demands it */
     }
     snprintf(words, sizeof words, "%.300s; tried again without %s", detail, extension_name(e));
-    outcome_host(d, l, &broken, hello ? SESS_HSFAIL : l->state == CONNECTION_BUSY ? connection_sess(l, d->pins) : SESS_NOCONN, l->host, l->ip, words);
+    outcome_host(d, l, &broken,
+                 hello                         ? SESS_HSFAIL
+                 : l->state == CONNECTION_BUSY ? connection_sess(l, d->pins)
+                                               : SESS_NOCONN,
+                 l->host, l->ip, words);
     delivery_rewind(d);
     d->facts.seen |= l->offered;
     d->connection = NULL;
@@ -431,20 +464,28 @@ bool delivery_without(struct delivery *d, struct connection *l, enum extension e
 }
 
 /* Why a certificate is not enough for what is demanded. */
-static void describe_certificate(const struct tls_facts *f, const struct host_verdict *v, char *detail, size_t size)
+static void describe_certificate(const struct tls_facts *f, const struct host_verdict *v,
+                                 char *detail, size_t size)
 {
     if (v->need.floor == GRADE_PIN) {
-        snprintf(detail, size, "the certificate and key are not those that the rule names; certificate: %s", f->check_text);
+        snprintf(detail, size,
+                 "the certificate and key are not those that the rule names; certificate: %s",
+                 f->check_text);
     } else if (f->check == TLS_CHECK_OK) {
-        snprintf(detail, size, "the certificate is good, but nothing vouches for the server's name: neither DNSSEC nor MTA-STS");
+        snprintf(detail, size,
+                 "the certificate is good, but nothing vouches for the server's name: neither "
+                 "DNSSEC nor MTA-STS");
     } else {
         snprintf(detail, size, "certificate: %s%s", f->check_text,
-                 f->asked_certificate && !f->sent_certificate ? "; the server asked for a certificate of ours" : "");
+                 f->asked_certificate && !f->sent_certificate
+                     ? "; the server asked for a certificate of ours"
+                     : "");
     }
 }
 
 /* What stands in the report beside the verdict: the facts of this reason, and of no other. */
-static void delivery_describe(const struct delivery *d, const struct connection *l, const struct host_verdict *v, char *detail, size_t size)
+static void delivery_describe(const struct delivery *d, const struct connection *l,
+                              const struct host_verdict *v, char *detail, size_t size)
 {
     static const struct tls_facts none;
     const struct tls_facts *f = l->tls ? tls_channel_facts(l->tls) : &none;
@@ -453,7 +494,8 @@ static void delivery_describe(const struct delivery *d, const struct connection 
     if (v->reason == REASON_LOOK_INCOMPLETE) {
         snprintf(detail, size, "not asked: %.600s", d->unasked);
     } else if (v->reason == REASON_SENT_PLAIN && d->facts.look == LOOK_OVERDUE) {
-        snprintf(detail, size, "the time to wait for all servers is over; not asked: %.600s", d->unasked);
+        snprintf(detail, size, "the time to wait for all servers is over; not asked: %.600s",
+                 d->unasked);
     } else if (v->reason == REASON_DANE_MISMATCH) {
         snprintf(detail, size, "DANE: %s", f->dane_text);
     } else if (v->reason == REASON_WEAK_CRYPTO) {
@@ -461,8 +503,9 @@ static void delivery_describe(const struct delivery *d, const struct connection 
     } else if (v->reason == REASON_GRADE_TOO_LOW) {
         describe_certificate(f, v, detail, size);
     } else if (!l->tls && caps->masked) {
-        snprintf(detail, size, "a keyword in the server's greeting is overwritten (XXXX): probably a "
-                               "firewall in between removes STARTTLS");
+        snprintf(detail, size,
+                 "a keyword in the server's greeting is overwritten (XXXX): probably a firewall in "
+                 "between removes STARTTLS");
     }
     if (!l->tls && caps->masked) {
         log_warn("starttls-masked", KV("host", l->host), KV("address", l->ip));
@@ -474,7 +517,8 @@ static void describe_left_out(struct delivery *d)
 {
     size_t n = strlen(d->detail);
     if (d->n_left_out > 0) {
-        snprintf(d->detail + n, sizeof d->detail - n, "%srecipients that need SMTPUTF8 are left to the next server", n ? "; " : "");
+        snprintf(d->detail + n, sizeof d->detail - n,
+                 "%srecipients that need SMTPUTF8 are left to the next server", n ? "; " : "");
     }
 }
 
@@ -518,7 +562,8 @@ void delivery_connection_ready(struct delivery *d, struct connection *l)
     struct permit permit = {0};
     d->n_left_out = 0;
     d->facts.seen |= l->offered;
-    if (!connection_knows_offer(l) && !d->looked && !d->helo_from_ms) { /* EHLO was answered when all were looked at: what is it now? */
+    /* EHLO was answered when all were looked at: what is it now? */
+    if (!connection_knows_offer(l) && !d->looked && !d->helo_from_ms) {
         d->facts.look = LOOK_INCOMPLETE;
     }
     d->facts.sess = connection_sess(l, d->pins);
@@ -591,9 +636,11 @@ static void round_start(struct delivery *d)
     size_t n = d->route.n_hosts < MX_HOSTS_MAX ? d->route.n_hosts : MX_HOSTS_MAX;
     for (size_t i = 0; i < n; i++) {
         size_t known = count_addresses(&d->route.hosts[i]);
-        addresses[i] = known ? known : 1; /* without any it is judged all the same: why has it none? */
+        /* without any it is judged all the same: why has it none? */
+        addresses[i] = known ? known : 1;
     }
-    must(round_begin(&d->round, &d->arena, addresses, n, d->attempt) == 0); /* the arena holds two of the largest */
+    /* the arena holds two of the largest */
+    must(round_begin(&d->round, &d->arena, addresses, n, d->attempt) == 0);
     for (size_t i = 0; i < n; i++) {
         for (size_t k = 0; k < addresses[i]; k++) {
             char ip[46] = "";
@@ -612,7 +659,8 @@ static bool is_barred(struct delivery *d, const struct route_host *h)
     route_facts(&d->route, h, d->age_ms, child_conf(d->out->child)->smtpout.policy_wait, &d->facts);
     d->facts.sess = SESS_NOCONN;
     bool barred = policy_barred(&d->facts, &v);
-    if (!barred && d->dane_required && !(d->facts.tlsa == TLSA_USABLE && d->facts.mx == MX_SECURE)) {
+    if (!barred && d->dane_required &&
+        !(d->facts.tlsa == TLSA_USABLE && d->facts.mx == MX_SECURE)) {
         v.class = HOST_TEMPORARY; /* RFC 7672 6: a local demand for DANE is not met */
         v.reason = REASON_DANE_REQUIRED;
         barred = true;
@@ -648,7 +696,8 @@ static void try_address(struct delivery *d, const struct route_host *h, const ch
 static void try_next(struct delivery *d)
 {
     const struct conf *c = child_conf(d->out->child);
-    const struct round_times most = {.connect_ms = c->smtpout.connect, .silent_ms = c->smtpout.silent};
+    const struct round_times most = {.connect_ms = c->smtpout.connect,
+                                     .silent_ms = c->smtpout.silent};
     if (!d->round.again) { /* what was found out about one address says nothing about another */
         d->avoid = 0;
         d->suspicion.set = false;
@@ -660,7 +709,8 @@ static void try_next(struct delivery *d)
         if (is_barred(d, h)) {
             continue;
         }
-        if (ip[0] && route_allows(&d->route, str_c(ip))) { /* none that points into ourselves or our own network */
+        /* none that points into ourselves or our own network */
+        if (ip[0] && route_allows(&d->route, str_c(ip))) {
             try_address(d, h, ip);
             return;
         }
@@ -677,7 +727,7 @@ static void try_next(struct delivery *d)
     delivery_conclude(d);
 }
 
-/* --- start: key and way are there ---------------------------------------------------------------------- */
+/* --- start: key and way are there --------------------------------------- */
 
 /* Outcomes of the lookup that leave nothing to connect to. */
 static void conclude_lookup(struct delivery *d)
@@ -700,7 +750,8 @@ static void conclude_lookup(struct delivery *d)
     case MX_OUTCOME_END:
         break;
     }
-    if (d->fixed_host && v.class == HOST_PERMANENT) { /* our own setting, or our name service: nobody's mail comes back for that */
+    /* our own setting, or our name service: nobody's mail comes back for that */
+    if (d->fixed_host && v.class == HOST_PERMANENT) {
         v = (struct host_verdict){.class = HOST_TEMPORARY, .reason = REASON_NEXT_HOP};
     }
     round_start(d);
@@ -725,7 +776,8 @@ static bool policy_may_be_stale(struct delivery *d)
     return false;
 }
 
-/* An earlier look stands for those that it asked, and for nobody who is new among the domain's servers and addresses. */
+/* An earlier look stands for those that it asked, and for nobody who is new among the domain's
+ * servers and addresses. */
 static bool survey_counts(const struct delivery *d)
 {
     return clock_wall_ms() < d->look_until_ms && route_asked(&d->route) == d->look_asked;
@@ -759,7 +811,7 @@ void delivery_begin(struct delivery *d)
     }
 }
 
-/* --- reading the body ------------------------------------------------------------------------------------------------ */
+/* --- reading the body --------------------------------------------------- */
 
 int delivery_read(struct delivery *d, struct buf *out)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fit.c: may this message go to this server as it is? What decides is what the message needs, found in its octets and
- * addresses, and what the server offers; never what was declared when the message came (docs/decisions/0027). Called by
- * delivery.c.
+ * fit.c: may this message go to this server as it is? What decides is what the message needs,
+ * found in its octets and addresses, and what the server offers; never what was declared when
+ * the message came (docs/decisions/0027). Called by delivery.c.
  *
- * What a server cannot take as it is is converted where that is possible (wire/sevenbit.h; header_rewrite.c writes it).
+ * What a server cannot take as it is is converted where that is possible (wire/sevenbit.h;
+ * header_rewrite.c writes it).
  *
  * RFC 6531 3.4 (SMTPUTF8), RFC 6152 3 (8BITMIME), RFC 3030 3 (BINARYMIME), RFC 1870 6.1 (SIZE).
  */
@@ -24,7 +25,8 @@ bool fit_path(struct delivery *d, const struct smtp_caps *caps, struct str path,
         return true;
     }
     size_t at = str_find_last(path, '@');
-    return at < path.n && !marks_has_8bit(str_slice(path, 0, at)) && address_canonical(path, text, sizeof text) == 0 &&
+    return at < path.n && !marks_has_8bit(str_slice(path, 0, at)) &&
+           address_canonical(path, text, sizeof text) == 0 &&
            arena_copy(&d->arena, str_c(text), ret) == 0;
 }
 
@@ -33,7 +35,8 @@ static bool any_rcpt_fits(struct delivery *d, const struct smtp_caps *caps)
 {
     struct str path;
     for (size_t i = 0; i < d->n_rcpts; i++) {
-        if (d->rcpts[i].result == RESULT_OPEN && fit_path(d, caps, d->rcpts[i].forward_path, &path)) {
+        if (d->rcpts[i].result == RESULT_OPEN &&
+            fit_path(d, caps, d->rcpts[i].forward_path, &path)) {
             return true;
         }
     }
@@ -46,10 +49,12 @@ static bool needs_conversion(const struct delivery *d, const struct smtp_caps *c
     return d->is_binary ? !(caps->chunking && caps->binary) : d->is_8bit && !caps->is_8bit;
 }
 
-/* The plan of a conversion for this server: the stored message is read once, and then again from its beginning. */
+/* The plan of a conversion for this server: the stored message is read once, and then again from
+ * its beginning. */
 static bool can_convert(struct delivery *d, const struct smtp_caps *caps)
 {
-    struct sevenbit_plan plan = {.need = caps->is_8bit ? SEVENBIT_LINES : SEVENBIT_ALL, .utf8_headers = d->is_utf8};
+    struct sevenbit_plan plan = {.need = caps->is_8bit ? SEVENBIT_LINES : SEVENBIT_ALL,
+                                 .utf8_headers = d->is_utf8};
     if (d->planned && plan.need == d->plan.need) {
         return d->plan.problem == SEVENBIT_FINE;
     }
@@ -80,7 +85,8 @@ enum reason fit_message(struct delivery *d, const struct smtp_caps *caps)
     if (caps->has_size && caps->size > 0 && d->size > caps->size) {
         return REASON_TOO_BIG; /* RFC 1870 6.1: do not even try */
     }
-    if ((d->is_utf8 && !caps->utf8) || !fit_path(d, caps, d->reverse_path, &path) || !any_rcpt_fits(d, caps)) {
+    if ((d->is_utf8 && !caps->utf8) || !fit_path(d, caps, d->reverse_path, &path) ||
+        !any_rcpt_fits(d, caps)) {
         return REASON_NO_UTF8;
     }
     if (!needs_conversion(d, caps) || can_convert(d, caps)) {
@@ -96,7 +102,8 @@ static const char *utf8_cause(const struct delivery *d, const struct connection 
         return "the configuration does without SMTPUTF8 for this domain (partner, avoid)";
     }
     bool untrue = l && (l->avoid & EXTENSION_BIT(SMTPUTF8));
-    return untrue ? "the server announced SMTPUTF8 and then refused it (postern domains quirks)" : "the server does not offer SMTPUTF8";
+    return untrue ? "the server announced SMTPUTF8 and then refused it (postern domains quirks)"
+                  : "the server does not offer SMTPUTF8";
 }
 
 void fit_left_out(const struct delivery *d, char *dst, size_t size)
@@ -111,20 +118,22 @@ static const char *utf8_need(const struct delivery *d)
                                              : "this address";
 }
 
-void fit_describe(const struct delivery *d, const struct connection *l, const struct smtp_caps *caps, enum reason why, char *dst, size_t size)
+void fit_describe(const struct delivery *d, const struct connection *l,
+                  const struct smtp_caps *caps, enum reason why, char *dst, size_t size)
 {
     *dst = '\0';
     if (why == REASON_NO_8BIT || why == REASON_NO_BINARY) {
         str_copy_cut(str_c(sevenbit_problem_sentence(d->plan.problem)), dst, size);
     } else if (why == REASON_TOO_BIG) {
-        snprintf(dst, size, "the message has %llu octets, and the server takes %llu", (unsigned long long)d->size, (unsigned long long)caps->size);
+        snprintf(dst, size, "the message has %llu octets, and the server takes %llu",
+                 (unsigned long long)d->size, (unsigned long long)caps->size);
     } else if (why == REASON_NO_UTF8) {
         snprintf(dst, size, "%s, which %s needs", utf8_cause(d, l), utf8_need(d));
     }
 }
 
-/* Who is offered to this server. Whom it cannot be told of waits for another host of the round, alone (RFC 6531 3.2):
- * the others need nothing of it. */
+/* Who is offered to this server. Whom it cannot be told of waits for another host of the round,
+ * alone (RFC 6531 3.2): the others need nothing of it. */
 static void prepare_rcpts(struct delivery *d, const struct smtp_caps *caps)
 {
     for (size_t i = 0; i < d->n_rcpts; i++) {
@@ -141,7 +150,11 @@ static void prepare_rcpts(struct delivery *d, const struct smtp_caps *caps)
         r->accepted = r->answered = false;
         d->mail.is_utf8 |= marks_has_8bit(path);
         d->sent_to[d->n_sent] = r;
-        d->sent_rcpts[d->n_sent++] = (struct smtp_mail_rcpt){.path = path, .notify = r->notify, .orcpt = r->orcpt};
+        d->sent_rcpts[d->n_sent++] = (struct smtp_mail_rcpt){
+            .path = path,
+            .notify = r->notify,
+            .orcpt = r->orcpt,
+        };
     }
 }
 
@@ -156,14 +169,16 @@ void fit_prepare(struct delivery *d, const struct smtp_caps *caps)
     d->sent_rcpts = err_calloc(d->n_rcpts, sizeof *d->sent_rcpts);
     d->sent_to = err_calloc(d->n_rcpts, sizeof *d->sent_to);
     d->n_sent = d->n_left_out = 0;
-    d->mail = (struct smtp_mail){.reverse_path = from,
-                                 .size = d->converts ? 0 : d->size + (d->tags.n > 0 ? d->tags.n + 32 : 0),
-                                 .is_8bit = d->is_8bit && !all,
-                                 .is_utf8 = d->is_utf8 || marks_has_8bit(from),
-                                 .is_binary = d->is_binary && caps->chunking && caps->binary,
-                                 .ret = (enum notify_ret)d->ret,
-                                 .envid = d->envid,
-                                 .requiretls = d->ask_requiretls};
+    d->mail = (struct smtp_mail){
+        .reverse_path = from,
+        .size = d->converts ? 0 : d->size + (d->tags.n > 0 ? d->tags.n + 32 : 0),
+        .is_8bit = d->is_8bit && !all,
+        .is_utf8 = d->is_utf8 || marks_has_8bit(from),
+        .is_binary = d->is_binary && caps->chunking && caps->binary,
+        .ret = (enum notify_ret)d->ret,
+        .envid = d->envid,
+        .requiretls = d->ask_requiretls,
+    };
     prepare_rcpts(d, caps);
     d->mail.rcpts = d->sent_rcpts;
     d->mail.n_rcpts = d->n_sent;

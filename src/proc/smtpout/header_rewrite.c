@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * header_rewrite.c: the header section of a message on its way out, where a decision says that it changes: a flag is taken out
- * of the subject once it has been obeyed, words of rules are added, the field X-Postern-Protect was for us. All other
- * octets stay. Called by connection.c for the body of such a message.
+ * header_rewrite.c: the header section of a message on its way out, where a decision says that
+ * it changes: a flag is taken out of the subject once it has been obeyed, words of rules are
+ * added, the field X-Postern-Protect was for us. All other octets stay. Called by connection.c
+ * for the body of such a message.
  *
- * RFC 2047 words that hold a flag, or a piece of one, are decoded, cut and encoded again in their own character set. What can
- * go wrong: a section that is longer than is kept goes out as it is.
+ * RFC 2047 words that hold a flag, or a piece of one, are decoded, cut and encoded again in
+ * their own character set. What can go wrong: a section that is longer than is kept goes out as
+ * it is.
  */
 #include "policy/flags.h"
 #include "proc/smtpout/smtpout.h"
@@ -16,9 +18,16 @@
 
 #include <stdlib.h>
 
-enum { SUBJECT_MAX = 64 * 1024, READ_MAX = SUBJECT_MAX / 4 /* longer ones stay as they are */, TOKENS_MAX = 1000, WORD_MAX = 8192, CONVERTED_MAX = 16 * 1024 * 1024 };
+enum {
+    SUBJECT_MAX = 64 * 1024,
+    READ_MAX = SUBJECT_MAX / 4 /* longer ones stay as they are */,
+    TOKENS_MAX = 1000,
+    WORD_MAX = 8192,
+    CONVERTED_MAX = 16 * 1024 * 1024
+};
 
-/* The subject, taken apart: plain text, encoded words, and the blanks between two words, which nobody sees. */
+/* The subject, taken apart: plain text, encoded words, and the blanks between two words, which
+ * nobody sees. */
 struct token {
     struct str raw, charset;
     enum transfer encoding; /* of a word; TRANSFER_END: none */
@@ -62,7 +71,8 @@ static bool header_rewrite_is_blank(struct str s)
 static void add_token(struct subject *s, struct token t, struct str text)
 {
     t.begin = buf_len(&s->text);
-    (void)!transfer_read_all(t.encoding == TRANSFER_END ? TRANSFER_AS_IS : t.encoding, text, &s->text, NULL);
+    (void)!transfer_read_all(t.encoding == TRANSFER_END ? TRANSFER_AS_IS : t.encoding, text,
+                             &s->text, NULL);
     t.end = buf_len(&s->text);
     s->tokens[s->n++] = t;
 }
@@ -81,7 +91,8 @@ static bool take_apart(struct str value, struct subject *s)
         }
         struct str between = str_slice(value, plain, at);
         bool unseen = word && s->n > 0 && header_rewrite_is_blank(between);
-        add_token(s, (struct token){.raw = between, .encoding = TRANSFER_END}, unseen ? STR("") : between);
+        add_token(s, (struct token){.raw = between, .encoding = TRANSFER_END},
+                  unseen ? STR("") : between);
         if (word) {
             add_token(s, t, text);
         }
@@ -117,7 +128,8 @@ static void drop_blank_lines(struct str value, struct buf *out)
     }
 }
 
-/* Flags are found in what is read, as detection found them, so one may stand across several words. */
+/* Flags are found in what is read, as detection found them, so one may stand across several
+ * words. */
 static void put_subject(const struct conf *c, struct str value, struct buf *out)
 {
     if (value.n > READ_MAX) {
@@ -174,7 +186,8 @@ static void put_section(const struct delivery *d, struct str section, struct buf
     }
     if (d->tags.n > 0) {
         (void)!buf_add(out, STR("X-Postern-Tag: "));
-        (void)!encoded_write(d->tags, false, out); /* the marks of the message were computed without it: ASCII */
+        /* the marks of the message were computed without it: ASCII */
+        (void)!encoded_write(d->tags, false, out);
         (void)!buf_add(out, STR("\r\n"));
     }
     (void)!buf_add(out, before); /* the empty line */

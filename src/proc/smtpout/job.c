@@ -13,7 +13,8 @@
 #include <stdlib.h>
 
 enum { DELIVERIES_MAX = 100000, PROBES_MAX = 10000 };
-enum { OWN_LIMIT_MS = 150 * 1000 }; /* an HTTPS fetch of a policy takes up to 60 s, and may be repeated */
+/* an HTTPS fetch of a policy takes up to 60 s, and may be repeated */
+enum { OWN_LIMIT_MS = 150 * 1000 };
 
 struct pending_rcpt {
     struct link link;
@@ -32,7 +33,9 @@ static struct str job_keep(struct delivery *d, struct str s)
 static void on_limit(void *arg)
 {
     struct delivery *d = arg;
-    delivery_give_up(d, d->has_key ? REASON_OUR_FAULT : REASON_KEYS_AWAY, d->has_key ? "its name lookups did not answer in time" : "it did not answer in time");
+    delivery_give_up(d, d->has_key ? REASON_OUR_FAULT : REASON_KEYS_AWAY,
+                     d->has_key ? "its name lookups did not answer in time"
+                                : "it did not answer in time");
 }
 
 static void job_on_route(void *arg)
@@ -81,7 +84,7 @@ static void job_on_unwrapped(void *owner, struct ipc_channel *ch, const struct i
     delivery_begin(d);
 }
 
-/* --- jobs from the queue ------------------------------------------------------------------------------------------ */
+/* --- jobs from the queue ------------------------------------------------ */
 
 static void on_job_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
@@ -93,9 +96,14 @@ static void on_job_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_ms
         p->text[i] = str_dup(texts[i]);
     }
     p->lease = r->lease;
-    p->r = (struct delivery_rcpt){.rcpt = r->rcpt, .result = RESULT_OPEN, .last_ms = r->last_ms,
-                                  .state = r->state, .notify = r->notify,
-                                  .reason = r->reason < REASON_END ? (enum reason)r->reason : REASON_NONE};
+    p->r = (struct delivery_rcpt){
+        .rcpt = r->rcpt,
+        .result = RESULT_OPEN,
+        .last_ms = r->last_ms,
+        .state = r->state,
+        .notify = r->notify,
+        .reason = r->reason < REASON_END ? (enum reason)r->reason : REASON_NONE,
+    };
     list_append(&out->pending_rcpts, &p->link);
 }
 
@@ -138,12 +146,22 @@ static void job_take_rcpts(struct delivery *d)
 static struct facts facts_of(const struct ipc_job *j)
 {
     /* a report to the sender is not held back for want of REQUIRETLS (RFC 8689 5) */
-    return (struct facts){.force = (enum force)j->force, .by_next_hop = j->by_next_hop != 0,
-                          .override = (enum override)j->override,
-                          .demand = (enum demand)j->demand, .off_site = j->off_site != 0, .counts = (enum counts)j->counts,
-                          .ladder = (enum ladder)j->ladder, .reqtls = j->reqtls != 0 && j->reverse_path.n > 0,
-                          .trno = (enum trno)j->trno, .mx = MX_INSECURE, .tlsa = TLSA_NONE,
-                          .sts = STS_NONE, .seen = j->seen != 0, .sess = SESS_NOCONN};
+    return (struct facts){
+        .force = (enum force)j->force,
+        .by_next_hop = j->by_next_hop != 0,
+        .override = (enum override)j->override,
+        .demand = (enum demand)j->demand,
+        .off_site = j->off_site != 0,
+        .counts = (enum counts)j->counts,
+        .ladder = (enum ladder)j->ladder,
+        .reqtls = j->reqtls != 0 && j->reverse_path.n > 0,
+        .trno = (enum trno)j->trno,
+        .mx = MX_INSECURE,
+        .tlsa = TLSA_NONE,
+        .sts = STS_NONE,
+        .seen = j->seen != 0,
+        .sess = SESS_NOCONN,
+    };
 }
 
 static struct delivery *delivery_of(struct smtpout *out, const struct ipc_job *j, int fd)
@@ -190,13 +208,21 @@ static struct delivery *delivery_of(struct smtpout *out, const struct ipc_job *j
     d->head = BUF_INIT(2 * HEAD_KEPT_MAX);
     d->body = job_keep(d, j->body);
     d->spool = fd;
-    d->route = (struct route){.out = out, .arena = &d->arena, .port = j->port, .kind = (enum lookup_kind)j->lookup, .fixed_host = d->fixed_host,
-                          .on_ready = job_on_route, .arg = d};
+    d->route = (struct route){
+        .out = out,
+        .arena = &d->arena,
+        .port = j->port,
+        .kind = (enum lookup_kind)j->lookup,
+        .fixed_host = d->fixed_host,
+        .on_ready = job_on_route,
+        .arg = d,
+    };
     return d;
 }
 
 /* Why it cannot be done, whatever it says; NULL: it can. */
-static const char *job_problem(const struct smtpout *out, const struct lease_id *lease, size_t n_rcpts)
+static const char *job_problem(const struct smtpout *out, const struct lease_id *lease,
+                               size_t n_rcpts)
 {
     if (n_rcpts == 0 || n_rcpts > JOB_RCPTS) {
         return "nobody to deliver to, or too many";
@@ -214,7 +240,8 @@ static void job_confirm(struct ipc_channel *ch, const struct lease_id *lease)
 }
 
 /* The delivery with its recipients; NULL: it cannot be, and is refused. Takes fd. */
-static struct delivery *take_job(struct smtpout *out, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static struct delivery *take_job(struct smtpout *out, struct ipc_channel *ch,
+                                 const struct ipc_msg *m, int fd)
 {
     size_t n = count_rcpts(out, &m->job.lease);
     const char *problem = job_problem(out, &m->job.lease, n);
@@ -251,8 +278,13 @@ static void on_job(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
         return;
     }
     if (!out->keys || (!out->lookup && d->kind == JOB_DELIVER) || out->stopping) {
-        delivery_give_up(d, out->stopping ? REASON_SHUTDOWN : out->keys ? REASON_OUR_FAULT : REASON_KEYS_AWAY,
-                         out->stopping ? "" : out->keys ? "its name lookups are not there yet" : "it is not there yet");
+        delivery_give_up(d,
+                         out->stopping ? REASON_SHUTDOWN
+                         : out->keys   ? REASON_OUR_FAULT
+                                       : REASON_KEYS_AWAY,
+                         out->stopping ? ""
+                         : out->keys   ? "its name lookups are not there yet"
+                                       : "it is not there yet");
         return;
     }
     timer_start(d->limit, OWN_LIMIT_MS);
@@ -294,7 +326,7 @@ static void job_on_submitted(void *owner, struct ipc_channel *ch, const struct i
     }
 }
 
-/* --- other processes gone ------------------------------------------------------------------------------------------------ */
+/* --- other processes gone ----------------------------------------------- */
 
 /* Gives up the deliveries that still wait for the process; the map may not change while walked. */
 static void job_give_up_waiting(struct smtpout *out, bool for_key, const char *detail)
@@ -327,16 +359,13 @@ void job_lookup_gone(struct smtpout *out)
     route_lookup_gone(out); /* probes */
 }
 
-const struct ipc_rule smtpout_queue_rules[] = {{IPC_job_rcpt, on_job_rcpt},
-                                               {IPC_quirk, quirk_on_quirk},
-                                               {IPC_job, on_job, on_job_without},
-                                               {IPC_outcome_saved, on_outcome_saved},
-                                               {IPC_submitted, job_on_submitted},
-                                               {IPC_probe, on_probe},
-                                               {IPC_system_mail, own_on_mail}, {IPC_envelope_mail, envelope_on_mail},
-                                               {IPC_rpt_policy, tlsrpt_on_policy},
-                                               {IPC_rpt_failure, tlsrpt_on_failure},
-                                               {IPC_rpt_write, tlsrpt_on_write},
-                                               {IPC_none, NULL}};
-const struct ipc_rule smtpout_keys_rules[] = {
-    {IPC_unwrapped, job_on_unwrapped}, {IPC_signature, tlsrpt_on_signature}, {IPC_none, NULL}};
+const struct ipc_rule smtpout_queue_rules[] =
+    {{IPC_job_rcpt, on_job_rcpt},        {IPC_quirk, quirk_on_quirk},
+     {IPC_job, on_job, on_job_without},  {IPC_outcome_saved, on_outcome_saved},
+     {IPC_submitted, job_on_submitted},  {IPC_probe, on_probe},
+     {IPC_system_mail, own_on_mail},     {IPC_envelope_mail, envelope_on_mail},
+     {IPC_rpt_policy, tlsrpt_on_policy}, {IPC_rpt_failure, tlsrpt_on_failure},
+     {IPC_rpt_write, tlsrpt_on_write},   {IPC_none, NULL}};
+const struct ipc_rule smtpout_keys_rules[] = {{IPC_unwrapped, job_on_unwrapped},
+                                              {IPC_signature, tlsrpt_on_signature},
+                                              {IPC_none, NULL}};

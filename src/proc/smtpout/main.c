@@ -45,35 +45,42 @@ static void smtpout_on_peer(void *owner, struct child *c, enum role role, unsign
     (void)index; /* a successor may be quicker than the news of the end */
     if (role == ROLE_QUEUE) {
         ipc_channel_end(out->queue);
-        out->queue = ipc_channel_new(child_loop(c), fd, "queue", smtpout_queue_rules, smtpout_on_queue_gone, out);
+        out->queue = ipc_channel_new(child_loop(c), fd, "queue", smtpout_queue_rules,
+                                     smtpout_on_queue_gone, out);
     } else if (role == ROLE_KEYS) {
         ipc_channel_end(out->keys);
-        out->keys = ipc_channel_new(child_loop(c), fd, "keys", smtpout_keys_rules, smtpout_on_keys_gone, out);
+        out->keys = ipc_channel_new(child_loop(c), fd, "keys", smtpout_keys_rules,
+                                    smtpout_on_keys_gone, out);
     } else if (role == ROLE_LOOKUP) {
         ipc_channel_end(out->lookup);
-        out->lookup = ipc_channel_new(child_loop(c), fd, "lookup", smtpout_lookup_rules, smtpout_on_lookup_gone, out);
+        out->lookup = ipc_channel_new(child_loop(c), fd, "lookup", smtpout_lookup_rules,
+                                      smtpout_on_lookup_gone, out);
     } else {
         close(fd);
     }
 }
 
-struct tls_context *smtpout_context(struct smtpout *out, enum tls_profile profile, const char *client_certificate)
+struct tls_context *smtpout_context(struct smtpout *out, enum tls_profile profile,
+                                    const char *client_certificate)
 {
     char problem[200], name[160];
     struct tls_context *ctx = NULL;
     for (size_t i = 0; i < out->n_contexts; i++) {
-        if (out->contexts[i].profile == profile && strcmp(out->contexts[i].client_certificate, client_certificate) == 0) {
+        if (out->contexts[i].profile == profile &&
+            strcmp(out->contexts[i].client_certificate, client_certificate) == 0) {
             return out->contexts[i].ctx;
         }
     }
-    int r = tls_context_client(child_file(out->child, "trust-store"), profile, problem, sizeof problem, &ctx);
+    int r = tls_context_client(child_file(out->child, "trust-store"), profile, problem,
+                               sizeof problem, &ctx);
     if (r == 0 && *client_certificate) {
         snprintf(name, sizeof name, "client-chain %s", client_certificate);
         struct str chain = child_file(out->child, name);
         r = tls_context_show(ctx, &(struct tls_own){.chain = chain}, problem, sizeof problem);
     }
     if (r < 0 || out->n_contexts == CONTEXTS_MAX) {
-        log_error("tls-context", KV("profile", tls_profile_name(profile)), KV("client-certificate", client_certificate),
+        log_error("tls-context", KV("profile", tls_profile_name(profile)),
+                  KV("client-certificate", client_certificate),
                   KV("problem", r < 0 ? problem : "too many"));
         tls_context_free(ctx);
         return NULL;
@@ -141,9 +148,12 @@ static int smtpout_on_reload(void *owner, struct child *c, char *problem, size_t
 static void smtpout_on_status(void *owner, char *text, size_t size)
 {
     const struct smtpout *out = owner;
-    snprintf(text, size, "deliveries=%zu connections=%zu idle=%zu opened=%llu sent=%llu failed=%llu looks=%llu probes=%zu",
-             map_len(out->deliveries), out->n_connections, out->n_idle, (unsigned long long)out->opened,
-             (unsigned long long)out->sent, (unsigned long long)out->failed, (unsigned long long)out->looks, out->n_probes);
+    snprintf(text, size,
+             "deliveries=%zu connections=%zu idle=%zu opened=%llu sent=%llu failed=%llu looks=%llu "
+             "probes=%zu",
+             map_len(out->deliveries), out->n_connections, out->n_idle,
+             (unsigned long long)out->opened, (unsigned long long)out->sent,
+             (unsigned long long)out->failed, (unsigned long long)out->looks, out->n_probes);
 }
 
 static void smtpout_on_metrics(void *owner, struct buf *out)
@@ -187,7 +197,8 @@ static void smtpout_on_stop(void *owner, struct child *c)
     loop_on_turn_end(child_loop(c), TURN_COMMIT, smtpout_check_stopped, out);
 }
 
-static void smtpout_on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void smtpout_on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
+                                  int fd)
 {
     struct smtpout *out = child_owner(owner);
     must(m->ctl_public_key.key.n == REST_PUBLIC);
@@ -198,10 +209,19 @@ static void smtpout_on_public_key(void *owner, struct ipc_channel *ch, const str
 int main(int argc, char **argv)
 {
     static struct smtpout out;
-    static const struct ipc_rule rules[] = {{IPC_ctl_public_key, smtpout_on_public_key}, {IPC_none, NULL}};
-    static const struct child_events events = {.on_prepare = smtpout_on_prepare, .sandbox = smtpout_sandbox, .on_peer = smtpout_on_peer, .on_signing = smtpout_on_signing, .on_metrics = smtpout_on_metrics,
-                                               .on_reload = smtpout_on_reload, .on_status = smtpout_on_status,
-                                               .on_stop = smtpout_on_stop, .rules = rules};
+    static const struct ipc_rule rules[] = {{IPC_ctl_public_key, smtpout_on_public_key},
+                                            {IPC_none, NULL}};
+    static const struct child_events events = {
+        .on_prepare = smtpout_on_prepare,
+        .sandbox = smtpout_sandbox,
+        .on_peer = smtpout_on_peer,
+        .on_signing = smtpout_on_signing,
+        .on_metrics = smtpout_on_metrics,
+        .on_reload = smtpout_on_reload,
+        .on_status = smtpout_on_status,
+        .on_stop = smtpout_on_stop,
+        .rules = rules,
+    };
     out.signing.fd = -1;
     list_init(&out.idle);
     list_init(&out.pending_rcpts);

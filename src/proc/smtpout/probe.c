@@ -3,7 +3,8 @@
  * same lookups, the same TLS and the same decision as a delivery. Asked for by the queue: daily by
  * the monitor, and at once by postern probe, which also wants to know versions and ciphers (deep).
  *
- * No mail is sent. Bounded in connections and time; what did not answer by then counts as "no answer".
+ * No mail is sent. Bounded in connections and time; what did not answer by then counts as "no
+ * answer".
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -15,7 +16,11 @@
 #include <stdlib.h>
 
 enum {
-    TARGETS_MAX = 64, DEEP_HOSTS_MAX = 4, CIPHERS_MAX = 16, PROBE_MS = 60 * 1000, DEEP_MS = 150 * 1000,
+    TARGETS_MAX = 64,
+    DEEP_HOSTS_MAX = 4,
+    CIPHERS_MAX = 16,
+    PROBE_MS = 60 * 1000,
+    DEEP_MS = 150 * 1000,
     PROBE_ARENA = 1024 * 1024,
 };
 
@@ -61,7 +66,7 @@ struct probe {
     int64_t began_ms;
 };
 
-/* --- the report ------------------------------------------------------------------------------------ */
+/* --- the report --------------------------------------------------------- */
 
 static void tlsa_words(const struct route_host *h, char *dst, size_t size)
 {
@@ -71,7 +76,8 @@ static void tlsa_words(const struct route_host *h, char *dst, size_t size)
         for (size_t i = 0; i < set.n; i++) {
             char one[200];
             dane_text(&set.records[i], one, sizeof one);
-            (void)!buf_printf(&text, "%s%s%s", i ? "\n" : "", one, set.records[i].usable ? "" : " (unusable)");
+            (void)!buf_printf(&text, "%s%s%s", i ? "\n" : "", one,
+                              set.records[i].usable ? "" : " (unusable)");
         }
     }
     str_copy_cut(buf_str(&text), dst, size);
@@ -98,22 +104,38 @@ static void send_target(const struct probe *p, const struct target *t)
     tlsa_words(t->host, tlsa, sizeof tlsa);
     ipc_send(p->out->queue,
              &(struct ipc_msg){.type = IPC_probe_host,
-                               .probe_host = {.token = p->token, .preference = t->host->preference,
-                                              .host = str_c(t->host->name), .address = str_c(t->ip),
-                                              .mx = (uint8_t)facts.mx, .tlsa = (uint8_t)facts.tlsa,
-                                              .sts = (uint8_t)facts.sts, .sess = (uint8_t)t->sess,
-                                              .grade = (uint8_t)v.grade, .offered = t->offered, .ext = t->ext,
-                                              .reason = (uint8_t)v.reason, .tls_version = str_c(f->version),
-                                              .tls_cipher = str_c(f->cipher), .tls_bits = f->bits,
-                                              .tls_group = str_c(f->group), .peer_key = str_c(f->peer_key),
-                                              .cert_check = str_c(f->check_text), .dane_check = str_c(f->dane_text),
-                                              .cert_subject = str_c(f->subject), .cert_issuer = str_c(f->issuer),
-                                              .cert_names = str_c(f->names), .cert_fingerprint = str_c(f->fingerprint),
-                                              .key_fingerprint = str_c(f->key_fingerprint),
-                                              .cert_not_after = f->not_after_ms,
-                                              .asked_certificate = f->asked_certificate, .tlsa_text = str_c(tlsa),
-                                              .versions = str_c(t->versions), .ciphers = str_c(t->ciphers),
-                                              .detail = str_c(t->detail[0] ? t->detail : t->host->detail)}});
+                               .probe_host = {
+                                   .token = p->token,
+                                   .preference = t->host->preference,
+                                   .host = str_c(t->host->name),
+                                   .address = str_c(t->ip),
+                                   .mx = (uint8_t)facts.mx,
+                                   .tlsa = (uint8_t)facts.tlsa,
+                                   .sts = (uint8_t)facts.sts,
+                                   .sess = (uint8_t)t->sess,
+                                   .grade = (uint8_t)v.grade,
+                                   .offered = t->offered,
+                                   .ext = t->ext,
+                                   .reason = (uint8_t)v.reason,
+                                   .tls_version = str_c(f->version),
+                                   .tls_cipher = str_c(f->cipher),
+                                   .tls_bits = f->bits,
+                                   .tls_group = str_c(f->group),
+                                   .peer_key = str_c(f->peer_key),
+                                   .cert_check = str_c(f->check_text),
+                                   .dane_check = str_c(f->dane_text),
+                                   .cert_subject = str_c(f->subject),
+                                   .cert_issuer = str_c(f->issuer),
+                                   .cert_names = str_c(f->names),
+                                   .cert_fingerprint = str_c(f->fingerprint),
+                                   .key_fingerprint = str_c(f->key_fingerprint),
+                                   .cert_not_after = f->not_after_ms,
+                                   .asked_certificate = f->asked_certificate,
+                                   .tlsa_text = str_c(tlsa),
+                                   .versions = str_c(t->versions),
+                                   .ciphers = str_c(t->ciphers),
+                                   .detail = str_c(t->detail[0] ? t->detail : t->host->detail),
+                               }});
 }
 
 /* True when every address of every server answered EHLO: only then plaintext may rest on it, and a
@@ -141,9 +163,9 @@ static void probe_conclude(const struct probe *p, struct ipc_probe_done *m)
         m->offered |= t->offered;
         m->all_offered &= t->offered;
         m->tlsa_bad |= t->facts.dane == TLS_DANE_BAD;
-        m->ends_soon |= validity_ends_soon(
-            (struct validity){t->facts.not_before_ms, t->facts.not_after_ms},
-            child_conf(p->out->child)->monitor.expiry_warning, clock_wall_ms());
+        m->ends_soon |=
+            validity_ends_soon((struct validity){t->facts.not_before_ms, t->facts.not_after_ms},
+                               child_conf(p->out->child)->monitor.expiry_warning, clock_wall_ms());
         if (t->facts.not_after_ms && (!m->not_after || t->facts.not_after_ms < m->not_after)) {
             m->not_after = t->facts.not_after_ms;
         }
@@ -166,13 +188,20 @@ static void probe_conclude(const struct probe *p, struct ipc_probe_done *m)
 
 static void probe_finish(struct probe *p)
 {
-    struct ipc_probe_done m = {.token = p->token, .domain = str_c(p->domain), .outcome = (uint8_t)p->route.outcome,
-                               .mx = (uint8_t)p->route.mx, .detail = str_c(p->route.detail), .sts = (uint8_t)p->route.sts,
-                               .sts_problem = str_c(sts_problem_result(p->route.sts_problem)),
-                               .sts_detail = str_c(p->route.sts_detail),
-                               .sts_text = str_slice(p->route.sts_text, 0, p->route.sts_text.n < 4096 ? p->route.sts_text.n : 4096),
-                               .rua = str_slice(p->report.rua, 0, p->report.rua.n < 1024 ? p->report.rua.n : 1024),
-                               .took_ms = (uint32_t)(clock_mono_ms() - p->began_ms)};
+    struct ipc_probe_done m = {
+        .token = p->token,
+        .domain = str_c(p->domain),
+        .outcome = (uint8_t)p->route.outcome,
+        .mx = (uint8_t)p->route.mx,
+        .detail = str_c(p->route.detail),
+        .sts = (uint8_t)p->route.sts,
+        .sts_problem = str_c(sts_problem_result(p->route.sts_problem)),
+        .sts_detail = str_c(p->route.sts_detail),
+        .sts_text = str_slice(p->route.sts_text, 0,
+                              p->route.sts_text.n < 4096 ? p->route.sts_text.n : 4096),
+        .rua = str_slice(p->report.rua, 0, p->report.rua.n < 1024 ? p->report.rua.n : 1024),
+        .took_ms = (uint32_t)(clock_mono_ms() - p->began_ms),
+    };
     p->facts.look = probe_is_complete(p) ? LOOK_COMPLETE : LOOK_INCOMPLETE;
     for (size_t i = 0; i < p->n; i++) {
         struct target *t = &p->targets[i];
@@ -192,7 +221,7 @@ static void probe_finish(struct probe *p)
     free(p);
 }
 
-/* --- sessions ----------------------------------------------------------------------------------------- */
+/* --- sessions ----------------------------------------------------------- */
 
 static void next_step(struct target *t);
 
@@ -206,7 +235,8 @@ static void open_session(struct target *t, struct tls_context *context)
     if (context) { /* which versions and ciphers: nothing is verified */
         tls.records = STR("");
     }
-    t->connection = connection_open_look(p->out, &t->user, t->host->name, t->ip, p->route.port, &tls, context, t->avoid, false);
+    t->connection = connection_open_look(p->out, &t->user, t->host->name, t->ip, p->route.port,
+                                         &tls, context, t->avoid, false);
 }
 
 static void probe_on_end(void *arg)
@@ -262,7 +292,8 @@ static void probe_on_offer(struct connection_user *w, struct connection *l)
 }
 
 /* Once more, as a delivery would; it is remembered when mail goes that way (quirk.c). */
-static bool probe_on_stumbled(struct connection_user *w, struct connection *l, enum extension e, const char *detail)
+static bool probe_on_stumbled(struct connection_user *w, struct connection *l, enum extension e,
+                              const char *detail)
 {
     struct target *t = (struct target *)w;
     if (e != EXTENSION_HYBRID_GROUPS) {
@@ -287,10 +318,14 @@ static void step_ready(struct target *t, const struct tls_facts *f)
 static void describe_oddities(struct target *t, const struct connection *l)
 {
     const struct smtp_caps *caps = smtp_client_caps(l->engine);
-    const char *odd = !l->tls && caps->masked ? "a keyword is overwritten (XXXX): probably a firewall removes STARTTLS"
-                      : !connection_knows_offer(l)  ? "the server refused EHLO and took HELO: it does not say whether it encrypts"
-                      : !caps->esmtp          ? "the server does not know EHLO (RFC 5321 3.2): HELO was used"
-                      : caps->bare_lf         ? "lines of its replies end in LF alone, not CRLF (RFC 5321 2.3.8)" : "";
+    const char *odd =
+        !l->tls && caps->masked
+            ? "a keyword is overwritten (XXXX): probably a firewall removes STARTTLS"
+        : !connection_knows_offer(l)
+            ? "the server refused EHLO and took HELO: it does not say whether it encrypts"
+        : !caps->esmtp  ? "the server does not know EHLO (RFC 5321 3.2): HELO was used"
+        : caps->bare_lf ? "lines of its replies end in LF alone, not CRLF (RFC 5321 2.3.8)"
+                        : "";
     snprintf(t->detail, sizeof t->detail, "%s", odd);
     quirk_note(l, t->detail, sizeof t->detail);
 }
@@ -320,7 +355,8 @@ static void probe_on_ready(struct connection_user *w, struct connection *l)
     }
 }
 
-static void probe_on_failed(struct connection_user *w, struct connection *l, enum sess sess, const char *detail)
+static void probe_on_failed(struct connection_user *w, struct connection *l, enum sess sess,
+                            const char *detail)
 {
     struct target *t = (struct target *)w;
     t->connection = NULL;
@@ -338,7 +374,7 @@ static void probe_on_failed(struct connection_user *w, struct connection *l, enu
     }
 }
 
-/* --- begin ---------------------------------------------------------------------------------------------- */
+/* --- begin -------------------------------------------------------------- */
 
 static void add_targets(struct probe *p, const struct route_host *h, size_t number)
 {
@@ -354,8 +390,14 @@ static void add_targets(struct probe *p, const struct route_host *h, size_t numb
             return;
         }
         struct target *t = &p->targets[p->n++];
-        *t = (struct target){.user = {probe_on_offer, probe_on_ready, probe_on_failed, probe_on_stumbled}, .probe = p, .host = h, .sess = SESS_NOCONN, .avoid = p->avoid,
-                             .deep = p->deep && first && number < DEEP_HOSTS_MAX};
+        *t = (struct target){
+            .user = {probe_on_offer, probe_on_ready, probe_on_failed, probe_on_stumbled},
+            .probe = p,
+            .host = h,
+            .sess = SESS_NOCONN,
+            .avoid = p->avoid,
+            .deep = p->deep && first && number < DEEP_HOSTS_MAX,
+        };
         str_copy_cut(one, t->ip, sizeof t->ip);
         t->no_route = endpoint_parse(one, p->route.port, &to) == 0 && !endpoint_has_route(&to);
         str_copy_cut(STR("no answer in time"), t->detail, sizeof t->detail);
@@ -400,16 +442,32 @@ void probe_start(struct smtpout *out, const struct ipc_probe *m)
     p->deep = m->deep != 0;
     p->profile = (enum tls_profile)m->profile;
     p->avoid = m->avoid;
-    p->facts = (struct facts){.force = (enum force)m->force, .counts = COUNTS_CERT, .seen = m->seen != 0};
+    p->facts = (struct facts){
+        .force = (enum force)m->force,
+        .counts = COUNTS_CERT,
+        .seen = m->seen != 0,
+    };
     p->arena = ARENA_INIT(PROBE_ARENA);
     p->began_ms = clock_mono_ms();
     str_copy_cut(m->domain, p->domain, sizeof p->domain);
     out->n_probes++;
     p->timer = timer_new(child_loop(out->child), probe_on_time, p);
     timer_start(p->timer, p->deep ? DEEP_MS : PROBE_MS);
-    p->route = (struct route){.out = out, .arena = &p->arena, .port = (uint16_t)c->smtpout.port, .kind = LOOKUP_MX,
-                          .on_ready = probe_on_route, .arg = p};
-    p->report = (struct route){.out = out, .arena = &p->arena, .kind = LOOKUP_REPORT, .on_ready = probe_on_route, .arg = p};
+    p->route = (struct route){
+        .out = out,
+        .arena = &p->arena,
+        .port = (uint16_t)c->smtpout.port,
+        .kind = LOOKUP_MX,
+        .on_ready = probe_on_route,
+        .arg = p,
+    };
+    p->report = (struct route){
+        .out = out,
+        .arena = &p->arena,
+        .kind = LOOKUP_REPORT,
+        .on_ready = probe_on_route,
+        .arg = p,
+    };
     str_copy_cut(m->domain, p->route.name, sizeof p->route.name);
     str_copy_cut(m->domain, p->report.name, sizeof p->report.name);
     p->asked = 2;

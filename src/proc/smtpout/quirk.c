@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * quirk.c: what hosts announce and do not keep, or stumble over (wire/extension.h, docs/decisions/0026, 0031). The queue
- * remembers it for all smtpout processes and over restarts; here is what is in force, and what the
- * session of a link says about its host.
+ * quirk.c: what hosts announce and do not keep, or stumble over (wire/extension.h,
+ * docs/decisions/0026, 0031). The queue remembers it for all smtpout processes and over
+ * restarts; here is what is in force, and what the session of a link says about its host.
  *
- * Called by connection.c, delivery.c and probe.c. A first suspicion only changes how the same message is
- * offered again; it is remembered when that goes better, or when the refusal could mean nothing else. That EHLO failed never is.
- * What can go wrong: more hosts than are kept: the newest are found out again each time.
+ * Called by connection.c, delivery.c and probe.c. A first suspicion only changes how the same
+ * message is offered again; it is remembered when that goes better, or when the refusal could
+ * mean nothing else. That EHLO failed never is. What can go wrong: more hosts than are kept: the
+ * newest are found out again each time.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -30,7 +31,8 @@ static struct str quirk_key_of(struct str host, struct str address, char key[320
     return str_c(key);
 }
 
-static void keep_quirk(struct smtpout *out, struct str host, struct str address, enum extension e, int64_t until_ms)
+static void keep_quirk(struct smtpout *out, struct str host, struct str address, enum extension e,
+                       int64_t until_ms)
 {
     char key[320];
     struct str k = quirk_key_of(host, address, key);
@@ -52,7 +54,8 @@ static void keep_quirk(struct smtpout *out, struct str host, struct str address,
 void quirk_on_quirk(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     if (m->quirk.extension < EXTENSION_END) {
-        keep_quirk(owner, m->quirk.host, m->quirk.address, (enum extension)m->quirk.extension, m->quirk.until_ms);
+        keep_quirk(owner, m->quirk.host, m->quirk.address, (enum extension)m->quirk.extension,
+                   m->quirk.until_ms);
     }
 }
 
@@ -72,14 +75,22 @@ void quirk_learn(const struct connection *l, enum extension e, const char *why)
 {
     char domain[256];
     str_copy_cut(str_c(*l->memory_key ? l->memory_key : l->next_hop), domain, sizeof domain);
-    log_notice(e == EXTENSION_HYBRID_GROUPS ? "ml-kem-not-answered" : "announced-not-kept", KV("host", l->host), KV("address", l->ip), KV("extension", extension_name(e)), KV("why", why));
+    log_notice(e == EXTENSION_HYBRID_GROUPS ? "ml-kem-not-answered" : "announced-not-kept",
+               KV("host", l->host), KV("address", l->ip), KV("extension", extension_name(e)),
+               KV("why", why));
     if (extension_days(e) == 0) {
         return; /* EHLO: each connection says it */
     }
-    keep_quirk(l->out, str_c(l->host), str_c(l->ip), e, clock_wall_ms() + LOCAL_MS); /* until the queue has told all */
+    /* until the queue has told all */
+    keep_quirk(l->out, str_c(l->host), str_c(l->ip), e, clock_wall_ms() + LOCAL_MS);
     ipc_send(l->out->queue, &(struct ipc_msg){.type = IPC_quirk,
-                                              .quirk = {.host = str_c(l->host), .address = str_c(l->ip), .extension = (uint8_t)e,
-                                                        .domain = str_c(domain), .why = str_c(why)}});
+                                              .quirk = {
+                                                  .host = str_c(l->host),
+                                                  .address = str_c(l->ip),
+                                                  .extension = (uint8_t)e,
+                                                  .domain = str_c(domain),
+                                                  .why = str_c(why),
+                                              }});
 }
 
 void quirk_suspect(struct quirk_suspicion *s, enum extension e, const char *why)
@@ -104,12 +115,14 @@ void quirk_note(const struct connection *l, char *detail, size_t size)
     size_t n = strlen(detail);
     if (l->avoid && n < size) {
         extension_words(l->avoid, words, sizeof words);
-        snprintf(detail + n, size - n, "%swithout %s, which this server does not keep or the configuration avoids", n ? "; " : "", words);
+        snprintf(detail + n, size - n,
+                 "%swithout %s, which this server does not keep or the configuration avoids",
+                 n ? "; " : "", words);
     }
 }
 
-/* What to do without at the next try of the same address, after this link failed for that reason; EXTENSION_END: it does not
- * look as if anything of these were to blame. */
+/* What to do without at the next try of the same address, after this link failed for that
+ * reason; EXTENSION_END: it does not look as if anything of these were to blame. */
 enum extension quirk_of_failure(const struct connection *l, enum reason reason)
 {
     enum smtp_wait waits = smtp_client_waits_for(l->engine);
@@ -120,14 +133,15 @@ enum extension quirk_of_failure(const struct connection *l, enum reason reason)
     if (l->lmtp || l->reused || !(closed || reason == REASON_TIMEOUT)) {
         return EXTENSION_END;
     }
-    if (l->state == CONNECTION_BUSY && closed && waits == SMTP_WAIT_MAIL && l->untrue != EXTENSION_END) {
+    if (l->state == CONNECTION_BUSY && closed && waits == SMTP_WAIT_MAIL &&
+        l->untrue != EXTENSION_END) {
         return l->untrue; /* it closes behind a refusal: a new connection for the same */
     }
     if (l->state == CONNECTION_BUSY && smtp_client_pipelined(l->engine) && waits != SMTP_WAIT_DOT) {
         return EXTENSION_PIPELINING;
     }
-    if (l->state == CONNECTION_TALKING && closed && !l->tls && !l->offered && waits == SMTP_WAIT_EHLO &&
-        !(l->avoid & EXTENSION_BIT(EHLO))) {
+    if (l->state == CONNECTION_TALKING && closed && !l->tls && !l->offered &&
+        waits == SMTP_WAIT_EHLO && !(l->avoid & EXTENSION_BIT(EHLO))) {
         return EXTENSION_EHLO;
     }
     return EXTENSION_END;

@@ -10,7 +10,8 @@
 
 #include <string.h>
 
-int round_begin(struct round *r, struct arena *a, const size_t *addresses, size_t n_hosts, unsigned attempt)
+int round_begin(struct round *r, struct arena *a, const size_t *addresses, size_t n_hosts,
+                unsigned attempt)
 {
     size_t n = 0, k = 0;
     for (size_t i = 0; i < n_hosts; i++) {
@@ -18,7 +19,8 @@ int round_begin(struct round *r, struct arena *a, const size_t *addresses, size_
     }
     *r = (struct round){.arena = a, .n_places = n};
     r->places = arena_alloc(a, (n + 1) * sizeof *r->places);
-    r->ended = arena_alloc(a, (3 * n + n_hosts + 1) * sizeof *r->ended); /* one more when it leaves somebody out, or was silent */
+    /* one more when it leaves somebody out, or was silent */
+    r->ended = arena_alloc(a, (3 * n + n_hosts + 1) * sizeof *r->ended);
     if (!r->places || !r->ended) {
         return -ENOSPC;
     }
@@ -26,7 +28,9 @@ int round_begin(struct round *r, struct arena *a, const size_t *addresses, size_
     size_t by = rest ? (size_t)attempt * (ROUND_MOST_TRIES - ROUND_FIRST) % rest : 0;
     for (size_t i = 0; i < n_hosts; i++) {
         for (size_t j = 0; j < addresses[i]; j++, k++) {
-            size_t at = k < ROUND_FIRST || rest == 0 ? k : ROUND_FIRST + (k - ROUND_FIRST + rest - by) % rest;
+            size_t at = k < ROUND_FIRST || rest == 0
+                            ? k
+                            : ROUND_FIRST + (k - ROUND_FIRST + rest - by) % rest;
             r->places[at] = (struct round_place){.host = (uint16_t)i, .address = (uint16_t)j};
         }
     }
@@ -82,13 +86,15 @@ static int64_t connect_time(const struct round *r, int64_t elapsed_ms, int64_t m
     return share < max_ms ? share : max_ms;
 }
 
-bool round_next(struct round *r, int64_t elapsed_ms, const struct round_times *most, struct round_step *ret)
+bool round_next(struct round *r, int64_t elapsed_ms, const struct round_times *most,
+                struct round_step *ret)
 {
     must(!r->trying);
     while (r->at < r->n_places && r->places[r->at].out) {
         r->at++;
     }
-    bool in_time = (elapsed_ms < ROUND_MAX_MS && r->tries < ROUND_MOST_TRIES) || r->tries < ROUND_LEAST_TRIES || r->again;
+    bool in_time = (elapsed_ms < ROUND_MAX_MS && r->tries < ROUND_MOST_TRIES) ||
+                   r->tries < ROUND_LEAST_TRIES || r->again;
     if (r->at == r->n_places || !in_time) {
         return false;
     }
@@ -100,9 +106,12 @@ bool round_next(struct round *r, int64_t elapsed_ms, const struct round_times *m
         r->ended[place->early - 1].whom = ROUND_NOBODY;
         place->early = 0;
     }
-    *ret = (struct round_step){.host = place->host, .address = place->address,
-                               .connect_ms = connect_time(r, elapsed_ms, most->connect_ms),
-                               .silent_ms = others_wait(r) ? most->silent_ms : 0};
+    *ret = (struct round_step){
+        .host = place->host,
+        .address = place->address,
+        .connect_ms = connect_time(r, elapsed_ms, most->connect_ms),
+        .silent_ms = others_wait(r) ? most->silent_ms : 0,
+    };
     return true;
 }
 
@@ -119,10 +128,16 @@ void round_skip(struct round *r)
     leave_place(r);
 }
 
-static void add_ended(struct round *r, const struct host_verdict *v, enum round_whom whom, const char *host, struct str detail)
+static void add_ended(struct round *r, const struct host_verdict *v, enum round_whom whom,
+                      const char *host, struct str detail)
 {
     must(v->class != HOST_SEND);
-    r->ended[r->n_ended] = (struct round_ended){.verdict = *v, .whom = whom, .host = host, .detail = STR("")};
+    r->ended[r->n_ended] = (struct round_ended){
+        .verdict = *v,
+        .whom = whom,
+        .host = host,
+        .detail = STR(""),
+    };
     (void)!arena_copy(r->arena, detail, &r->ended[r->n_ended].detail);
     r->n_ended++;
 }
@@ -133,7 +148,8 @@ void round_note(struct round *r, const struct host_verdict *v, const char *host,
     add_ended(r, v, ROUND_ALL, host, detail);
 }
 
-void round_rule_out(struct round *r, const struct host_verdict *v, const char *host, struct str detail)
+void round_rule_out(struct round *r, const struct host_verdict *v, const char *host,
+                    struct str detail)
 {
     uint16_t out = r->places[r->at].host;
     for (size_t i = r->at; i < r->n_places; i++) {
@@ -143,20 +159,23 @@ void round_rule_out(struct round *r, const struct host_verdict *v, const char *h
     round_skip(r);
 }
 
-void round_leave_out(struct round *r, const struct host_verdict *v, const char *host, struct str detail)
+void round_leave_out(struct round *r, const struct host_verdict *v, const char *host,
+                     struct str detail)
 {
     must(r->trying && !r->split);
     r->split = true;
     add_ended(r, v, ROUND_LEFT_OUT, host, detail);
 }
 
-void round_end_try(struct round *r, const struct host_verdict *v, const char *host, struct str detail)
+void round_end_try(struct round *r, const struct host_verdict *v, const char *host,
+                   struct str detail)
 {
     add_ended(r, v, r->split ? ROUND_OFFERED : ROUND_ALL, host, detail);
     leave_place(r);
 }
 
-void round_silent(struct round *r, const struct host_verdict *v, const char *host, struct str detail)
+void round_silent(struct round *r, const struct host_verdict *v, const char *host,
+                  struct str detail)
 {
     size_t at = r->at;
     add_ended(r, v, ROUND_ALL, host, detail);
@@ -191,7 +210,8 @@ static bool names(struct str text, const char *ip)
     struct str wanted = str_c(ip);
     for (size_t i = 0; wanted.n > 0 && i + wanted.n <= text.n; i++) {
         if (memcmp(text.p + i, wanted.p, wanted.n) == 0) {
-            char before = i > 0 ? text.p[i - 1] : ' ', after = i + wanted.n < text.n ? text.p[i + wanted.n] : ' ';
+            char before = i > 0 ? text.p[i - 1] : ' ',
+                 after = i + wanted.n < text.n ? text.p[i + wanted.n] : ' ';
             if (!(before >= '0' && before <= '9') && !(after >= '0' && after <= '9')) {
                 return true;
             }
@@ -202,26 +222,31 @@ static bool names(struct str text, const char *ip)
 
 /* RFC 3463 3.8 and RFC 7372: 5.7.x is about who may send. Before a recipient was named it can only
  * speak of us or of the sender; afterwards only where it says so. */
-static bool speaks_of_us(enum answer_to to, int code, struct str enhanced, struct str text, const char *our_ip)
+static bool speaks_of_us(enum answer_to to, int code, struct str enhanced, struct str text,
+                         const char *our_ip)
 {
-    bool policy = enhanced.n == 0 ? code == 550 || code == 554 : str_starts_nocase(enhanced, STR("5.7."));
+    bool policy =
+        enhanced.n == 0 ? code == 550 || code == 554 : str_starts_nocase(enhanced, STR("5.7."));
     bool named = str_eq(enhanced, STR("5.7.25")) || names(text, our_ip);
     return policy && (to == ANSWER_TO_MAIL || (to == ANSWER_TO_RCPT && named));
 }
 
-/* RFC 4954 6: 530 may answer any command of a mail, 534, 535 and 538 are about logins. Behind another 5yz code the enhanced
- * one counts at MAIL only: 5.7.0 at RCPT and DATA is what filters say. */
+/* RFC 4954 6: 530 may answer any command of a mail, 534, 535 and 538 are about logins. Behind
+ * another 5yz code the enhanced one counts at MAIL only: 5.7.0 at RCPT and DATA is what filters
+ * say. */
 static bool wants_login(enum answer_to to, int code, struct str enhanced)
 {
     static const char *const enhanced_codes[] = {"5.7.0", "5.7.8", "5.7.9", "5.7.11"};
     bool found = code == 530 || code == 534 || code == 535 || code == 538;
-    for (size_t i = 0; to == ANSWER_TO_MAIL && code / 100 == 5 && i < ARRAY_LEN(enhanced_codes); i++) {
+    for (size_t i = 0; to == ANSWER_TO_MAIL && code / 100 == 5 && i < ARRAY_LEN(enhanced_codes);
+         i++) {
         found |= str_eq(enhanced, str_c(enhanced_codes[i]));
     }
     return found;
 }
 
-enum answer_means answer_means(enum answer_to to, int code, struct str enhanced, struct str text, const char *our_ip, bool ours)
+enum answer_means answer_means(enum answer_to to, int code, struct str enhanced, struct str text,
+                               const char *our_ip, bool ours)
 {
     if (code / 100 == 2) {
         return MEANS_TAKEN;
@@ -245,10 +270,12 @@ void round_hear(struct round_rcpt *rcpt, enum answer_means m)
 
 static bool concerns(const struct round_ended *e, const struct round_rcpt *rcpt)
 {
-    return e->whom != ROUND_NOBODY && (e->whom == ROUND_ALL || (e->whom == ROUND_LEFT_OUT) == rcpt->left_out);
+    return e->whom != ROUND_NOBODY &&
+           (e->whom == ROUND_ALL || (e->whom == ROUND_LEFT_OUT) == rcpt->left_out);
 }
 
-/* Every host said no for good, each in its own way: that it is us, or that it cannot take such mail. */
+/* Every host said no for good, each in its own way: that it is us, or that it cannot take such
+ * mail. */
 static bool nobody_ever(const struct round *r, const struct round_rcpt *rcpt)
 {
     size_t open = 0;
@@ -258,7 +285,8 @@ static bool nobody_ever(const struct round *r, const struct round_rcpt *rcpt)
     return rcpt->not_us == open;
 }
 
-struct verdict round_conclude(const struct round *r, const struct round_rcpt *rcpt, const struct facts *f)
+struct verdict round_conclude(const struct round *r, const struct round_rcpt *rcpt,
+                              const struct facts *f)
 {
     struct host_verdict hosts[64]; /* the class and the last reasons: more say nothing new */
     size_t n = 0, from = r->n_ended;
@@ -279,12 +307,14 @@ struct verdict round_conclude(const struct round *r, const struct round_rcpt *rc
         v.action = ACTION_BOUNCE;
     }
     if (v.action == ACTION_DEFER || v.action == ACTION_BOUNCE) {
-        v.reason = REASON_REJECTED; /* a server's own word about this recipient counts more than silence elsewhere */
+        /* a server's own word about this recipient counts more than silence elsewhere */
+        v.reason = REASON_REJECTED;
     }
     return v;
 }
 
-const struct round_ended *round_ended_by(const struct round *r, const struct round_rcpt *rcpt, enum reason reason)
+const struct round_ended *round_ended_by(const struct round *r, const struct round_rcpt *rcpt,
+                                         enum reason reason)
 {
     const struct round_ended *last = NULL;
     for (size_t i = r->n_ended; i > 0; i--) {

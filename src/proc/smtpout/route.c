@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * route.c: the way to a domain, as lookup found it, and what follows from it for each host: the facts
- * tlsa and sts of the decision, SNI and reference names (RFC 7672 3.2, 8.1; RFC 8461 4).
+ * route.c: the way to a domain, as lookup found it, and what follows from it for each host: the
+ * facts tlsa and sts of the decision, SNI and reference names (RFC 7672 3.2, 8.1; RFC 8461 4).
  *
  * Called by deliveries and probes. What can go wrong: lookup is away; whoever waits is told.
  */
@@ -34,9 +34,13 @@ void route_ask(struct route *w, enum lookup_again again)
     w->cut = false;
     must(map_put(w->out->routes, map_id(&w->token), w) == 0);
     ipc_send(w->out->lookup, &(struct ipc_msg){.type = IPC_resolve,
-                                               .resolve = {.token = w->token, .kind = (uint8_t)w->kind,
-                                                           .again = (uint8_t)again, .port = w->port,
-                                                           .name = str_c(w->name)}});
+                                               .resolve = {
+                                                   .token = w->token,
+                                                   .kind = (uint8_t)w->kind,
+                                                   .again = (uint8_t)again,
+                                                   .port = w->port,
+                                                   .name = str_c(w->name),
+                                               }});
 }
 
 /* Room for one more; NULL: there are enough (the way is cut then) or the arena is full. */
@@ -44,7 +48,8 @@ static struct route_host *add_host(struct route *w)
 {
     if (w->n_hosts == w->hosts_room) {
         size_t room = w->hosts_room ? 2 * w->hosts_room : 4;
-        struct route_host *more = room > 2 * MX_HOSTS_MAX ? NULL : arena_alloc(w->arena, room * sizeof *more);
+        struct route_host *more =
+            room > 2 * MX_HOSTS_MAX ? NULL : arena_alloc(w->arena, room * sizeof *more);
         if (!more) {
             w->cut = true;
             return NULL;
@@ -75,8 +80,13 @@ static void on_resolved_host(void *owner, struct ipc_channel *ch, const struct i
     struct route *w = map_get(out->routes, map_id(&h->token));
     struct route_host *host = w ? add_host(w) : NULL;
     if (host) {
-        *host = (struct route_host){.preference = h->preference, .partial = h->partial != 0, .addresses = route_keep(w, h->addresses),
-                                  .tlsa = (enum host_tlsa)h->tlsa, .records = route_keep(w, h->records)};
+        *host = (struct route_host){
+            .preference = h->preference,
+            .partial = h->partial != 0,
+            .addresses = route_keep(w, h->addresses),
+            .tlsa = (enum host_tlsa)h->tlsa,
+            .records = route_keep(w, h->records),
+        };
         str_copy_cut(h->name, host->name, sizeof host->name);
         str_copy_cut(h->base, host->base, sizeof host->base);
         str_copy_cut(h->detail, host->detail, sizeof host->detail);
@@ -104,8 +114,10 @@ static void on_resolved(void *owner, struct ipc_channel *ch, const struct ipc_ms
         return;
     }
     w->sts_text = route_keep(w, r->sts_text);
-    if (w->sts_text.n > 0 && sts_policy_parse(w->sts_text, &w->policy, problem, sizeof problem) < 0) {
-        ipc_refuse(ch, m->type, "a policy that is none"); /* the way is asked again of the next lookup */
+    if (w->sts_text.n > 0 &&
+        sts_policy_parse(w->sts_text, &w->policy, problem, sizeof problem) < 0) {
+        /* the way is asked again of the next lookup */
+        ipc_refuse(ch, m->type, "a policy that is none");
         return;
     }
     (void)map_take(out->routes, map_id(&r->token));
@@ -141,7 +153,8 @@ void route_lookup_gone(struct smtpout *out)
     }
 }
 
-void route_facts(const struct route *w, const struct route_host *h, int64_t waited_ms, int64_t policy_wait_ms, struct facts *f)
+void route_facts(const struct route *w, const struct route_host *h, int64_t waited_ms,
+                 int64_t policy_wait_ms, struct facts *f)
 {
     struct dane_set set;
     f->mx = w->mx;
@@ -150,7 +163,9 @@ void route_facts(const struct route *w, const struct route_host *h, int64_t wait
         f->tlsa = TLSA_NONE;
         break;
     case HOST_TLSA_FOUND:
-        f->tlsa = dane_read(h->records, &set) < 0 ? TLSA_ERROR : set.n_usable > 0 ? TLSA_USABLE : TLSA_UNUSABLE;
+        f->tlsa = dane_read(h->records, &set) < 0 ? TLSA_ERROR
+                  : set.n_usable > 0              ? TLSA_USABLE
+                                                  : TLSA_UNUSABLE;
         break;
     case HOST_TLSA_ERROR:
     case HOST_TLSA_END:
@@ -165,7 +180,8 @@ void route_facts(const struct route *w, const struct route_host *h, int64_t wait
         f->sts = STS_TESTING;
         break;
     case STS_STATE_ENFORCE:
-        f->sts = sts_policy_covers(str_c(w->policy.mx), domain_from(str_c(h->name))) ? STS_MATCH : STS_NOMATCH;
+        f->sts = sts_policy_covers(str_c(w->policy.mx), domain_from(str_c(h->name))) ? STS_MATCH
+                                                                                     : STS_NOMATCH;
         break;
     case STS_STATE_WAIT:
     case STS_STATE_END:
@@ -176,7 +192,8 @@ void route_facts(const struct route *w, const struct route_host *h, int64_t wait
 
 bool route_allows(const struct route *w, struct str ip)
 {
-    return w->fixed_host || child_conf(w->out->child)->smtpout.private_addresses || !address_is_private(ip);
+    return w->fixed_host || child_conf(w->out->child)->smtpout.private_addresses ||
+           !address_is_private(ip);
 }
 
 static bool is_reached(const struct route *w, struct str ip)
@@ -201,7 +218,8 @@ static uint64_t member_of(const char *host, struct str ip)
     return number;
 }
 
-/* A sum, as it has no order. A host is a member by itself: one without any address yet may get one. */
+/* A sum, as it has no order. A host is a member by itself: one without any address yet may get
+ * one. */
 uint64_t route_asked(const struct route *w)
 {
     uint64_t sum = 0;
@@ -215,7 +233,8 @@ uint64_t route_asked(const struct route *w)
     return sum ? sum : 1;
 }
 
-void route_tls(const struct route *w, const struct route_host *h, const struct facts *f, struct tls_requirements *ret)
+void route_tls(const struct route *w, const struct route_host *h, const struct facts *f,
+               struct tls_requirements *ret)
 {
     struct dane_set set;
     str_copy_cut(str_c(h->name), ret->name, sizeof ret->name);
@@ -229,7 +248,8 @@ void route_tls(const struct route *w, const struct route_host *h, const struct f
     ret->records = h->records;
     ret->records_hash = map_hash(h->records);
     if (set.has_ta && w->mx == MX_SECURE) { /* RFC 7672 3.2.2: the next-hop domain is a name, too */
-        str_copy_cut(str_c(w->kind == LOOKUP_MX ? w->name : ""), ret->next_hop, sizeof ret->next_hop);
+        str_copy_cut(str_c(w->kind == LOOKUP_MX ? w->name : ""), ret->next_hop,
+                     sizeof ret->next_hop);
         str_copy_cut(str_c(w->canon), ret->canon, sizeof ret->canon);
     }
 }
@@ -251,7 +271,8 @@ static bool pin_matches(const struct tls_facts *f, struct str pins)
     struct str pin;
     while (pins.n > 0 && str_split(&pins, ' ', &pin)) {
         bool is_cert = str_starts_nocase(pin, STR("cert:"));
-        if (route_same_hex(str_slice(pin, is_cert ? 5 : 4, pin.n), is_cert ? f->fingerprint : f->key_fingerprint)) {
+        if (route_same_hex(str_slice(pin, is_cert ? 5 : 4, pin.n),
+                           is_cert ? f->fingerprint : f->key_fingerprint)) {
             return true;
         }
     }
@@ -272,5 +293,7 @@ enum sess route_sess(const struct tls_facts *f, struct str pins)
     return f->check == TLS_CHECK_OK ? SESS_PKIX_OK : SESS_PKIX_BAD;
 }
 
-const struct ipc_rule smtpout_lookup_rules[] = {
-    {IPC_resolved_host, on_resolved_host}, {IPC_resolved, on_resolved}, {IPC_posted, tlsrpt_on_posted}, {IPC_none, NULL}};
+const struct ipc_rule smtpout_lookup_rules[] = {{IPC_resolved_host, on_resolved_host},
+                                                {IPC_resolved, on_resolved},
+                                                {IPC_posted, tlsrpt_on_posted},
+                                                {IPC_none, NULL}};

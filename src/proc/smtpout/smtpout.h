@@ -26,7 +26,7 @@
 enum {
     DELIVERY_ARENA = 2 * 1024 * 1024,
     IDLE_LINKS_MAX = 200,
-    QUIRKS_MAX = 10000,   /* hosts and addresses */
+    QUIRKS_MAX = 10000, /* hosts and addresses */
     SILENT_HOSTS = 256,
     CONTEXTS_MAX = 4 * (CONF_CERTIFICATES_MAX + 1),
 };
@@ -37,17 +37,17 @@ struct delivery_rcpt {
     enum rcpt_result result;
     enum reason reason;
     struct str code, reply;
-    bool accepted;  /* by RCPT, for the DATA under way */
-    bool answered;  /* by the server under way */
-    bool told;      /* the queue knows its outcome */
+    bool accepted; /* by RCPT, for the DATA under way */
+    bool answered; /* by the server under way */
+    bool told;     /* the queue knows its outcome */
     struct round_rcpt round;
     struct str host; /* who said code and reply */
     /* for bounces: what happened to it */
     int64_t last_ms;
-    uint8_t state;       /* enum rcpt_state, for notices */
-    uint8_t notify;      /* RFC 3461 */
+    uint8_t state;  /* enum rcpt_state, for notices */
+    uint8_t notify; /* RFC 3461 */
     struct str orcpt;
-    bool reported;       /* the next hop gives the notice of success itself */
+    bool reported; /* the next hop gives the notice of success itself */
 };
 
 /* What a session may have found out about its host (quirk.c). */
@@ -69,7 +69,7 @@ struct route_host {
     struct str addresses; /* blank separated */
     bool partial;         /* there may be more of them */
     enum host_tlsa tlsa;
-    struct str records;   /* as dane_read() takes them */
+    struct str records; /* as dane_read() takes them */
     char detail[200];
 };
 
@@ -81,14 +81,14 @@ struct route {
     uint16_t port;
     enum lookup_kind kind;
     bool fixed_host; /* as configured: also at a private address */
-    uint64_t token; /* 0: no question open */
+    uint64_t token;  /* 0: no question open */
     void (*on_ready)(void *arg);
     void *arg;
     enum mx_outcome outcome;
     enum mx mx;
     struct route_host *hosts; /* in the arena */
     size_t n_hosts, hosts_room;
-    bool cut;               /* the domain has more servers */
+    bool cut; /* the domain has more servers */
     char detail[256];
     enum sts_state sts;
     enum sts_problem sts_problem;
@@ -102,10 +102,10 @@ struct route {
 struct tls_requirements {
     enum tls_profile profile;
     char client_certificate[128];
-    char name[256];       /* SNI and reference name */
-    char next_hop[256];   /* further names of DANE-TA, "" where they do not count */
+    char name[256];     /* SNI and reference name */
+    char next_hop[256]; /* further names of DANE-TA, "" where they do not count */
     char canon[256];
-    struct str records;   /* TLSA, empty: no DANE; borrows the way */
+    struct str records; /* TLSA, empty: no DANE; borrows the way */
     uint64_t records_hash;
 };
 
@@ -118,7 +118,7 @@ struct delivery {
     struct str next_hop, reverse_path, memory_key;
     uint16_t port;
     bool fixed_host, is_8bit, is_utf8, is_binary, lmtp, login;
-    uint8_t ret;         /* enum notify_ret */
+    uint8_t ret; /* enum notify_ret */
     struct str envid;
     uint64_t size;
     int64_t arrived_ms;
@@ -134,15 +134,17 @@ struct delivery {
     struct delivery_rcpt *rcpts;
     size_t n_rcpts;
     /* the body */
-    struct str body;  /* sealed, inline */
-    int spool;        /* or a file */
+    struct str body; /* sealed, inline */
+    int spool;       /* or a file */
     int64_t spool_at;
     bool has_key, body_ended;
     bool is_shut; /* sealed mail: no key opens it any more, only its sender is told */
-    bool remove_flags, edits_head, head_passed; /* the header section changes on its way (header_rewrite.c), and has */
+    /* the header section changes on its way (header_rewrite.c), and has */
+    bool remove_flags, edits_head, head_passed;
     struct str tags, choices;
     struct buf head;
-    struct sevenbit_plan plan; /* how it is converted for a server that cannot take it as it is; planned: it stands */
+    /* how it is converted for a server that cannot take it as it is; planned: it stands */
+    struct sevenbit_plan plan;
     struct sevenbit *converter; /* NULL: it has not begun */
     bool planned, converts;
     unsigned char key[REST_KEY];
@@ -156,30 +158,41 @@ struct delivery {
     struct round_step step;      /* the try under way */
     struct host_verdict session; /* why the message may go over the link, while it does */
     char detail[700];            /* of that verdict */
-    char said[700];              /* what the server under way said against a recipient, "" for nothing */
-    bool login_wanted;           /* ...and that it wants a login of ours (MEANS_LOGIN) */
-    extension_set avoid_set; /* by the partner's rule */
-    extension_set avoid;     /* at this address, after what its last connection came to */
+    /* what the server under way said against a recipient, "" for nothing */
+    char said[700];
+    bool login_wanted;                /* ...and that it wants a login of ours (MEANS_LOGIN) */
+    extension_set avoid_set;          /* by the partner's rule */
+    extension_set avoid;              /* at this address, after what its last connection came to */
     struct quirk_suspicion suspicion; /* ...for the next connection to confirm */
     struct connection *connection;
     struct smtp_mail_rcpt *sent_rcpts; /* of the message under way, with... */
     struct delivery_rcpt **sent_to;
-    size_t n_sent, n_left_out;   /* left out: this server lacks what they need */
+    size_t n_sent, n_left_out; /* left out: this server lacks what they need */
     struct smtp_mail mail;
     int64_t began_ms, try_ms; /* the round, the try under way; monotonic */
     struct timer *limit;      /* for key and lookup */
     uint64_t bounce_token;
 };
 
-enum connection_state { CONNECTION_CONNECTING, CONNECTION_TALKING, CONNECTION_IDLE, CONNECTION_BUSY, CONNECTION_WAITING_SAVE };
+enum connection_state {
+    CONNECTION_CONNECTING,
+    CONNECTION_TALKING,
+    CONNECTION_IDLE,
+    CONNECTION_BUSY,
+    CONNECTION_WAITING_SAVE
+};
 
 /* Whom a connection serves before it carries mail: a delivery, or somebody who only looks. */
 struct connection_user {
-    void (*on_offer)(struct connection_user *w, struct connection *l);  /* STARTTLS was offered */
-    void (*on_ready)(struct connection_user *w, struct connection *l);  /* EHLO was answered (inside TLS) */
-    void (*on_failed)(struct connection_user *w, struct connection *l, enum sess sess, const char *detail);
-    /* It failed as if that were to blame. True: a new connection without it was made, and this one is forgotten. NULL: never. */
-    bool (*on_stumbled)(struct connection_user *w, struct connection *l, enum extension e, const char *detail);
+    void (*on_offer)(struct connection_user *w, struct connection *l); /* STARTTLS was offered */
+    /* EHLO was answered (inside TLS) */
+    void (*on_ready)(struct connection_user *w, struct connection *l);
+    void (*on_failed)(struct connection_user *w, struct connection *l, enum sess sess,
+                      const char *detail);
+    /* It failed as if that were to blame. True: a new connection without it was made, and this
+     * one is forgotten. NULL: never. */
+    bool (*on_stumbled)(struct connection_user *w, struct connection *l, enum extension e,
+                        const char *detail);
 };
 
 /* One connection with its facts (docs/decision.md, "Sessions and reuse"). */
@@ -189,10 +202,10 @@ struct connection {
     struct conn *conn;
     struct tls_context *context; /* an owner of it */
     struct tls_requirements tls_requirements;
-    struct str records_copy;     /* the TLSA records it was made with; owned */
+    struct str records_copy; /* the TLSA records it was made with; owned */
     struct tls_channel *tls;
     struct smtp_client *engine;
-    struct sasl *sasl; /* a login under way */
+    struct sasl *sasl;     /* a login under way */
     const char *mechanism; /* of that login */
     char refused[128];     /* mechanisms that the server did not take */
     bool logged_in, lmtp;
@@ -202,15 +215,17 @@ struct connection {
     uint16_t port;
     bool offered, handshaking, reused, observed;
     extension_set avoid; /* what it was made without */
-    enum extension untrue; /* refused in this session although announced, the message is offered again; EXTENSION_END: nothing */
+    /* refused in this session although announced, the message is offered again; EXTENSION_END:
+     * nothing */
+    enum extension untrue;
     struct quirk_suspicion suspicion;
     bool without_tls; /* an offer was passed over for a TLS report: never for another message */
     int64_t connect_ms, silent_ms; /* at most so long, see struct round_step */
     unsigned messages;
     int begun; /* -errno of a connection that could not be begun, until its looker is told */
-    struct delivery *delivery;  /* NULL when idle, or... */
+    struct delivery *delivery;    /* NULL when idle, or... */
     struct connection_user *user; /* ...when somebody only looks */
-    struct lease_id saving;     /* whose outcome is being made durable */
+    struct lease_id saving;       /* whose outcome is being made durable */
 };
 
 struct smtpout {
@@ -224,14 +239,15 @@ struct smtpout {
     } contexts[CONTEXTS_MAX];
     size_t n_contexts;
     struct rest_wrapper *wrapper;
-    struct map *deliveries; /* lease -> delivery */
-    struct map *saving;     /* lease -> link waiting for outcome_saved */
-    struct map *routes;       /* token -> way being resolved */
-    struct map *quirks;     /* "host address" -> what it does not keep */
-    struct map *bounces;    /* token -> delivery */
-    struct site *site;           /* templates of the portal; NULL: there is none */
-    struct map *unsigned_mails;  /* token -> mail of the portal that waits for its signature */
-    struct map *writings, *steps; /* TLS reports: by the queue's token, by that of the step under way */
+    struct map *deliveries;     /* lease -> delivery */
+    struct map *saving;         /* lease -> link waiting for outcome_saved */
+    struct map *routes;         /* token -> way being resolved */
+    struct map *quirks;         /* "host address" -> what it does not keep */
+    struct map *bounces;        /* token -> delivery */
+    struct site *site;          /* templates of the portal; NULL: there is none */
+    struct map *unsigned_mails; /* token -> mail of the portal that waits for its signature */
+    /* TLS reports: by the queue's token, by that of the step under way */
+    struct map *writings, *steps;
     enum tls_algorithm algorithm; /* of the signing key, as keys told */
     int64_t signing_at_s;
     struct link idle;
@@ -250,7 +266,8 @@ struct smtpout {
 
 /* main.c */
 /* The context of a profile with a client certificate ("": none); NULL when it cannot be made. */
-struct tls_context *smtpout_context(struct smtpout *out, enum tls_profile profile, const char *client_certificate);
+struct tls_context *smtpout_context(struct smtpout *out, enum tls_profile profile,
+                                    const char *client_certificate);
 
 /* route.c */
 extern const struct ipc_rule smtpout_lookup_rules[];
@@ -261,14 +278,16 @@ void route_lookup_gone(struct smtpout *out);
 /* A way that needs no lookup: one address. */
 void route_literal(struct route *w, struct str ip);
 /* Facts of one host: tlsa and sts. now_ms, arrived_ms decide how long a policy is waited for. */
-void route_facts(const struct route *w, const struct route_host *h, int64_t waited_ms, int64_t policy_wait_ms, struct facts *f);
+void route_facts(const struct route *w, const struct route_host *h, int64_t waited_ms,
+                 int64_t policy_wait_ms, struct facts *f);
 /* Whether mail may go to the address, one of the way's; else nobody asks it. */
 bool route_allows(const struct route *w, struct str ip);
-/* Which hosts and addresses a look at the way asks: the same number for the same ones in whatever order, today and after a
- * restart; another when one is added or gone. Never 0. */
+/* Which hosts and addresses a look at the way asks: the same number for the same ones in
+ * whatever order, today and after a restart; another when one is added or gone. Never 0. */
 uint64_t route_asked(const struct route *w);
 /* How TLS is spoken to the host with these facts. */
-void route_tls(const struct route *w, const struct route_host *h, const struct facts *f, struct tls_requirements *ret);
+void route_tls(const struct route *w, const struct route_host *h, const struct facts *f,
+               struct tls_requirements *ret);
 /* What the session came to. pins: blank separated cert:HEX and key:HEX. */
 enum sess route_sess(const struct tls_facts *f, struct str pins);
 
@@ -288,29 +307,35 @@ void delivery_silent(struct delivery *d, struct connection *l, const char *detai
 void delivery_connection_ready(struct delivery *d, struct connection *l);
 /* The try at this address failed: reason and detail for the report; the round goes on. */
 void delivery_connection_failed(struct delivery *d, struct connection *l, enum sess sess,
-                          enum host_class class, enum reason reason, const char *detail);
+                                enum host_class class, enum reason reason, const char *detail);
 void delivery_rcpt_answer(struct delivery *d, size_t n, const struct smtp_answer *a, bool accepted);
 /* LMTP: the answer for one of them. */
 void delivery_rcpt_done(struct delivery *d, size_t n, const struct smtp_answer *a, bool accepted);
-void delivery_done(struct delivery *d, struct connection *l, const struct smtp_answer *a, bool accepted);
-/* The link has ended, or says nothing more. True: before that the server refused all whom it was asked for, which stands (RFC 5321
- * 4.2.1), and the round goes on; the link is not the delivery's any more. */
+void delivery_done(struct delivery *d, struct connection *l, const struct smtp_answer *a,
+                   bool accepted);
+/* The link has ended, or says nothing more. True: before that the server refused all whom it was
+ * asked for, which stands (RFC 5321 4.2.1), and the round goes on; the link is not the
+ * delivery's any more. */
 bool delivery_refused_all(struct delivery *d, struct connection *l);
-/* True when the text is a server's own answer, "451 4.7.1 later", and not words of ours about it. */
+/* True when the text is a server's own answer, "451 4.7.1 later", and not words of ours about
+ * it. */
 bool delivery_is_answer(struct str reply);
 /* The next plain octets; 1 more to come, 0 the end, -errno. */
 int delivery_read(struct delivery *d, struct buf *out);
 /* The body is read from its beginning again. */
 void delivery_rewind(struct delivery *d);
-/* header_rewrite.c: changes the header section of what was read, where a decision wants that, and keeps it until it is whole; then
- * converts the text, where the server needs that. last: nothing more comes. 0 or -ENOSPC. */
+/* header_rewrite.c: changes the header section of what was read, where a decision wants that,
+ * and keeps it until it is whole; then converts the text, where the server needs that. last:
+ * nothing more comes. 0 or -ENOSPC. */
 enum { HEAD_KEPT_MAX = HEADER_SECTION_MAX + 64 * 1024 }; /* with what smtpin adds to it */
 int header_rewrite(struct delivery *d, struct buf *text, bool last) MUST_USE;
 /* The same message again over the link, which does without something now. */
 void delivery_again(struct delivery *d, struct connection *l);
-/* The link failed in a way that something announced may have to answer for: the same address again, without it, where
- * that is allowed. False: it is an ordinary failure. The link is not the delivery's any more if true. */
-bool delivery_without(struct delivery *d, struct connection *l, enum extension e, const char *detail);
+/* The link failed in a way that something announced may have to answer for: the same address
+ * again, without it, where that is allowed. False: it is an ordinary failure. The link is not
+ * the delivery's any more if true. */
+bool delivery_without(struct delivery *d, struct connection *l, enum extension e,
+                      const char *detail);
 /* All recipients without an answer wait for the reason given (ours, not the peer's). */
 void delivery_give_up(struct delivery *d, enum reason reason, const char *detail);
 /* The message is for ourselves and was taken; words go to the report. */
@@ -322,26 +347,32 @@ void delivery_looked(struct delivery *d, bool offered, bool complete, const char
 /* REASON_NONE, or why this server cannot take the message at all, whatever the connection. */
 enum reason fit_message(struct delivery *d, const struct smtp_caps *caps);
 /* What else is to be said about that, to dst; may be empty. */
-void fit_describe(const struct delivery *d, const struct connection *l, const struct smtp_caps *caps, enum reason why, char *dst, size_t size);
+void fit_describe(const struct delivery *d, const struct connection *l,
+                  const struct smtp_caps *caps, enum reason why, char *dst, size_t size);
 /* Of those left out. */
 void fit_left_out(const struct delivery *d, char *dst, size_t size);
-/* d->mail as this server is told of it; recipients that it cannot be told of are left out (d->n_left_out), for the next host.
- * After fit_message() said REASON_NONE. */
+/* d->mail as this server is told of it; recipients that it cannot be told of are left out
+ * (d->n_left_out), for the next host. After fit_message() said REASON_NONE. */
 void fit_prepare(struct delivery *d, const struct smtp_caps *caps);
-/* The address as this server can take it: as it is, or with its domain in A-labels (copied). False: it needs SMTPUTF8. */
+/* The address as this server can take it: as it is, or with its domain in A-labels (copied).
+ * False: it needs SMTPUTF8. */
 bool fit_path(struct delivery *d, const struct smtp_caps *caps, struct str path, struct str *ret);
 
 /* outcome.c: what the queue is told */
-void outcome_host(struct delivery *d, const struct connection *l, const struct host_verdict *v, enum sess sess,
-                  const char *host, const char *ip, const char *detail);
-/* A session that broke after the server had taken some recipients (LMTP answers for each): that part of the try, as a row of its own. */
+void outcome_host(struct delivery *d, const struct connection *l, const struct host_verdict *v,
+                  enum sess sess, const char *host, const char *ip, const char *detail);
+/* A session that broke after the server had taken some recipients (LMTP answers for each): that
+ * part of the try, as a row of its own. */
 void outcome_taken(struct delivery *d, const struct connection *l, const char *host);
-/* Of those not told yet: whom a server took or refused for good. Told before another host is asked. */
+/* Of those not told yet: whom a server took or refused for good. Told before another host is
+ * asked. */
 void outcome_part(struct delivery *d);
 /* All the others; the lease ends. */
 void outcome_rcpts(struct delivery *d);
-/* What the lookups found about a host that is out before any connection: the facts of this reason, to dst; may be empty. */
-void outcome_describe_lookup(const struct delivery *d, const struct route_host *h, enum reason reason, char *dst, size_t size);
+/* What the lookups found about a host that is out before any connection: the facts of this
+ * reason, to dst; may be empty. */
+void outcome_describe_lookup(const struct delivery *d, const struct route_host *h,
+                             enum reason reason, char *dst, size_t size);
 
 /* survey.c */
 /* Asks every address of the way for EHLO, in parallel; delivery_looked() follows. */
@@ -352,14 +383,21 @@ void survey_cancel(struct survey *k);
 void probe_start(struct smtpout *out, const struct ipc_probe *m);
 
 /* connection.c */
-struct connection *connection_find_idle(const struct delivery *d, const char *host, const char *ip, const struct tls_requirements *tls);
+struct connection *connection_find_idle(const struct delivery *d, const char *host, const char *ip,
+                                        const struct tls_requirements *tls);
 /* Connects for a delivery; on failure it is told at once or later. */
-void connection_open(struct delivery *d, const char *host, const char *ip, uint16_t port, const struct tls_requirements *tls);
-/* Connects only to look, without what is to be avoided beside what is remembered. context NULL: by tls. */
-struct connection *connection_open_look(struct smtpout *out, struct connection_user *w, const char *host, const char *ip,
-                                 uint16_t port, const struct tls_requirements *tls, struct tls_context *context, extension_set avoid, bool lmtp);
-/* True when it is known whether STARTTLS is offered: EHLO was answered, or with 500 or 502 the server does not know it (RFC 5321
- * 3.2, 4.3.2). HELO alone says nothing about that (docs/decisions/0026). */
+void connection_open(struct delivery *d, const char *host, const char *ip, uint16_t port,
+                     const struct tls_requirements *tls);
+/* Connects only to look, without what is to be avoided beside what is remembered. context NULL:
+ * by tls. */
+struct connection *connection_open_look(struct smtpout *out, struct connection_user *w,
+                                        const char *host, const char *ip, uint16_t port,
+                                        const struct tls_requirements *tls,
+                                        struct tls_context *context, extension_set avoid,
+                                        bool lmtp);
+/* True when it is known whether STARTTLS is offered: EHLO was answered, or with 500 or 502 the
+ * server does not know it (RFC 5321 3.2, 4.3.2). HELO alone says nothing about that
+ * (docs/decisions/0026). */
 bool connection_knows_offer(const struct connection *l);
 /* What the session came to, as a fact of the decision. */
 enum sess connection_sess(const struct connection *l, struct str pins);
@@ -399,7 +437,7 @@ void delivery_login_failed(struct delivery *d, struct connection *l, const char 
 
 /* system_mail.c: mail the gateway itself writes */
 struct own {
-    uint64_t token;     /* of `submitted` */
+    uint64_t token; /* of `submitted` */
     uint64_t id;
     struct lease_id order; /* of the queue: what it is about, and to whom */
     struct str to;
@@ -416,7 +454,8 @@ void envelope_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 bool envelope_signed(struct smtpout *out, const struct ipc_signature *s);
 
 /* tlsrpt.c */
-void tlsrpt_session(const struct delivery *d, const struct connection *l, enum sess sess, const char *host, const char *ip, const char *detail);
+void tlsrpt_session(const struct delivery *d, const struct connection *l, enum sess sess,
+                    const char *host, const char *ip, const char *detail);
 void tlsrpt_receive(struct delivery *d);
 void tlsrpt_on_policy(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 void tlsrpt_on_failure(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);

@@ -65,20 +65,24 @@ static void unasked_words(const struct survey *k, struct buf *text)
     for (size_t i = 0; i < k->n; i++) {
         const struct target *t = &k->targets[i];
         if (t->problem[0]) {
-            (void)!buf_printf(text, "%s%s [%s]: %s", buf_len(text) ? "; " : "", t->host->name, t->ip, t->problem);
+            (void)!buf_printf(text, "%s%s [%s]: %s", buf_len(text) ? "; " : "", t->host->name,
+                              t->ip, t->problem);
         }
     }
     for (size_t i = 0; i < w->n_hosts; i++) {
         if (w->hosts[i].partial) {
-            (void)!buf_printf(text, "%snot all addresses of %s are known%s%s", buf_len(text) ? "; " : "", w->hosts[i].name,
+            (void)!buf_printf(text, "%snot all addresses of %s are known%s%s",
+                              buf_len(text) ? "; " : "", w->hosts[i].name,
                               w->hosts[i].detail[0] ? ": " : "", w->hosts[i].detail);
         }
     }
     if (k->left_out > 0) {
-        (void)!buf_printf(text, "%s%zu more addresses than are asked", buf_len(text) ? "; " : "", k->left_out);
+        (void)!buf_printf(text, "%s%zu more addresses than are asked", buf_len(text) ? "; " : "",
+                          k->left_out);
     }
     if (w->cut) {
-        (void)!buf_printf(text, "%sthe domain has more servers than are asked", buf_len(text) ? "; " : "");
+        (void)!buf_printf(text, "%sthe domain has more servers than are asked",
+                          buf_len(text) ? "; " : "");
     }
 }
 
@@ -110,7 +114,8 @@ static bool is_helo_alone(const struct survey *k)
 /* An earlier look at the same servers found the same, long enough ago. */
 static bool helo_counts(const struct delivery *d)
 {
-    return d->helo_from_ms && clock_wall_ms() >= d->helo_from_ms && route_asked(&d->route) == d->look_asked;
+    return d->helo_from_ms && clock_wall_ms() >= d->helo_from_ms &&
+           route_asked(&d->route) == d->look_asked;
 }
 
 static void survey_finish(struct survey *k)
@@ -123,11 +128,18 @@ static void survey_finish(struct survey *k)
     bool complete = buf_len(&text) == 0 || (helo && helo_counts(d));
     str_copy_cut(buf_str(&text), unasked, sizeof unasked);
     buf_free(&text);
-    ipc_send(d->out->queue, &(struct ipc_msg){.type = IPC_looked, .looked = {.domain = d->memory_key, .complete = complete, .helo = helo,
-                                                                             .offered = offered, .asked = route_asked(&d->route)}});
-    log_info("first-look", KVS("domain", d->memory_key), KVN("hosts", d->route.n_hosts), KVN("addresses", k->n),
-             KVN("answered", count_answered(k)), KV("offered", offered ? "yes" : "no"), KV("complete", complete ? "yes" : "no"), KV("helo-alone", helo ? "yes" : "no"),
-             KV("not-asked", offered ? "" : unasked));
+    ipc_send(d->out->queue, &(struct ipc_msg){.type = IPC_looked,
+                                              .looked = {
+                                                  .domain = d->memory_key,
+                                                  .complete = complete,
+                                                  .helo = helo,
+                                                  .offered = offered,
+                                                  .asked = route_asked(&d->route),
+                                              }});
+    log_info("first-look", KVS("domain", d->memory_key), KVN("hosts", d->route.n_hosts),
+             KVN("addresses", k->n), KVN("answered", count_answered(k)),
+             KV("offered", offered ? "yes" : "no"), KV("complete", complete ? "yes" : "no"),
+             KV("helo-alone", helo ? "yes" : "no"), KV("not-asked", offered ? "" : unasked));
     d->out->looks++;
     survey_free(k);
     delivery_looked(d, offered, complete, complete ? "" : unasked);
@@ -144,7 +156,8 @@ static void survey_end(struct survey *k)
     d->survey = NULL;
     survey_free(k);
     descriptors_note_lack(d->route.name, "a look at all servers");
-    delivery_give_up(d, REASON_OUR_FAULT, "no descriptor was left to ask all servers of the domain");
+    delivery_give_up(d, REASON_OUR_FAULT,
+                     "no descriptor was left to ask all servers of the domain");
 }
 
 static void survey_on_time(void *arg)
@@ -197,11 +210,13 @@ static void open_target(struct target *t, extension_set avoid)
     struct delivery *d = t->survey->d;
     struct tls_requirements tls = {.profile = d->profile};
     str_copy_cut(str_c(t->host->name), tls.name, sizeof tls.name);
-    t->connection = connection_open_look(d->out, &t->user, t->host->name, t->ip, d->port, &tls, NULL, d->avoid_set | avoid, d->lmtp);
+    t->connection = connection_open_look(d->out, &t->user, t->host->name, t->ip, d->port, &tls,
+                                         NULL, d->avoid_set | avoid, d->lmtp);
 }
 
 /* It closed when EHLO was said: does it take HELO? */
-static bool survey_on_stumbled(struct connection_user *w, struct connection *l, enum extension e, const char *detail)
+static bool survey_on_stumbled(struct connection_user *w, struct connection *l, enum extension e,
+                               const char *detail)
 {
     struct target *t = (struct target *)w;
     if (e != EXTENSION_EHLO) {
@@ -212,7 +227,8 @@ static bool survey_on_stumbled(struct connection_user *w, struct connection *l, 
     return true;
 }
 
-static void survey_on_failed(struct connection_user *w, struct connection *l, enum sess sess, const char *detail)
+static void survey_on_failed(struct connection_user *w, struct connection *l, enum sess sess,
+                             const char *detail)
 {
     struct target *t = (struct target *)w;
     t->survey->lacks |= descriptors_is_lack(l->begun);
@@ -223,7 +239,8 @@ static void add_target(struct survey *k, const struct route_host *h, struct str 
 {
     struct delivery *d = k->d;
     struct endpoint to;
-    if (!route_allows(&d->route, ip) || endpoint_parse(ip, d->port, &to) < 0 || !endpoint_has_route(&to)) {
+    if (!route_allows(&d->route, ip) || endpoint_parse(ip, d->port, &to) < 0 ||
+        !endpoint_has_route(&to)) {
         return;
     }
     if (k->n == SURVEY_TARGETS_MAX) {
@@ -231,7 +248,11 @@ static void add_target(struct survey *k, const struct route_host *h, struct str 
         return;
     }
     struct target *t = &k->targets[k->n++];
-    *t = (struct target){.user = {survey_on_offer, survey_on_ready, survey_on_failed, survey_on_stumbled}, .survey = k, .host = h};
+    *t = (struct target){
+        .user = {survey_on_offer, survey_on_ready, survey_on_failed, survey_on_stumbled},
+        .survey = k,
+        .host = h,
+    };
     str_copy_cut(ip, t->ip, sizeof t->ip);
     str_copy_cut(STR("no answer in time"), t->problem, sizeof t->problem);
 }

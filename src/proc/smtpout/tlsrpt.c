@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tlsrpt.c: TLS reports (RFC 8460): counts each session under each policy in force; writes the day's
- * report of a domain and sends it (https through lookup, mail signed through keys); reads the reports
- * of others, for which a delivery ends here.
+ * tlsrpt.c: TLS reports (RFC 8460): counts each session under each policy in force; writes the
+ * day's report of a domain and sends it (https through lookup, mail signed through keys); reads
+ * the reports of others, for which a delivery ends here.
  *
  * Sessions that carry our own reports are not counted (RFC 8460 3: no loops). What can go wrong: a
  * report that cannot be sent is tried again by the queue for a day.
@@ -18,11 +18,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { REPORT_ARENA = 4 * 1024 * 1024, FAILURES_MAX = 1000, MAIL_MAX = 1024 * 1024, POLICIES = 64, WRITINGS_MAX = 1000, DAYS_MAX = 1000000, POST_MAX = 128 * 1024 };
+enum {
+    REPORT_ARENA = 4 * 1024 * 1024,
+    FAILURES_MAX = 1000,
+    MAIL_MAX = 1024 * 1024,
+    POLICIES = 64,
+    WRITINGS_MAX = 1000,
+    DAYS_MAX = 1000000,
+    POST_MAX = 128 * 1024
+};
 #define DAY_MS (24LL * 60 * 60 * 1000)
-#define SIGNED_FIELDS "From:To:Subject:Date:Message-ID:MIME-Version:Content-Type:TLS-Report-Domain:TLS-Report-Submitter"
+#define SIGNED_FIELDS \
+    "From:To:Subject:Date:Message-ID:MIME-Version:Content-Type:TLS-Report-Domain:TLS-Report-" \
+    "Submitter"
 
-/* --- counting ------------------------------------------------------------------------------------------ */
+/* --- counting ----------------------------------------------------------- */
 
 static const char *certificate_result(const struct tls_facts *f)
 {
@@ -41,7 +51,9 @@ static const char *certificate_result(const struct tls_facts *f)
 /* What no TLS at all counts as; NULL when there was a session. */
 static const char *no_tls_result(enum sess sess)
 {
-    return sess == SESS_NOADV || sess == SESS_REFUSED ? "starttls-not-supported" : sess == SESS_HSFAIL ? "validation-failure" : NULL;
+    return sess == SESS_NOADV || sess == SESS_REFUSED ? "starttls-not-supported"
+           : sess == SESS_HSFAIL                      ? "validation-failure"
+                                                      : NULL;
 }
 
 static const char *tlsa_result(const struct delivery *d, enum sess sess, const struct tls_facts *f)
@@ -50,10 +62,13 @@ static const char *tlsa_result(const struct delivery *d, enum sess sess, const s
         return "dnssec-invalid";
     }
     const char *none = no_tls_result(sess);
-    return none ? none : d->facts.tlsa == TLSA_USABLE && f && f->dane != TLS_DANE_OK ? "tlsa-invalid" : NULL;
+    return none                                                          ? none
+           : d->facts.tlsa == TLSA_USABLE && f && f->dane != TLS_DANE_OK ? "tlsa-invalid"
+                                                                         : NULL;
 }
 
-static const char *sts_result(const struct delivery *d, const char *host, enum sess sess, const struct tls_facts *f)
+static const char *sts_result(const struct delivery *d, const char *host, enum sess sess,
+                              const struct tls_facts *f)
 {
     if (!sts_policy_covers(str_c(d->route.policy.mx), domain_from(str_c(host)))) {
         return "validation-failure";
@@ -75,30 +90,45 @@ static void tlsa_strings(const struct route_host *h, char *dst, size_t size)
     buf_free(&text);
 }
 
-static void tlsrpt_count(const struct delivery *d, const struct connection *l, const char *host, const char *ip, enum rpt_type type,
-                  struct str policy, struct str mx, const char *result, const char *reason)
+static void tlsrpt_count(const struct delivery *d, const struct connection *l, const char *host,
+                         const char *ip, enum rpt_type type, struct str policy, struct str mx,
+                         const char *result, const char *reason)
 {
     char sender[46] = "";
     if (l && l->conn) {
         conn_local_ip(l->conn, sender, sizeof sender);
     }
-    ipc_send(d->out->queue, &(struct ipc_msg){.type = IPC_rpt_session,
-                                              .rpt_session = {.domain = str_c(d->route.name), .type = (uint8_t)type,
-                                                              .policy = str_slice(policy, 0, policy.n < 4096 ? policy.n : 4096),
-                                                              .mx = str_slice(mx, 0, mx.n < 1024 ? mx.n : 1024), .ok = !result,
-                                                              .result = str_c(result), .sender = str_c(sender),
-                                                              .host = str_c(host), .receiver = str_c(ip),
-                                                              .reason = str_slice(str_c(reason), 0, strlen(reason) < 256 ? strlen(reason) : 256)}});
+    ipc_send(d->out->queue,
+             &(struct ipc_msg){.type = IPC_rpt_session,
+                               .rpt_session = {
+                                   .domain = str_c(d->route.name),
+                                   .type = (uint8_t)type,
+                                   .policy =
+                                       str_slice(policy, 0, policy.n < 4096 ? policy.n : 4096),
+                                   .mx = str_slice(mx, 0, mx.n < 1024 ? mx.n : 1024),
+                                   .ok = !result,
+                                   .result = str_c(result),
+                                   .sender = str_c(sender),
+                                   .host = str_c(host),
+                                   .receiver = str_c(ip),
+                                   .reason = str_slice(str_c(reason), 0,
+                                                       strlen(reason) < 256 ? strlen(reason) : 256),
+                               }});
 }
 
-void tlsrpt_session(const struct delivery *d, const struct connection *l, enum sess sess, const char *host, const char *ip, const char *detail)
+void tlsrpt_session(const struct delivery *d, const struct connection *l, enum sess sess,
+                    const char *host, const char *ip, const char *detail)
 {
-    const struct tls_facts *f = l && l->tls && tls_channel_state(l->tls) != TLS_HANDSHAKING ? tls_channel_facts(l->tls) : NULL;
-    const struct route_host *h = d->step.host < d->route.n_hosts ? &d->route.hosts[d->step.host] : NULL;
+    const struct tls_facts *f = l && l->tls && tls_channel_state(l->tls) != TLS_HANDSHAKING
+                                    ? tls_channel_facts(l->tls)
+                                    : NULL;
+    const struct route_host *h =
+        d->step.host < d->route.n_hosts ? &d->route.hosts[d->step.host] : NULL;
     bool lookup_failed = d->facts.tlsa == TLSA_ERROR || d->route.sts_problem != STS_PROBLEM_NONE;
     bool session = sess != SESS_NOCONN && !(l && l->reused);
     char strings[4096];
-    if (!child_conf(d->out->child)->tlsrpt.send || d->facts.trno == TRNO_REPORT || d->route.kind == LOOKUP_HOST ||
+    if (!child_conf(d->out->child)->tlsrpt.send || d->facts.trno == TRNO_REPORT ||
+        d->route.kind == LOOKUP_HOST ||
         (!session && !lookup_failed && d->facts.sts != STS_NOMATCH)) {
         return;
     }
@@ -106,23 +136,28 @@ void tlsrpt_session(const struct delivery *d, const struct connection *l, enum s
     if (has_tlsa && (session || d->facts.tlsa == TLSA_ERROR)) {
         tlsa_strings(h, strings, sizeof strings);
         const char *result = tlsa_result(d, sess, f);
-        tlsrpt_count(d, l, host, ip, RPT_TLSA, str_c(strings), str_c(h->base), result, result ? (f ? f->dane_text : detail) : "");
+        tlsrpt_count(d, l, host, ip, RPT_TLSA, str_c(strings), str_c(h->base), result,
+                     result ? (f ? f->dane_text : detail) : "");
     }
     if (has_sts && (session || d->facts.sts == STS_NOMATCH)) {
         const char *result = sts_result(d, host, sess, f);
-        bool mismatch = result && !sts_policy_covers(str_c(d->route.policy.mx), domain_from(str_c(host)));
+        bool mismatch =
+            result && !sts_policy_covers(str_c(d->route.policy.mx), domain_from(str_c(host)));
         tlsrpt_count(d, l, host, ip, RPT_STS, d->route.sts_text, str_c(d->route.policy.mx), result,
-              mismatch ? "mx-not-in-policy" : result ? (f ? f->check_text : detail) : "");
+                     mismatch ? "mx-not-in-policy"
+                     : result ? (f ? f->check_text : detail)
+                              : "");
     }
     if (d->route.sts_problem != STS_PROBLEM_NONE && !d->asked_again) {
-        tlsrpt_count(d, l, host, ip, RPT_STS, d->route.sts_text, str_c(d->route.policy.mx), sts_problem_result(d->route.sts_problem), d->route.sts_detail);
+        tlsrpt_count(d, l, host, ip, RPT_STS, d->route.sts_text, str_c(d->route.policy.mx),
+                     sts_problem_result(d->route.sts_problem), d->route.sts_detail);
     } else if (!has_tlsa && !has_sts && session) {
         const char *result = no_tls_result(sess);
         tlsrpt_count(d, l, host, ip, RPT_NO_POLICY, STR(""), STR(""), result, result ? detail : "");
     }
 }
 
-/* --- writing --------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------ */
 
 /* One day's report of one domain. */
 struct writing {
@@ -148,8 +183,10 @@ static struct str tlsrpt_keep(struct writing *w, struct str s)
     return copy;
 }
 
-/* The report that the queue speaks of, a new one where there is none; NULL: it may not speak of it (any more). */
-static struct writing *tlsrpt_find(struct smtpout *out, uint64_t token, struct ipc_channel *ch, enum ipc_type type)
+/* The report that the queue speaks of, a new one where there is none; NULL: it may not speak of
+ * it (any more). */
+static struct writing *tlsrpt_find(struct smtpout *out, uint64_t token, struct ipc_channel *ch,
+                                   enum ipc_type type)
 {
     struct writing *w = map_get(out->writings, map_id(&token));
     if (w ? w->route.out != NULL : map_len(out->writings) >= WRITINGS_MAX) {
@@ -170,8 +207,12 @@ static struct writing *tlsrpt_find(struct smtpout *out, uint64_t token, struct i
 
 static void tlsrpt_finish(struct writing *w, enum rpt_state state)
 {
-    ipc_send(w->out->queue, &(struct ipc_msg){.type = IPC_rpt_written, .rpt_written = {.token = w->token, .state = (uint8_t)state,
-                                                                                       .detail = str_c(w->detail)}});
+    ipc_send(w->out->queue, &(struct ipc_msg){.type = IPC_rpt_written,
+                                              .rpt_written = {
+                                                  .token = w->token,
+                                                  .state = (uint8_t)state,
+                                                  .detail = str_c(w->detail),
+                                              }});
     map_take(w->out->writings, map_id(&w->token));
     if (w->step) {
         map_take(w->out->steps, map_id(&w->step));
@@ -190,18 +231,25 @@ static void step_done(struct writing *w, bool ok, const char *what, struct str d
     size_t n = strlen(w->detail);
     w->ok += ok;
     w->failed += !ok;
-    snprintf(w->detail + n, sizeof w->detail - n, "%s%s: %s" STR_FMT, n ? "; " : "", what, ok ? "sent" : "failed ", STR_ARG(ok ? STR("") : detail));
+    snprintf(w->detail + n, sizeof w->detail - n, "%s%s: %s" STR_FMT, n ? "; " : "", what,
+             ok ? "sent" : "failed ", STR_ARG(ok ? STR("") : detail));
     next_address(w);
 }
 
 static struct tlsrpt_report report_of(const struct writing *w)
 {
     const struct conf *c = child_conf(w->out->child);
-    return (struct tlsrpt_report){.organization = str_c(*c->organization ? c->organization : c->hostname),
-                                  .contact = str_c(w->contact), .id = str_c(w->id), .submitter = str_c(w->submitter),
-                                  .domain = str_c(w->domain), .begin_ms = (int64_t)w->day * DAY_MS,
-                                  .end_ms = (int64_t)(w->day + 1) * DAY_MS - 1000, .policies = w->policies,
-                                  .n_policies = w->n_policies};
+    return (struct tlsrpt_report){
+        .organization = str_c(*c->organization ? c->organization : c->hostname),
+        .contact = str_c(w->contact),
+        .id = str_c(w->id),
+        .submitter = str_c(w->submitter),
+        .domain = str_c(w->domain),
+        .begin_ms = (int64_t)w->day * DAY_MS,
+        .end_ms = (int64_t)(w->day + 1) * DAY_MS - 1000,
+        .policies = w->policies,
+        .n_policies = w->n_policies,
+    };
 }
 
 static uint64_t new_step(struct writing *w)
@@ -220,9 +268,13 @@ static void post(struct writing *w, struct str url)
         step_done(w, false, "https", STR("the report is too large"));
         return;
     }
-    ipc_send(w->out->lookup, &(struct ipc_msg){.type = IPC_post, .post = {.token = new_step(w), .url = url,
-                                                                          .content_type = STR("application/tlsrpt+gzip"),
-                                                                          .body = buf_str(&w->packed)}});
+    ipc_send(w->out->lookup, &(struct ipc_msg){.type = IPC_post,
+                                               .post = {
+                                                   .token = new_step(w),
+                                                   .url = url,
+                                                   .content_type = STR("application/tlsrpt+gzip"),
+                                                   .body = buf_str(&w->packed),
+                                               }});
 }
 
 static void tlsrpt_submit(struct writing *w, struct str field)
@@ -231,7 +283,13 @@ static void tlsrpt_submit(struct writing *w, struct str field)
     CLEANUP(buf_free) struct buf text = BUF_INIT(MAIL_MAX);
     int r = buf_add(&text, field);
     r = r < 0 ? r : buf_add(&text, buf_str(&w->mail));
-    const struct own own = {.token = new_step(w), .id = own_id(out), .order = w->order, .to = str_c(w->to), .text = buf_str(&text)};
+    const struct own own = {
+        .token = new_step(w),
+        .id = own_id(out),
+        .order = w->order,
+        .to = str_c(w->to),
+        .text = buf_str(&text),
+    };
     r = r < 0 ? r : own_submit(out, &own);
     if (r < 0) {
         step_done(w, false, w->to, str_c(strerror(-r)));
@@ -241,8 +299,12 @@ static void tlsrpt_submit(struct writing *w, struct str field)
 static struct dkim dkim_of(const struct writing *w)
 {
     const struct conf *c = child_conf(w->out->child);
-    return (struct dkim){.domain = str_c(c->signing.domain), .selector = str_c(c->signing.selector), .algorithm = w->algorithm,
-                         .at_s = clock_wall_ms() / 1000};
+    return (struct dkim){
+        .domain = str_c(c->signing.domain),
+        .selector = str_c(c->signing.selector),
+        .algorithm = w->algorithm,
+        .at_s = clock_wall_ms() / 1000,
+    };
 }
 
 static void tlsrpt_ask_signature(struct writing *w)
@@ -254,7 +316,9 @@ static void tlsrpt_ask_signature(struct writing *w)
         step_done(w, false, w->to, STR("it is too large to be signed"));
         return;
     }
-    ipc_send(w->out->keys, &(struct ipc_msg){.type = IPC_sign, .sign = {.token = new_step(w), .text = buf_str(&text)}});
+    ipc_send(w->out->keys,
+             &(struct ipc_msg){.type = IPC_sign,
+                               .sign = {.token = new_step(w), .text = buf_str(&text)}});
 }
 
 static void mail_to(struct writing *w, struct str uri)
@@ -268,7 +332,8 @@ static void mail_to(struct writing *w, struct str uri)
     }
     snprintf(message_id, sizeof message_id, "%s@%s", w->id, c->hostname);
     buf_reset(&w->mail);
-    if (tlsrpt_mail(&r, str_c(w->contact), str_c(w->to), str_c(message_id), clock_wall_ms(), buf_str(&w->packed), &w->mail) < 0) {
+    if (tlsrpt_mail(&r, str_c(w->contact), str_c(w->to), str_c(message_id), clock_wall_ms(),
+                    buf_str(&w->packed), &w->mail) < 0) {
         step_done(w, false, w->to, STR("it is too large"));
     } else if (c->signing.domain) {
         tlsrpt_ask_signature(w);
@@ -296,7 +361,9 @@ static void tlsrpt_on_route(void *arg)
     struct tlsrpt_report r = report_of(w);
     CLEANUP(buf_free) struct buf text = BUF_INIT(TLSRPT_JSON_MAX);
     if (w->route.outcome == MX_FAILED || w->route.rua.n == 0) {
-        snprintf(w->detail, sizeof w->detail, "%s", w->route.outcome == MX_FAILED ? "the record could not be looked up" : "the domain asks for no reports");
+        snprintf(w->detail, sizeof w->detail, "%s",
+                 w->route.outcome == MX_FAILED ? "the record could not be looked up"
+                                               : "the domain asks for no reports");
         tlsrpt_finish(w, w->route.outcome == MX_FAILED ? RPT_DUE : RPT_NOT_WANTED);
         return;
     }
@@ -311,13 +378,20 @@ static void tlsrpt_on_route(void *arg)
 
 void tlsrpt_on_policy(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    static const char *const types[] = {[RPT_TLSA] = "tlsa", [RPT_STS] = "sts", [RPT_NO_POLICY] = "no-policy-found"};
+    static const char *const types[] =
+        {[RPT_TLSA] = "tlsa", [RPT_STS] = "sts", [RPT_NO_POLICY] = "no-policy-found"};
     const struct ipc_rpt_policy *p = &m->rpt_policy;
     struct writing *w = tlsrpt_find(owner, p->token, ch, m->type);
     if (w && w->n_policies < POLICIES) {
         struct tlsrpt_policy *q = &w->policies[w->n_policies++];
-        *q = (struct tlsrpt_policy){.type = types[p->type], .strings = tlsrpt_keep(w, p->policy), .ok = p->ok, .failed = p->failed};
-        q->domain = p->type == RPT_TLSA ? tlsrpt_keep(w, p->mx) : STR(""); /* RFC 8460 1.1: the TLSA base domain */
+        *q = (struct tlsrpt_policy){
+            .type = types[p->type],
+            .strings = tlsrpt_keep(w, p->policy),
+            .ok = p->ok,
+            .failed = p->failed,
+        };
+        /* RFC 8460 1.1: the TLSA base domain */
+        q->domain = p->type == RPT_TLSA ? tlsrpt_keep(w, p->mx) : STR("");
         q->mx = p->type == RPT_STS ? tlsrpt_keep(w, p->mx) : STR("");
         w->n_failures = 0;
     }
@@ -333,7 +407,9 @@ void tlsrpt_on_failure(void *owner, struct ipc_channel *ch, const struct ipc_msg
     }
     if (p && p->failures && p->n_failures < FAILURES_MAX) {
         struct tlsrpt_failure *to = (struct tlsrpt_failure *)&p->failures[p->n_failures++];
-        *to = (struct tlsrpt_failure){tlsrpt_keep(w, f->result), tlsrpt_keep(w, f->sender), tlsrpt_keep(w, f->host), tlsrpt_keep(w, f->receiver), tlsrpt_keep(w, f->reason), f->n};
+        *to = (struct tlsrpt_failure){tlsrpt_keep(w, f->result), tlsrpt_keep(w, f->sender),
+                                      tlsrpt_keep(w, f->host),   tlsrpt_keep(w, f->receiver),
+                                      tlsrpt_keep(w, f->reason), f->n};
     }
 }
 
@@ -353,15 +429,25 @@ void tlsrpt_on_write(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     w->order = m->rpt_write.lease;
     w->algorithm = out->algorithm;
     str_copy_cut(m->rpt_write.domain, w->domain, sizeof w->domain);
-    snprintf(w->id, sizeof w->id, "%llu.%llx", (unsigned long long)w->day, (unsigned long long)own_id(out));
-    snprintf(w->contact, sizeof w->contact, "%s%s", c->tlsrpt.contact ? c->tlsrpt.contact : *c->admin ? c->admin : "postmaster@",
+    snprintf(w->id, sizeof w->id, "%llu.%llx", (unsigned long long)w->day,
+             (unsigned long long)own_id(out));
+    snprintf(w->contact, sizeof w->contact, "%s%s",
+             c->tlsrpt.contact ? c->tlsrpt.contact
+             : *c->admin       ? c->admin
+                               : "postmaster@",
              c->tlsrpt.contact || *c->admin ? "" : c->hostname);
     struct domain_name submitter = domain_of(str_c(w->contact));
     str_copy_cut(domain_str(&submitter), w->submitter, sizeof w->submitter);
     for (size_t i = 0; i < w->n_policies; i++) {
         w->policies[i].domain = w->policies[i].domain.n ? w->policies[i].domain : str_c(w->domain);
     }
-    w->route = (struct route){.out = out, .arena = &w->arena, .kind = LOOKUP_REPORT, .on_ready = tlsrpt_on_route, .arg = w};
+    w->route = (struct route){
+        .out = out,
+        .arena = &w->arena,
+        .kind = LOOKUP_REPORT,
+        .on_ready = tlsrpt_on_route,
+        .arg = w,
+    };
     str_copy_cut(m->rpt_write.domain, w->route.name, sizeof w->route.name);
     route_ask(&w->route, LOOKUP_CACHED);
 }
@@ -388,7 +474,8 @@ void tlsrpt_on_signature(void *owner, struct ipc_channel *ch, const struct ipc_m
     if (!s->ok) {
         step_done(w, false, w->to, STR("it could not be signed"));
     } else if (s->algorithm != w->algorithm) { /* the key is of the other kind: once more */
-        w->algorithm = out->algorithm = s->algorithm == TLS_RSA_SHA256 ? TLS_RSA_SHA256 : TLS_ED25519_SHA256;
+        w->algorithm = out->algorithm =
+            s->algorithm == TLS_RSA_SHA256 ? TLS_RSA_SHA256 : TLS_ED25519_SHA256;
         tlsrpt_ask_signature(w);
     } else {
         struct dkim d = dkim_of(w);
@@ -426,16 +513,23 @@ void tlsrpt_give_up(struct smtpout *out)
     }
 }
 
-/* --- reading ----------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------ */
 
 static void tlsrpt_on_row(void *arg, const struct tlsrpt_row *r)
 {
     struct delivery *d = arg;
     ipc_send(d->out->queue, &(struct ipc_msg){.type = IPC_rpt_received,
-                                              .rpt_received = {.organization = r->organization, .report_id = r->report_id,
-                                                               .domain = r->domain, .begin_ms = r->begin_ms, .end_ms = r->end_ms,
-                                                               .type = r->type, .ok = r->ok, .failed = r->failed,
-                                                               .details = r->details}});
+                                              .rpt_received = {
+                                                  .organization = r->organization,
+                                                  .report_id = r->report_id,
+                                                  .domain = r->domain,
+                                                  .begin_ms = r->begin_ms,
+                                                  .end_ms = r->end_ms,
+                                                  .type = r->type,
+                                                  .ok = r->ok,
+                                                  .failed = r->failed,
+                                                  .details = r->details,
+                                              }});
 }
 
 void tlsrpt_receive(struct delivery *d)
@@ -449,7 +543,8 @@ void tlsrpt_receive(struct delivery *d)
     if (r == 0) {
         r = tlsrpt_read(buf_str(&mail), tlsrpt_on_row, d, problem, sizeof problem);
     } else {
-        snprintf(problem, sizeof problem, r == -ENOSPC ? "it is larger than 16 MB" : "it cannot be decrypted");
+        snprintf(problem, sizeof problem,
+                 r == -ENOSPC ? "it is larger than 16 MB" : "it cannot be decrypted");
     }
     if (r < 0) {
         log_warn("tls-report-unreadable", KVS("from", d->reverse_path), KV("problem", problem));

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * answer.c: answering a mail: the form, a draft, files while they come, and the mail that goes inside. Called by request.c.
+ * answer.c: answering a mail: the form, a draft, files while they come, and the mail that goes
+ * inside. Called by request.c.
  *
- * An answer goes to the one who wrote, or to all who had the mail: the queue compares with its own list. Header fields are
- * made from data, never from text that somebody typed as a whole.
+ * An answer goes to the one who wrote, or to all who had the mail: the queue compares with its
+ * own list. Header fields are made from data, never from text that somebody typed as a whole.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -26,10 +27,11 @@ static const struct ipc_row_envelope *answer_row(const struct request *r)
     return &r->rows[0];
 }
 
-/* --- the form --------------------------------------------------------------------------------------------------------------- */
+/* --- the form ----------------------------------------------------------- */
 
 /* Everybody the answer goes to; fn once for each. */
-static void answer_each_rcpt(const struct request *r, bool all, void (*fn)(void *arg, struct str address), void *arg)
+static void answer_each_rcpt(const struct request *r, bool all,
+                             void (*fn)(void *arg, struct str address), void *arg)
 {
     struct str lists[] = {r->packed->to, r->packed->cc};
     struct mailbox next;
@@ -39,7 +41,8 @@ static void answer_each_rcpt(const struct request *r, bool all, void (*fn)(void 
         while (n < RCPTS_MAX && mailboxes_next(&lists[i], &next)) {
             struct str one = next.address;
             bool is_address = str_find(one, '@', 0) + 1 < one.n;
-            if (is_address && !address_same(one, str_c(r->address)) && !address_same(one, answer_row(r)->sender)) {
+            if (is_address && !address_same(one, str_c(r->address)) &&
+                !address_same(one, answer_row(r)->sender)) {
                 fn(arg, one);
                 n++;
             }
@@ -65,7 +68,10 @@ static void answer_show_form(struct request *r, struct str draft)
     bool has_draft = draft.n > 0 && str_split(&words, '\n', &kept);
     id_text(r->envelope, id);
     shown_size((uint64_t)child_conf(r->web->child)->portal.reply_size, limit, sizeof limit);
-    snprintf(subject, sizeof subject, "%s" STR_FMT, str_starts_nocase(r->packed->subject, STR("Re:")) ? "" : "Re: ", STR_ARG(str_slice(r->packed->subject, 0, r->packed->subject.n < 500 ? r->packed->subject.n : 500)));
+    snprintf(subject, sizeof subject, "%s" STR_FMT,
+             str_starts_nocase(r->packed->subject, STR("Re:")) ? "" : "Re: ",
+             STR_ARG(str_slice(r->packed->subject, 0,
+                               r->packed->subject.n < 500 ? r->packed->subject.n : 500)));
     data_c(d, "id", id);
     data_c(d, "limit", limit);
     data_put(d, "subject", has_draft ? kept : str_c(subject));
@@ -80,7 +86,8 @@ static void draft_opened(struct request *r, const unsigned char *key)
 {
     struct rest_reader *reader = key ? rest_reader_new(key) : NULL;
     struct buf clear = BUF_INIT(HTTP_FIELD_MAX);
-    bool ok = reader && rest_read(reader, buf_str(&r->pieces), &clear) == 0 && rest_read(reader, STR(""), &clear) == 0 && rest_read_done(reader);
+    bool ok = reader && rest_read(reader, buf_str(&r->pieces), &clear) == 0 &&
+              rest_read(reader, STR(""), &clear) == 0 && rest_read_done(reader);
     rest_reader_free(reader);
     answer_show_form(r, ok ? buf_str(&clear) : STR(""));
     buf_wipe(&clear);
@@ -100,7 +107,8 @@ static void ask_draft(struct request *r)
 {
     if (read_unpack(r)) {
         size_t rows = r->n_rows;
-        ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_DRAFT, .envelope = r->envelope}, on_draft);
+        ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_DRAFT, .envelope = r->envelope},
+                  on_draft);
         r->n_rows = rows;
     }
 }
@@ -116,10 +124,11 @@ static void on_form_envelope(struct request *r, const struct ipc_portal_answer *
 
 void answer_form(struct request *r)
 {
-    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_ENVELOPE, .envelope = r->envelope}, on_form_envelope);
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_ENVELOPE, .envelope = r->envelope},
+              on_form_envelope);
 }
 
-/* --- what comes --------------------------------------------------------------------------------------------------------------- */
+/* --- what comes --------------------------------------------------------- */
 
 /* The mail can be answered, and is open: its body may come. */
 static void answer_ready(struct request *r)
@@ -158,7 +167,8 @@ void answer_begin(struct request *r)
     }
     http_take_form(r->call, HTTP_FIELD_MAX + HTTP_FORM_MAX);
     http_hold(r->call);
-    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_ENVELOPE, .envelope = r->envelope}, on_begin_envelope);
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_ENVELOPE, .envelope = r->envelope},
+              on_begin_envelope);
 }
 
 static void answer_put_to(void *arg, struct str address)
@@ -177,9 +187,14 @@ static void answer_write_head(struct request *r)
     date_rfc5322(clock_wall_ms(), date);
     thread_address(c, answer_row(r)->thread, reply_to, sizeof reply_to);
     answer_each_rcpt(r, http_field(r->call, "all").n > 0, answer_put_to, &to);
-    bool ok = buf_printf(&f, "From: <%s>\r\nTo: " STR_FMT "\r\nReply-To: <%s>\r\nSubject: ", r->address, STR_ARG(buf_str(&to)), reply_to) == 0 &&
-              encoded_write(http_field(r->call, "subject"), false, &f) == 0 &&
-              buf_printf(&f, "\r\nDate: %s\r\nMessage-ID: <portal." STR_FMT ".%s@%s>\r\nX-Postern-Reply: secure; written in the portal of %s\r\n", date, STR_ARG(answer_row(r)->thread), id, c->hostname, c->hostname) == 0;
+    bool ok =
+        buf_printf(&f, "From: <%s>\r\nTo: " STR_FMT "\r\nReply-To: <%s>\r\nSubject: ", r->address,
+                   STR_ARG(buf_str(&to)), reply_to) == 0 &&
+        encoded_write(http_field(r->call, "subject"), false, &f) == 0 &&
+        buf_printf(&f,
+                   "\r\nDate: %s\r\nMessage-ID: <portal." STR_FMT
+                   ".%s@%s>\r\nX-Postern-Reply: secure; written in the portal of %s\r\n",
+                   date, STR_ARG(answer_row(r)->thread), id, c->hostname, c->hostname) == 0;
     if (ok && p->message_id.n > 2 && p->message_id.n < 900 && p->message_id.p[0] == '<') {
         struct str refs = p->references.n + p->message_id.n < 1800 ? p->references : STR("");
         ok = buf_printf(&f, "In-Reply-To: " STR_FMT "\r\nReferences:", STR_ARG(p->message_id)) == 0;
@@ -213,7 +228,7 @@ void answer_file(struct request *r, const char *file, struct str octets, uint64_
     }
 }
 
-/* --- sent, or kept --------------------------------------------------------------------------------------------------------------- */
+/* --- sent, or kept ------------------------------------------------------ */
 
 static void go_back(struct request *r, const char *what)
 {
@@ -239,12 +254,20 @@ static void keep_draft(struct request *r)
     struct str subject = http_field(r->call, "subject"), words = http_field(r->call, "words");
     bool ok = r->web->wrapper && rest_wrap(r->web->wrapper, clock_mono_ms(), key, wrapped) == 0;
     struct rest_sealer *sealer = ok ? rest_sealer_new(key) : NULL;
-    ok = ok && buf_append(&sealed, wrapped, sizeof wrapped) == 0 && buf_add(&clear, str_slice(subject, 0, str_find(subject, '\n', 0))) == 0 && buf_add(&clear, STR("\n")) == 0 &&
-         buf_add(&clear, words) == 0 && rest_seal(sealer, buf_str(&clear), &sealed) == 0 && rest_seal_end(sealer, &sealed) == 0;
+    ok = ok && buf_append(&sealed, wrapped, sizeof wrapped) == 0 &&
+         buf_add(&clear, str_slice(subject, 0, str_find(subject, '\n', 0))) == 0 &&
+         buf_add(&clear, STR("\n")) == 0 && buf_add(&clear, words) == 0 &&
+         rest_seal(sealer, buf_str(&clear), &sealed) == 0 && rest_seal_end(sealer, &sealed) == 0;
     rest_sealer_free(sealer);
     explicit_bzero(key, sizeof key);
     if (ok && buf_len(&sealed) <= 65536) {
-        ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_DRAFT_PUT, .envelope = r->envelope, .data = buf_str(&sealed)}, answer_on_kept);
+        ask_queue(r,
+                  &(struct ipc_portal_ask){
+                      .verb = PORTAL_DRAFT_PUT,
+                      .envelope = r->envelope,
+                      .data = buf_str(&sealed),
+                  },
+                  answer_on_kept);
     } else {
         page_problem(r, ok ? 413 : 503, ok ? "too-large" : "later");
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ask.c: questions of a request to queue, keys and login, and their answers. A request that ended meanwhile is not found
- * any more, and its answer is dropped. Called by the files of this folder.
+ * ask.c: questions of a request to queue, keys and login, and their answers. A request that
+ * ended meanwhile is not found any more, and its answer is dropped. Called by the files of this
+ * folder.
  */
 #include "base/log.h"
 #include "proc/web/web.h"
@@ -9,9 +10,10 @@
 
 #include <stdlib.h>
 
-/* The request that waits for such an answer. NULL: it ended meanwhile; or it waits for something else, and who says
- * that is not what it should be. */
-static struct request *ask_find(struct web *w, uint64_t token, unsigned waits, struct ipc_channel *ch, enum ipc_type type)
+/* The request that waits for such an answer. NULL: it ended meanwhile; or it waits for something
+ * else, and who says that is not what it should be. */
+static struct request *ask_find(struct web *w, uint64_t token, unsigned waits,
+                                struct ipc_channel *ch, enum ipc_type type)
 {
     struct request *r = map_get(w->requests, map_id(&token));
     if (r && r->waits != waits) {
@@ -55,7 +57,8 @@ void ask_settle(struct request *r)
 void ask_spool(struct request *r)
 {
     ask_wait_for(r, WAITS_FOR_SPOOL);
-    ipc_send(r->web->queue, &(struct ipc_msg){.type = IPC_spool_open, .spool_open = {.token = r->token}});
+    ipc_send(r->web->queue,
+             &(struct ipc_msg){.type = IPC_spool_open, .spool_open = {.token = r->token}});
 }
 
 void ask_queue(struct request *r, const struct ipc_portal_ask *what, answer_fn then)
@@ -169,7 +172,7 @@ static void on_piece(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     }
 }
 
-/* --- keys --------------------------------------------------------------------------------------------------------------- */
+/* --- keys --------------------------------------------------------------- */
 
 void ask_key(struct request *r, const struct lease_id *lease, key_fn then)
 {
@@ -197,7 +200,9 @@ static void ask_on_unwrapped(void *owner, struct ipc_channel *ch, const struct i
     struct request *r = map_get(((struct web *)owner)->requests, lease_key(&m->unwrapped.lease));
     if (r) {
         web_ask_settle(r);
-        r->on_key(r, m->unwrapped.ok && m->unwrapped.key.n == REST_KEY ? (const unsigned char *)m->unwrapped.key.p : NULL);
+        r->on_key(r, m->unwrapped.ok && m->unwrapped.key.n == REST_KEY
+                         ? (const unsigned char *)m->unwrapped.key.p
+                         : NULL);
     }
 }
 
@@ -205,10 +210,12 @@ static void open_with(struct request *r, const unsigned char *key)
 {
     struct rest_reader *reader = key ? rest_reader_new(key) : NULL;
     buf_reset(&r->clear);
-    bool ok = reader && rest_read(reader, buf_str(&r->pieces), &r->clear) == 0 && rest_read(reader, STR(""), &r->clear) == 0 && rest_read_done(reader);
+    bool ok = reader && rest_read(reader, buf_str(&r->pieces), &r->clear) == 0 &&
+              rest_read(reader, STR(""), &r->clear) == 0 && rest_read_done(reader);
     rest_reader_free(reader);
     if (!ok) {
-        log_error("view-unreadable", KVN("envelope", r->envelope), KV("what", key ? "it does not open with its key" : "its key cannot be had"));
+        log_error("view-unreadable", KVN("envelope", r->envelope),
+                  KV("what", key ? "it does not open with its key" : "its key cannot be had"));
         page_problem(r, 503, "later");
         return;
     }
@@ -227,7 +234,8 @@ static void open_view(struct request *r, const unsigned char *key)
     explicit_bzero(view_key, sizeof view_key);
 }
 
-void ask_open(struct request *r, const struct ipc_portal_answer *a, const char *purpose, void (*then)(struct request *r))
+void ask_open(struct request *r, const struct ipc_portal_answer *a, const char *purpose,
+              void (*then)(struct request *r))
 {
     unsigned char key[REST_KEY];
     bool view = strcmp(purpose, "view") == 0;
@@ -244,7 +252,7 @@ void ask_open(struct request *r, const struct ipc_portal_answer *a, const char *
     explicit_bzero(key, sizeof key);
 }
 
-/* --- login -------------------------------------------------------------------------------------------------------------- */
+/* --- login -------------------------------------------------------------- */
 
 void ask_login(struct request *r, struct str name, struct str password, login_fn then)
 {
@@ -256,8 +264,10 @@ void ask_login(struct request *r, struct str name, struct str password, login_fn
         login = w->logins[i];
     }
     r->on_login = then;
-    bool fits = buf_append(&clear, "", 1) == 0 && buf_add(&clear, name) == 0 && buf_append(&clear, "", 1) == 0 && buf_add(&clear, password) == 0 &&
-                base64_write(buf_str(&clear), 0, &text) == 0 && !memchr(name.p, '\0', name.n) && !memchr(password.p, '\0', password.n);
+    bool fits = buf_append(&clear, "", 1) == 0 && buf_add(&clear, name) == 0 &&
+                buf_append(&clear, "", 1) == 0 && buf_add(&clear, password) == 0 &&
+                base64_write(buf_str(&clear), 0, &text) == 0 && !memchr(name.p, '\0', name.n) &&
+                !memchr(password.p, '\0', password.n);
     if (!login || !fits) {
         then(r, login ? LOGIN_WRONG : LOGIN_AWAY, 0);
     } else {
@@ -265,15 +275,16 @@ void ask_login(struct request *r, struct str name, struct str password, login_fn
         request_hash(r->device, device);
         ask_wait_for(r, WAITS_FOR_LOGIN);
         ipc_send(login,
-                 &(struct ipc_msg){
-                     .type = IPC_login_begin,
-                     .login_begin = {.token = r->token,
-                                     .mechanism = STR("PLAIN"),
-                                     .has_text = 1,
-                                     .text = buf_str(&text),
-                                     .client = str_c(r->network),
-                                     .pass = str_from((const char *)pass, sizeof pass),
-                                     .device = str_from((const char *)device, sizeof device)}});
+                 &(struct ipc_msg){.type = IPC_login_begin,
+                                   .login_begin = {
+                                       .token = r->token,
+                                       .mechanism = STR("PLAIN"),
+                                       .has_text = 1,
+                                       .text = buf_str(&text),
+                                       .client = str_c(r->network),
+                                       .pass = str_from((const char *)pass, sizeof pass),
+                                       .device = str_from((const char *)device, sizeof device),
+                                   }});
     }
     buf_wipe(&clear);
     buf_wipe(&text);
@@ -288,7 +299,7 @@ static void on_login_step(void *owner, struct ipc_channel *ch, const struct ipc_
     }
 }
 
-/* --- the rest ------------------------------------------------------------------------------------------------------------- */
+/* --- the rest ----------------------------------------------------------- */
 
 static void ask_on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
@@ -299,7 +310,8 @@ static void ask_on_submitted(void *owner, struct ipc_channel *ch, const struct i
     }
 }
 
-static void ask_on_spool_opened(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void ask_on_spool_opened(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
+                                int fd)
 {
     struct request *r = ask_find(owner, m->spool_opened.token, WAITS_FOR_SPOOL, ch, m->type);
     if (r) {
@@ -309,15 +321,18 @@ static void ask_on_spool_opened(void *owner, struct ipc_channel *ch, const struc
     }
     err_close_fd(&fd);
     if (m->spool_opened.name.n > 0) {
-        ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_drop, .spool_drop = {.name = m->spool_opened.name}});
+        ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_drop,
+                                       .spool_drop = {.name = m->spool_opened.name}});
     }
 }
 
 /* It got no descriptor here: as if the queue could not make it. */
-static void ask_on_spool_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void ask_on_spool_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
+                                 int fd)
 {
     struct ipc_msg without = *m;
-    ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_drop, .spool_drop = {.name = m->spool_opened.name}});
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_drop,
+                                   .spool_drop = {.name = m->spool_opened.name}});
     without.spool_opened.result = STORE_RETRY;
     without.spool_opened.name = STR("");
     ask_on_spool_opened(owner, ch, &without, -1);
@@ -341,7 +356,14 @@ void ask_peer_gone(struct web *w)
     } while (n > 0);
 }
 
-const struct ipc_rule web_queue_rules[] = {{IPC_portal_answer, ask_on_answer, on_answer_without}, {IPC_row_envelope, ask_on_row}, {IPC_row_envelope_event, ask_on_event}, {IPC_portal_piece, on_piece}, {IPC_row_fate, on_fate},
-                                           {IPC_submitted, ask_on_submitted}, {IPC_spool_opened, ask_on_spool_opened, ask_on_spool_without}, {IPC_none, NULL}};
+const struct ipc_rule web_queue_rules[] = {{IPC_portal_answer, ask_on_answer, on_answer_without},
+                                           {IPC_row_envelope, ask_on_row},
+                                           {IPC_row_envelope_event, ask_on_event},
+                                           {IPC_portal_piece, on_piece},
+                                           {IPC_row_fate, on_fate},
+                                           {IPC_submitted, ask_on_submitted},
+                                           {IPC_spool_opened, ask_on_spool_opened,
+                                            ask_on_spool_without},
+                                           {IPC_none, NULL}};
 const struct ipc_rule web_keys_rules[] = {{IPC_unwrapped, ask_on_unwrapped}, {IPC_none, NULL}};
 const struct ipc_rule web_login_rules[] = {{IPC_login_step, on_login_step}, {IPC_none, NULL}};

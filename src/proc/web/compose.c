@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * compose.c: an inside user writes a mail in the portal, and sees before what will become of it for each recipient. Called
- * by request.c.
+ * compose.c: an inside user writes a mail in the portal, and sees before what will become of it
+ * for each recipient. Called by request.c.
  *
- * The mail goes the way of any mail of his: the same rules, the same inspection; who he is comes from his pass, which the
- * queue checks. What the rules say about its content is known when it was read: after it was sent.
+ * The mail goes the way of any mail of his: the same rules, the same inspection; who he is comes
+ * from his pass, which the queue checks. What the rules say about its content is known when it
+ * was read: after it was sent.
  */
 #include "base/clock.h"
 #include "portal/shown.h"
@@ -55,11 +56,12 @@ void compose_form(struct request *r)
     ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_WHO}, on_who);
 }
 
-/* --- what would become of it --------------------------------------------------------------------------------------------------- */
+/* --- what would become of it -------------------------------------------- */
 
 static void on_fates(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    static const char *const keys[FATE_END] = {"fate-inside", "fate-tls", "fate-tls-known", "fate-portal", "fate-held", "fate-back"};
+    static const char *const keys[FATE_END] = {"fate-inside", "fate-tls",  "fate-tls-known",
+                                               "fate-portal", "fate-held", "fate-back"};
     if (a->result != PORTAL_OK) {
         page_problem(r, 403, "session-over");
         return;
@@ -68,7 +70,9 @@ static void on_fates(struct request *r, const struct ipc_portal_answer *a, int f
         struct data *one = data_item(&r->page, "fates");
         struct buf words = BUF_INIT(1024);
         if (one) {
-            (void)!site_text(r->web->site, keys[r->fates[i].fate < FATE_END ? r->fates[i].fate : FATE_BACK], r->language, &r->page, &words);
+            (void)!site_text(r->web->site,
+                             keys[r->fates[i].fate < FATE_END ? r->fates[i].fate : FATE_BACK],
+                             r->language, &r->page, &words);
             data_put(one, "address", r->fates[i].address);
             data_put(one, "fate", buf_str(&words));
             data_put(one, "why", r->fates[i].words);
@@ -81,7 +85,7 @@ static void on_fates(struct request *r, const struct ipc_portal_answer *a, int f
     page_send(r, 200, "compose");
 }
 
-/* --- what comes ------------------------------------------------------------------------------------------------------------------ */
+/* --- what comes --------------------------------------------------------- */
 
 static void compose_ready(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
@@ -105,14 +109,16 @@ void compose_begin(struct request *r)
 }
 
 /* fn once for each recipient; how many there were. */
-static unsigned compose_each_rcpt(struct request *r, void (*fn)(void *arg, struct str address), void *arg)
+static unsigned compose_each_rcpt(struct request *r, void (*fn)(void *arg, struct str address),
+                                  void *arg)
 {
     struct str rest = http_field(r->call, "to");
     struct mailbox next;
     unsigned n = 0;
     while (n < RCPTS_MAX && mailboxes_next(&rest, &next)) {
         struct str one = next.address;
-        if (one.n > 2 && one.n <= ADDRESS_MAX && str_find(one, '@', 1) < one.n - 1 && !memchr(one.p, ' ', one.n) && !memchr(one.p, '<', one.n)) {
+        if (one.n > 2 && one.n <= ADDRESS_MAX && str_find(one, '@', 1) < one.n - 1 &&
+            !memchr(one.p, ' ', one.n) && !memchr(one.p, '<', one.n)) {
             fn(arg, one);
             n++;
         }
@@ -134,7 +140,9 @@ static void compose_write_head(struct request *r)
     id_text(r->outgoing->id, id);
     date_rfc5322(clock_wall_ms(), date);
     (void)compose_each_rcpt(r, compose_put_to, &to);
-    bool ok = buf_printf(&f, "From: <%s>\r\nTo: " STR_FMT "\r\nSubject: ", r->address, STR_ARG(buf_str(&to))) == 0 && encoded_write(http_field(r->call, "subject"), false, &f) == 0 &&
+    bool ok = buf_printf(&f, "From: <%s>\r\nTo: " STR_FMT "\r\nSubject: ", r->address,
+                         STR_ARG(buf_str(&to))) == 0 &&
+              encoded_write(http_field(r->call, "subject"), false, &f) == 0 &&
               buf_printf(&f, "\r\nDate: %s\r\nMessage-ID: <%s@%s>\r\n", date, id, c->hostname) == 0;
     r->outgoing->failed |= !ok;
     outgoing_head(r->outgoing, buf_str(&f), http_field(r->call, "words"));
@@ -156,7 +164,7 @@ void compose_file(struct request *r, const char *file, struct str octets, uint64
     }
 }
 
-/* --- sent --------------------------------------------------------------------------------------------------------------------------- */
+/* --- sent --------------------------------------------------------------- */
 
 static void compose_submit(struct request *r)
 {
@@ -185,7 +193,13 @@ void compose_end(struct request *r)
     if (!o) {
         page_problem(r, 403, "session-over");
     } else if (str_eq(http_field(r->call, "do"), STR("look"))) {
-        ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_EXPLAIN, .text = str_slice(to, 0, to.n < 2000 ? to.n : 2000), .number = by_portal(r)}, on_fates);
+        ask_queue(r,
+                  &(struct ipc_portal_ask){
+                      .verb = PORTAL_EXPLAIN,
+                      .text = str_slice(to, 0, to.n < 2000 ? to.n : 2000),
+                      .number = by_portal(r),
+                  },
+                  on_fates);
     } else if (str_trim(http_field(r->call, "words")).n == 0 || str_trim(to).n == 0) {
         page_problem(r, 400, "words-missing");
     } else if (outgoing_end(r, compose_write_head)) {

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * web: the portal: shows waiting mail to its recipients, takes their answers, shows senders what became of theirs.
+ * web: the portal: shows waiting mail to its recipients, takes their answers, shows senders what
+ * became of theirs.
  *
- * Trust: reads hostile bytes of browsers; believed by nobody beyond its typed questions, each of which the queue checks
- * against the pass that comes with it. May touch: accepted connections, spool files handed to it. Must never see: the
- * store, a private key, a message whose reader has not proved who they are. Several copies share the listening sockets.
+ * Trust: reads hostile bytes of browsers; believed by nobody beyond its typed questions, each of
+ * which the queue checks against the pass that comes with it. May touch: accepted connections,
+ * spool files handed to it. Must never see: the store, a private key, a message whose reader has
+ * not proved who they are. Several copies share the listening sockets.
  *
- * With a new configuration (or new certificates or templates) it asks to be replaced: it accepts nothing more, ends what is
- * under way, and posternd starts a fresh one. Passes are in the store: nobody notices.
+ * With a new configuration (or new certificates or templates) it asks to be replaced: it accepts
+ * nothing more, ends what is under way, and posternd starts a fresh one. Passes are in the
+ * store: nobody notices.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -20,9 +23,18 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ACCEPTS_PER_TURN = 32, REQUESTS_MAX = 100000, LEAVE_MS = 5000, LOOK_MS = 50, IDLE_S = 60, CONNECTIONS = 5000, CONNECTIONS_OF_ADDRESS = 100, PROXY_CONNECTIONS = 4000 };
+enum {
+    ACCEPTS_PER_TURN = 32,
+    REQUESTS_MAX = 100000,
+    LEAVE_MS = 5000,
+    LOOK_MS = 50,
+    IDLE_S = 60,
+    CONNECTIONS = 5000,
+    CONNECTIONS_OF_ADDRESS = 100,
+    PROXY_CONNECTIONS = 4000
+};
 
-/* --- people come in -------------------------------------------------------------------------------------------------------- */
+/* --- people come in ----------------------------------------------------- */
 
 static void web_take(struct entrance *e, int fd, const struct endpoint *peer)
 {
@@ -31,11 +43,13 @@ static void web_take(struct entrance *e, int fd, const struct endpoint *peer)
     endpoint_ip(peer, ip, sizeof ip);
     bool memory = memory_is_short();
     if (memory || descriptors_are_short(fd)) {
-        log_warn("too-busy", KV("client", ip), KV("why", memory ? "memory is short" : "descriptors are short"));
+        log_warn("too-busy", KV("client", ip),
+                 KV("why", memory ? "memory is short" : "descriptors are short"));
         close(fd);
     } else if (e->kind == PORTAL_HTTPS) {
         visitor_new(w, e, fd, peer);
-    } else if (e->kind == PORTAL_PROXY && !conf_net_listed(&child_conf(w->child)->portal.proxies, str_c(ip))) {
+    } else if (e->kind == PORTAL_PROXY &&
+               !conf_net_listed(&child_conf(w->child)->portal.proxies, str_c(ip))) {
         log_notice("not-a-proxy", KV("client", ip));
         close(fd);
     } else {
@@ -76,7 +90,7 @@ static void web_watch_listeners(struct web *w, bool on)
     }
 }
 
-/* --- the other processes --------------------------------------------------------------------------------------------------- */
+/* --- the other processes ------------------------------------------------ */
 
 static void web_on_queue_gone(void *owner, struct ipc_channel *ch)
 {
@@ -106,13 +120,15 @@ static void web_on_peer(void *owner, struct child *c, enum role role, unsigned i
     struct web *w = owner; /* a successor may be quicker than the news of the end */
     if (role == ROLE_QUEUE) {
         ipc_channel_end(w->queue);
-        w->queue = ipc_channel_new(child_loop(c), fd, "queue", web_queue_rules, web_on_queue_gone, w);
+        w->queue =
+            ipc_channel_new(child_loop(c), fd, "queue", web_queue_rules, web_on_queue_gone, w);
     } else if (role == ROLE_KEYS) {
         ipc_channel_end(w->keys);
         w->keys = ipc_channel_new(child_loop(c), fd, "keys", web_keys_rules, web_on_keys_gone, w);
     } else if (role == ROLE_LOGIN && index < WEB_LOGINS_MAX) {
         ipc_channel_end(w->logins[index]);
-        w->logins[index] = ipc_channel_new(child_loop(c), fd, "login", web_login_rules, web_on_login_gone, w);
+        w->logins[index] =
+            ipc_channel_new(child_loop(c), fd, "login", web_login_rules, web_on_login_gone, w);
     } else {
         close(fd);
     }
@@ -123,7 +139,7 @@ static void web_on_signing(void *owner, struct child *c, enum role role, int fd)
     signing_join(&((struct web *)owner)->signing, fd);
 }
 
-/* --- life ------------------------------------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------- */
 
 static int web_set_tls(struct web *w, char *problem, size_t size)
 {
@@ -134,7 +150,10 @@ static int web_set_tls(struct web *w, char *problem, size_t size)
         snprintf(name, sizeof name, "certificate %zu", i);
         own[i] = (struct tls_own){.chain = child_file(w->child, name)};
     }
-    return conf->portal.addresses.n == 0 ? 0 : tls_context_server(own, conf->n_own, (enum tls_profile)conf->portal.profile, STR(""), problem, size, &w->tls);
+    return conf->portal.addresses.n == 0
+               ? 0
+               : tls_context_server(own, conf->n_own, (enum tls_profile)conf->portal.profile,
+                                    STR(""), problem, size, &w->tls);
 }
 
 static int web_on_prepare(void *owner, struct child *c, char *problem, size_t size)
@@ -153,7 +172,11 @@ static int web_on_prepare(void *owner, struct child *c, char *problem, size_t si
     r = web_set_tls(w, problem, size);
     for (unsigned i = 0; r == 0 && i < ARRAY_LEN(w->entrances); i++) {
         bool proxy = i == PORTAL_PROXY;
-        const struct http_limits limits = {.connections = CONNECTIONS, .connections_per_address = proxy ? PROXY_CONNECTIONS : CONNECTIONS_OF_ADDRESS, .idle_s = IDLE_S};
+        const struct http_limits limits = {
+            .connections = CONNECTIONS,
+            .connections_per_address = proxy ? PROXY_CONNECTIONS : CONNECTIONS_OF_ADDRESS,
+            .idle_s = IDLE_S,
+        };
         w->entrances[i].http = http_new(child_loop(c), &limits, &request_events, &w->entrances[i]);
         if (!w->entrances[i].http) {
             snprintf(problem, size, "the HTTP engine could not start");
@@ -178,12 +201,20 @@ static void web_on_start(void *owner, struct child *c)
     struct web *w = owner;
     web_watch_listeners(w, true);
     if (w->tls) {
-        w->own_tls = (struct own_tls){.child = c, .signing = &w->signing, .queue = &w->queue, .alarm = ALARM_PORTAL_TLS, .test = self_test, .arg = w};
+        w->own_tls = (struct own_tls){
+            .child = c,
+            .signing = &w->signing,
+            .queue = &w->queue,
+            .alarm = ALARM_PORTAL_TLS,
+            .test = self_test,
+            .arg = w,
+        };
         own_tls_start(&w->own_tls);
     }
 }
 
-/* What is being sent goes on for a while; new people wait in the sockets' queues for the next one of us. */
+/* What is being sent goes on for a while; new people wait in the sockets' queues for the next
+ * one of us. */
 static void look_if_idle(void *arg)
 {
     struct web *w = arg;
@@ -241,9 +272,12 @@ static size_t connections(const struct web *w)
 static void web_on_status(void *owner, char *text, size_t size)
 {
     const struct web *w = owner;
-    snprintf(text, size, "connections=%zu waiting=%zu pages=%llu refused=%llu handshakes=%llu handshakes-failed=%llu tls-self-test=%s", connections(w), map_len(w->requests),
-             (unsigned long long)w->answered, (unsigned long long)w->refused, (unsigned long long)w->handshakes, (unsigned long long)w->handshakes_failed,
-             w->tls ? own_tls_word(&w->own_tls) : "none");
+    snprintf(text, size,
+             "connections=%zu waiting=%zu pages=%llu refused=%llu handshakes=%llu "
+             "handshakes-failed=%llu tls-self-test=%s",
+             connections(w), map_len(w->requests), (unsigned long long)w->answered,
+             (unsigned long long)w->refused, (unsigned long long)w->handshakes,
+             (unsigned long long)w->handshakes_failed, w->tls ? own_tls_word(&w->own_tls) : "none");
 }
 
 static void web_on_metrics(void *owner, struct buf *out)
@@ -262,10 +296,21 @@ static void web_on_metrics(void *owner, struct buf *out)
 int main(int argc, char **argv)
 {
     static struct web web;
-    static const struct ipc_rule rules[] = {{IPC_ctl_public_key, web_on_public_key}, {IPC_none, NULL}};
-    static const struct child_events events = {.on_prepare = web_on_prepare, .sandbox = web_sandbox, .on_start = web_on_start, .on_peer = web_on_peer, .on_signing = web_on_signing,
-                                               .on_listener = web_on_listener, .on_reload = web_on_reload, .on_status = web_on_status, .on_metrics = web_on_metrics, .on_stop = web_on_stop,
-                                               .rules = rules};
+    static const struct ipc_rule rules[] = {{IPC_ctl_public_key, web_on_public_key},
+                                            {IPC_none, NULL}};
+    static const struct child_events events = {
+        .on_prepare = web_on_prepare,
+        .sandbox = web_sandbox,
+        .on_start = web_on_start,
+        .on_peer = web_on_peer,
+        .on_signing = web_on_signing,
+        .on_listener = web_on_listener,
+        .on_reload = web_on_reload,
+        .on_status = web_on_status,
+        .on_metrics = web_on_metrics,
+        .on_stop = web_on_stop,
+        .rules = rules,
+    };
     for (unsigned i = 0; i < ARRAY_LEN(web.entrances); i++) {
         web.entrances[i] = (struct entrance){.web = &web, .kind = (enum portal_listen)i};
     }

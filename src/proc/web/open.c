@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * open.c: from the notice to the mail: the page of a link (which shows nothing and changes nothing), the code, the list
- * of what waits; and leaving. Called by request.c.
+ * open.c: from the notice to the mail: the page of a link (which shows nothing and changes
+ * nothing), the code, the list of what waits; and leaving. Called by request.c.
  *
  * What a page shows never depends on whether the link, the code or the address is known here.
  */
@@ -37,13 +37,14 @@ void open_landing(struct request *r, struct str token)
     }
     struct data *d = page_begin(r, "knock-title");
     data_put(d, "token", token);
-    bool remembered = request_is_pass(http_cookie(r->call, "__Host-remember")); /* what the browser says: nobody is asked yet */
+    /* what the browser says: nobody is asked yet */
+    bool remembered = request_is_pass(http_cookie(r->call, "__Host-remember"));
     data_flag(d, "remembered", remembered);
     data_flag(d, "link-opens", !remembered && child_conf(r->web->child)->portal.level == 0);
     page_send(r, 200, "knock");
 }
 
-/* --- the code ------------------------------------------------------------------------------------------------------------ */
+/* --- the code ----------------------------------------------------------- */
 
 static void show_code(struct request *r, struct str words, const char *alert)
 {
@@ -83,7 +84,8 @@ static void on_code_sent(struct request *r, const struct ipc_portal_answer *a, i
     }
 }
 
-/* The hash of what the request is about is in r->clear, or an address is: kept between two questions. */
+/* The hash of what the request is about is in r->clear, or an address is: kept between two
+ * questions. */
 static void open_send_code(struct request *r)
 {
     char browser[COOKIE_TEXT];
@@ -93,7 +95,15 @@ static void open_send_code(struct request *r)
     request_random(browser);
     request_cookie(r, "browser", browser, 15 * 60);
     request_hash(browser, hash);
-    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_SEND_CODE, .browser = str_from((const char *)hash, 32), .secret = token ? what : STR(""), .text = token ? STR("") : what, .number = r->asks_inside}, on_code_sent);
+    ask_queue(r,
+              &(struct ipc_portal_ask){
+                  .verb = PORTAL_SEND_CODE,
+                  .browser = str_from((const char *)hash, 32),
+                  .secret = token ? what : STR(""),
+                  .text = token ? STR("") : what,
+                  .number = r->asks_inside,
+              },
+              on_code_sent);
 }
 
 static void go_to_mail(struct request *r, uint64_t envelope)
@@ -147,7 +157,14 @@ static void landing(struct request *r, struct str token)
     request_random(r->pass);
     request_hash(r->pass, pass);
     r->has_pass = true;
-    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_REMEMBERED, .secret = buf_str(&r->clear), .pass = str_from((const char *)remembered, 32), .data = str_from((const char *)pass, 32)}, on_known);
+    ask_queue(r,
+              &(struct ipc_portal_ask){
+                  .verb = PORTAL_REMEMBERED,
+                  .secret = buf_str(&r->clear),
+                  .pass = str_from((const char *)remembered, 32),
+                  .data = str_from((const char *)pass, 32),
+              },
+              on_known);
 }
 
 void open_landing_post(struct request *r, struct str token)
@@ -220,7 +237,8 @@ static void on_code(struct request *r, const struct ipc_portal_answer *a, int fd
             break;
         }
         if (http_field(r->call, "remember").n > 0) {
-            request_cookie(r, "remember", r->remember, child_conf(r->web->child)->portal.remember / 1000);
+            request_cookie(r, "remember", r->remember,
+                           child_conf(r->web->child)->portal.remember / 1000);
         }
         open_sign_in(r, a->envelope);
         break;
@@ -263,11 +281,19 @@ void open_code_post(struct request *r)
     request_hash(r->remember, again);
     request_device(r);
     r->has_pass = true;
-    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_CODE, .browser = str_from((const char *)hash, 32), .secret = str_from((const char *)pass, 32), .number = http_field(r->call, "remember").n > 0,
-                                          .data = str_from((const char *)again, 32), .text = str_c(digits)}, on_code);
+    ask_queue(r,
+              &(struct ipc_portal_ask){
+                  .verb = PORTAL_CODE,
+                  .browser = str_from((const char *)hash, 32),
+                  .secret = str_from((const char *)pass, 32),
+                  .number = http_field(r->call, "remember").n > 0,
+                  .data = str_from((const char *)again, 32),
+                  .text = str_c(digits),
+              },
+              on_code);
 }
 
-/* --- with a pass ---------------------------------------------------------------------------------------------------------- */
+/* --- with a pass -------------------------------------------------------- */
 
 static void on_left(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
@@ -283,7 +309,10 @@ static void on_left(struct request *r, const struct ipc_portal_answer *a, int fd
 
 void open_leave(struct request *r)
 {
-    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_LEAVE, .number = http_field(r->call, "everywhere").n > 0}, on_left);
+    ask_queue(r,
+              &(struct ipc_portal_ask){.verb = PORTAL_LEAVE,
+                                       .number = http_field(r->call, "everywhere").n > 0},
+              on_left);
 }
 
 static void open_on_list(struct request *r, const struct ipc_portal_answer *a, int fd)

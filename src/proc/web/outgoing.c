@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * outgoing.c: multipart/mixed with base64 (RFC 2045, 2046), sealed while it is written (outgoing.h).
+ * outgoing.c: multipart/mixed with base64 (RFC 2045, 2046), sealed while it is written
+ * (outgoing.h).
  *
  * What can go wrong: no spool file, a full disk, files over the limit: told at the end.
  */
@@ -46,7 +47,8 @@ void outgoing_free(struct web *w, struct outgoing *o)
     }
     err_close_fd(&o->spool);
     if (o->spool_name[0] && !o->submitted) {
-        ipc_send(w->queue, &(struct ipc_msg){.type = IPC_spool_drop, .spool_drop = {.name = str_c(o->spool_name)}});
+        ipc_send(w->queue, &(struct ipc_msg){.type = IPC_spool_drop,
+                                             .spool_drop = {.name = str_c(o->spool_name)}});
     }
     rest_sealer_free(o->sealer);
     buf_free(&o->sealed);
@@ -104,10 +106,13 @@ void outgoing_head(struct outgoing *o, struct str fields, struct str words)
     char type[200];
     o->head_written = true;
     outgoing_put(o, fields);
-    snprintf(type, sizeof type, "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"%s\"\r\n", o->boundary);
+    snprintf(type, sizeof type,
+             "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"%s\"\r\n",
+             o->boundary);
     outgoing_put(o, str_c(type));
     put_boundary(o, false);
-    outgoing_put(o, STR("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"));
+    outgoing_put(o, STR("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: "
+                        "base64\r\n\r\n"));
     for (size_t at = 0; at < words.n; at += LINES) {
         outgoing_put_base64(o, str_slice(words, at, at + LINES < words.n ? at + LINES : words.n));
     }
@@ -120,9 +125,13 @@ void outgoing_file(struct outgoing *o, const char *name, struct str octets, uint
         outgoing_end_file(o);
         put_boundary(o, false);
         o->in_file = true;
-        bool ok = buf_add(&head, STR("Content-Type: application/octet-stream")) == 0 && encoded_parameter("name", str_slice(str_c(name), 0, strnlen(name, 200)), &head) == 0 &&
-                  buf_add(&head, STR("\r\nContent-Disposition: attachment")) == 0 && encoded_parameter("filename", str_slice(str_c(name), 0, strnlen(name, 200)), &head) == 0 &&
-                  buf_add(&head, STR("\r\nContent-Transfer-Encoding: base64\r\n\r\n")) == 0;
+        bool ok =
+            buf_add(&head, STR("Content-Type: application/octet-stream")) == 0 &&
+            encoded_parameter("name", str_slice(str_c(name), 0, strnlen(name, 200)), &head) == 0 &&
+            buf_add(&head, STR("\r\nContent-Disposition: attachment")) == 0 &&
+            encoded_parameter("filename", str_slice(str_c(name), 0, strnlen(name, 200)), &head) ==
+                0 &&
+            buf_add(&head, STR("\r\nContent-Transfer-Encoding: base64\r\n\r\n")) == 0;
         outgoing_put(o, buf_str(&head));
         o->failed |= !ok;
         buf_free(&head);
@@ -147,10 +156,12 @@ static bool web_outgoing_end(struct outgoing *o)
         o->failed = rest_seal_end(o->sealer, &o->sealed) < 0;
     }
     if (!o->failed && o->spool >= 0) {
-        o->failed = file_write_all(o->spool, buf_str(&o->sealed)) < 0 || file_end_here(o->spool) < 0 || file_sync(o->spool) < 0;
+        o->failed = file_write_all(o->spool, buf_str(&o->sealed)) < 0 ||
+                    file_end_here(o->spool) < 0 || file_sync(o->spool) < 0;
         buf_reset(&o->sealed);
     } else {
-        o->too_large |= buf_len(&o->sealed) > STORE_INLINE_MAX + 1024; /* without a file no more fits */
+        /* without a file no more fits */
+        o->too_large |= buf_len(&o->sealed) > STORE_INLINE_MAX + 1024;
     }
     return !o->failed && !o->too_large;
 }
@@ -184,7 +195,9 @@ bool outgoing_end(struct request *r, void (*write_head)(struct request *r))
 void outgoing_rcpt(void *arg, struct str address)
 {
     struct request *r = arg;
-    ipc_send(r->web->queue, &(struct ipc_msg){.type = IPC_submit_rcpt, .submit_rcpt = {.token = r->token, .forward_path = address}});
+    ipc_send(r->web->queue,
+             &(struct ipc_msg){.type = IPC_submit_rcpt,
+                               .submit_rcpt = {.token = r->token, .forward_path = address}});
 }
 
 void outgoing_submit(struct request *r, uint8_t about, uint64_t about_id, struct str login)
@@ -192,10 +205,22 @@ void outgoing_submit(struct request *r, uint8_t about, uint64_t about_id, struct
     struct outgoing *o = r->outgoing;
     unsigned char pass[32];
     request_hash(r->pass, pass);
-    ipc_send(r->web->queue, &(struct ipc_msg){.type = IPC_submit,
-                                              .submit = {.token = r->token, .id = o->id, .reverse_path = str_c(r->address), .size = o->octets, .about = about, .about_id = about_id,
-                                                         .client = str_c(r->network), .protocol = STR("portal"), .login = login, .pass = str_from((const char *)pass, sizeof pass),
-                                                         .sealed_key = str_from((const char *)o->wrapped, REST_WRAPPED), .spool = str_c(o->spool_name),
-                                                         .body = o->spool_name[0] ? STR("") : buf_str(&o->sealed)}});
+    ipc_send(r->web->queue,
+             &(struct ipc_msg){.type = IPC_submit,
+                               .submit = {
+                                   .token = r->token,
+                                   .id = o->id,
+                                   .reverse_path = str_c(r->address),
+                                   .size = o->octets,
+                                   .about = about,
+                                   .about_id = about_id,
+                                   .client = str_c(r->network),
+                                   .protocol = STR("portal"),
+                                   .login = login,
+                                   .pass = str_from((const char *)pass, sizeof pass),
+                                   .sealed_key = str_from((const char *)o->wrapped, REST_WRAPPED),
+                                   .spool = str_c(o->spool_name),
+                                   .body = o->spool_name[0] ? STR("") : buf_str(&o->sealed),
+                               }});
     o->submitted = true;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * page.c: pages from templates, with the header fields that keep browsers from doing anything else with them (ASVS 3.4).
- * Called by the files of this folder.
+ * page.c: pages from templates, with the header fields that keep browsers from doing anything
+ * else with them (ASVS 3.4). Called by the files of this folder.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -10,9 +10,14 @@
 #include <stdio.h>
 
 /* One clear point. */
-static const char icon[] = "\x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x48\x44\x52\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89\x00\x00\x00\x0b\x49\x44\x41\x54\x78\x9c\x63\x60\x00\x02\x00\x00\x05\x00\x01\x7a\x5e\xab\x3f\x00\x00\x00\x00\x49\x45\x4e\x44\xae\x42\x60\x82";
-static const char page_policy[] = "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; "
-                                  "base-uri 'none'; frame-ancestors 'none'; frame-src 'self' "; /* and the second name */
+static const char icon[] =
+    "\x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x48\x44\x52\x00\x00\x00\x01\x00\x00\x00"
+    "\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89\x00\x00\x00\x0b\x49\x44\x41\x54\x78\x9c\x63\x60\x00"
+    "\x02\x00\x00\x05\x00\x01\x7a\x5e\xab\x3f\x00\x00\x00\x00\x49\x45\x4e\x44\xae\x42\x60\x82";
+/* and the second name */
+static const char page_policy[] =
+    "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; frame-src 'self' ";
 
 void page_headers(struct request *r, const char *type, const char *policy)
 {
@@ -20,11 +25,13 @@ void page_headers(struct request *r, const char *type, const char *policy)
     http_set_header(c, "Content-Type", type);
     http_set_header(c, "Content-Security-Policy", policy);
     http_set_header(c, "X-Content-Type-Options", "nosniff");
-    http_set_header(c, "Referrer-Policy", "same-origin"); /* with no-referrer browsers hide the origin of our own forms */
+    /* with no-referrer browsers hide the origin of our own forms */
+    http_set_header(c, "Referrer-Policy", "same-origin");
     http_set_header(c, "Strict-Transport-Security", "max-age=31536000; includeSubDomains");
     http_set_header(c, "Cross-Origin-Opener-Policy", "same-origin");
     http_set_header(c, "Cross-Origin-Resource-Policy", "same-origin");
-    http_set_header(c, "Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=()");
+    http_set_header(c, "Permissions-Policy",
+                    "camera=(), microphone=(), geolocation=(), payment=(), usb=()");
 }
 
 static void own_headers(struct request *r, const char *type)
@@ -171,10 +178,18 @@ void page_static(struct request *r, const char *name)
 {
     const struct conf *c = child_conf(r->web->child);
     char theme[200];
-    bool css = strcmp(name, "style.css") == 0, js = strcmp(name, "portal.js") == 0, is_theme = strcmp(name, "theme.css") == 0;
-    const char *type = css || is_theme ? "text/css; charset=utf-8" : js ? "text/javascript; charset=utf-8" : strcmp(name, "logo") == 0 ? site_logo_type(r->web->site) : NULL;
-    snprintf(theme, sizeof theme, ":root{--accent:%s;--link:%s}@media (prefers-color-scheme:dark){:root{--link:#8ab8f0}}\n", c->portal.colour, c->portal.colour);
-    if (!type && (strcmp(name, "logo") == 0 || strcmp(name, "favicon.ico") == 0)) { /* browsers ask for one by themselves */
+    bool css = strcmp(name, "style.css") == 0, js = strcmp(name, "portal.js") == 0,
+         is_theme = strcmp(name, "theme.css") == 0;
+    const char *type = css || is_theme             ? "text/css; charset=utf-8"
+                       : js                        ? "text/javascript; charset=utf-8"
+                       : strcmp(name, "logo") == 0 ? site_logo_type(r->web->site)
+                                                   : NULL;
+    snprintf(
+        theme, sizeof theme,
+        ":root{--accent:%s;--link:%s}@media (prefers-color-scheme:dark){:root{--link:#8ab8f0}}\n",
+        c->portal.colour, c->portal.colour);
+    /* browsers ask for one by themselves */
+    if (!type && (strcmp(name, "logo") == 0 || strcmp(name, "favicon.ico") == 0)) {
         page_headers(r, "image/png", "default-src 'none'");
         http_answer(r->call, 200, str_from(icon, sizeof icon - 1));
         return;
@@ -183,7 +198,8 @@ void page_static(struct request *r, const char *name)
         page_problem(r, 404, "not-found");
         return;
     }
-    page_headers(r, type, "default-src 'none'; style-src 'unsafe-inline'; sandbox"); /* a logo may be SVG: it runs nothing */
+    /* a logo may be SVG: it runs nothing */
+    page_headers(r, type, "default-src 'none'; style-src 'unsafe-inline'; sandbox");
     http_set_header(r->call, "Cache-Control", "public, max-age=3600");
     http_answer(r->call, 200, is_theme ? str_c(theme) : site_file(r->web->site, name));
 }

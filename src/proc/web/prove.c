@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * prove.c: what people show besides a code (the phrase agreed on, a passkey, the login of their own organisation), and the page where
- * they keep their own phrase and passkeys. Called by request.c and open.c.
+ * prove.c: what people show besides a code (the phrase agreed on, a passkey, the login of their
+ * own organisation), and the page where they keep their own phrase and passkeys. Called by
+ * request.c and open.c.
  *
- * The queue says what can be shown, and what was right. A login elsewhere comes back by a GET from another site, which changes
- * nothing and shows a button: what the button sends counts.
+ * The queue says what can be shown, and what was right. A login elsewhere comes back by a GET
+ * from another site, which changes nothing and shows a button: what the button sends counts.
  */
 #include "proc/proof_kinds.h"
 #include "proc/web/web.h"
@@ -16,11 +17,12 @@ enum { SENT_MAX = 16 * 1024, KEYS_SHOWN = 10 };
 /* The relying party: the name in our own address. */
 static void put_party(struct request *r)
 {
-    struct str url = str_c(child_conf(r->web->child)->portal.url), name = str_slice(url, strlen("https://"), url.n);
+    struct str url = str_c(child_conf(r->web->child)->portal.url),
+               name = str_slice(url, strlen("https://"), url.n);
     data_put(&r->page, "party", str_slice(name, 0, str_find(name, ':', 0)));
 }
 
-/* --- the second step ------------------------------------------------------------------------------------------------------------ */
+/* --- the second step ---------------------------------------------------- */
 
 void prove_show(struct request *r, struct str offers, const char *alert)
 {
@@ -76,7 +78,15 @@ static void prove_ask(struct request *r, enum proof_kind kind, struct str data)
     request_random(r->pass);
     request_hash(r->pass, pass);
     r->has_pass = true;
-    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_PROVE, .browser = str_from((const char *)hash, 32), .secret = str_from((const char *)pass, 32), .number = kind, .data = data}, on_proved);
+    ask_queue(r,
+              &(struct ipc_portal_ask){
+                  .verb = PORTAL_PROVE,
+                  .browser = str_from((const char *)hash, 32),
+                  .secret = str_from((const char *)pass, 32),
+                  .number = kind,
+                  .data = data,
+              },
+              on_proved);
 }
 
 /* Fields of the form, a line each; none of them has a line end, or all is refused. */
@@ -84,7 +94,8 @@ static bool prove_join(struct request *r, const char *const *names, size_t n, st
 {
     for (size_t i = 0; i < n; i++) {
         struct str field = http_field(r->call, names[i]);
-        if (field.n == 0 || memchr(field.p, '\n', field.n) || buf_add(out, field) < 0 || (i + 1 < n && buf_add(out, STR("\n")) < 0)) {
+        if (field.n == 0 || memchr(field.p, '\n', field.n) || buf_add(out, field) < 0 ||
+            (i + 1 < n && buf_add(out, STR("\n")) < 0)) {
             return false;
         }
     }
@@ -106,12 +117,13 @@ void prove_post(struct request *r)
     buf_free(&sent);
 }
 
-/* --- back from elsewhere ------------------------------------------------------------------------------------------------------- */
+/* --- back from elsewhere ------------------------------------------------ */
 
 void prove_back(struct request *r)
 {
     char code[2048], state[128];
-    if (http_query_text(r->call, "code", code, sizeof code) < 0 || http_query_text(r->call, "state", state, sizeof state) < 0) {
+    if (http_query_text(r->call, "code", code, sizeof code) < 0 ||
+        http_query_text(r->call, "state", state, sizeof state) < 0) {
         page_problem(r, 403, "elsewhere-failed");
         return;
     }
@@ -133,7 +145,7 @@ void prove_back_post(struct request *r)
     buf_free(&sent);
 }
 
-/* --- what somebody keeps ---------------------------------------------------------------------------------------------------------- */
+/* --- what somebody keeps ------------------------------------------------ */
 
 static void put_keys(struct request *r, struct str text)
 {
@@ -145,7 +157,9 @@ static void put_keys(struct request *r, struct str text)
         return; /* no passkey can be made with what was shown */
     }
     for (size_t i = 0; i < KEYS_SHOWN && text.n > 0 && str_split(&text, '\n', &line); i++) {
-        struct data *k = str_split(&line, ' ', &id) && str_split(&line, ' ', &made) ? data_item(d, "keys") : NULL;
+        struct data *k = str_split(&line, ' ', &id) && str_split(&line, ' ', &made)
+                             ? data_item(d, "keys")
+                             : NULL;
         if (!k) {
             break;
         }
@@ -198,7 +212,11 @@ static void on_phrase_kept(struct request *r, const struct ipc_portal_answer *a,
 void prove_keep_phrase(struct request *r)
 {
     struct str phrase = http_field(r->call, "phrase");
-    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_PHRASE, .text = str_slice(phrase, 0, phrase.n < 400 ? phrase.n : 400)}, on_phrase_kept);
+    ask_queue(r,
+              &(struct ipc_portal_ask){.verb = PORTAL_PHRASE,
+                                       .text =
+                                           str_slice(phrase, 0, phrase.n < 400 ? phrase.n : 400)},
+              on_phrase_kept);
 }
 
 static void on_passkey(struct request *r, const struct ipc_portal_answer *a, int fd)
@@ -206,7 +224,8 @@ static void on_passkey(struct request *r, const struct ipc_portal_answer *a, int
     if (a->result == PORTAL_OK) {
         page_redirect(r, http_field(r->call, "drop").n > 0 ? "/phrase" : "/phrase?passkey=1");
     } else {
-        page_problem(r, a->result == PORTAL_LATER ? 503 : 403, a->result == PORTAL_LATER ? "later" : "passkey-wrong");
+        page_problem(r, a->result == PORTAL_LATER ? 503 : 403,
+                     a->result == PORTAL_LATER ? "later" : "passkey-wrong");
     }
 }
 
@@ -216,9 +235,13 @@ void prove_keep_passkey(struct request *r)
     struct buf sent = BUF_INIT(SENT_MAX);
     struct str drop = http_field(r->call, "drop");
     if (drop.n > 0) {
-        ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_PASSKEY_DROP, .text = str_slice(drop, 0, drop.n < 400 ? drop.n : 400)}, on_passkey);
+        ask_queue(r,
+                  &(struct ipc_portal_ask){.verb = PORTAL_PASSKEY_DROP,
+                                           .text = str_slice(drop, 0, drop.n < 400 ? drop.n : 400)},
+                  on_passkey);
     } else if (prove_join(r, fields, ARRAY_LEN(fields), &sent)) {
-        ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_PASSKEY_NEW, .data = buf_str(&sent)}, on_passkey);
+        ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_PASSKEY_NEW, .data = buf_str(&sent)},
+                  on_passkey);
     } else {
         page_problem(r, 400, "bad-request");
     }

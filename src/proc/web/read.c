@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * read.c: a mail in the browser: its page, its HTML in a frame without rights, its attachments and its original, streamed.
- * Called by request.c.
+ * read.c: a mail in the browser: its page, its HTML in a frame without rights, its attachments
+ * and its original, streamed. Called by request.c.
  *
- * An attachment is cut out of the original while that is decrypted: nothing is kept in memory but a few pieces. All of it
- * leaves as a file to be kept, never as something to be shown here.
+ * An attachment is cut out of the original while that is decrypted: nothing is kept in memory
+ * but a few pieces. All of it leaves as a file to be kept, never as something to be shown here.
  */
 #include "base/log.h"
 #include "mime/zip.h"
@@ -19,16 +19,18 @@
 enum { CHUNK = 64 * 1024, PLAIN_MAX = 1024 * 1024, NAME_MAX_OCTETS = 150 };
 
 static const char file_policy[] = "default-src 'none'; sandbox; frame-ancestors 'none'";
-/* Of our own origin, without which the page could not see how high it is; what it may not is run anything, or ask for
- * anything. From a second name it has no origin. */
-static const char body_policy[] = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox %sallow-popups "
-                                  "allow-popups-to-escape-sandbox; frame-ancestors %s";
+/* Of our own origin, without which the page could not see how high it is; what it may not is run
+ * anything, or ask for anything. From a second name it has no origin. */
+static const char body_policy[] =
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox %sallow-popups "
+    "allow-popups-to-escape-sandbox; frame-ancestors %s";
 
 bool read_unpack(struct request *r)
 {
     r->packed = r->packed ? r->packed : err_calloc(1, sizeof *r->packed);
     if (packed_read(buf_str(&r->clear), r->packed) < 0) {
-        log_error("view-unreadable", KVN("envelope", r->envelope), KV("what", "it is not what inspect writes"));
+        log_error("view-unreadable", KVN("envelope", r->envelope),
+                  KV("what", "it is not what inspect writes"));
         page_problem(r, 503, "later");
         return false;
     }
@@ -52,13 +54,14 @@ static bool is_refused(struct request *r, const struct ipc_portal_answer *a)
         return true;
     }
     if (a->result != PORTAL_OK || r->n_rows == 0) {
-        page_problem(r, a->result == PORTAL_LATER ? 503 : 404, a->result == PORTAL_LATER ? "later" : "not-found");
+        page_problem(r, a->result == PORTAL_LATER ? 503 : 404,
+                     a->result == PORTAL_LATER ? "later" : "not-found");
         return true;
     }
     return false;
 }
 
-/* --- the page ------------------------------------------------------------------------------------------------------------- */
+/* --- the page ----------------------------------------------------------- */
 
 static void read_show(struct request *r)
 {
@@ -70,7 +73,10 @@ static void read_show(struct request *r)
     const struct packed *p = r->packed;
     struct data *d = &r->page;
     read_put_name(r, id);
-    page_text(r, "proof", r->level >= 2 ? "proof-phrase" : r->level == 1 ? "proof-code" : "proof-link");
+    page_text(r, "proof",
+              r->level >= 2   ? "proof-phrase"
+              : r->level == 1 ? "proof-code"
+                              : "proof-link");
     d = page_begin(r, "message-text");
     if (p->subject.n > 0) {
         data_put(d, "page-title", p->subject);
@@ -99,10 +105,11 @@ static void on_envelope(struct request *r, const struct ipc_portal_answer *a, in
 
 void read_mail(struct request *r)
 {
-    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_ENVELOPE, .envelope = r->envelope}, on_envelope);
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_ENVELOPE, .envelope = r->envelope},
+              on_envelope);
 }
 
-/* --- the second name -------------------------------------------------------------------------------------------------------- */
+/* --- the second name ---------------------------------------------------- */
 
 static void on_file_pass(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
@@ -111,9 +118,11 @@ static void on_file_pass(struct request *r, const struct ipc_portal_answer *a, i
         page_problem(r, 404, "not-found");
         return;
     }
-    struct str path = http_path(r->call); /* /mail/... of our own making: what was asked for here is asked for there */
+    /* /mail/... of our own making: what was asked for here is asked for there */
+    struct str path = http_path(r->call);
     bool link = a->number != 0;
-    snprintf(url, sizeof url, "%s/file/%s%s%s" STR_FMT, child_conf(r->web->child)->portal.files_url, r->remember, link ? "." : "", link ? r->link : "", STR_ARG(path));
+    snprintf(url, sizeof url, "%s/file/%s%s%s" STR_FMT, child_conf(r->web->child)->portal.files_url,
+             r->remember, link ? "." : "", link ? r->link : "", STR_ARG(path));
     page_redirect(r, url);
 }
 
@@ -126,7 +135,13 @@ static bool goes_elsewhere(struct request *r)
     }
     request_random(r->remember);
     request_hash(r->remember, hash);
-    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_FILE_PASS, .envelope = r->envelope, .data = str_from((const char *)hash, sizeof hash)}, on_file_pass);
+    ask_queue(r,
+              &(struct ipc_portal_ask){
+                  .verb = PORTAL_FILE_PASS,
+                  .envelope = r->envelope,
+                  .data = str_from((const char *)hash, sizeof hash),
+              },
+              on_file_pass);
     return true;
 }
 
@@ -142,7 +157,7 @@ bool read_file_pass(struct request *r, struct str pass)
     return r->has_pass;
 }
 
-/* --- the frame ------------------------------------------------------------------------------------------------------------ */
+/* --- the frame ---------------------------------------------------------- */
 
 static void show_body(struct request *r)
 {
@@ -152,10 +167,12 @@ static void show_body(struct request *r)
         return;
     }
     (void)!site_write(r->web->site, "body", r->language, &r->page, &out);
-    (void)!buf_add(&out, r->packed->html); /* sanitised by inspect (mime/sanitise.c); the frame has no rights besides */
+    /* sanitised by inspect (mime/sanitise.c); the frame has no rights besides */
+    (void)!buf_add(&out, r->packed->html);
     (void)!buf_add(&out, STR("</body></html>"));
     const char *around = child_conf(r->web->child)->portal.url;
-    snprintf(policy, sizeof policy, body_policy, r->for_files ? "" : "allow-same-origin ", r->for_files ? around : "'self'");
+    snprintf(policy, sizeof policy, body_policy, r->for_files ? "" : "allow-same-origin ",
+             r->for_files ? around : "'self'");
     page_headers(r, "text/html; charset=utf-8", policy);
     http_set_header(r->call, "Cache-Control", "no-store");
     if (!r->for_files) { /* which knows no other origin than its own */
@@ -177,28 +194,34 @@ void read_body(struct request *r)
     if (goes_elsewhere(r)) {
         return;
     }
-    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_ENVELOPE, .envelope = r->envelope, .number = r->for_files}, on_body_envelope);
+    ask_queue(r,
+              &(struct ipc_portal_ask){
+                  .verb = PORTAL_ENVELOPE,
+                  .envelope = r->envelope,
+                  .number = r->for_files,
+              },
+              on_body_envelope);
 }
 
-/* --- files ---------------------------------------------------------------------------------------------------------------- */
+/* --- files -------------------------------------------------------------- */
 
 /* The original, decrypted piece by piece; and parts of it, decoded. */
 struct download {
     struct rest_reader *reader;
     unsigned char key[REST_KEY];
-    int fd;                  /* or the octets themselves: */
+    int fd; /* or the octets themselves: */
     struct buf sealed;
     off_t at_sealed;
-    struct buf plain;        /* decrypted, not used yet */
-    uint64_t at;             /* of plain, in the message */
+    struct buf plain; /* decrypted, not used yet */
+    uint64_t at;      /* of plain, in the message */
     bool ended;
     struct packed_part *parts;
-    size_t n_parts, part;    /* what is wanted; n_parts 0: all of it as it is */
+    size_t n_parts, part;        /* what is wanted; n_parts 0: all of it as it is */
     struct nested_reader nested; /* of the part under way */
     bool part_open;
     struct zip *zip;
     bool zip_open;
-    struct buf names;        /* of the parts, NUL after each */
+    struct buf names; /* of the parts, NUL after each */
     struct buf decoded;
 };
 
@@ -343,7 +366,8 @@ static int fill_zip(void *arg, size_t max, struct buf *out)
     return e;
 }
 
-/* A name that is only a name, on any system: no directories, no control characters, nothing hidden. */
+/* A name that is only a name, on any system: no directories, no control characters, nothing
+ * hidden. */
 static void file_name(struct str name, char *dst, size_t size)
 {
     size_t n = 0;
@@ -351,7 +375,8 @@ static void file_name(struct str name, char *dst, size_t size)
         unsigned char c = (unsigned char)name.p[i];
         dst[n++] = c < ' ' || c == 0x7f || strchr("/\\:*?\"<>|%", c) ? '_' : (char)c;
     }
-    while (n > 0 && ((unsigned char)dst[n - 1] & 0xc0) == 0x80 && n >= NAME_MAX_OCTETS) { /* not inside a character */
+    /* not inside a character */
+    while (n > 0 && ((unsigned char)dst[n - 1] & 0xc0) == 0x80 && n >= NAME_MAX_OCTETS) {
         n--;
     }
     dst[n] = '\0';
@@ -375,7 +400,8 @@ static void disposition(struct request *r, struct str name)
     }
     for (const char *p = clean; *p && n + 4 < sizeof escaped; p++) {
         unsigned char c = (unsigned char)*p;
-        bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '-' || c == '_';
+        bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                     c == '.' || c == '-' || c == '_';
         if (plain) {
             escaped[n++] = (char)c;
         } else {
@@ -385,17 +411,26 @@ static void disposition(struct request *r, struct str name)
         }
     }
     escaped[n] = '\0';
-    snprintf(header, sizeof header, "attachment; filename=\"%s\"; filename*=UTF-8''%s", ascii, escaped);
+    snprintf(header, sizeof header, "attachment; filename=\"%s\"; filename*=UTF-8''%s", ascii,
+             escaped);
     http_set_header(r->call, "Content-Disposition", header);
 }
 
-/* Types that phones need to open a file with the right program; a browser never shows any of them here. */
+/* Types that phones need to open a file with the right program; a browser never shows any of
+ * them here. */
 static const char *safe_type(struct str type)
 {
-    static const char *const safe[] = {"application/pdf", "image/png", "image/jpeg", "image/gif", "text/plain", "application/zip", "application/msword",
-                                       "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-                                       "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-                                       "application/vnd.openxmlformats-officedocument.presentationml.presentation"};
+    static const char *const safe[] =
+        {"application/pdf",
+         "image/png",
+         "image/jpeg",
+         "image/gif",
+         "text/plain",
+         "application/zip",
+         "application/msword",
+         "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+         "application/vnd.openxmlformats-officedocument.presentationml.presentation"};
     for (size_t i = 0; i < ARRAY_LEN(safe); i++) {
         if (str_eq_nocase(type, str_c(safe[i]))) {
             return safe[i];
@@ -407,8 +442,14 @@ static const char *safe_type(struct str type)
 static struct download *download_new(struct request *r, const unsigned char *key)
 {
     struct download *d = err_calloc(1, sizeof *d);
-    *d = (struct download){.reader = rest_reader_new(key), .fd = r->body, .sealed = r->inline_body, .plain = BUF_INIT(2 * PLAIN_MAX),
-                           .decoded = BUF_INIT(2 * PLAIN_MAX), .names = BUF_INIT(VIEW_PARTS_MAX * 220)};
+    *d = (struct download){
+        .reader = rest_reader_new(key),
+        .fd = r->body,
+        .sealed = r->inline_body,
+        .plain = BUF_INIT(2 * PLAIN_MAX),
+        .decoded = BUF_INIT(2 * PLAIN_MAX),
+        .names = BUF_INIT(VIEW_PARTS_MAX * 220),
+    };
     memcpy(d->key, key, sizeof d->key);
     r->body = -1;
     r->inline_body = BUF_INIT(IPC_FRAME_MAX);
@@ -429,7 +470,11 @@ static void stream(struct request *r, const unsigned char *key)
     if (r->tail.n > 0 && !zip) {
         must(str_to_u64(r->tail, p->n_parts, &n) == 0 && n > 0); /* looked at before */
     }
-    page_headers(r, r->tail.n == 0 ? "message/rfc822" : zip ? "application/zip" : safe_type(p->parts[n - 1].type), file_policy);
+    page_headers(r,
+                 r->tail.n == 0 ? "message/rfc822"
+                 : zip          ? "application/zip"
+                                : safe_type(p->parts[n - 1].type),
+                 file_policy);
     http_set_header(r->call, "Cache-Control", "no-store");
     if (r->tail.n == 0) {
         disposition(r, STR("message.eml"));
@@ -438,7 +483,8 @@ static void stream(struct request *r, const unsigned char *key)
     }
     d->n_parts = zip ? p->n_parts : 1;
     d->parts = err_calloc(d->n_parts, sizeof *d->parts);
-    memcpy(d->parts, zip ? p->parts : &p->parts[n - 1], d->n_parts * sizeof *d->parts); /* views in it are not used from here on */
+    /* views in it are not used from here on */
+    memcpy(d->parts, zip ? p->parts : &p->parts[n - 1], d->n_parts * sizeof *d->parts);
     if (!zip) {
         disposition(r, p->parts[n - 1].name);
         http_answer_stream(r->call, 200, -1, fill_part, download_free, d);
@@ -490,7 +536,14 @@ static void ask_message(struct request *r)
         snprintf(what, sizeof what, STR_FMT, STR_ARG(r->packed->parts[n - 1].name));
         str_copy_cut(str_c(what), what, sizeof what);
     }
-    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_BODY, .envelope = r->envelope, .number = r->for_files, .text = str_c(what)}, read_on_message);
+    ask_queue(r,
+              &(struct ipc_portal_ask){
+                  .verb = PORTAL_BODY,
+                  .envelope = r->envelope,
+                  .number = r->for_files,
+                  .text = str_c(what),
+              },
+              read_on_message);
 }
 
 static void on_download(struct request *r, const struct ipc_portal_answer *a, int fd)
@@ -508,7 +561,13 @@ static void ask_file(struct request *r, struct str which)
     }
     must(arena_copy(&r->arena, which, &copy) == 0);
     r->tail = copy;
-    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_ENVELOPE, .envelope = r->envelope, .number = r->for_files}, on_download);
+    ask_queue(r,
+              &(struct ipc_portal_ask){
+                  .verb = PORTAL_ENVELOPE,
+                  .envelope = r->envelope,
+                  .number = r->for_files,
+              },
+              on_download);
 }
 
 void read_part(struct request *r, struct str number)
@@ -531,7 +590,7 @@ void read_zip(struct request *r)
     ask_file(r, STR("all"));
 }
 
-/* --- over ------------------------------------------------------------------------------------------------------------------ */
+/* --- over --------------------------------------------------------------- */
 
 static void on_asked_again(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
@@ -543,5 +602,6 @@ static void on_asked_again(struct request *r, const struct ipc_portal_answer *a,
 
 void read_ask_again(struct request *r)
 {
-    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_ASK_AGAIN, .envelope = r->envelope}, on_asked_again);
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_ASK_AGAIN, .envelope = r->envelope},
+              on_asked_again);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * request.c: what a browser wants: who it is by its cookies, whether its form comes from our own page, and which file of
- * this folder answers. Called by the HTTP engine.
+ * request.c: what a browser wants: who it is by its cookies, whether its form comes from our own
+ * page, and which file of this folder answers. Called by the HTTP engine.
  *
- * A request of a form must come from our origin (Sec-Fetch-Site, Origin) and, behind a pass, hold a token of it. Nothing
- * that a GET or HEAD asks for changes anything but the record that a person who proved who he is has read his mail.
+ * A request of a form must come from our origin (Sec-Fetch-Site, Origin) and, behind a pass,
+ * hold a token of it. Nothing that a GET or HEAD asks for changes anything but the record that a
+ * person who proved who he is has read his mail.
  */
 #include "base/log.h"
 #include "base/random.h"
@@ -35,7 +36,8 @@ void request_cookie(struct request *r, const char *name, const char *value, int6
     if (life_s >= 0) {
         snprintf(age, sizeof age, "; Max-Age=%lld", (long long)life_s);
     }
-    snprintf(text, sizeof text, "__Host-%s=%s; Path=/; Secure; HttpOnly; SameSite=Strict%s", name, value, age);
+    snprintf(text, sizeof text, "__Host-%s=%s; Path=/; Secure; HttpOnly; SameSite=Strict%s", name,
+             value, age);
     http_set_header(r->call, "Set-Cookie", text);
 }
 
@@ -55,22 +57,27 @@ void request_keep_device(struct request *r)
     }
 }
 
-/* --- the way in --------------------------------------------------------------------------------------------------------- */
+/* --- the way in --------------------------------------------------------- */
 
 static void find_network(struct request *r)
 {
     struct str forwarded = http_header(r->call, "X-Forwarded-For");
     str_copy_cut(str_c(http_client(r->call)), r->network, sizeof r->network);
-    if (r->entrance->kind == PORTAL_PROXY && forwarded.n > 0) { /* the last one is what our proxy saw itself */
+    /* the last one is what our proxy saw itself */
+    if (r->entrance->kind == PORTAL_PROXY && forwarded.n > 0) {
         size_t comma = str_find_last(forwarded, ',');
-        str_copy_cut(str_trim(str_slice(forwarded, comma < forwarded.n ? comma + 1 : 0, forwarded.n)), r->network, sizeof r->network);
+        str_copy_cut(str_trim(
+                         str_slice(forwarded, comma < forwarded.n ? comma + 1 : 0, forwarded.n)),
+                     r->network, sizeof r->network);
     }
 }
 
 static void find_language(struct request *r)
 {
     int chosen = site_language(r->web->site, http_cookie(r->call, "__Host-lang"));
-    r->language = (size_t)(chosen >= 0 ? chosen : site_negotiate(r->web->site, http_header(r->call, "Accept-Language")));
+    r->language = (size_t)(chosen >= 0 ? chosen
+                                       : site_negotiate(r->web->site,
+                                                        http_header(r->call, "Accept-Language")));
 }
 
 bool request_is_pass(struct str s)
@@ -97,20 +104,24 @@ static bool is_host(struct str host, const char *url)
     struct str ours = str_c(url + strlen("https://"));
     size_t mine = str_find(host, ':', 0), yours = str_find(ours, ':', 0);
     struct domain_name name = domain_from(str_slice(host, 0, mine));
-    return domain_is_name(name) && domain_eq(name, domain_from(str_slice(ours, 0, yours))) && str_eq(port_of(host), port_of(ours));
+    return domain_is_name(name) && domain_eq(name, domain_from(str_slice(ours, 0, yours))) &&
+           str_eq(port_of(host), port_of(ours));
 }
 
 static bool is_our_url(struct str origin, const char *url)
 {
-    return str_starts_nocase(origin, STR("https://")) && is_host(str_slice(origin, strlen("https://"), origin.n), url);
+    return str_starts_nocase(origin, STR("https://")) &&
+           is_host(str_slice(origin, strlen("https://"), origin.n), url);
 }
 
 /* From our own page, as far as the browser says so. */
 static bool is_same_origin(struct request *r)
 {
     const struct conf *c = child_conf(r->web->child);
-    struct str site = http_header(r->call, "Sec-Fetch-Site"), origin = http_header(r->call, "Origin");
-    return (site.n == 0 || str_eq(site, STR("same-origin")) || str_eq(site, STR("none"))) && (origin.n == 0 || is_our_url(origin, c->portal.url));
+    struct str site = http_header(r->call, "Sec-Fetch-Site"),
+               origin = http_header(r->call, "Origin");
+    return (site.n == 0 || str_eq(site, STR("same-origin")) || str_eq(site, STR("none"))) &&
+           (origin.n == 0 || is_our_url(origin, c->portal.url));
 }
 
 static bool is_our_host(struct request *r)
@@ -143,7 +154,8 @@ static void go_language(struct request *r)
     struct str back = http_field(r->call, "back");
     int l = site_language(r->web->site, http_field(r->call, "language"));
     char path[512] = "/";
-    bool ours = back.n > 0 && back.n < sizeof path && back.p[0] == '/' && !(back.n > 1 && (back.p[1] == '/' || back.p[1] == '\\'));
+    bool ours = back.n > 0 && back.n < sizeof path && back.p[0] == '/' &&
+                !(back.n > 1 && (back.p[1] == '/' || back.p[1] == '\\'));
     for (size_t i = 0; ours && i < back.n; i++) { /* only what our own paths are made of */
         char c = str_lower(back.p[i]);
         ours = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '/' || c == '-' || c == '.';
@@ -152,7 +164,8 @@ static void go_language(struct request *r)
         str_copy_cut(back, path, sizeof path);
     }
     if (l >= 0) {
-        request_cookie(r, "lang", site_language_name(r->web->site, (size_t)l), 365LL * 24 * 60 * 60);
+        request_cookie(r, "lang", site_language_name(r->web->site, (size_t)l),
+                       365LL * 24 * 60 * 60);
     }
     page_redirect(r, path);
 }
@@ -162,10 +175,20 @@ static void go_icon(struct request *r)
     page_static(r, site_logo_type(r->web->site) ? "logo" : "favicon.ico");
 }
 
-static const struct route plain_routes[] = {
-    {"favicon.ico", go_icon, NULL},
-    {"", open_start, NULL}, {"start", open_start, open_start_post}, {"code", open_start, open_code_post}, {"leave", open_start, open_leave}, {"language", open_start, go_language},
-    {"list", open_list, NULL}, {"phrase", prove_keep, prove_keep_phrase}, {"passkey", NULL, prove_keep_passkey}, {"prove", open_start, prove_post}, {"oidc", prove_back, prove_back_post}, {"login", sender_login, sender_login_post}, {"sent", sender_list, NULL}, {"compose", compose_form, compose_end}};
+static const struct route plain_routes[] = {{"favicon.ico", go_icon, NULL},
+                                            {"", open_start, NULL},
+                                            {"start", open_start, open_start_post},
+                                            {"code", open_start, open_code_post},
+                                            {"leave", open_start, open_leave},
+                                            {"language", open_start, go_language},
+                                            {"list", open_list, NULL},
+                                            {"phrase", prove_keep, prove_keep_phrase},
+                                            {"passkey", NULL, prove_keep_passkey},
+                                            {"prove", open_start, prove_post},
+                                            {"oidc", prove_back, prove_back_post},
+                                            {"login", sender_login, sender_login_post},
+                                            {"sent", sender_list, NULL},
+                                            {"compose", compose_form, compose_end}};
 
 static bool go_plain(struct request *r, struct str name, bool post)
 {
@@ -205,20 +228,24 @@ static void go_mail(struct request *r, struct str rest, bool post)
     }
 }
 
-/* The second name has the files of mails, for whom the first one sent there, and what our error pages need. */
+/* The second name has the files of mails, for whom the first one sent there, and what our error
+ * pages need. */
 static void route_files(struct request *r)
 {
-    struct str rest = http_path(r->call), name = first_part(&rest), pass = first_part(&rest), file = pass;
+    struct str rest = http_path(r->call), name = first_part(&rest), pass = first_part(&rest),
+               file = pass;
     char text[64];
     str_copy_cut(file, text, sizeof text);
     if (str_eq(name, STR("static")) && rest.n == 0) {
         page_static(r, text);
         return;
     }
-    if (str_eq(name, STR("file")) && read_file_pass(r, pass) && str_eq(first_part(&rest), STR("mail")) && id_parse(first_part(&rest), &r->envelope) == 0) {
+    if (str_eq(name, STR("file")) && read_file_pass(r, pass) &&
+        str_eq(first_part(&rest), STR("mail")) && id_parse(first_part(&rest), &r->envelope) == 0) {
         struct str what = rest;
         what = first_part(&what);
-        if (str_eq(what, STR("body")) || str_eq(what, STR("part")) || str_eq(what, STR("all.zip")) || str_eq(what, STR("original.eml"))) {
+        if (str_eq(what, STR("body")) || str_eq(what, STR("part")) ||
+            str_eq(what, STR("all.zip")) || str_eq(what, STR("original.eml"))) {
             go_mail(r, rest, false);
             return;
         }
@@ -229,7 +256,9 @@ static void route_files(struct request *r)
 /* A form of somebody with a pass: from a page that we made for him. */
 static bool needs_csrf(struct str name)
 {
-    return str_eq(name, STR("mail")) || str_eq(name, STR("sent")) || str_eq(name, STR("leave")) || str_eq(name, STR("phrase")) || str_eq(name, STR("passkey")) || str_eq(name, STR("compose"));
+    return str_eq(name, STR("mail")) || str_eq(name, STR("sent")) || str_eq(name, STR("leave")) ||
+           str_eq(name, STR("phrase")) || str_eq(name, STR("passkey")) ||
+           str_eq(name, STR("compose"));
 }
 
 static void route(struct request *r, bool post)
@@ -244,7 +273,8 @@ static void route(struct request *r, bool post)
         page_static(r, file);
     } else if (str_eq(name, STR("p")) && number.n == 0 && id.n > 0 && id.n < sizeof r->link) {
         (post ? open_landing_post : open_landing)(r, id);
-    } else if ((str_eq(name, STR("mail")) || str_eq(name, STR("sent"))) && id.n > 0 && id_parse(id, &r->envelope) == 0) {
+    } else if ((str_eq(name, STR("mail")) || str_eq(name, STR("sent"))) && id.n > 0 &&
+               id_parse(id, &r->envelope) == 0) {
         if (str_eq(name, STR("mail"))) {
             go_mail(r, number, post);
         } else {
@@ -255,9 +285,10 @@ static void route(struct request *r, bool post)
     }
 }
 
-/* --- events of the engine ------------------------------------------------------------------------------------------------- */
+/* --- events of the engine ----------------------------------------------- */
 
-/* Only what a path may hold (RFC 3986 3.3) is said back, behind our own name: the path begins with "/" (http.h). */
+/* Only what a path may hold (RFC 3986 3.3) is said back, behind our own name: the path begins
+ * with "/" (http.h). */
 static bool is_plain_path(struct str path)
 {
     for (size_t i = 0; i < path.n; i++) {
@@ -292,13 +323,22 @@ static void request_on_begin(void *owner, struct http_call *call)
     struct request *r = err_calloc(1, sizeof *r);
     const char *method = http_method(call);
     bool post = strcmp(method, "POST") == 0;
-    *r = (struct request){.web = e->web, .entrance = e, .call = call, .pieces = BUF_INIT(2 * PACKED_MAX), .clear = BUF_INIT(PACKED_MAX), .arena = ARENA_INIT(ARENA_OCTETS),
-                          .body = -1, .inline_body = BUF_INIT(IPC_FRAME_MAX)};
+    *r = (struct request){
+        .web = e->web,
+        .entrance = e,
+        .call = call,
+        .pieces = BUF_INIT(2 * PACKED_MAX),
+        .clear = BUF_INIT(PACKED_MAX),
+        .arena = ARENA_INIT(ARENA_OCTETS),
+        .body = -1,
+        .inline_body = BUF_INIT(IPC_FRAME_MAX),
+    };
     r->page.arena = &r->arena;
     http_set_data(call, r);
     find_network(r);
     find_language(r);
-    struct str pass = http_cookie(call, "__Host-pass"), link = http_cookie(call, "__Host-link"), device = http_cookie(call, "__Host-device");
+    struct str pass = http_cookie(call, "__Host-pass"), link = http_cookie(call, "__Host-link"),
+               device = http_cookie(call, "__Host-device");
     r->has_pass = request_is_pass(pass);
     str_copy_cut(r->has_pass ? pass : STR(""), r->pass, sizeof r->pass);
     str_copy_cut(link, r->link, sizeof r->link);
@@ -314,7 +354,8 @@ static void request_on_begin(void *owner, struct http_call *call)
     } else if (post && r->for_files) {
         page_problem(r, 405, "bad-request");
     } else if (post && !is_same_origin(r)) {
-        log_notice("form-from-elsewhere", KV("network", r->network), KVS("origin", http_header(call, "Origin")));
+        log_notice("form-from-elsewhere", KV("network", r->network),
+                   KVS("origin", http_header(call, "Origin")));
         page_problem(r, 403, "bad-request");
     } else if (post && str_ends_nocase(http_path(call), STR("/answer"))) {
         struct str rest = http_path(call);
@@ -340,7 +381,8 @@ static void request_on_begin(void *owner, struct http_call *call)
     }
 }
 
-static void request_on_file(void *owner, struct http_call *call, const char *name, const char *file, struct str octets, uint64_t at)
+static void request_on_file(void *owner, struct http_call *call, const char *name, const char *file,
+                            struct str octets, uint64_t at)
 {
     struct request *r = http_data(call);
     if (r->outgoing && strcmp(name, "files") == 0) {
@@ -361,7 +403,8 @@ static void on_free(void *owner, struct http_call *call)
     if (!r) {
         return;
     }
-    ask_settle(r); /* whoever is asked may answer yet: queue, login by the token, keys by the lease */
+    /* whoever is asked may answer yet: queue, login by the token, keys by the lease */
+    ask_settle(r);
     answer_free(r);
     err_close_fd(&r->body);
     buf_wipe(&r->pieces);
@@ -373,4 +416,9 @@ static void on_free(void *owner, struct http_call *call)
     free(r);
 }
 
-const struct http_events request_events = {.on_begin = request_on_begin, .on_file = request_on_file, .on_end = request_on_end, .on_free = on_free};
+const struct http_events request_events = {
+    .on_begin = request_on_begin,
+    .on_file = request_on_file,
+    .on_end = request_on_end,
+    .on_free = on_free,
+};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sender.c: what inside users see of the mail they sent to the portal, and what they can change. They log in with the account
- * of their mail program, or with a code sent to their mailbox. Called by request.c.
+ * sender.c: what inside users see of the mail they sent to the portal, and what they can change.
+ * They log in with the account of their mail program, or with a code sent to their mailbox.
+ * Called by request.c.
  */
 #include "proc/web/web.h"
 #include "store/envelope.h"
@@ -9,7 +10,7 @@
 
 #include <stdio.h>
 
-/* --- login ------------------------------------------------------------------------------------------------------------------ */
+/* --- login -------------------------------------------------------------- */
 
 void sender_login(struct request *r)
 {
@@ -22,10 +23,10 @@ static void on_login(struct request *r, enum login_outcome outcome, uint32_t wai
     static const struct {
         unsigned status;
         const char *text;
-    } told[LOGIN_OUTCOME_END] = {
-        [LOGIN_MORE] = {403, "login-wrong"},        [LOGIN_WRONG] = {403, "login-wrong"},
-        [LOGIN_LATER] = {429, "login-later"},       [LOGIN_AWAY] = {503, "login-away"},
-        [LOGIN_NOT_KEPT] = {503, "login-not-kept"}, [LOGIN_NOT_OURS] = {403, "login-not-ours"}};
+    } told[LOGIN_OUTCOME_END] =
+        {[LOGIN_MORE] = {403, "login-wrong"},        [LOGIN_WRONG] = {403, "login-wrong"},
+         [LOGIN_LATER] = {429, "login-later"},       [LOGIN_AWAY] = {503, "login-away"},
+         [LOGIN_NOT_KEPT] = {503, "login-not-kept"}, [LOGIN_NOT_OURS] = {403, "login-not-ours"}};
     if (outcome == LOGIN_OK) {
         request_cookie(r, "pass", r->pass, -1);
         request_keep_device(r);
@@ -41,7 +42,8 @@ static void on_login(struct request *r, enum login_outcome outcome, uint32_t wai
     page_send(r, told[outcome].status, "login");
 }
 
-/* The new pass is theirs once login has told the queue so: what web says of who they are counts nowhere. */
+/* The new pass is theirs once login has told the queue so: what web says of who they are counts
+ * nowhere. */
 void sender_login_post(struct request *r)
 {
     if (http_field(r->call, "address").n > 0) {
@@ -54,11 +56,13 @@ void sender_login_post(struct request *r)
     ask_login(r, str_trim(http_field(r->call, "name")), http_field(r->call, "password"), on_login);
 }
 
-/* --- the list --------------------------------------------------------------------------------------------------------------- */
+/* --- the list ----------------------------------------------------------- */
 
 static void put_row(struct request *r, struct data *d, const struct ipc_row_envelope *e)
 {
-    static const char *const states[ENVELOPE_STATE_END] = {"state-waiting", "state-locked", "state-recalled", "state-expired", "state-lost"};
+    static const char *const states[ENVELOPE_STATE_END] = {"state-waiting", "state-locked",
+                                                           "state-recalled", "state-expired",
+                                                           "state-lost"};
     char id[ID_TEXT], date[16];
     struct buf words = BUF_INIT(512);
     const char *key = e->state < ENVELOPE_STATE_END ? states[e->state] : "state-lost";
@@ -98,7 +102,7 @@ void sender_list(struct request *r)
     ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_SENT}, sender_on_list);
 }
 
-/* --- one -------------------------------------------------------------------------------------------------------------------- */
+/* --- one ---------------------------------------------------------------- */
 
 static void sender_put_events(struct request *r, struct data *d)
 {
@@ -168,7 +172,8 @@ static void on_events(struct request *r, const struct ipc_portal_answer *a, int 
 
 void sender_one(struct request *r)
 {
-    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_EVENTS, .envelope = r->envelope}, on_events);
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_EVENTS, .envelope = r->envelope},
+              on_events);
 }
 
 static void on_act(struct request *r, const struct ipc_portal_answer *a, int fd)
@@ -188,11 +193,20 @@ void sender_act(struct request *r)
     static const struct {
         const char *name;
         enum portal_act act;
-    } acts[] = {{"extend", ACT_EXTEND}, {"recall", ACT_RECALL}, {"lock", ACT_LOCK}, {"unlock", ACT_UNLOCK}, {"resend", ACT_RESEND}, {"level", ACT_LEVEL}, {"phrase", ACT_PHRASE}};
+    } acts[] = {{"extend", ACT_EXTEND}, {"recall", ACT_RECALL}, {"lock", ACT_LOCK},
+                {"unlock", ACT_UNLOCK}, {"resend", ACT_RESEND}, {"level", ACT_LEVEL},
+                {"phrase", ACT_PHRASE}};
     struct str argument = http_field(r->call, "argument");
     for (size_t i = 0; i < ARRAY_LEN(acts); i++) {
         if (str_eq(http_field(r->call, "act"), str_c(acts[i].name))) {
-            ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_ACT, .envelope = r->envelope, .number = acts[i].act, .text = str_slice(argument, 0, argument.n < 500 ? argument.n : 500)}, on_act);
+            ask_queue(r,
+                      &(struct ipc_portal_ask){
+                          .verb = PORTAL_ACT,
+                          .envelope = r->envelope,
+                          .number = acts[i].act,
+                          .text = str_slice(argument, 0, argument.n < 500 ? argument.n : 500),
+                      },
+                      on_act);
             return;
         }
     }

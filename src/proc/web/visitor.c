@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * visitor.c: one browser's connection: its TLS, and a pair of sockets to the HTTP engine, which knows only clear octets.
- * Called by main.c.
+ * visitor.c: one browser's connection: its TLS, and a pair of sockets to the HTTP engine, which
+ * knows only clear octets. Called by main.c.
  *
- * What can go wrong: no handshake in time, garbage, a browser that does not read (its octets wait in the pair until it
- * does, or the engine's time is over), keys that are slow (handshakes wait for them, as at smtpin).
+ * What can go wrong: no handshake in time, garbage, a browser that does not read (its octets
+ * wait in the pair until it does, or the engine's time is over), keys that are slow (handshakes
+ * wait for them, as at smtpin).
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -14,7 +15,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { OUT_MAX = 512 * 1024, OUT_ENOUGH = 128 * 1024, CHUNK = 16 * 1024, SHAKING_OCTETS = 256 * 1024, KEYS_AGAIN_MS = 50, REST_MS = 60 * 1000 };
+enum {
+    OUT_MAX = 512 * 1024,
+    OUT_ENOUGH = 128 * 1024,
+    CHUNK = 16 * 1024,
+    SHAKING_OCTETS = 256 * 1024,
+    KEYS_AGAIN_MS = 50,
+    REST_MS = 60 * 1000
+};
 
 struct visitor {
     struct web *web;
@@ -22,16 +30,17 @@ struct visitor {
     struct tls_channel *tls;
     struct http *http;
     struct endpoint peer;
-    int inner;              /* our end of the pair; -1 before the handshake is done */
+    int inner; /* our end of the pair; -1 before the handshake is done */
     struct watch *watch;
-    struct buf to_engine;   /* clear, not taken yet */
-    struct buf shaking;     /* of a handshake, while it waits for keys */
+    struct buf to_engine; /* clear, not taken yet */
+    struct buf shaking;   /* of a handshake, while it waits for keys */
     bool waits_keys;
     struct timer *timer;
-    int64_t since_ms;       /* the connection came */
+    int64_t since_ms; /* the connection came */
     struct link link;
-    bool ended;             /* the browser will say no more */
-    bool leaves;            /* the engine has said all, and is gone: what is pending goes out, then it ends */
+    bool ended; /* the browser will say no more */
+    /* the engine has said all, and is gone: what is pending goes out, then it ends */
+    bool leaves;
 };
 
 static void visitor_on_keys_again(void *arg);
@@ -60,7 +69,8 @@ static void visitor_end(struct visitor *v)
     visitor_free(v);
 }
 
-/* The engine has said all. A browser that reads slowly has time for what is pending: conn_finish() would wait for seconds alone. */
+/* The engine has said all. A browser that reads slowly has time for what is pending:
+ * conn_finish() would wait for seconds alone. */
 static void visitor_finish(struct visitor *v)
 {
     struct buf cipher = BUF_INIT(64 * 1024);
@@ -180,7 +190,8 @@ static void visitor_take_cipher(struct visitor *v, struct str bytes)
     buf_free(&cipher);
     if (r < 0 || state == TLS_BROKEN) {
         v->web->handshakes_failed += v->inner < 0;
-        log_debug("tls-broken", KV("problem", state == TLS_BROKEN ? tls_channel_problem(v->tls) : strerror(-r)));
+        log_debug("tls-broken",
+                  KV("problem", state == TLS_BROKEN ? tls_channel_problem(v->tls) : strerror(-r)));
         conn_finish(v->conn); /* lets the alert out */
         v->conn = NULL;
         visitor_free(v);
@@ -198,7 +209,8 @@ static void visitor_take_cipher(struct visitor *v, struct str bytes)
     (void)push(v);
 }
 
-/* keys are slow or away: this handshake waits for them, not the whole process, as long as a handshake may last. */
+/* keys are slow or away: this handshake waits for them, not the whole process, as long as a
+ * handshake may last. */
 static void visitor_wait_for_keys(struct visitor *v, struct str bytes)
 {
     struct web *w = v->web;
@@ -208,7 +220,8 @@ static void visitor_wait_for_keys(struct visitor *v, struct str bytes)
     }
     v->waits_keys = true;
     conn_pause(v->conn, true);
-    w->keys_again = w->keys_again ? w->keys_again : timer_new(child_loop(w->child), visitor_on_keys_again, w);
+    w->keys_again =
+        w->keys_again ? w->keys_again : timer_new(child_loop(w->child), visitor_on_keys_again, w);
     if (!timer_is_running(w->keys_again)) {
         timer_start(w->keys_again, KEYS_AGAIN_MS);
     }
@@ -257,7 +270,8 @@ static void visitor_on_drain(void *arg)
     }
 }
 
-/* The browser closed its half: the engine hears of it behind the last request, and its answer still goes out. */
+/* The browser closed its half: the engine hears of it behind the last request, and its answer
+ * still goes out. */
 static void visitor_on_end(void *arg)
 {
     struct visitor *v = arg;
@@ -274,7 +288,12 @@ static void visitor_on_close(void *arg, int error)
     visitor_free(arg);
 }
 
-static const struct conn_events events = {.on_read = visitor_on_read, .on_drain = visitor_on_drain, .on_end = visitor_on_end, .on_close = visitor_on_close};
+static const struct conn_events events = {
+    .on_read = visitor_on_read,
+    .on_drain = visitor_on_drain,
+    .on_end = visitor_on_end,
+    .on_close = visitor_on_close,
+};
 
 void visitor_new(struct web *w, struct entrance *e, int fd, const struct endpoint *peer)
 {
@@ -284,8 +303,16 @@ void visitor_new(struct web *w, struct entrance *e, int fd, const struct endpoin
         return;
     }
     struct visitor *v = err_calloc(1, sizeof *v);
-    *v = (struct visitor){.web = w, .http = e->http, .tls = tls, .peer = *peer, .inner = -1, .since_ms = clock_mono_ms(),
-                          .to_engine = BUF_INIT(OUT_MAX), .shaking = BUF_INIT(SHAKING_OCTETS)};
+    *v = (struct visitor){
+        .web = w,
+        .http = e->http,
+        .tls = tls,
+        .peer = *peer,
+        .inner = -1,
+        .since_ms = clock_mono_ms(),
+        .to_engine = BUF_INIT(OUT_MAX),
+        .shaking = BUF_INIT(SHAKING_OCTETS),
+    };
     v->timer = timer_new(child_loop(w->child), visitor_on_timer, v);
     timer_start(v->timer, child_conf(w->child)->limits.handshake_time);
     list_append(&w->visitors, &v->link);
@@ -296,7 +323,8 @@ void visitor_new(struct web *w, struct entrance *e, int fd, const struct endpoin
 static bool is_sent_something(const struct visitor *v)
 {
     char octet;
-    return conn_pending(v->conn) > 0 || (v->inner >= 0 && recv(v->inner, &octet, 1, MSG_PEEK | MSG_DONTWAIT) > 0);
+    return conn_pending(v->conn) > 0 ||
+           (v->inner >= 0 && recv(v->inner, &octet, 1, MSG_PEEK | MSG_DONTWAIT) > 0);
 }
 
 bool visitors_are_sent_something(const struct web *w)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * web.h: the inside of the web process: visitors (connections), requests, questions to the queue, pages.
+ * web.h: the inside of the web process: visitors (connections), requests, questions to the
+ * queue, pages.
  */
 #pragma once
 #include "base/list.h"
@@ -19,7 +20,7 @@
 enum {
     LISTENERS_MAX = 16,
     WEB_LOGINS_MAX = 64,
-    COOKIE_TEXT = 33,       /* 128 bits as hex digits, and a NUL */
+    COOKIE_TEXT = 33, /* 128 bits as hex digits, and a NUL */
     ROWS_MAX = 200,
     EVENTS_MAX = 500,
     PAGE_MAX = 8 * 1024 * 1024,
@@ -77,19 +78,19 @@ struct request {
     struct web *web;
     struct entrance *entrance;
     struct http_call *call;
-    uint64_t token;           /* of the question under way, 0: none */
+    uint64_t token; /* of the question under way, 0: none */
     enum {
         WAITS_FOR_ANSWER,
         WAITS_FOR_LOGIN,
         WAITS_FOR_SPOOL,
         WAITS_FOR_STORED
-    } waits; /* what the answer to it is to be */
+    } waits;               /* what the answer to it is to be */
     struct lease_id lease; /* whose key it waits for */
     answer_fn on_answer;
     key_fn on_key;
     char network[46], pass[COOKIE_TEXT], remember[COOKIE_TEXT], device[COOKIE_TEXT], link[64];
     bool has_pass;
-    bool for_files;           /* it came to the second name, which has files and nothing else */
+    bool for_files; /* it came to the second name, which has files and nothing else */
     size_t language;
     /* what came */
     struct ipc_row_envelope *rows; /* ROWS_MAX at most; in arena */
@@ -99,18 +100,18 @@ struct request {
     bool composing;
     struct ipc_row_envelope_event *events; /* EVENTS_MAX at most; in arena */
     size_t n_events;
-    struct buf pieces;        /* sealed */
-    struct buf clear;         /* a view, opened */
+    struct buf pieces; /* sealed */
+    struct buf clear;  /* a view, opened */
     struct arena arena;
-    struct data page;         /* values of the page */
+    struct data page; /* values of the page */
     /* what is asked for */
     uint64_t envelope;
-    bool asks_inside;         /* for a code, as somebody of ours */
-    struct str tail;          /* path behind the envelope */
-    char address[ADDRESS_ROOM];        /* who it is, once the queue said so */
+    bool asks_inside;           /* for a code, as somebody of ours */
+    struct str tail;            /* path behind the envelope */
+    char address[ADDRESS_ROOM]; /* who it is, once the queue said so */
     uint8_t kind, level;
     struct outgoing *outgoing; /* an answer being written */
-    int body;                 /* spool file of a message, or -1 */
+    int body;                  /* spool file of a message, or -1 */
     struct buf inline_body;
     int64_t body_size;
     struct packed *packed;
@@ -127,7 +128,8 @@ void visitors_close(struct web *w);
 
 /* ask.c: questions */
 extern const struct ipc_rule web_queue_rules[], web_keys_rules[], web_login_rules[];
-/* Asks the queue with what is known of the request; the envelope, text, number, secret and data as given. */
+/* Asks the queue with what is known of the request; the envelope, text, number, secret and data
+ * as given. */
 void ask_queue(struct request *r, const struct ipc_portal_ask *what, answer_fn then);
 void ask_key(struct request *r, const struct lease_id *lease, key_fn then);
 /* A spool file for what is being written; its answer goes to answer.c or compose.c. */
@@ -135,17 +137,21 @@ void ask_spool(struct request *r);
 /* Waits under a number of its own for what it hands in to be stored, or not any more. */
 void ask_wait(struct request *r);
 void ask_settle(struct request *r);
-/* Opens what came in pieces with the key of an answer; then runs with r->clear, or the request has been answered. */
-void ask_open(struct request *r, const struct ipc_portal_answer *a, const char *purpose, void (*then)(struct request *r));
+/* Opens what came in pieces with the key of an answer; then runs with r->clear, or the request
+ * has been answered. */
+void ask_open(struct request *r, const struct ipc_portal_answer *a, const char *purpose,
+              void (*then)(struct request *r));
 void ask_login(struct request *r, struct str name, struct str password, login_fn then);
 void ask_peer_gone(struct web *w);
 
 /* request.c: routes */
 extern const struct http_events request_events;
-void request_cookie(struct request *r, const char *name, const char *value, int64_t life_s); /* life -1: of the session; 0: it goes */
+/* life -1: of the session; 0: it goes */
+void request_cookie(struct request *r, const char *name, const char *value, int64_t life_s);
 void request_random(char ret[COOKIE_TEXT]);
 bool request_is_pass(struct str text); /* as request_random makes them */
-/* What this browser is known by where somebody logged in before, for guesses; kept: it did, or may. */
+/* What this browser is known by where somebody logged in before, for guesses; kept: it did, or
+ * may. */
 void request_device(struct request *r);
 void request_keep_device(struct request *r);
 void request_hash(const char *text, unsigned char ret[32]);
@@ -199,7 +205,8 @@ void read_part(struct request *r, struct str number);
 void read_original(struct request *r);
 void read_zip(struct request *r);
 void read_ask_again(struct request *r);
-/* The first part of the second name's paths: a pass of a minute, and what a sealed mail's link holds. False: neither. */
+/* The first part of the second name's paths: a pass of a minute, and what a sealed mail's link
+ * holds. False: neither. */
 bool read_file_pass(struct request *r, struct str pass);
 bool read_unpack(struct request *r);
 

@@ -67,18 +67,22 @@ static void a_line_that_is_cut_is_still_a_line(void **state)
         }
         f[TEXTS] = KVN("last", 7);
         for (enum log_format format = LOG_FORMAT_TEXT; format <= LOG_FORMAT_HANDED; format++) {
-            size_t n = log_render(line, sizeof line, format, 1, LOG_LEVEL_INFO, "web-0", "said", f, ARRAY_LEN(f)), fields = 0;
+            size_t n = log_render(line, sizeof line, format, 1, LOG_LEVEL_INFO, "web-0", "said", f,
+                                  ARRAY_LEN(f)),
+                   fields = 0;
             bool is_cut = memmem(line, n, "cut", 3) != NULL;
             assert_true(n <= sizeof line);
             if (format == LOG_FORMAT_HANDED) {
                 assert_int_equal(log_handed_read(str_from(line, n), &h), 0);
                 fields = h.n;
             } else {
-                fields = format == LOG_FORMAT_JSON ? json_members(line, n) : logfmt_pairs(line, line + n);
+                fields = format == LOG_FORMAT_JSON ? json_members(line, n)
+                                                   : logfmt_pairs(line, line + n);
                 assert_true(fields > 4);
                 fields -= 4; /* time, level, process, event */
             }
-            assert_true(n + 20 > sizeof line || memmem(line, n, format == LOG_FORMAT_JSON ? "last\":7" : " last=7", 7));
+            assert_true(n + 20 > sizeof line ||
+                        memmem(line, n, format == LOG_FORMAT_JSON ? "last\":7" : " last=7", 7));
             assert_true(is_cut ? fields < ARRAY_LEN(f) + 1 : fields == ARRAY_LEN(f));
             assert_true(!is_cut || of_text > 30);
             if (of_text > 300) {
@@ -96,7 +100,8 @@ static void a_line_is_cut_twice_and_says_so_once(void **state)
     memset(text, '\xff', sizeof text);
     const struct str s = str_from(text, sizeof text);
     const struct log_field f[] = {KVS("a", s), KVS("b", s), KVS("c", s), KVN("cut", 1)};
-    size_t n = log_render(line, sizeof line, LOG_FORMAT_JSON, 1, LOG_LEVEL_INFO, "web-0", "said", f, ARRAY_LEN(f));
+    size_t n = log_render(line, sizeof line, LOG_FORMAT_JSON, 1, LOG_LEVEL_INFO, "web-0", "said", f,
+                          ARRAY_LEN(f));
     assert_int_equal(json_members(line, n), 4 + 3);
 }
 
@@ -116,11 +121,16 @@ static void a_character_is_not_cut_in_two(void **state)
  * seen at all. */
 static void what_turns_a_line_round_is_escaped(void **state)
 {
-    static const char evil[] = "a\xe2\x80\xae""b\xe2\x81\xa6""c\xd8\x9c""d\xe2\x80\x8b""e \xd7\xa9\xc3\xa4";
+    static const char evil[] = "a\xe2\x80\xae"
+                               "b\xe2\x81\xa6"
+                               "c\xd8\x9c"
+                               "d\xe2\x80\x8b"
+                               "e \xd7\xa9\xc3\xa4";
     char line[1024];
     const struct log_field f = KVS("t", str_from(evil, sizeof evil - 1));
     size_t n = log_render(line, sizeof line, LOG_FORMAT_TEXT, 1, LOG_LEVEL_INFO, "p", "e", &f, 1);
-    static const char want[] = " t=\"a\\xe2\\x80\\xaeb\\xe2\\x81\\xa6c\\xd8\\x9cd\\xe2\\x80\\x8be \xd7\xa9\xc3\xa4\"";
+    static const char want[] =
+        " t=\"a\\xe2\\x80\\xaeb\\xe2\\x81\\xa6c\\xd8\\x9cd\\xe2\\x80\\x8be \xd7\xa9\xc3\xa4\"";
     assert_true(n > sizeof want);
     assert_memory_equal(line + n - (sizeof want - 1), want, sizeof want - 1);
 }
@@ -161,7 +171,8 @@ static void a_broken_contract_is_an_error(void **state)
             assert_int_equal(h.level, LOG_LEVEL_ERROR);
             assert_string_equal(h.event, "contract-broken");
         } else {
-            assert_non_null(strstr(got, "Z level=error process=web-0 event=contract-broken where="));
+            assert_non_null(
+                strstr(got, "Z level=error process=web-0 event=contract-broken where="));
             assert_non_null(strstr(got, "test_log.c:"));
             assert_int_equal(logfmt_pairs(got, got + n - 1), 6);
         }

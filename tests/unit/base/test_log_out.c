@@ -45,7 +45,8 @@ static void end(void)
 static void log_many(unsigned from, unsigned n)
 {
     for (unsigned i = from; i < from + n; i++) {
-        log_info("said", KVN("n", i), KV("text", "so long that many of them are more than anybody keeps"));
+        log_info("said", KVN("n", i),
+                 KV("text", "so long that many of them are more than anybody keeps"));
     }
 }
 
@@ -87,10 +88,13 @@ static void check_lines(const struct buf *got, unsigned to, uint64_t *ret_lost)
         rest = str_slice(rest, at + 1, rest.n);
         line = str_slice(line, 0, line.n - (line.n > 0 && line.p[line.n - 1] == '\r'));
         assert_true(begins(line, "time=20"));
-        const char *said = memmem(line.p, line.n, " event=said n=", 14), *lost = memmem(line.p, line.n, " event=log-lines-lost lines=", 28);
+        const char *said = memmem(line.p, line.n, " event=said n=", 14),
+                   *lost = memmem(line.p, line.n, " event=log-lines-lost lines=", 28);
         assert_true((said != NULL) != (lost != NULL));
-        struct str number = str_slice(line, (size_t)((said ? said + 14 : lost + 28) - line.p), line.n);
-        assert_int_equal(str_to_u64(str_slice(number, 0, str_find(number, ' ', 0)), UINT32_MAX, &n), 0);
+        struct str number =
+            str_slice(line, (size_t)((said ? said + 14 : lost + 28) - line.p), line.n);
+        assert_int_equal(str_to_u64(str_slice(number, 0, str_find(number, ' ', 0)), UINT32_MAX, &n),
+                         0);
         if (said) {
             assert_int_equal(n, next);
             assert_true(line.p[line.n - 1] == '"');
@@ -142,7 +146,8 @@ static void a_pipe_of_somebody_else(void **state)
     pid_t pid = fork();
     if (pid == 0) {
         int fds[2];
-        bool ok = pipe(fds) == 0 && fchmod(fds[1], 0) == 0 && (getuid() != 0 || setresuid(65534, 65534, 65534) == 0);
+        bool ok = pipe(fds) == 0 && fchmod(fds[1], 0) == 0 &&
+                  (getuid() != 0 || setresuid(65534, 65534, 65534) == 0);
         char path[32];
         snprintf(path, sizeof path, "/proc/self/fd/%d", fds[1]);
         if (!ok || open(path, O_WRONLY) >= 0) {
@@ -174,7 +179,8 @@ static void a_terminal(void **state)
     assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
     nobody_takes_it(slave, master, false);
     assert_int_equal(write(master, "\x13", 1), 1);
-    for (struct pollfd room = {.fd = slave, .events = POLLOUT}; poll(&room, 1, 0) > 0;) { /* until it came */
+    /* until it came */
+    for (struct pollfd room = {.fd = slave, .events = POLLOUT}; poll(&room, 1, 0) > 0;) {
         (void)poll(NULL, 0, 1);
     }
     begin(slave);
@@ -240,7 +246,7 @@ static void a_reader_that_is_gone(void **state)
     close(others[1]);
 }
 
-/* --- syslog ----------------------------------------------------------------------------- */
+/* --- syslog ------------------------------------------------------------- */
 
 static char syslog_path[64];
 
@@ -264,10 +270,13 @@ static void take_datagrams(int fd, const char *tag, struct buf *got)
     while ((n = recv(fd, octets, sizeof octets, 0)) > 0) {
         struct str s = str_from(octets, (size_t)n);
         bool is_loss = memmem(s.p, s.n, "log-lines-lost", 14) != NULL;
-        snprintf(process, sizeof process, "%s[%d]: ", is_loss ? "posternd" : tag, is_loss || tag[0] == 'p' ? (int)getpid() : 77);
-        assert_true(begins(s, is_loss ? "<19>" : "<22>") && !memchr(s.p, '\n', s.n) && s.n <= LOG_LINE_MAX);
+        snprintf(process, sizeof process, "%s[%d]: ", is_loss ? "posternd" : tag,
+                 is_loss || tag[0] == 'p' ? (int)getpid() : 77);
+        assert_true(begins(s, is_loss ? "<19>" : "<22>") && !memchr(s.p, '\n', s.n) &&
+                    s.n <= LOG_LINE_MAX);
         s = str_slice(s, 4, s.n);
-        assert_true(s.p[3] == ' ' && s.p[6] == ' ' && s.p[9] == ':' && s.p[12] == ':' && s.p[15] == ' ');
+        assert_true(s.p[3] == ' ' && s.p[6] == ' ' && s.p[9] == ':' && s.p[12] == ':' &&
+                    s.p[15] == ' ');
         s = str_slice(s, 16, s.n);
         assert_true(begins(s, process));
         s = str_slice(s, strlen(process), s.n);
@@ -357,7 +366,8 @@ static void lines_of_another_place_are_counted(void **state)
     begin(fds[1]);
     take_all(fds[0], &got);
     end();
-    assert_non_null(memmem(buf_str(&got).p, buf_len(&got), "level=error process=posternd event=log-lines-lost lines=7\n", 58));
+    assert_non_null(memmem(buf_str(&got).p, buf_len(&got),
+                           "level=error process=posternd event=log-lines-lost lines=7\n", 58));
     close(fds[0]);
     close(fds[1]);
 }

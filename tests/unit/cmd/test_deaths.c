@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_deaths.c: when a child that died is started again. Issue 23, 2.6: within 5 s of a return everything works as before;
- * one that dies at once, for ever, does not keep the machine busy.
+ * test_deaths.c: when a child that died is started again. Issue 23, 2.6: within 5 s of a return
+ * everything works as before; one that dies at once, for ever, does not keep the machine busy.
  */
 #include "../check.h"
 #include "cmd/posternd/deaths.h"
@@ -38,7 +38,8 @@ static void service_is_a_merit(void **state)
     assert_int_equal(deaths_pause_ms(&deaths, 60000), 0);
 }
 
-/* waitpid(2): a status of 78 (CHILD_NEVER) stands in the second octet, a signal of that number would in the first. */
+/* waitpid(2): a status of 78 (CHILD_NEVER) stands in the second octet, a signal of that number
+ * would in the first. */
 static void only_who_never_served_ends_the_gateway(void **state)
 {
     assert_true(deaths_for_good(78 << 8, false));
@@ -50,7 +51,8 @@ static void only_who_never_served_ends_the_gateway(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_who_never_served_ends_the_gateway), cmocka_unit_test(the_first_deaths_cost_no_pause),
+        cmocka_unit_test(only_who_never_served_ends_the_gateway),
+        cmocka_unit_test(the_first_deaths_cost_no_pause),
         cmocka_unit_test(one_that_cannot_live_is_tried_every_few_seconds),
         cmocka_unit_test(service_is_a_merit),
     };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_joins.c: which sockets posternd makes between its children (joins.c). A process that was taken over
- * must not have sockets made that pile up in its betters: issue 23 of this project, 1.
+ * test_joins.c: which sockets posternd makes between its children (joins.c). A process that was
+ * taken over must not have sockets made that pile up in its betters: issue 23 of this project,
+ * 1.
  */
 #include "check.h"
 #include "cmd/posternd/posternd.h"
@@ -65,7 +66,12 @@ static unsigned given(size_t child, uint64_t *ret_serial)
     for (;;) {
         char room[CMSG_SPACE(sizeof(int))];
         struct iovec part = {frame, sizeof frame};
-        struct msghdr h = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof room};
+        struct msghdr h = {
+            .msg_iov = &part,
+            .msg_iovlen = 1,
+            .msg_control = room,
+            .msg_controllen = sizeof room,
+        };
         ssize_t got = recvmsg(far_end[child], &h, MSG_DONTWAIT);
         if (got <= 0) {
             return n;
@@ -88,7 +94,11 @@ static unsigned given(size_t child, uint64_t *ret_serial)
 static bool lost(size_t child, enum role other, uint64_t serial, bool misused)
 {
     const struct ipc_msg m = {.type = IPC_ctl_peer_lost,
-                              .ctl_peer_lost = {.role = (uint8_t)other, .serial = serial, .misused = misused}};
+                              .ctl_peer_lost = {
+                                  .role = (uint8_t)other,
+                                  .serial = serial,
+                                  .misused = misused,
+                              }};
     uint64_t before = ipc_refused();
     joins_on_lost(&d.children[child], d.children[child].control, &m, -1);
     return ipc_refused() == before;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_lines.c: what processes write to their standard error (lines.c) comes into the log as theirs, whatever they write, and
- * no faster than each may. What is looked at is the log itself: standard error of this test, a file meanwhile.
+ * test_lines.c: what processes write to their standard error (lines.c) comes into the log as
+ * theirs, whatever they write, and no faster than each may. What is looked at is the log itself:
+ * standard error of this test, a file meanwhile.
  */
 #include "cmd/posternd/lines.h"
 #include "base/buf.h"
@@ -57,19 +58,22 @@ static size_t count(const struct buf *b, const char *words)
     return n;
 }
 
-/* Lines as another process would write them, in both forms that the log has and in that in which they are handed over; what
- * speaks to a terminal (ECMA-48); the end of a life in the middle of a line. */
+/* Lines as another process would write them, in both forms that the log has and in that in which
+ * they are handed over; what speaks to a terminal (ECMA-48); the end of a life in the middle of
+ * a line. */
 static void whose_a_line_is_says_its_pipe(void **state)
 {
     static const char *const said[] = {
         "time=2001-02-03T10:00:00.000Z level=error process=queue-0 event=lie\n",
-        "{\"time\":\"2001-02-03T10:00:00.000Z\",\"level\":\"error\",\"process\":\"queue-0\",\"event\":\"lie\"}\n",
+        "{\"time\":\"2001-02-03T10:00:00.000Z\",\"level\":\"error\",\"process\":\"queue-0\","
+        "\"event\":\"lie\"}\n",
         "0 0 lie process=\"queue-0\"\n",
         "0 0 lie x=1 event=\"lie\"\n",
         "0 0 lie process=queue-0\n",
         "0 0 lie x=\"\" process=\"queue-0\" \n",
         "0 0 li\xc3\xa4 x=1\n",
-        "0 0 lie x=\"a\x1b[2J\xc2\x9b" "2J\n",
+        "0 0 lie x=\"a\x1b[2J\xc2\x9b"
+        "2J\n",
         "\x1b]0;title\x07\n",
         "9 0 lie x=1\n",
         "0 0 lie x=\n", /* found by fuzz_log: it ended posternd */
@@ -96,23 +100,55 @@ static void whose_a_line_is_says_its_pipe(void **state)
         lines_close(l);
         end_log(&b);
         loop_free(loop);
-        const char *mark = format == LOG_FORMAT_JSON ? ",\"process\":\"smtpin-1\",\"event\":\"" : "Z level=warn process=smtpin-1 event=";
+        const char *mark = format == LOG_FORMAT_JSON ? ",\"process\":\"smtpin-1\",\"event\":\""
+                                                     : "Z level=warn process=smtpin-1 event=";
         assert_int_equal(count(&b, "\n"), ARRAY_LEN(said) - 1); /* the empty one is none */
         assert_int_equal(count(&b, mark), ARRAY_LEN(said) - 1);
-        assert_int_equal(count(&b, format == LOG_FORMAT_JSON ? "\"process\":\"queue-0\"" : "\nprocess="), 0);
-        assert_int_equal(count(&b, format == LOG_FORMAT_JSON ? "\"event\":\"process-wrote\"" : "event=process-wrote text="), ARRAY_LEN(said) - 2);
+        assert_int_equal(count(&b, format == LOG_FORMAT_JSON ? "\"process\":\"queue-0\""
+                                                             : "\nprocess="),
+                         0);
+        assert_int_equal(count(&b, format == LOG_FORMAT_JSON ? "\"event\":\"process-wrote\""
+                                                             : "event=process-wrote text="),
+                         ARRAY_LEN(said) - 2);
         assert_int_equal(count(&b, "\x1b") + count(&b, "\x07") + count(&b, "\xc2\x9b"), 0);
-        assert_int_equal(count(&b, "2001-02-03T10") + count(&b, "1970"), 2); /* told as texts, no times */
-        assert_int_equal(count(&b, format == LOG_FORMAT_JSON ? "\"said\",\"code\":\"250\",\"n\":-5,\"text\":\"a\\u001b[2J\\u000aprocess=queue-0 \\\"b\\\\\"}"
-                                                              : "event=said code=250 n=-5 text=\"a\\x1b[2J\\x0aprocess=queue-0 \\\"b\\\\\"\n"), 1);
+        /* told as texts, no times */
+        assert_int_equal(count(&b, "2001-02-03T10") + count(&b, "1970"), 2);
+        assert_int_equal(count(&b, format == LOG_FORMAT_JSON
+                                       ? "\"said\",\"code\":\"250\",\"n\":-5,\"text\":\"a\\u001b["
+                                         "2J\\u000aprocess=queue-0 \\\"b\\\\\"}"
+                                       : "event=said code=250 n=-5 "
+                                         "text=\"a\\x1b[2J\\x0aprocess=queue-0 \\\"b\\\\\"\n"),
+                         1);
     }
 }
 
-/* Anything at all, made of what lines are made of: one line each, under the right name, and nothing that ends or hides one. */
+/* Anything at all, made of what lines are made of: one line each, under the right name, and
+ * nothing that ends or hides one. */
 static void whatever_is_written_is_a_line(void **state)
 {
-    static const char *const parts[] = {"0", "3", " ", "1764511200123", "said", "x=", "\"", "\\", "\\x1b", "\\x0a", "\x1b[2J", "\xc2\x9b", "\xff",
-                                        "process=", "queue-0", "event=", "-", "9223372036854775808", "\xe2\x80\xa8", "\r", "a b", "{", "3 0 said x=1"};
+    static const char *const parts[] = {"0",
+                                        "3",
+                                        " ",
+                                        "1764511200123",
+                                        "said",
+                                        "x=",
+                                        "\"",
+                                        "\\",
+                                        "\\x1b",
+                                        "\\x0a",
+                                        "\x1b[2J",
+                                        "\xc2\x9b",
+                                        "\xff",
+                                        "process=",
+                                        "queue-0",
+                                        "event=",
+                                        "-",
+                                        "9223372036854775808",
+                                        "\xe2\x80\xa8",
+                                        "\r",
+                                        "a b",
+                                        "{",
+                                        "3 0 said x=1"};
     enum { LINES = 4000 };
     CLEANUP(buf_free) struct buf b = BUF_INIT(LOG_MAX);
     uint64_t dice = 88172645463325252u;
@@ -131,10 +167,14 @@ static void whatever_is_written_is_a_line(void **state)
     }
     end_log(&b);
     assert_int_equal(count(&b, "\n"), LINES);
-    assert_int_equal(count(&b, "Z level=warn process=smtpin-1 event=process-wrote ") + count(&b, "Z level=info process=smtpin-1 event=said") +
-                         count(&b, "Z level=error process=smtpin-1 event=said"), LINES);
+    assert_int_equal(count(&b, "Z level=warn process=smtpin-1 event=process-wrote ") +
+                         count(&b, "Z level=info process=smtpin-1 event=said") +
+                         count(&b, "Z level=error process=smtpin-1 event=said"),
+                     LINES);
     assert_in_range(count(&b, "event=said"), 1, LINES);
-    assert_int_equal(count(&b, "\x1b") + count(&b, "\xc2\x9b") + count(&b, "\xff") + count(&b, "\r") + count(&b, "\xe2\x80\xa8"), 0);
+    assert_int_equal(count(&b, "\x1b") + count(&b, "\xc2\x9b") + count(&b, "\xff") +
+                         count(&b, "\r") + count(&b, "\xe2\x80\xa8"),
+                     0);
 }
 
 static void stop(void *arg)
@@ -171,7 +211,8 @@ static void who_writes_too_much_waits(void **state)
     timer_free(end);
     loop_free(loop);
     assert_int_equal(count(&b, "event=process-writes-too-much child=web-1"), 1);
-    assert_in_range(count(&b, "process=web-1 event=process-wrote text=x\n"), 1, CHUNK / 2); /* of half a million */
+    /* of half a million */
+    assert_in_range(count(&b, "process=web-1 event=process-wrote text=x\n"), 1, CHUNK / 2);
 }
 
 static void so_much_may_be_written(void **state)
@@ -188,7 +229,8 @@ static void so_much_may_be_written(void **state)
     assert_int_equal(b.left, LINES_SAVED_MS); /* and no more */
 }
 
-/* pipe(7): a write to a full pipe with O_NONBLOCK fails with EAGAIN. It goes on; what it said comes once there is room. */
+/* pipe(7): a write to a full pipe with O_NONBLOCK fails with EAGAIN. It goes on; what it said
+ * comes once there is room. */
 static void who_is_not_read_goes_on(void **state)
 {
     char octets[128 * 1024], got[4096];
@@ -214,7 +256,8 @@ static void who_is_not_read_goes_on(void **state)
     assert_int_equal(status, 0);
     ssize_t n = read(fds[0], got, sizeof got);
     assert_true(n > 0);
-    const char *one = memmem(got, (size_t)n, " one n=1\n", 9), *two = memmem(got, (size_t)n, " two n=2\n", 9),
+    const char *one = memmem(got, (size_t)n, " one n=1\n", 9),
+               *two = memmem(got, (size_t)n, " two n=2\n", 9),
                *three = memmem(got, (size_t)n, " three n=\"3\"\n", 13);
     assert_true(one && two && three && one < two && two < three);
     assert_null(memmem(got, (size_t)n, "lost", 4));
@@ -238,7 +281,8 @@ static int64_t number_of(struct str log, const char *words)
     return str_to_u64(str_slice(rest, 0, end), INT64_MAX, &n) == 0 ? (int64_t)n : -1;
 }
 
-/* What is charged is what stands in the log: its head, and six octets for one that is escaped (RFC 8259 7). */
+/* What is charged is what stands in the log: its head, and six octets for one that is escaped
+ * (RFC 8259 7). */
 static void what_is_written_is_charged(void **state)
 {
     CLEANUP(buf_free) struct buf b = BUF_INIT(LOG_MAX);
@@ -266,7 +310,8 @@ static void what_is_written_is_charged(void **state)
     assert_in_range(most - budget.left, buf_len(&b), buf_len(&b) * 2);
 }
 
-/* One that ends and comes back has no more to write than one that stays; what it is not read of any more is counted. */
+/* One that ends and comes back has no more to write than one that stays; what it is not read of
+ * any more is counted. */
 static void who_comes_back_may_write_no_more(void **state)
 {
     enum { LIVES = 40, LINES = 5000 };
@@ -280,7 +325,8 @@ static void who_comes_back_may_write_no_more(void **state)
         struct lines *l = lines_open(loop, "inspect-1", &budget, &fd);
         assert_non_null(l);
         for (int i = 0; i < LINES; i++) {
-            say(fd, "3 1 said text=\"a hundred octets and some more in the log are what each one of these lines is\"\n");
+            say(fd, "3 1 said text=\"a hundred octets and some more in the log are what each one "
+                    "of these lines is\"\n");
         }
         say(fd, "and words without an end");
         close(fd);
@@ -289,17 +335,22 @@ static void who_comes_back_may_write_no_more(void **state)
     int64_t took_s = (clock_mono_ms() - begun) / 1000 + 1;
     end_log(&b);
     loop_free(loop);
-    assert_true((int64_t)buf_len(&b) < LINES_OF_OTHERS * (LINES_SAVED_MS / 1000 + took_s) + 1024 * 1024);
+    assert_true((int64_t)buf_len(&b) <
+                LINES_OF_OTHERS * (LINES_SAVED_MS / 1000 + took_s) + 1024 * 1024);
     struct str rest = buf_str(&b);
-    for (int64_t n; (n = number_of(rest, "event=log-lines-unread child=inspect-1 pid=0 lines=")) >= 0; unread += n) {
+    for (int64_t n;
+         (n = number_of(rest, "event=log-lines-unread child=inspect-1 pid=0 lines=")) >= 0;
+         unread += n) {
         const char *at = memmem(rest.p, rest.n, "event=log-lines-unread", 22);
         rest = str_slice(rest, (size_t)(at - rest.p) + 22, rest.n);
     }
     assert_true(unread > LINES);
-    assert_int_equal((int64_t)(count(&b, "event=said") + count(&b, "event=process-wrote")) + unread, LIVES * (LINES + 1));
+    assert_int_equal((int64_t)(count(&b, "event=said") + count(&b, "event=process-wrote")) + unread,
+                     LIVES * (LINES + 1));
 }
 
-/* While posternd stands still (SIGSTOP: it reads nothing), who logs goes on; afterwards each line is there or counted. */
+/* While posternd stands still (SIGSTOP: it reads nothing), who logs goes on; afterwards each
+ * line is there or counted. */
 static void posternd_stands_still(void **state)
 {
     enum { LINES = 50000 };
@@ -339,7 +390,8 @@ static void posternd_stands_still(void **state)
     timer_free(end);
     loop_free(loop);
     assert_int_equal(status, 0);
-    int64_t lost = number_of(buf_str(&b), "level=error process=queue-0 event=log-lines-lost lines=");
+    int64_t lost =
+        number_of(buf_str(&b), "level=error process=queue-0 event=log-lines-lost lines=");
     assert_true(lost > 0);
     assert_int_equal(count(&b, "event=log-lines-lost"), 1);
     assert_int_equal((int64_t)count(&b, "process=queue-0 event=said n=") + lost, LINES);
@@ -361,7 +413,8 @@ static void tick(void *arg)
     }
 }
 
-/* While nobody takes the log, the loop turns, and the lines of others wait in their pipes: none is lost. */
+/* While nobody takes the log, the loop turns, and the lines of others wait in their pipes: none
+ * is lost. */
 static void who_reads_the_log_stands_still(void **state)
 {
     enum { LINES = 12000 };
@@ -417,10 +470,13 @@ static uint64_t soft_limit(void)
     int fd = open("/proc/sys/fs/pipe-user-pages-soft", O_RDONLY | O_CLOEXEC);
     ssize_t n = read(fd, octets, sizeof octets);
     close(fd);
-    return n > 0 && str_to_u64(str_trim_lines(str_from(octets, (size_t)n)), UINT32_MAX, &pages) == 0 ? pages : 0;
+    return n > 0 && str_to_u64(str_trim_lines(str_from(octets, (size_t)n)), UINT32_MAX, &pages) == 0
+               ? pages
+               : 0;
 }
 
-/* pipe(7): over pipe-user-pages-soft who has no privileges gets no larger pipe. It works with what it gets, and says so. */
+/* pipe(7): over pipe-user-pages-soft who has no privileges gets no larger pipe. It works with
+ * what it gets, and says so. */
 static void a_small_pipe_is_told(void **state)
 {
     uint64_t most = soft_limit() * (uint64_t)sysconf(_SC_PAGESIZE) / LINES_PIPE;
@@ -446,7 +502,8 @@ static void a_small_pipe_is_told(void **state)
     end_log(&b);
     assert_int_equal(status, 0);
     assert_in_range(count(&b, "event=log-room-small child=login-1 octets="), 1, 10);
-    assert_in_range(number_of(buf_str(&b), "event=log-room-small child=login-1 octets="), 4096, LINES_PIPE / 2);
+    assert_in_range(number_of(buf_str(&b), "event=log-room-small child=login-1 octets="), 4096,
+                    LINES_PIPE / 2);
 }
 
 static bool says(const char *path, const char *words)
@@ -468,11 +525,14 @@ static void the_documents_say_these_numbers(void **state)
     char words[200];
     const int mib = 1024 * 1024;
     const double hour = 3600.0 / 1e9;
-    snprintf(words, sizeof words, "%d MiB a second from each (%d from `queue`", LINES_OF_OTHERS / mib, LINES_OF_QUEUE / mib);
+    snprintf(words, sizeof words, "%d MiB a second from each (%d from `queue`",
+             LINES_OF_OTHERS / mib, LINES_OF_QUEUE / mib);
     assert_true(says("docs/security.md", words));
-    snprintf(words, sizeof words, "at most %.1f GB an hour (`queue`: %.1f)", LINES_OF_OTHERS * hour, LINES_OF_QUEUE * hour);
+    snprintf(words, sizeof words, "at most %.1f GB an hour (`queue`: %.1f)", LINES_OF_OTHERS * hour,
+             LINES_OF_QUEUE * hour);
     assert_true(says("docs/security.md", words));
-    snprintf(words, sizeof words, "%d MiB a second for long (queue: %d)", LINES_OF_OTHERS / mib, LINES_OF_QUEUE / mib);
+    snprintf(words, sizeof words, "%d MiB a second for long (queue: %d)", LINES_OF_OTHERS / mib,
+             LINES_OF_QUEUE / mib);
     assert_true(says("docs/man/posternd.8", words));
     snprintf(words, sizeof words, "up to %d MiB", LINES_PIPE / mib);
     assert_true(says("docs/man/posternd.8", words) && says("docs/security.md", words));

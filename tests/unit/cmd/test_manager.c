@@ -24,7 +24,8 @@ static void a_manager_that_does_not_read(void **state)
     char text[200];
     snprintf(at.sun_path, sizeof at.sun_path, "/tmp/test-manager-%d", (int)getpid());
     (void)unlink(at.sun_path);
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), other = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0),
+        other = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
     assert_int_equal(setenv("NOTIFY_SOCKET", at.sun_path, 1), 0);
     notify_manager("RELOADING=1");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_pairs.c: the pair of a client certificate and the key of DKIM, renewed step by step on a disk (the listener's is in
- * tests/live/test_pairs.py). acme.sh writes the key before the chain; certbot/certbot storage.py: one file after the other.
+ * test_pairs.c: the pair of a client certificate and the key of DKIM, renewed step by step on a
+ * disk (the listener's is in tests/live/test_pairs.py). acme.sh writes the key before the chain;
+ * certbot/certbot storage.py: one file after the other.
  */
 #include "cmd/posternd/pairs.h"
 #include "tls/pair.h"
@@ -30,8 +31,10 @@ static struct conf *parse(void)
     CLEANUP(buf_free) struct buf problems = BUF_INIT(4000);
     struct conf *c = NULL;
     snprintf(conf_text, sizeof conf_text,
-             "hostname mx.example.test;\nstore sqlite /nowhere;\ninside { domains in.test; deliver-to x.in.test; }\nlisten smtp { address 192.0.2.1:25; }\n"
-             "client-certificate \"ours\" { chain %s/c.pem; key %s/c.key; }\nsigning { domain in.test; selector s; key %s/d.key; }\n"
+             "hostname mx.example.test;\nstore sqlite /nowhere;\ninside { domains in.test; "
+             "deliver-to x.in.test; }\nlisten smtp { address 192.0.2.1:25; }\n"
+             "client-certificate \"ours\" { chain %s/c.pem; key %s/c.key; }\nsigning { domain "
+             "in.test; selector s; key %s/d.key; }\n"
              "rule \"shows\" { to @x.test; client-certificate \"ours\"; }\n",
              dir, dir, dir);
     if (conf_parse(str_c(conf_text), "t", &problems, &c) < 0) {
@@ -74,7 +77,9 @@ static void renewed_in_steps(void **state)
     for (int i = 1; i < 4; i++) {
         assert_false(pairs_look(p, 1000 * i));
         in_force(p, PAIR_CLIENT, "good.pem", "good.key");
-        assert_true(waits(p, "c.pem has changed and is not in force: the key does not belong to this certificate"));
+        assert_true(waits(
+            p,
+            "c.pem has changed and is not in force: the key does not belong to this certificate"));
     }
     struct pairs *anew = pairs_new(c, buf_str(&ca), p, &problems); /* a reload in this moment */
     assert_non_null(anew);
@@ -109,17 +114,21 @@ static void renewed_in_steps(void **state)
     conf_free(c);
 }
 
-/* A first try by a new user: OpenSSL's own words said nothing ("no private key assigned"), and the password of
- * a key was asked for on the terminal: a test that waits for it ends by its time limit. */
+/* A first try by a new user: OpenSSL's own words said nothing ("no private key assigned"), and
+ * the password of a key was asked for on the terminal: a test that waits for it ends by its time
+ * limit. */
 static void words_of_what_is_wrong(void **state)
 {
-    CLEANUP(buf_free) struct buf good = BUF_INIT(1 << 20), key = BUF_INIT(1 << 20), other = BUF_INIT(1 << 20), locked = BUF_INIT(1 << 20);
+    CLEANUP(buf_free)
+    struct buf good = BUF_INIT(1 << 20), key = BUF_INIT(1 << 20), other = BUF_INIT(1 << 20),
+               locked = BUF_INIT(1 << 20);
     const int64_t in_2026_ms = 1780000000000;
     char problem[300] = "";
     pid_t pid = fork();
     if (pid == 0) {
         assert_int_equal(chdir(dir), 0);
-        execlp("openssl", "openssl", "pkey", "-in", "good.key", "-aes256", "-passout", "pass:x", "-out", "locked.key", (char *)NULL);
+        execlp("openssl", "openssl", "pkey", "-in", "good.key", "-aes256", "-passout", "pass:x",
+               "-out", "locked.key", (char *)NULL);
         _exit(1);
     }
     int status = 1;
@@ -138,19 +147,25 @@ static void words_of_what_is_wrong(void **state)
         {STR("garbage"), buf_str(&key), "holds no certificate"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        assert_int_equal(tls_pair_usable(TLS_PAIR_SERVER, cases[i].chain, cases[i].key, in_2026_ms, problem, sizeof problem), -EINVAL);
+        assert_int_equal(tls_pair_usable(TLS_PAIR_SERVER, cases[i].chain, cases[i].key, in_2026_ms,
+                                         problem, sizeof problem),
+                         -EINVAL);
         assert_non_null(strstr(problem, cases[i].words));
     }
-    assert_int_equal(tls_pair_usable(TLS_PAIR_SERVER, buf_str(&good), buf_str(&key), in_2026_ms, problem, sizeof problem), 0);
+    assert_int_equal(tls_pair_usable(TLS_PAIR_SERVER, buf_str(&good), buf_str(&key), in_2026_ms,
+                                     problem, sizeof problem),
+                     0);
     struct tls_context *ctx = NULL;
     struct tls_signer *signer = NULL;
     const struct tls_own own = {buf_str(&good), buf_str(&locked)};
-    assert_true(tls_context_server(&own, 1, TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &ctx) < 0);
+    assert_true(
+        tls_context_server(&own, 1, TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &ctx) < 0);
     assert_true(tls_signer_new(buf_str(&locked), problem, sizeof problem, &signer) < 0);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(renewed_in_steps), cmocka_unit_test(words_of_what_is_wrong)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(renewed_in_steps),
+                                       cmocka_unit_test(words_of_what_is_wrong)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_ports.c: which sockets a reload keeps, opens and closes. The kernel is the witness: what is open answers connect(2).
+ * test_ports.c: which sockets a reload keeps, opens and closes. The kernel is the witness: what
+ * is open answers connect(2).
  */
 #include "../check.h"
 #include "cmd/posternd/posternd.h"
@@ -19,7 +20,11 @@ int activated_socket(const struct endpoint *at)
 
 static bool answers(unsigned port)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in at = {
+        .sin_family = AF_INET,
+        .sin_port = htons((uint16_t)port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+    };
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool yes = connect(fd, (struct sockaddr *)&at, sizeof at) == 0;
     close(fd);
@@ -83,11 +88,13 @@ static void what_stays_is_taken_over(void **state)
     wish(&w, a, b, 0);
     assert_int_equal(ports_open(&w.conf, NULL, &old, problem, sizeof problem), 0);
     assert_true(answers(a) && answers(b) && !answers(c));
-    wish(&w, c, a, b); /* the first block has a new port, the second the first one's; metrics have the second one's */
+    /* the first block has a new port, the second the first one's; metrics have the second one's */
+    wish(&w, c, a, b);
     assert_int_equal(ports_open(&w.conf, &old, &next, problem, sizeof problem), 0);
     assert_true(answers(a) && answers(b) && answers(c)); /* all, until it is replaced */
     assert_int_equal(next.n, 3);
-    assert_true(next.v[1].fd == old.v[0].fd && next.v[1].listen == 1 && next.v[1].kind == PORT_SMTP);
+    assert_true(next.v[1].fd == old.v[0].fd && next.v[1].listen == 1 &&
+                next.v[1].kind == PORT_SMTP);
     assert_true(next.v[2].fd == old.v[1].fd && next.v[2].kind == PORT_METRICS);
     ports_replace(&old, &next);
     assert_true(answers(a) && answers(b) && answers(c));
@@ -114,7 +121,8 @@ static void what_cannot_be_had_changes_nothing(void **state)
     wish(&w, c, d, a);
     assert_int_equal(ports_open(&w.conf, &old, &next, problem, sizeof problem), -EADDRINUSE);
     assert_true(strstr(problem, w.text[1]) && strstr(problem, "another program has it"));
-    assert_true(answers(a) && answers(b) && !answers(c)); /* the new one that was open already is closed again */
+    /* the new one that was open already is closed again */
+    assert_true(answers(a) && answers(b) && !answers(c));
     next.n = 0;
     ports_replace(&old, &next);
     ports_replace(&theirs, &next);
@@ -142,7 +150,8 @@ static void more_than_they_take_is_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_stays_is_taken_over), cmocka_unit_test(what_cannot_be_had_changes_nothing),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_stays_is_taken_over),
+                                       cmocka_unit_test(what_cannot_be_had_changes_nothing),
                                        cmocka_unit_test(more_than_they_take_is_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_literals.c: an expression that matches a text always has one of its pieces there. PCRE2 says what matches.
+ * test_literals.c: an expression that matches a text always has one of its pieces there. PCRE2
+ * says what matches.
  */
 #include "detect/literals.h"
 #include "detect/pattern.h"
@@ -40,17 +41,34 @@ static void pieces(void **state)
     static const struct {
         const char *expression, *with, *without; /* with NULL: it needs no piece */
     } rows[] = {
-        {"(?<![\\w-])(?-i:((?:AKIA|ASIA)[A-Z2-7]{16}|AIza[A-Za-z0-9_-]{35}))", "xx AKIA", "xx akxa"},
-        {"hv[sbr]\\.[a-z]{3}", "hvb.", "hvx."}, {"gh[pousr]_x", "GHO_X", "gha_x"}, {"redis+s?://", "rediss://", "redi://"},
-        {"[A-Z]{3}[0-9]Q~[a-z]", "q~", "q-"}, {"colou?r", "COLOR", "colr"}, {"(ab)?cde", "cde", "abcd"}, {"abc*", NULL, "ab"},
-        {"(?:postgres(?:ql)?|mysql)://", "mysql://", "sql://"}, {"aab{2}c", "xaab", "abbc"}, {"abc{0,3}d", NULL, ""}, {"a|bcd", NULL, ""},
-        {"(?=abcd)x", NULL, ""}, {"\\x41bcd", NULL, ""}, {"\\d+abc\\.d", "abc.d", "abcd"}, {"[^abc]def", "def", "de"}, {"[]x]yz", "]yz", "yz"},
-        {"(?i:abc)|def", "def", "de"}, {"(?<name>abc)", NULL, ""}, {"a.c", NULL, ""}, {"", NULL, ""},
+        {"(?<![\\w-])(?-i:((?:AKIA|ASIA)[A-Z2-7]{16}|AIza[A-Za-z0-9_-]{35}))", "xx AKIA",
+         "xx akxa"},
+        {"hv[sbr]\\.[a-z]{3}", "hvb.", "hvx."},
+        {"gh[pousr]_x", "GHO_X", "gha_x"},
+        {"redis+s?://", "rediss://", "redi://"},
+        {"[A-Z]{3}[0-9]Q~[a-z]", "q~", "q-"},
+        {"colou?r", "COLOR", "colr"},
+        {"(ab)?cde", "cde", "abcd"},
+        {"abc*", NULL, "ab"},
+        {"(?:postgres(?:ql)?|mysql)://", "mysql://", "sql://"},
+        {"aab{2}c", "xaab", "abbc"},
+        {"abc{0,3}d", NULL, ""},
+        {"a|bcd", NULL, ""},
+        {"(?=abcd)x", NULL, ""},
+        {"\\x41bcd", NULL, ""},
+        {"\\d+abc\\.d", "abc.d", "abcd"},
+        {"[^abc]def", "def", "de"},
+        {"[]x]yz", "]yz", "yz"},
+        {"(?i:abc)|def", "def", "de"},
+        {"(?<name>abc)", NULL, ""},
+        {"a.c", NULL, ""},
+        {"", NULL, ""},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct one o;
         open_one(&o, rows[i].expression);
-        if ((o.set >= 0) != (rows[i].with != NULL) || (rows[i].with && !is_present(&o, str_c(rows[i].with))) ||
+        if ((o.set >= 0) != (rows[i].with != NULL) ||
+            (rows[i].with && !is_present(&o, str_c(rows[i].with))) ||
             is_present(&o, str_c(rows[i].without))) {
             fail_msg("%s: set %d", rows[i].expression, o.set);
         }
@@ -62,8 +80,19 @@ static void pieces(void **state)
 static void never_left_out(void **state)
 {
     static const char *const expressions[] = {
-        "ab[ab]a(?:b|ba)?", "(?:ab|ba)+a{2,3}b", "(a|b[ab])(aa|b)?ab", "a(?:b(?:a|bb)|ab)a", "(?:aab?|ba{2})b*ab", "[ab]ab[ab]?ba", "a+?bab", "(?<!a)bab(?!b)", "ab(?=a)abb?",
-        "(?:ab){2}|bba", "a?b?a?bab", "(a(b(a|b)a)?b)ab", "b(?:ab|b)(?:a|)ba",
+        "ab[ab]a(?:b|ba)?",
+        "(?:ab|ba)+a{2,3}b",
+        "(a|b[ab])(aa|b)?ab",
+        "a(?:b(?:a|bb)|ab)a",
+        "(?:aab?|ba{2})b*ab",
+        "[ab]ab[ab]?ba",
+        "a+?bab",
+        "(?<!a)bab(?!b)",
+        "ab(?=a)abb?",
+        "(?:ab){2}|bba",
+        "a?b?a?bab",
+        "(a(b(a|b)a)?b)ab",
+        "b(?:ab|b)(?:a|)ba",
     };
     unsigned matched = 0;
     srand(22);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * shown.h: what a template makes of a view, as the web process gets it. Included by test_page.c and test_shown.c.
+ * shown.h: what a template makes of a view, as the web process gets it. Included by test_page.c
+ * and test_shown.c.
  */
 #pragma once
 #include "check.h"
@@ -9,7 +10,7 @@
 #include "portal/shown.h"
 #include "portal/template.h"
 
-#define HEAD "From: a@in.test\r\nSubject: s\r\nMIME-Version: 1.0\r\n"
+#define HEAD  "From: a@in.test\r\nSubject: s\r\nMIME-Version: 1.0\r\n"
 #define MIXED HEAD "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
 
 static bool holds(const struct buf *b, const char *words)

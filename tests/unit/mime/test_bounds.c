@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_bounds.c: small mails that cost a reader much (tests/mail/bombs.py makes them and names the reports they come from):
- * each is read within its time, what was cut is said at the part, and what stands beside it is read.
+ * test_bounds.c: small mails that cost a reader much (tests/mail/bombs.py makes them and names
+ * the reports they come from): each is read within its time, what was cut is said at the part,
+ * and what stands beside it is read.
  */
 #include "base/clock.h"
 #include "check.h"
@@ -51,12 +52,11 @@ static void bombs_are_cut_and_said(void **state)
         const char *name;
         enum mime_problem_kind problem;
     } cases[] = {
-        {"gz-name", MIME_LIMIT},         /* libarchive#2366, field F2 */
-        {"gz-layers", MIME_LIMIT},       /* libarchive#660, Tarsnap#904 */
-        {"gz-zeros", MIME_LIMIT},        /* goark/gpgpdump#43 */
-        {"bz2-zeros", MIME_LIMIT},       /* libarchive#3050 */
-        {"seven-zip-files", MIME_DAMAGED},
-        {"docx-entities", MIME_DAMAGED}, /* CVE-2003-1564 */
+        {"gz-name", MIME_LIMIT},   /* libarchive#2366, field F2 */
+        {"gz-layers", MIME_LIMIT}, /* libarchive#660, Tarsnap#904 */
+        {"gz-zeros", MIME_LIMIT},  /* goark/gpgpdump#43 */
+        {"bz2-zeros", MIME_LIMIT}, /* libarchive#3050 */
+        {"seven-zip-files", MIME_DAMAGED}, {"docx-entities", MIME_DAMAGED}, /* CVE-2003-1564 */
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct mime_reading *m = read_bomb(cases[i].name);
@@ -78,7 +78,8 @@ static void repeat(struct buf *b, const char *text, size_t n)
 static size_t count(struct str in, const char *what)
 {
     size_t n = 0;
-    for (const char *p = in.p; (p = memmem(p, in.n - (size_t)(p - in.p), what, strlen(what))); p++) {
+    for (const char *p = in.p; (p = memmem(p, in.n - (size_t)(p - in.p), what, strlen(what)));
+         p++) {
         n++;
     }
     return n;
@@ -98,14 +99,18 @@ static void files_in_a_text_have_a_limit(void **state)
     }
 }
 
-#define PAGE "From: a@inside.test\r\nSubject: table\r\nMIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n"
+#define PAGE \
+    "From: a@inside.test\r\nSubject: table\r\nMIME-Version: 1.0\r\nContent-Type: " \
+    "text/html\r\n\r\n"
 
-/* Field F14, scripts/20-large-table.py 60000: the first part is shown, whole in its elements, and that it was cut is said. */
+/* Field F14, scripts/20-large-table.py 60000: the first part is shown, whole in its elements,
+ * and that it was cut is said. */
 static void a_large_table_is_shown_in_part(void **state)
 {
     struct buf b = BUF_INIT(32 << 20);
     assert_int_equal(buf_add(&b, STR(PAGE "<p>TOP</p><table>")), 0);
-    repeat(&b, "<tr><td>1</td><td>Name</td><td>the third of the cells in this row</td></tr>\r\n", 60000);
+    repeat(&b, "<tr><td>1</td><td>Name</td><td>the third of the cells in this row</td></tr>\r\n",
+           60000);
     assert_int_equal(buf_add(&b, STR("</table><p>BOTTOM</p>\r\n")), 0);
     struct view *v = view_of_message(buf_str(&b));
     struct str html = buf_str(&v->html);
@@ -118,7 +123,8 @@ static void a_large_table_is_shown_in_part(void **state)
     buf_free(&b);
 }
 
-/* Own: 3,000 rules for 10,000 paragraphs with 30 classes each; what is compared is counted. 93 s before. */
+/* Own: 3,000 rules for 10,000 paragraphs with 30 classes each; what is compared is counted. 93 s
+ * before. */
 static void sheets_that_cost_much(void **state)
 {
     struct buf b = BUF_INIT(32 << 20);
@@ -127,7 +133,10 @@ static void sheets_that_cost_much(void **state)
         assert_int_equal(buf_printf(&b, ".a%d{padding:1px}", i), 0);
     }
     assert_int_equal(buf_add(&b, STR("</style>\r\n")), 0);
-    repeat(&b, "<p class='a0 a1 a2 a3 a4 a5 a6 a7 a8 a9 b0 b1 b2 b3 b4 b5 b6 b7 b8 b9 c0 c1 c2 c3 c4 c5 c6 c7 c8 c9'>x</p>\r\n", 10000);
+    repeat(&b,
+           "<p class='a0 a1 a2 a3 a4 a5 a6 a7 a8 a9 b0 b1 b2 b3 b4 b5 b6 b7 b8 b9 c0 c1 c2 c3 c4 "
+           "c5 c6 c7 c8 c9'>x</p>\r\n",
+           10000);
     int64_t began = clock_cpu_ms();
     struct view *v = view_of_message(buf_str(&b));
     assert_in_range(clock_cpu_ms() - began, 0, COST_MAX_MS);
@@ -157,8 +166,9 @@ static void text_deep_in_tables_is_shown(void **state)
     }
 }
 
-/* RUSTSEC-2026-0194 and CAPEC-229 describe the kind: the parser compares each name with those before. whatwg/html#2872: each end
- * tag is looked for in all that is open. Below the sizes of bombs.py, as sanitizers are slow. */
+/* RUSTSEC-2026-0194 and CAPEC-229 describe the kind: the parser compares each name with those
+ * before. whatwg/html#2872: each end tag is looked for in all that is open. Below the sizes of
+ * bombs.py, as sanitizers are slow. */
 static void pages_that_cost_much(void **state)
 {
     static const struct {
@@ -196,7 +206,8 @@ static void pages_that_cost_much(void **state)
     }
 }
 
-/* A library that does not come back ends the process, which posternd and the shell are told by the signal. */
+/* A library that does not come back ends the process, which posternd and the shell are told by
+ * the signal. */
 static void a_library_that_never_ends_is_ended(void **state)
 {
     fflush(NULL);
@@ -229,8 +240,11 @@ static void memory_ends_at_the_fence(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(bombs_are_cut_and_said), cmocka_unit_test(files_in_a_text_have_a_limit), cmocka_unit_test(a_large_table_is_shown_in_part),
-                                       cmocka_unit_test(text_deep_in_tables_is_shown), cmocka_unit_test(pages_that_cost_much),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(bombs_are_cut_and_said),
+                                       cmocka_unit_test(files_in_a_text_have_a_limit),
+                                       cmocka_unit_test(a_large_table_is_shown_in_part),
+                                       cmocka_unit_test(text_deep_in_tables_is_shown),
+                                       cmocka_unit_test(pages_that_cost_much),
                                        cmocka_unit_test(sheets_that_cost_much),
                                        cmocka_unit_test(a_library_that_never_ends_is_ended),
                                        cmocka_unit_test(memory_ends_at_the_fence)};

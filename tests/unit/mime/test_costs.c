@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_costs.c: header fields made of one thing many times. Each is read, for rules and for a page, in time that rises
- * with its octets and no faster, and what is left of it is said (`limit`). Shapes after cyrusimap/cyrus-imapd#6377
- * (CVE-2026-27859), python/cpython#136063, jstedfast/gmime#15, jstedfast/MimeKit#355 and our own measurements: GMime
- * took a minute, or ended the process.
+ * test_costs.c: header fields made of one thing many times. Each is read, for rules and for a
+ * page, in time that rises with its octets and no faster, and what is left of it is said
+ * (`limit`). Shapes after cyrusimap/cyrus-imapd#6377 (CVE-2026-27859), python/cpython#136063,
+ * jstedfast/gmime#15, jstedfast/MimeKit#355 and our own measurements: GMime took a minute, or
+ * ended the process.
  */
 #include "check.h"
 #include "mime/mime.h"
@@ -12,7 +13,8 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-/* Of four times as many: a linear reader takes four times as long, a quadratic one sixteen times. Short times are not compared. */
+/* Of four times as many: a linear reader takes four times as long, a quadratic one sixteen
+ * times. Short times are not compared. */
 enum { QUARTER = 4, GROWTH_MAX = 9, SHORT_MS = 400 };
 
 struct shape {
@@ -28,7 +30,8 @@ static void make(const struct shape *s, unsigned times, struct buf *out)
     assert_int_equal(buf_add(out, str_c(s->begin)), 0);
     for (unsigned i = 0; i < times; i++) {
         const char *mark = strstr(s->unit, "%u");
-        int n = snprintf(unit, sizeof unit, "%.*s", mark ? (int)(mark - s->unit) : (int)sizeof unit, s->unit);
+        int n = snprintf(unit, sizeof unit, "%.*s", mark ? (int)(mark - s->unit) : (int)sizeof unit,
+                         s->unit);
         if (mark) {
             n += snprintf(unit + n, sizeof unit - (size_t)n, "%u%s", i, mark + 2);
         }
@@ -75,19 +78,21 @@ static void check(const struct shape *shapes, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         bool cut;
-        int64_t part = cost(&shapes[i], shapes[i].n / QUARTER, &cut), whole = cost(&shapes[i], shapes[i].n, &cut);
+        int64_t part = cost(&shapes[i], shapes[i].n / QUARTER, &cut),
+                whole = cost(&shapes[i], shapes[i].n, &cut);
         if (whole > GROWTH_MAX * part + SHORT_MS || (shapes[i].cut && !cut)) {
-            fail_msg("%zu: %.30s %s took %lld ms, a quarter of it %lld, cut %d", i, shapes[i].begin, shapes[i].unit, (long long)whole,
-                     (long long)part, cut);
+            fail_msg("%zu: %.30s %s took %lld ms, a quarter of it %lld, cut %d", i, shapes[i].begin,
+                     shapes[i].unit, (long long)whole, (long long)part, cut);
         }
     }
 }
 
-#define END "\r\n\r\nhello\r\n"
-#define PART "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+#define END      "\r\n\r\nhello\r\n"
+#define PART     "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
 #define PART_END "\r\n\r\nhello\r\n--b--\r\n"
-#define DIGEST "Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n"
-#define MAIL "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n"
+#define DIGEST   "Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n"
+#define MAIL \
+    "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n"
 
 /* RFC 2045 5.1, RFC 2231, RFC 2183 */
 static void parameters(void **state)
@@ -108,7 +113,8 @@ static void parameters(void **state)
         {"Content-Type: text/plain", "(", END, 166666, true},
         {"Content-Type: ", "a", END, 166666, true},
         {PART "Content-Disposition: attachment; filename*=", "a", "'x'y" PART_END, 1200000, true},
-        {PART "Content-Disposition: attachment; filename=\"=?", "a", "?q?y?=\"" PART_END, 1200000, true},
+        {PART "Content-Disposition: attachment; filename=\"=?", "a", "?q?y?=\"" PART_END, 1200000,
+         true},
         {PART "Content-Type: multipart/mixed; boundary=\"", "a", "\"" PART_END, 1200000, true},
     };
     check(shapes, ARRAY_LEN(shapes));
@@ -154,7 +160,8 @@ static void other_fields(void **state)
         {"Content-Transfer-Encoding: ", "(", END, 100000, false},
         {"Content-ID: ", "(", END, 100000, false},
         {"msip_labels: ", "a;", END, 100000, false},
-        {"Content-Disposition: attachment; filename=a.txt", "\r\nContent-Disposition: x; filename=b%u", END, 1900, false},
+        {"Content-Disposition: attachment; filename=a.txt",
+         "\r\nContent-Disposition: x; filename=b%u", END, 1900, false},
         {"X-0: a", "\r\nX-%u: a", END, 60000, true},
         {PART "Content-Location: =?", "a", "?q?x?=" PART_END, 1200000, true},
         {PART "Content-Transfer-Encoding: =?", "a", "?q?x?=" PART_END, 1200000, true},
@@ -163,32 +170,42 @@ static void other_fields(void **state)
     check(shapes, ARRAY_LEN(shapes));
 }
 
-/* POSIX uuencode, RFC 2397, RFC 5545 3.8.1.1, RFC 9580 6.2: each file in a text costs more than its octets */
+/* POSIX uuencode, RFC 2397, RFC 5545 3.8.1.1, RFC 9580 6.2: each file in a text costs more than
+ * its octets */
 static void things_in_texts(void **state)
 {
     static const struct shape shapes[] = {
         {"\r\n", "begin 644 a\r\n#86)C\r\n`\r\nend\r\n", "\r\n", 20000, true},
-        {"Content-Type: text/html\r\n\r\n", "<a href='data:;base64,QUJD'>x</a>", "\r\n", 20000, true},
-        {"Content-Type: text/html\r\n\r\n", "<img src='data:image/gif;base64,R0lGODlhAQABAAAAACw='>", "\r\n", 4000, false},
-        {"Content-Type: text/calendar\r\n\r\nBEGIN:VCALENDAR\r\n", "ATTACH;ENCODING=BASE64:QUJD\r\n", "\r\n", 20000, true},
+        {"Content-Type: text/html\r\n\r\n", "<a href='data:;base64,QUJD'>x</a>", "\r\n", 20000,
+         true},
+        {"Content-Type: text/html\r\n\r\n",
+         "<img src='data:image/gif;base64,R0lGODlhAQABAAAAACw='>", "\r\n", 4000, false},
+        {"Content-Type: text/calendar\r\n\r\nBEGIN:VCALENDAR\r\n",
+         "ATTACH;ENCODING=BASE64:QUJD\r\n", "\r\n", 20000, true},
         {"\r\n", "-----BEGIN PGP MESSAGE-----\r\n", "\r\n", 8000, false},
         {"\r\n", "a -----BEGIN PGP MESSAGE-----\r\nx: y\r\n", "\r\n", 8000, false},
         {"\r\n", "-----BEGIN PGP MESSAGE----- a ", "\r\n", 8000, false},
         {"\r\n-----BEGIN PGP MESSAGE-----\r\n", "a: b\r\n", "\r\n", 100000, false},
-        {"\r\n", "-----BEGIN PGP MESSAGE-----\r\n\r\nAAAAAAAAAAAAAAAAAAAAAAAA\r\n-----END PGP MESSAGE-----\r\n", "\r\n", 4000, true},
+        {"\r\n",
+         "-----BEGIN PGP MESSAGE-----\r\n\r\nAAAAAAAAAAAAAAAAAAAAAAAA\r\n-----END PGP "
+         "MESSAGE-----\r\n",
+         "\r\n", 4000, true},
     };
     check(shapes, ARRAY_LEN(shapes));
 }
 
-/* What people send in earnest is not cut: thousands of recipients in groups and names, a name in a hundred pieces. */
+/* What people send in earnest is not cut: thousands of recipients in groups and names, a name in
+ * a hundred pieces. */
 static void what_is_sent_in_earnest(void **state)
 {
     static const struct shape shapes[] = {
         {"To: ", "\"Team: %u\" <a@x.test>, ", "b@x.test" END, 900, false},
         {"To: ", "team %u: a@x.test, b@x.test;, ", "b@x.test" END, 5000, false},
         {"Content-Disposition: attachment", ";\r\n filename*%u*=%41%42%43", END, 150, false},
-        {"\r\nto:\r\n", "  - host: 10.0.0.%u:25\r\n", "\r\n", 3000, false}, /* YAML, a log, a text with long formulas */
-        {"\r\nfrom: 09:00:01\r\n", " 09:00:02 a=? and no more of it in all of these lines%u\r\n", "\r\n", 3000, false},
+        /* YAML, a log, a text with long formulas */
+        {"\r\nto:\r\n", "  - host: 10.0.0.%u:25\r\n", "\r\n", 3000, false},
+        {"\r\nfrom: 09:00:01\r\n", " 09:00:02 a=? and no more of it in all of these lines%u\r\n",
+         "\r\n", 3000, false},
         {"\r\nContent-Type: a\r\n", " b;c;d\r\n", "\r\n", 3000, false},
     };
     for (size_t i = 0; i < ARRAY_LEN(shapes); i++) {
@@ -204,7 +221,9 @@ static void what_is_sent_in_earnest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(parameters), cmocka_unit_test(addresses),
-                                       cmocka_unit_test(other_fields), cmocka_unit_test(things_in_texts), cmocka_unit_test(what_is_sent_in_earnest)};
+                                       cmocka_unit_test(other_fields),
+                                       cmocka_unit_test(things_in_texts),
+                                       cmocka_unit_test(what_is_sent_in_earnest)};
     const struct rlimit stack = {1 << 20, 1 << 20}; /* what fits in less fits always */
     if (setrlimit(RLIMIT_STACK, &stack) < 0) {
         return 1;

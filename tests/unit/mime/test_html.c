@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_html.c: the text of HTML as a page shows it: what stands in lines and boxes of its own, and characters by name.
+ * test_html.c: the text of HTML as a page shows it: what stands in lines and boxes of its own,
+ * and characters by name.
  */
 #include "check.h"
 #include "mime/texts.h"
@@ -30,20 +31,25 @@ static bool has_text(const struct mime_reading *m, const char *text)
     return false;
 }
 
-/* HTML standard 15.3.2 to 15.3.4 (which elements are blocks), 15.4 and 15.5 (replaced elements, controls);
- * html-to-text/node-html-to-text#156, #71. */
+/* HTML standard 15.3.2 to 15.3.4 (which elements are blocks), 15.4 and 15.5 (replaced elements,
+ * controls); html-to-text/node-html-to-text#156, #71. */
 static void blocks_and_boxes_part(void **state)
 {
     static const char *const elements[] = {
-        "address", "aside", "center", "details", "dialog", "figcaption", "figure", "fieldset", "form", "hgroup", "legend", "main", "nav",
-        "search", "summary", "button", "textarea", "label", "iframe", "span style='color:red; Display : block'", "sup", "rt",
+        "address",    "aside",    "center",   "details", "dialog",
+        "figcaption", "figure",   "fieldset", "form",    "hgroup",
+        "legend",     "main",     "nav",      "search",  "summary",
+        "button",     "textarea", "label",    "iframe",  "span style='color:red; Display : block'",
+        "sup",        "rt",
     };
-    static const char *const pages[] = {"5<img src=x>" CARD, "5<input type=checkbox>" CARD, "<select><option>5</select>" CARD,
+    static const char *const pages[] = {"5<img src=x>" CARD, "5<input type=checkbox>" CARD,
+                                        "<select><option>5</select>" CARD,
                                         "<i style='display:flex'>5</i>" CARD};
     for (size_t i = 0; i < ARRAY_LEN(elements); i++) {
         char page[300];
         int name = (int)strcspn(elements[i], " ");
-        snprintf(page, sizeof page, "<div><%s>5</%.*s>" CARD "</div><p>x</p>", elements[i], name, elements[i]);
+        snprintf(page, sizeof page, "<div><%s>5</%.*s>" CARD "</div><p>x</p>", elements[i], name,
+                 elements[i]);
         struct mime_reading *m = read_page(page);
         if (!stands_alone(m, CARD)) {
             fail_msg("%s: " STR_FMT, page, STR_ARG(buf_str(&m->texts[0].text)));
@@ -57,7 +63,8 @@ static void blocks_and_boxes_part(void **state)
         }
         mime_reading_free(m);
     }
-    struct mime_reading *m = read_page("<center>IBAN</center><center>DE89370400440532013000</center><p>DE89370400440532013001<sup>1</sup></p>");
+    struct mime_reading *m = read_page("<center>IBAN</center><center>DE89370400440532013000</"
+                                       "center><p>DE89370400440532013001<sup>1</sup></p>");
     assert_true(has_text(m, "IBAN\nDE89370400440532013000\nDE89370400440532013001\t1"));
     mime_reading_free(m);
 }
@@ -65,22 +72,28 @@ static void blocks_and_boxes_part(void **state)
 /* What is in a line as letters are stays one word. */
 static void words_in_a_line_stay_whole(void **state)
 {
-    struct mime_reading *m = read_page("<p>4539<b>5787</b><span style='display:inline'>6362</span><wbr>1486, 1<sup>st</sup> of May</p>");
+    struct mime_reading *m =
+        read_page("<p>4539<b>5787</b><span style='display:inline'>6362</span><wbr>1486, "
+                  "1<sup>st</sup> of May</p>");
     assert_true(has_text(m, CARD ", 1st of May"));
     mime_reading_free(m);
 }
 
-/* HTML standard 13.5 (names), 13.2.5.73 (names without a semicolon), 13.2.5.80 (numbers of Windows-1252). */
+/* HTML standard 13.5 (names), 13.2.5.73 (names without a semicolon), 13.2.5.80 (numbers of
+ * Windows-1252). */
 static void references_are_read(void **state)
 {
     static const struct {
         const char *html, *text;
     } rows[] = {
         {"[secure&rbrack;", "[secure]"},
-        {"SSN 536&hyphen;90&hyphen;4399", "536\xe2\x80\x90" "90\xe2\x80\x90" "4399"},
+        {"SSN 536&hyphen;90&hyphen;4399", "536\xe2\x80\x90"
+                                          "90\xe2\x80\x90"
+                                          "4399"},
         {"&check; done", "\xe2\x9c\x93 done"},
         {"x &#128; &#x80; &#150; y", "x \xe2\x82\xac \xe2\x82\xac \xe2\x80\x93 y"},
-        {"SSN&nbsp536-90-4399", "SSN\xc2\xa0" "536-90-4399"},
+        {"SSN&nbsp536-90-4399", "SSN\xc2\xa0"
+                                "536-90-4399"},
         {"&notit; &notin;", "\xc2\xacit; \xe2\x88\x89"},
         {"&lt;p&gt; &LT;b&GT; &amp;check;", "<p> <b> &check;"},
         {"&Afr;&acE;", "\xf0\x9d\x94\x84\xe2\x88\xbe\xcc\xb3"},
@@ -110,8 +123,10 @@ static void the_table_is_whole(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(blocks_and_boxes_part), cmocka_unit_test(words_in_a_line_stay_whole),
-                                       cmocka_unit_test(references_are_read), cmocka_unit_test(the_table_is_whole)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(blocks_and_boxes_part),
+                                       cmocka_unit_test(words_in_a_line_stay_whole),
+                                       cmocka_unit_test(references_are_read),
+                                       cmocka_unit_test(the_table_is_whole)};
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_page.c: nothing is left out of the page of a mail without a sentence, and an empty page says why. Inputs: examples of
- * RFC 2046 5.2.2, 5.2.3, and forms that other programs showed wrongly (named beside each).
+ * test_page.c: nothing is left out of the page of a mail without a sentence, and an empty page
+ * says why. Inputs: examples of RFC 2046 5.2.2, 5.2.3, and forms that other programs showed
+ * wrongly (named beside each).
  */
 #include "shown.h"
 #include "sys/file.h"
@@ -24,15 +25,20 @@ static void what_lies_elsewhere_is_said(void **state)
 {
     static const char *const mails[] = {
         HEAD "Content-Type: message/partial; id=\"ABC@host.com\"; number=1; total=2\r\n\r\n"
-             "Message-ID: <anotherid@foo.com>\r\nSubject: Audio mail\r\nMIME-Version: 1.0\r\n\r\nfirst half\r\n",
-        HEAD "Content-Type: message/external-body; access-type=URL; URL=\"ftp://ftp.in.test/a.txt\"\r\n\r\n"
-             "Content-Type: text/plain\r\nContent-ID: <id42@guppylake.bellcore.com>\r\n\r\nTHIS IS NOT REALLY THE BODY!\r\n",
-        MIXED "Content-Type: message/external-body; access-type=local-file; name=\"/u/nsb/Me.jpeg\"\r\n\r\n"
+             "Message-ID: <anotherid@foo.com>\r\nSubject: Audio mail\r\nMIME-Version: "
+             "1.0\r\n\r\nfirst half\r\n",
+        HEAD "Content-Type: message/external-body; access-type=URL; "
+             "URL=\"ftp://ftp.in.test/a.txt\"\r\n\r\n"
+             "Content-Type: text/plain\r\nContent-ID: <id42@guppylake.bellcore.com>\r\n\r\nTHIS IS "
+             "NOT REALLY THE BODY!\r\n",
+        MIXED "Content-Type: message/external-body; access-type=local-file; "
+              "name=\"/u/nsb/Me.jpeg\"\r\n\r\n"
               "Content-Type: image/jpeg\r\n\r\n\r\n--b--\r\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(mails); i++) {
         struct view *v = view_of_message(str_c(mails[i]));
-        assert_true(v->elsewhere && page_says(v, "elsewhere") && v->blank && !page_says(v, "is-blank"));
+        assert_true(v->elsewhere && page_says(v, "elsewhere") && v->blank &&
+                    !page_says(v, "is-blank"));
         assert_int_equal(v->n_parts, 1);
         view_free(v);
     }
@@ -41,18 +47,21 @@ static void what_lies_elsewhere_is_said(void **state)
     view_free(v);
 }
 
-/* RFC 5546 3.2.3: the words of an answer are its comment. And a text that Exchange made a file of is read where it stands, and can
- * be kept. */
+/* RFC 5546 3.2.3: the words of an answer are its comment. And a text that Exchange made a file
+ * of is read where it stands, and can be kept. */
 static void words_in_files_are_shown(void **state)
 {
-    struct view *v = view_of_message(STR(HEAD "Content-Type: text/calendar; method=REPLY\r\n\r\nBEGIN:VCALENDAR\r\nMETHOD:REPLY\r\n"
-                                              "BEGIN:VEVENT\r\nSUMMARY:s\r\nCOMMENT:I am late\r\nDESCRIPTION:come\r\n"
-                                              "ATTENDEE;PARTSTAT=ACCEPTED:mailto:a@in.test\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"));
+    struct view *v = view_of_message(STR(
+        HEAD "Content-Type: text/calendar; method=REPLY\r\n\r\nBEGIN:VCALENDAR\r\nMETHOD:REPLY\r\n"
+             "BEGIN:VEVENT\r\nSUMMARY:s\r\nCOMMENT:I am late\r\nDESCRIPTION:come\r\n"
+             "ATTENDEE;PARTSTAT=ACCEPTED:mailto:a@in.test\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"));
     assert_int_equal(v->n_events, 1);
     assert_string_equal(v->events[0].about, "I am late");
     view_free(v);
-    v = view_of_message(STR(MIXED "\r\nabove\r\n--b\r\nContent-Type: text/html\r\nContent-Disposition: attachment; filename=ATT00001.htm\r\n\r\n"
-                                  "<p>below</p>\r\n--b--\r\n"));
+    v = view_of_message(STR(MIXED
+                            "\r\nabove\r\n--b\r\nContent-Type: text/html\r\nContent-Disposition: "
+                            "attachment; filename=ATT00001.htm\r\n\r\n"
+                            "<p>below</p>\r\n--b--\r\n"));
     assert_true(holds(&v->text, "below") && holds(&v->html, "below") && v->n_parts == 1);
     view_free(v);
 }
@@ -67,26 +76,33 @@ static const struct view_part *part_named(const struct view *v, const char *name
     return NULL;
 }
 
-/* RFC 5545 3.8.1.1, RFC 2397: a file in an event or a link can be saved; one that lies nowhere as it is, is said. A picture is seen. */
+/* RFC 5545 3.8.1.1, RFC 2397: a file in an event or a link can be saved; one that lies nowhere
+ * as it is, is said. A picture is seen. */
 static void files_in_events_and_links(void **state)
 {
-    struct view *v = view_of_message(STR(HEAD "Content-Type: text/calendar\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
-                                              "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:s\r\nATTACH;FILENAME=3Da.csv;ENCODING=3DBASE64:aGVs\r\n bG8=3D\r\n"
-                                              "END:VEVENT\r\nEND:VCALENDAR\r\n"));
+    struct view *v = view_of_message(STR(
+        HEAD "Content-Type: text/calendar\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+             "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:s\r\nATTACH;FILENAME=3Da.csv;ENCODING="
+             "3DBASE64:aGVs\r\n bG8=3D\r\n"
+             "END:VEVENT\r\nEND:VCALENDAR\r\n"));
     const struct view_part *p = part_named(v, "a.csv");
     assert_true(p && p->size == 5 && p->n_inner == 1 && !v->cut);
     view_free(v);
-    v = view_of_message(STR(HEAD "Content-Type: text/html\r\n\r\n<a download=a.csv href=\"data:text/csv;base64,aGVsbG8=\">x</a>"
-                                 "<img src=\"data:image/gif;base64,R0lGODlhAQABAAAAACw=\">\r\n"));
+    v = view_of_message(STR(HEAD "Content-Type: text/html\r\n\r\n<a download=a.csv "
+                                 "href=\"data:text/csv;base64,aGVsbG8=\">x</a><img "
+                                 "src=\"data:image/gif;base64,R0lGODlhAQABAAAAACw=\">\r\n"));
     p = part_named(v, "a.csv");
-    assert_true(p && p->size == 5 && strcmp(p->type, "text/csv") == 0 && v->n_parts == 1 && !v->cut);
+    assert_true(p && p->size == 5 && strcmp(p->type, "text/csv") == 0 && v->n_parts == 1 &&
+                !v->cut);
     view_free(v);
-    v = view_of_message(STR(HEAD "Content-Type: text/html\r\n\r\n<a href=\"data:text/csv,a%20b\">x</a>"));
+    v = view_of_message(
+        STR(HEAD "Content-Type: text/html\r\n\r\n<a href=\"data:text/csv,a%20b\">x</a>"));
     assert_true(v->cut && v->n_parts == 0);
     view_free(v);
 }
 
-/* The own mail of an organisation whose scanner sends PDFs alone; a text of blanks; a picture is no empty page. */
+/* The own mail of an organisation whose scanner sends PDFs alone; a text of blanks; a picture is
+ * no empty page. */
 static void an_empty_page_says_so(void **state)
 {
     static const struct {
@@ -96,7 +112,9 @@ static void an_empty_page_says_so(void **state)
         {HEAD "Content-Type: application/pdf; name=scan.pdf\r\n\r\n%PDF-1.4\r\n", true},
         {HEAD "\r\n \r\n\r\n", true},
         {HEAD "Content-Type: text/html\r\n\r\n<div><br></div>\r\n", true},
-        {HEAD "Content-Type: text/html\r\n\r\n<img src=\"data:image/gif;base64,R0lGODlhAQABAAAAACw=\">\r\n", false},
+        {HEAD "Content-Type: text/html\r\n\r\n<img "
+              "src=\"data:image/gif;base64,R0lGODlhAQABAAAAACw=\">\r\n",
+         false},
         {HEAD "Content-Type: text/html\r\n\r\n<p>x</p>\r\n", false},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -111,19 +129,27 @@ static void an_empty_page_says_so(void **state)
 /* roundcube/roundcubemail#8133: an alternative without a word is none. */
 static void an_empty_alternative_is_none(void **state)
 {
-    static const char *const htmls[] = {"", "<html><head><title>x</title></head><body>&nbsp;<br></body></html>", "<p style=\"a\"> </p>"};
+    static const char *const htmls[] =
+        {"", "<html><head><title>x</title></head><body>&nbsp;<br></body></html>",
+         "<p style=\"a\"> </p>"};
     for (size_t i = 0; i < ARRAY_LEN(htmls); i++) {
         struct buf m = BUF_INIT(4096);
-        assert_int_equal(buf_printf(&m, HEAD "Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\nplain words\r\n--b\r\n"
-                                             "Content-Type: text/html\r\n\r\n%s\r\n--b--\r\n", htmls[i]), 0);
+        assert_int_equal(buf_printf(&m,
+                                    HEAD "Content-Type: multipart/alternative; "
+                                         "boundary=b\r\n\r\n--b\r\n\r\nplain words\r\n--b\r\n"
+                                         "Content-Type: text/html\r\n\r\n%s\r\n--b--\r\n",
+                                    htmls[i]),
+                         0);
         struct view *v = view_of_message(buf_str(&m));
-        assert_true(holds(&v->text, "plain words") && (buf_len(&v->html) == 0 || holds(&v->html, "plain words")));
+        assert_true(holds(&v->text, "plain words") &&
+                    (buf_len(&v->html) == 0 || holds(&v->html, "plain words")));
         assert_false(v->blank);
         view_free(v);
         buf_free(&m);
     }
-    struct view *v = view_of_message(STR(HEAD "Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\n \r\n--b\r\n"
-                                              "Content-Type: text/html\r\n\r\n<p>rich words</p>\r\n--b--\r\n"));
+    struct view *v = view_of_message(
+        STR(HEAD "Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\n \r\n--b\r\n"
+                 "Content-Type: text/html\r\n\r\n<p>rich words</p>\r\n--b--\r\n"));
     assert_true(holds(&v->text, "rich words") && holds(&v->html, "rich words"));
     view_free(v);
 }
@@ -144,13 +170,16 @@ static struct buf file_with(const char *name, const char *from, const char *to)
     return ret;
 }
 
-/* RFC 8551 3.2.1: gateways that know no S/MIME send it as application/octet-stream; the identifiers of RFC 5652 5 and 6,
- * RFC 5083 4. The mail is that of openssl smime (tests/fixtures/mail). */
+/* RFC 8551 3.2.1: gateways that know no S/MIME send it as application/octet-stream; the
+ * identifiers of RFC 5652 5 and 6, RFC 5083 4. The mail is that of openssl smime
+ * (tests/fixtures/mail). */
 static void signatures_under_other_types(void **state)
 {
     static const char type[] = "application/pkcs7-mime; smime-type=signed-data;";
-    static const char *const others[] = {"application/octet-stream;", "application/pkcs7;", "application/x-pkcs7-mime;"};
-    static const char *const sealed[] = {"MIAGCSqGSIb3DQEHA6CAMIACAQA=", "MIH/BgsqhkiG9w0BCRABF6CB"};
+    static const char *const others[] = {"application/octet-stream;", "application/pkcs7;",
+                                         "application/x-pkcs7-mime;"};
+    static const char *const sealed[] = {"MIAGCSqGSIb3DQEHA6CAMIACAQA=",
+                                         "MIH/BgsqhkiG9w0BCRABF6CB"};
     for (size_t i = 0; i < ARRAY_LEN(others); i++) {
         struct buf m = file_with("17-smime-opaque.eml", type, others[i]);
         struct view *v = view_of_message(buf_str(&m));
@@ -160,19 +189,26 @@ static void signatures_under_other_types(void **state)
     }
     for (size_t i = 0; i < ARRAY_LEN(sealed); i++) {
         struct buf m = BUF_INIT(4096);
-        assert_int_equal(buf_printf(&m, HEAD "Content-Type: application/octet-stream; name=smime.p7m\r\n"
-                                             "Content-Transfer-Encoding: base64\r\n\r\n%s\r\n", sealed[i]), 0);
+        assert_int_equal(buf_printf(&m,
+                                    HEAD
+                                    "Content-Type: application/octet-stream; name=smime.p7m\r\n"
+                                    "Content-Transfer-Encoding: base64\r\n\r\n%s\r\n",
+                                    sealed[i]),
+                         0);
         struct view *v = view_of_message(buf_str(&m));
         assert_true(v->smime && v->n_parts == 1);
         view_free(v);
         buf_free(&m);
     }
-    struct view *v = view_of_message(STR(HEAD "Content-Type: application/pkcs7-mime; smime-type=signed-data\r\n\r\nno such thing\r\n"));
+    struct view *v = view_of_message(STR(
+        HEAD
+        "Content-Type: application/pkcs7-mime; smime-type=signed-data\r\n\r\nno such thing\r\n"));
     assert_true(v->cut && holds(&v->text, "no such thing") && !v->smime);
     view_free(v);
 }
 
-/* MS-OXTNEF 2.1.3.3.20 (attBody): the text of winmail.dat, alone under any type, and beside a text without a word. */
+/* MS-OXTNEF 2.1.3.3.20 (attBody): the text of winmail.dat, alone under any type, and beside a
+ * text without a word. */
 static void texts_of_winmail(void **state)
 {
     static const char tnef[] = "eJ8+IgEAAQyAAgALAAAAdG5lZiB3b3JkcwAAAA==";
@@ -183,7 +219,10 @@ static void texts_of_winmail(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
         struct buf m = BUF_INIT(4096);
-        assert_int_equal(buf_printf(&m, "%s\r\nContent-Transfer-Encoding: base64\r\n\r\n%s\r\n--b--\r\n", heads[i], tnef), 0);
+        assert_int_equal(
+            buf_printf(&m, "%s\r\nContent-Transfer-Encoding: base64\r\n\r\n%s\r\n--b--\r\n",
+                       heads[i], tnef),
+            0);
         struct view *v = view_of_message(buf_str(&m));
         if (!holds(&v->text, "tnef words") || v->blank) {
             fail_msg("%s: " STR_FMT, heads[i], STR_ARG(buf_str(&v->text)));
@@ -198,11 +237,16 @@ static void armour_in_an_encoding(void **state)
 {
     static const char *const bodies[] = {
         "quoted-printable\r\n\r\n=2D----BEGIN PGP MESSAGE-----\r\n\r\nhQEMA5FSBjmLTPMfAQf/Z2d7\r\n",
-        "base64\r\n\r\nLS0tLS1CRUdJTiBQR1AgTUVTU0FHRS0tLS0tCgpoUUVNQTVGU0JqbUxUUE1mQVFmL1oyZDcK\r\n",
+        "base64\r\n\r\nLS0tLS1CRUdJTiBQR1AgTUVTU0FHRS0tLS0tCgpoUUVNQTVGU0JqbUxUUE1mQVFmL1oyZDcK\r"
+        "\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
         struct buf m = BUF_INIT(4096);
-        assert_int_equal(buf_printf(&m, HEAD "Content-Type: text/plain\r\nContent-Transfer-Encoding: %s", bodies[i]), 0);
+        assert_int_equal(buf_printf(&m,
+                                    HEAD
+                                    "Content-Type: text/plain\r\nContent-Transfer-Encoding: %s",
+                                    bodies[i]),
+                         0);
         struct view *v = view_of_message(buf_str(&m));
         assert_true(v->pgp);
         view_free(v);
@@ -210,8 +254,8 @@ static void armour_in_an_encoding(void **state)
     }
 }
 
-/* HTML standard 15.5 (forms), 4.12.2 (noscript where nothing runs), 4.8.7, 4.8.15, 4.11.4, 6.1, 16.2; SVG 2 11.1; MathML Core 3.2:
- * what a browser would show of these is there. */
+/* HTML standard 15.5 (forms), 4.12.2 (noscript where nothing runs), 4.8.7, 4.8.15, 4.11.4, 6.1,
+ * 16.2; SVG 2 11.1; MathML Core 3.2: what a browser would show of these is there. */
 static void texts_of_other_elements(void **state)
 {
     static const struct {
@@ -219,19 +263,24 @@ static void texts_of_other_elements(void **state)
     } rows[] = {
         {"<button>Press here</button>", "Press here", "<button"},
         {"<textarea rows=3>Written & meant</textarea>", "Written &#38; meant", "<textarea"},
-        {"<select><optgroup label=x><option>Red<option selected>Green</select>", "Green", "<option"},
+        {"<select><optgroup label=x><option>Red<option selected>Green</select>", "Green",
+         "<option"},
         {"<input value='Your code 1234'>", " Your code 1234 ", "<input"},
         {"<input type=hidden value=secret><p>x", "x", "secret"},
         {"<input type=submit value='Go &lt;b>'>", " Go &#60;b&#62; ", "<b>"},
         {"<input type=checkbox checked>yes", "\xe2\x98\x91 yes", "<input"},
         {"<input placeholder='Your name'>", "Your name", "<input"},
         {"<noscript><p>Without scripts</p></noscript>", "<p>Without scripts", "<noscript"},
-        {"<noscript><p title='</noscript><img src=x onerror=alert(1)>'>Words</noscript>", "<p>Words", "onerror"},
-        {"<noscript>a</noscript><p title='a &lt; b'>Words", "<p title=\"a &#60; b\">Words", "<noscript"},
+        {"<noscript><p title='</noscript><img src=x onerror=alert(1)>'>Words</noscript>",
+         "<p>Words", "onerror"},
+        {"<noscript>a</noscript><p title='a &lt; b'>Words", "<p title=\"a &#60; b\">Words",
+         "<noscript"},
         {"<object data=x.swf><p>Instead of it</p></object>", "<p>Instead of it", "<object"},
         {"<video src=x><a href='https://x.test/'>Watch</a></video>", "Watch</a>", "<video"},
-        {"<svg><defs><text>NO</text></defs><text x=1>Drawn words</text></svg>", "Drawn words", "NO"},
-        {"<svg><style>*{x:y}</style><script>alert(1)</script><title>NO</title></svg>x", "x", "alert"},
+        {"<svg><defs><text>NO</text></defs><text x=1>Drawn words</text></svg>", "Drawn words",
+         "NO"},
+        {"<svg><style>*{x:y}</style><script>alert(1)</script><title>NO</title></svg>x", "x",
+         "alert"},
         {"<math><mi>x</mi><mo>=</mo><mn>42</mn></math>", "x=42", "<m"},
         {"<dialog open>Opened</dialog>", "Opened", "<dialog"},
         {"<dialog>Closed</dialog>x", "x", "Closed"},
@@ -242,7 +291,9 @@ static void texts_of_other_elements(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf m = BUF_INIT(4096);
-        assert_int_equal(buf_printf(&m, HEAD "Content-Type: text/html; charset=utf-8\r\n\r\n%s\r\n", rows[i].html), 0);
+        assert_int_equal(buf_printf(&m, HEAD "Content-Type: text/html; charset=utf-8\r\n\r\n%s\r\n",
+                                    rows[i].html),
+                         0);
         struct view *v = view_of_message(buf_str(&m));
         if (!holds(&v->html, rows[i].shown) || holds(&v->html, rows[i].unseen)) {
             fail_msg("%s gives " STR_FMT, rows[i].html, STR_ARG(buf_str(&v->html)));
@@ -252,24 +303,35 @@ static void texts_of_other_elements(void **state)
     }
 }
 
-/* RFC 1896 (its example of line ends, "<<"), RFC 1341 7.1.2, Word's RTF, RFC 3236; RFC 2046 4.1.4: texts of no known type, and
- * what is none of its type; a body with a name beside a file. */
+/* RFC 1896 (its example of line ends, "<<"), RFC 1341 7.1.2, Word's RTF, RFC 3236; RFC 2046
+ * 4.1.4: texts of no known type, and what is none of its type; a body with a name beside a file. */
 static void texts_of_other_kinds(void **state)
 {
     static const struct {
         const char *mail, *text;
     } rows[] = {
-        {MIXED "Content-Type: text/enriched\r\n\r\n<bold>Now</bold> is the time\r\nfor <color><param>red</param>all</color> "
-               "1<<2\r\n\r\nmen\r\n--b\r\n\r\nfooter\r\n--b--\r\n", "Now is the time for all 1<2\nmen"},
+        {MIXED
+         "Content-Type: text/enriched\r\n\r\n<bold>Now</bold> is the time\r\nfor "
+         "<color><param>red</param>all</color> 1<<2\r\n\r\nmen\r\n--b\r\n\r\nfooter\r\n--b--\r\n",
+         "Now is the time for all 1<2\nmen"},
         {HEAD "Content-Type: text/richtext\r\n\r\n<bold>a</bold><nl>b <lt>c\r\n", "a\nb <c"},
-        {HEAD "Content-Type: application/xhtml+xml\r\n\r\n<html><body><p>Seen words</p></body></html>\r\n", "Seen words"},
-        {HEAD "Content-Type: application/rtf\r\n\r\n{\\rtf1\\ansi Seen \\b words\\b0\\par}\r\n", "Seen words"},
-        {HEAD "Content-Type: text/rtf\r\n\r\n{\\rtf1\\ansi Seen \\b words\\b0\\par}\r\n", "Seen words"},
-        {MIXED "Content-Type: application/pdf; name=a.pdf\r\n\r\n%PDF-1.4\r\n--b\r\nContent-Type: application/rtf\r\n\r\n"
-               "{\\rtf1 Seen words}\r\n--b--\r\n", "Seen words"},
+        {HEAD "Content-Type: application/xhtml+xml\r\n\r\n<html><body><p>Seen "
+              "words</p></body></html>\r\n",
+         "Seen words"},
+        {HEAD "Content-Type: application/rtf\r\n\r\n{\\rtf1\\ansi Seen \\b words\\b0\\par}\r\n",
+         "Seen words"},
+        {HEAD "Content-Type: text/rtf\r\n\r\n{\\rtf1\\ansi Seen \\b words\\b0\\par}\r\n",
+         "Seen words"},
+        {MIXED "Content-Type: application/pdf; name=a.pdf\r\n\r\n%PDF-1.4\r\n--b\r\nContent-Type: "
+               "application/rtf\r\n\r\n"
+               "{\\rtf1 Seen words}\r\n--b--\r\n",
+         "Seen words"},
         {MIXED "Content-Type: text/calendar\r\n\r\nSeen words\r\n--b--\r\n", "Seen words"},
-        {MIXED "Content-Type: text/plain\r\n\r\n\r\n--b\r\nContent-Type: text/calendar\r\n\r\nSeen words\r\n--b--\r\n", "Seen words"},
-        {MIXED "Content-Type: text/x-own\r\n\r\nSeen words\r\n--b\r\nContent-Type: application/pdf; name=a.pdf\r\n\r\n%PDF-1.4\r\n--b--\r\n",
+        {MIXED "Content-Type: text/plain\r\n\r\n\r\n--b\r\nContent-Type: text/calendar\r\n\r\nSeen "
+               "words\r\n--b--\r\n",
+         "Seen words"},
+        {MIXED "Content-Type: text/x-own\r\n\r\nSeen words\r\n--b\r\nContent-Type: "
+               "application/pdf; name=a.pdf\r\n\r\n%PDF-1.4\r\n--b--\r\n",
          "Seen words"},
         {HEAD "Content-Type: text/rtf\r\n\r\nSeen words\r\n", "Seen words"},
         {HEAD "Content-Type: application/pgp; format=text\r\n\r\nSeen words\r\n", "Seen words"},
@@ -282,21 +344,31 @@ static void texts_of_other_kinds(void **state)
         view_free(v);
     }
     struct buf m = BUF_INIT(1 << 20);
-    assert_int_equal(buf_printf(&m, MIXED "Content-Type: text/html; name=mail.html\r\n\r\n<p>Long words</p>\r\n"), 0);
+    assert_int_equal(
+        buf_printf(&m,
+                   MIXED "Content-Type: text/html; name=mail.html\r\n\r\n<p>Long words</p>\r\n"),
+        0);
     for (int i = 0; i < 2000; i++) {
         assert_int_equal(buf_printf(&m, "<p>Line %d of a long mail with many words</p>\r\n", i), 0);
     }
-    assert_int_equal(buf_printf(&m, "--b\r\nContent-Type: application/pdf; name=a.pdf\r\n\r\n%%PDF-1.4\r\n--b--\r\n"), 0);
+    assert_int_equal(
+        buf_printf(
+            &m, "--b\r\nContent-Type: application/pdf; name=a.pdf\r\n\r\n%%PDF-1.4\r\n--b--\r\n"),
+        0);
     struct view *v = view_of_message(buf_str(&m));
-    assert_true(holds(&v->text, "Long words") && holds(&v->html, "<p>Line 1999") && v->n_parts == 2);
+    assert_true(holds(&v->text, "Long words") && holds(&v->html, "<p>Line 1999") &&
+                v->n_parts == 2);
     view_free(v);
     buf_free(&m);
 }
 
-/* UTS 55 3, CVE-2021-42574: U+202E turns what stands behind it; U+200F belongs to Hebrew and Arabic. */
+/* UTS 55 3, CVE-2021-42574: U+202E turns what stands behind it; U+200F belongs to Hebrew and
+ * Arabic. */
 static void directions_of_fields(void **state)
 {
-    struct view *v = view_of_message(STR("From: =?utf-8?q?a=E2=80=AEb?= <a@in.test>\r\nSubject: pay =?utf-8?q?=E2=81=A7=E2=80=AEx=E2=80=8Fy?=\r\n\r\nhi\r\n"));
+    struct view *v =
+        view_of_message(STR("From: =?utf-8?q?a=E2=80=AEb?= <a@in.test>\r\nSubject: pay "
+                            "=?utf-8?q?=E2=81=A7=E2=80=AEx=E2=80=8Fy?=\r\n\r\nhi\r\n"));
     assert_string_equal(v->subject, "pay x\xe2\x80\x8fy");
     assert_string_equal(v->from_name, "ab");
     assert_string_equal(v->from, "ab <a@in.test>");
@@ -313,11 +385,16 @@ static void what_stands_in_the_text(void **state)
     for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
         struct buf m = BUF_INIT(4096), octets = BUF_INIT(100);
         struct nested_reader d;
-        assert_int_equal(buf_printf(&m, HEAD "Content-Type: text/plain\r\nContent-Transfer-Encoding: %s", bodies[i]), 0);
+        assert_int_equal(buf_printf(&m,
+                                    HEAD
+                                    "Content-Type: text/plain\r\nContent-Transfer-Encoding: %s",
+                                    bodies[i]),
+                         0);
         struct view *v = view_of_message(buf_str(&m));
         assert_true(v->n_parts == 1 && v->parts[0].size == 3 && v->parts[0].n_inner == 1);
         assert_string_equal(v->parts[0].name, "a.txt");
-        struct nested_place places[] = {{v->parts[0].at, v->parts[0].octets, v->parts[0].encoding}, v->parts[0].inner[0]};
+        struct nested_place places[] = {{v->parts[0].at, v->parts[0].octets, v->parts[0].encoding},
+                                        v->parts[0].inner[0]};
         nested_begin(&d, places, 2, 0);
         assert_int_equal(nested_read(&d, buf_str(&m), &octets), 1);
         assert_true(str_eq(buf_str(&octets), STR("abc")));
@@ -330,10 +407,12 @@ static void what_stands_in_the_text(void **state)
     struct view *v = view_of_message(STR(HEAD "\r\nbegin 644 a.txt\r\nnot uu at all\r\nLAST\r\n"));
     assert_int_equal(v->n_parts, 0);
     view_free(v);
-    v = view_of_message(STR(HEAD "\r\nbegin 644 empty.txt\r\n`\r\nend\r\nbegin 644 b.txt\r\n#86)C \r\n`\r\nend\r\n"));
+    v = view_of_message(STR(
+        HEAD "\r\nbegin 644 empty.txt\r\n`\r\nend\r\nbegin 644 b.txt\r\n#86)C \r\n`\r\nend\r\n"));
     assert_int_equal(v->n_parts, 2);
     view_free(v);
-    struct buf m = BUF_INIT(1 << 20); /* as many as inspect reads; the page says that there are more */
+    /* as many as inspect reads; the page says that there are more */
+    struct buf m = BUF_INIT(1 << 20);
     assert_int_equal(buf_add(&m, STR(HEAD "\r\n")), 0);
     for (int i = 0; i < 150; i++) {
         assert_int_equal(buf_printf(&m, "begin 644 %d.txt\r\n#86)C\r\n`\r\nend\r\n", i), 0);
@@ -368,7 +447,8 @@ static void frames_and_drawings_are_said(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf m = BUF_INIT(4096);
-        assert_int_equal(buf_printf(&m, HEAD "Content-Type: text/html\r\n\r\n%s\r\n", rows[i].html), 0);
+        assert_int_equal(buf_printf(&m, HEAD "Content-Type: text/html\r\n\r\n%s\r\n", rows[i].html),
+                         0);
         struct view *v = view_of_message(buf_str(&m));
         if (page_says(v, "remote") != rows[i].said) {
             fail_msg("%s", rows[i].html);
@@ -378,10 +458,13 @@ static void frames_and_drawings_are_said(void **state)
     }
 }
 
-/* Found by fuzz_view: a word that begins as the function of CSS Color 4 15.1 and is none ended the process. */
+/* Found by fuzz_view: a word that begins as the function of CSS Color 4 15.1 and is none ended
+ * the process. */
 static void colours_that_are_none(void **state)
 {
-    struct view *v = view_of_message(STR(HEAD "Content-Type: text/html\r\n\r\n<p style=\"color:rgb;background-color:rgba\">words</p>\r\n"));
+    struct view *v =
+        view_of_message(STR(HEAD "Content-Type: text/html\r\n\r\n<p "
+                                 "style=\"color:rgb;background-color:rgba\">words</p>\r\n"));
     assert_true(holds(&v->html, "words"));
     view_free(v);
 }
@@ -390,7 +473,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_lies_elsewhere_is_said),
-        cmocka_unit_test(words_in_files_are_shown), cmocka_unit_test(files_in_events_and_links),
+        cmocka_unit_test(words_in_files_are_shown),
+        cmocka_unit_test(files_in_events_and_links),
         cmocka_unit_test(an_empty_page_says_so),
         cmocka_unit_test(an_empty_alternative_is_none),
         cmocka_unit_test(signatures_under_other_types),

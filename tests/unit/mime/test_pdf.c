@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_pdf.c: the texts of a PDF that are on no page (ISO 32000-1 7.3.4, 7.5.7, 7.9.2, 12.5, 12.7, 14.3). The two files in
- * tests/fixtures/documents were written after the standard's grammar; Poppler 22.12 reads their page, title (pdfinfo) and
- * bookmark (pdftohtml -xml) as it is expected here.
+ * test_pdf.c: the texts of a PDF that are on no page (ISO 32000-1 7.3.4, 7.5.7, 7.9.2, 12.5,
+ * 12.7, 14.3). The two files in tests/fixtures/documents were written after the standard's
+ * grammar; Poppler 22.12 reads their page, title (pdfinfo) and bookmark (pdftohtml -xml) as it
+ * is expected here.
  */
 #include "check.h"
 #include "mime/mime.h"
@@ -41,7 +42,12 @@ static void files(void **state)
 {
     static const char *const names[] = {"notes.pdf", "notes-packed.pdf"};
     static const char *const texts[] = {
-        "sticky SSN 536-90-4399 note", "title SSN 536-90-4391", "bookmark 536-90-4392", "field 536-90-4393", "key\n", "page\n",
+        "sticky SSN 536-90-4399 note",
+        "title SSN 536-90-4391",
+        "bookmark 536-90-4392",
+        "field 536-90-4393",
+        "key\n",
+        "page\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         char path[200];
@@ -70,17 +76,25 @@ static void strings(void **state)
         {"<< /Contents (\\101\\1022\\0603) >>", "AB203\n"},
         {"<< /Contents <FEFF005B007300650063> >>", "[sec\n"}, /* 7.9.2.2 */
         {"<< /Contents (\xfe\xff\\000a\\000b) >>", "ab\n"},
-        {"<< /Contents (Gr\xfc\xdf" "e) >>", "Gr\xc3\xbc\xc3\x9f" "e\n"},
+        {"<< /Contents (Gr\xfc\xdf"
+         "e) >>",
+         "Gr\xc3\xbc\xc3\x9f"
+         "e\n"},
         {"% (comment)\n<< /V (value) >>", "value\n"},
         {"<< /Opt [ (first) (second) ] >>", "second\n"},
         {"<< /V (never closed", "never closed\n"},
-        {"<< /Type /Metadata /Subtype /XML /Length 9 >>\nstream\n<dc>title</dc>\nendstream", "<dc>title</dc>"},
-        {"<< /Length 30 >>\nstream\nBT (on the page) Tj ET\nendstream\n<< /V (behind) >>", "behind\n"},
+        {"<< /Type /Metadata /Subtype /XML /Length 9 >>\nstream\n<dc>title</dc>\nendstream",
+         "<dc>title</dc>"},
+        {"<< /Length 30 >>\nstream\nBT (on the page) Tj ET\nendstream\n<< /V (behind) >>",
+         "behind\n"},
         {"<< /Encrypt 5 0 R >>", NULL},
         {"<< /AcroForm << /XFA 7 0 R >> >>", NULL},
         {"<< /Names << /EmbeddedFiles 8 0 R >> >>", NULL},
-        {"<< /Type /ObjStm /N 1 /First 4 /Filter /LZWDecode /Length 3 >>\nstream\nabc\nendstream", NULL},
-        {"<< /Type /ObjStm /N 1 /First 4 /Filter /FlateDecode /Length 3 >>\nstream\nx\x9c" "abc\nendstream", NULL},
+        {"<< /Type /ObjStm /N 1 /First 4 /Filter /LZWDecode /Length 3 >>\nstream\nabc\nendstream",
+         NULL},
+        {"<< /Type /ObjStm /N 1 /First 4 /Filter /FlateDecode /Length 3 >>\nstream\nx\x9c"
+         "abc\nendstream",
+         NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf octets = BUF_INIT(1 << 16);
@@ -96,11 +110,12 @@ static void strings(void **state)
     }
 }
 
-/* ISO 32000-1 8.9.5: a picture is a stream with its width and height. A page with a line or two beside it is one that nobody read;
- * pdftotext(1) ends each page with a form feed. */
+/* ISO 32000-1 8.9.5: a picture is a stream with its width and height. A page with a line or two
+ * beside it is one that nobody read; pdftotext(1) ends each page with a form feed. */
 static void pages_that_are_pictures(void **state)
 {
-    static const char text[] = "A letter of the clinic with enough words in it that a reader would say the page has been read as a text.\n";
+    static const char text[] = "A letter of the clinic with enough words in it that a reader would "
+                               "say the page has been read as a text.\n";
     static const struct {
         const char *before, *pages, *object;
         bool image;
@@ -114,7 +129,9 @@ static void pages_that_are_pictures(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char object[200], pages[300];
-        snprintf(object, sizeof object, "%%PDF-1.5\n1 0 obj\n<< /Type /XObject %s >>\nstream\nabc\nendstream", rows[i].object);
+        snprintf(object, sizeof object,
+                 "%%PDF-1.5\n1 0 obj\n<< /Type /XObject %s >>\nstream\nabc\nendstream",
+                 rows[i].object);
         snprintf(pages, sizeof pages, "%s%s", rows[i].before, rows[i].pages);
         page = pages;
         struct mime_reading *m = read_pdf_of(str_c(object));
@@ -129,7 +146,18 @@ static void pages_that_are_pictures(void **state)
 /* Own: small files that repeat one thing; a moment each. */
 static void costs(void **state)
 {
-    static const char *const units[] = {"(", ")", "((a", "<", "<<", "stream\n", ">>stream\n", ">>stream\nendstream", "\\", "%", "<< /Type /ObjStm /FlateDecode >>\nstream\nx\x9c\nendstream\n"};
+    static const char *const units[] =
+        {"(",
+         ")",
+         "((a",
+         "<",
+         "<<",
+         "stream\n",
+         ">>stream\n",
+         ">>stream\nendstream",
+         "\\",
+         "%",
+         "<< /Type /ObjStm /FlateDecode >>\nstream\nx\x9c\nendstream\n"};
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {
         struct buf octets = BUF_INIT(4 << 20);
         assert_int_equal(buf_add(&octets, STR("%PDF-1.5\n")), 0);
@@ -143,7 +171,9 @@ static void costs(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(files), cmocka_unit_test(strings), cmocka_unit_test(pages_that_are_pictures), cmocka_unit_test(costs)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(files), cmocka_unit_test(strings),
+                                       cmocka_unit_test(pages_that_are_pictures),
+                                       cmocka_unit_test(costs)};
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

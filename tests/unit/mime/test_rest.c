@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_rest.c: what is in the octets of an archive besides the files that its reader names. Each row is put together of
- * whole archives and other octets, as the reports named did.
+ * test_rest.c: what is in the octets of an archive besides the files that its reader names. Each
+ * row is put together of whole archives and other octets, as the reports named did.
  */
 #include "check.h"
 #include "mime/texts.h"
@@ -37,13 +37,19 @@ static void add_zip(struct buf *out, const char *name, const char *text)
 
 static void add_docx(struct buf *out, const char *text)
 {
-    static const char types[] = "<Types xmlns='http://schemas.openxmlformats.org/package/2006/content-types'><Override PartName=\"/x\" "
-                                "ContentType=\"application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml\"/></Types>";
+    static const char types[] =
+        "<Types xmlns='http://schemas.openxmlformats.org/package/2006/content-types'><Override "
+        "PartName=\"/x\" "
+        "ContentType=\"application/"
+        "vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml\"/></Types>";
     struct zip *z = zip_new();
     assert_int_equal(zip_begin(z, "[Content_Types].xml", strlen(types), out), 0);
     assert_int_equal(zip_octets(z, str_c(types), out), 0);
     struct buf xml = BUF_INIT(ROOM);
-    assert_int_equal(buf_add(&xml, STR("<w:document xmlns:w='http://schemas.openxmlformats.org/wordprocessingml/2006/main'><w:body><w:p><w:r><w:t>")), 0);
+    assert_int_equal(buf_add(&xml, STR("<w:document "
+                                       "xmlns:w='http://schemas.openxmlformats.org/"
+                                       "wordprocessingml/2006/main'><w:body><w:p><w:r><w:t>")),
+                     0);
     assert_int_equal(buf_add(&xml, str_c(text)), 0);
     assert_int_equal(buf_add(&xml, STR("</w:t></w:r></w:p></w:body></w:document>")), 0);
     assert_int_equal(zip_begin(z, "word/document.xml", buf_len(&xml), out), 0);
@@ -60,7 +66,8 @@ static void add_written(struct buf *out, bool is_tar, const char *text)
     size_t used = 0;
     struct archive *a = archive_write_new();
     struct archive_entry *e = archive_entry_new();
-    assert_int_equal(is_tar ? archive_write_set_format_ustar(a) : archive_write_set_format_raw(a), ARCHIVE_OK);
+    assert_int_equal(is_tar ? archive_write_set_format_ustar(a) : archive_write_set_format_raw(a),
+                     ARCHIVE_OK);
     assert_int_equal(is_tar ? ARCHIVE_OK : archive_write_add_filter_gzip(a), ARCHIVE_OK);
     assert_int_equal(archive_write_open_memory(a, room, sizeof room, &used), ARCHIVE_OK);
     archive_entry_set_pathname(e, "a.txt");
@@ -107,7 +114,9 @@ static struct mime_reading *read_row(const struct row *row)
             break;
         case RAW:
         case NOTHING:
-            assert_int_equal(buf_append(&octets, text, row->pieces[i].n ? row->pieces[i].n : strlen(text)), 0);
+            assert_int_equal(buf_append(&octets, text,
+                                        row->pieces[i].n ? row->pieces[i].n : strlen(text)),
+                             0);
             break;
         }
     }
@@ -130,14 +139,17 @@ static void check_rows(const struct row *rows, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         struct mime_reading *m = read_row(&rows[i]);
-        if (stands_alone(m, CARD) != rows[i].found || has_problem(m, MIME_DAMAGED) != rows[i].damaged) {
-            fail_msg("%s: found %d, damaged %d", rows[i].about, stands_alone(m, CARD), has_problem(m, MIME_DAMAGED));
+        if (stands_alone(m, CARD) != rows[i].found ||
+            has_problem(m, MIME_DAMAGED) != rows[i].damaged) {
+            fail_msg("%s: found %d, damaged %d", rows[i].about, stands_alone(m, CARD),
+                     has_problem(m, MIME_DAMAGED));
         }
         mime_reading_free(m);
     }
 }
 
-/* Cisco-Talos/clamav#1460, #1014: programs disagree which of two directories counts, and some take files that none names. */
+/* Cisco-Talos/clamav#1460, #1014: programs disagree which of two directories counts, and some
+ * take files that none names. */
 static void archives_behind_archives(void **state)
 {
     static const struct row rows[] = {
@@ -157,7 +169,8 @@ static void archives_behind_archives(void **state)
     check_rows(rows, ARRAY_LEN(rows));
 }
 
-/* The same reports; RFC 1952 2.2 (members one behind the other, and nothing else), POSIX pax (two blocks of zeros end it). */
+/* The same reports; RFC 1952 2.2 (members one behind the other, and nothing else), POSIX pax
+ * (two blocks of zeros end it). */
 static void octets_of_no_file(void **state)
 {
     static const struct row rows[] = {
@@ -168,7 +181,8 @@ static void octets_of_no_file(void **state)
     check_rows(rows, ARRAY_LEN(rows));
 }
 
-/* APPNOTE.TXT 4.3.16: a comment; padding of tapes, modems and mail programs; PK00 of archives that were to be split (8.5.4). */
+/* APPNOTE.TXT 4.3.16: a comment; padding of tapes, modems and mail programs; PK00 of archives
+ * that were to be split (8.5.4). */
 static void what_may_stand_there(void **state)
 {
     static const struct row rows[] = {
@@ -181,7 +195,8 @@ static void what_may_stand_there(void **state)
     check_rows(rows, ARRAY_LEN(rows));
 }
 
-/* APPNOTE.TXT 4.3.16: the comment is part of the archive, and no damage; it is text all the same. */
+/* APPNOTE.TXT 4.3.16: the comment is part of the archive, and no damage; it is text all the
+ * same. */
 static void comments(void **state)
 {
     struct buf octets = BUF_INIT(ROOM);
@@ -192,12 +207,14 @@ static void comments(void **state)
     struct mime_reading *m = mime_read_file(buf_str(&octets), "a.zip", &mime_standard_limits);
     assert_int_equal(m->n_problems, 0);
     assert_int_equal(m->n_texts, 2);
-    assert_non_null(memmem(buf_str(&m->texts[1].text).p, buf_len(&m->texts[1].text), CARD, strlen(CARD)));
+    assert_non_null(
+        memmem(buf_str(&m->texts[1].text).p, buf_len(&m->texts[1].text), CARD, strlen(CARD)));
     mime_reading_free(m);
     buf_free(&octets);
 }
 
-/* rspamd/rspamd#4036, Stuk/jszip#671: the name before a file and the name in the directory need not be the same. */
+/* rspamd/rspamd#4036, Stuk/jszip#671: the name before a file and the name in the directory need
+ * not be the same. */
 static void both_names_count(void **state)
 {
     static const char *const names[] = {"invoice.doc", "invoice.wsf"};
@@ -218,8 +235,10 @@ static void both_names_count(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(archives_behind_archives), cmocka_unit_test(octets_of_no_file),
-                                       cmocka_unit_test(what_may_stand_there), cmocka_unit_test(comments),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(archives_behind_archives),
+                                       cmocka_unit_test(octets_of_no_file),
+                                       cmocka_unit_test(what_may_stand_there),
+                                       cmocka_unit_test(comments),
                                        cmocka_unit_test(both_names_count)};
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -176,7 +176,7 @@ static void many_groups_are_read(void **state)
     buf_free(&html);
 }
 
-/* --- winmail.dat ----------------------------------------------------------------------- */
+/* --- winmail.dat -------------------------------------------------------- */
 
 static void put_number(struct buf *b, uint32_t n, unsigned octets)
 {
@@ -250,15 +250,15 @@ static struct buf winmail(const char *body, const char *rtf)
 
 /* roundcube/roundcubemail#8444, IndySockets/Indy#221: numbers and flags between tags, and words for
  * RTF alone. */
-#define OUTLOOK                                                                         \
-    "{\\rtf1\\ansi\\ansicpg1252\\fromhtml1 \\deff0{\\fonttbl{\\f0\\fswiss "             \
-    "Arial;}}{\\*\\htmltag19 <html>}{\\*\\htmltag64 <p>}"                               \
-    "\\htmlrtf {\\htmlrtf0 4539{\\*\\htmltag84 &nbsp;}\\htmlrtf \\'a0\\htmlrtf0 "       \
-    "5787{\\*\\htmltag84 <b>}\\htmlrtf {\\b\\htmlrtf0  6362"                            \
+#define OUTLOOK \
+    "{\\rtf1\\ansi\\ansicpg1252\\fromhtml1 \\deff0{\\fonttbl{\\f0\\fswiss " \
+    "Arial;}}{\\*\\htmltag19 <html>}{\\*\\htmltag64 <p>}" \
+    "\\htmlrtf {\\htmlrtf0 4539{\\*\\htmltag84 &nbsp;}\\htmlrtf \\'a0\\htmlrtf0 " \
+    "5787{\\*\\htmltag84 <b>}\\htmlrtf {\\b\\htmlrtf0  6362" \
     "{\\*\\htmltag92 </b>}\\htmlrtf }\\htmlrtf0  1486 {\\*\\htmltag84 &#91;}\\htmlrtf " \
-    "[\\htmlrtf0 secure]\\htmlrtf for RTF\\par}"                                        \
-    "\\htmlrtf0{\\*\\htmltag72 </p>}{\\*\\htmltag84 <script>alert(1)</script>}"         \
-    "{\\*\\htmltag84 <blockquote type=cite>}old words{\\*\\htmltag92 "                  \
+    "[\\htmlrtf0 secure]\\htmlrtf for RTF\\par}" \
+    "\\htmlrtf0{\\*\\htmltag72 </p>}{\\*\\htmltag84 <script>alert(1)</script>}" \
+    "{\\*\\htmltag84 <blockquote type=cite>}old words{\\*\\htmltag92 " \
     "</blockquote>}{\\*\\htmltag27 </html>}}"
 
 static const struct mime_text *text_with(const struct mime_reading *m, const char *words,

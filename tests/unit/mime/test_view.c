@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_view.c: what a reader is shown of a message and what is attached. Mails in tests/fixtures/mail (field F3, F4, F1c, F12) and
- * examples of RFC 2046 5.1.3, 5.1.4, RFC 2183 2.1.
+ * test_view.c: what a reader is shown of a message and what is attached. Mails in
+ * tests/fixtures/mail (field F3, F4, F1c, F12) and examples of RFC 2046 5.1.3, 5.1.4, RFC 2183
+ * 2.1.
  */
 #include "mime/view.h"
 #include "check.h"
@@ -37,7 +38,8 @@ static void shows(const char *name, struct str message, const char *const *words
         for (size_t i = 0; i < n && (k == 0 || rest.n > 0 || i > 0); i++) {
             const char *at = memmem(rest.p, rest.n, words[i], strlen(words[i]));
             if (!at) {
-                fail_msg("%s: \"%s\" is not in the %s:\n" STR_FMT, name, words[i], k ? "HTML" : "text", STR_ARG(buf_str(renditions[k])));
+                fail_msg("%s: \"%s\" is not in the %s:\n" STR_FMT, name, words[i],
+                         k ? "HTML" : "text", STR_ARG(buf_str(renditions[k])));
             }
             rest = str_slice(rest, (size_t)(at - rest.p) + strlen(words[i]), rest.n);
         }
@@ -46,30 +48,55 @@ static void shows(const char *name, struct str message, const char *const *words
     view_free(v);
 }
 
-#define SHOWS(name, message, ...) shows(name, message, (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
-#define HEAD "From: a@in.test\r\nSubject: s\r\nMIME-Version: 1.0\r\n"
+#define SHOWS(name, message, ...) \
+    shows(name, message, (const char *const[]){__VA_ARGS__}, \
+          sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+#define HEAD  "From: a@in.test\r\nSubject: s\r\nMIME-Version: 1.0\r\n"
 #define MIXED HEAD "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
 
-/* RFC 2046 5.1.3: the parts in their order; 5.1.4: one of the alternatives (field F3; nextcloud/mail#3726). */
+/* RFC 2046 5.1.3: the parts in their order; 5.1.4: one of the alternatives (field F3;
+ * nextcloud/mail#3726). */
 static void bodies_in_their_order(void **state)
 {
-    SHOWS("text, HTML", STR(MIXED "\r\nfirst\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>second</p>\r\n--b\r\n\r\nthird\r\n--b--\r\n"), "first", "second", "third");
-    SHOWS("HTML, text", STR(MIXED "Content-Type: text/html\r\n\r\n<p>first</p>\r\n--b\r\n\r\nsecond <x> & y\r\n--b--\r\n"), "first", "second ");
-    SHOWS("alternative beside text", STR(MIXED "Content-Type: multipart/alternative; boundary=c\r\n\r\n--c\r\n\r\none\r\n--c\r\nContent-Type: text/html\r\n\r\n<b>one</b>\r\n--c--\r\n"
-                                               "--b\r\n\r\ntwo\r\n--b--\r\n"), "one", "two");
-    SHOWS("name on a body", STR(HEAD "Content-Type: text/plain; name=body.txt\r\nContent-Disposition: inline; filename=body.txt\r\n\r\nhello\r\n"), "hello");
-    SHOWS("calendar alone", STR(HEAD "Content-Type: text/calendar\r\n\r\nBEGIN:VCALENDAR\r\nSUMMARY:Visit\r\nEND:VCALENDAR\r\n"), "Visit");
+    SHOWS("text, HTML",
+          STR(MIXED "\r\nfirst\r\n--b\r\nContent-Type: "
+                    "text/html\r\n\r\n<p>second</p>\r\n--b\r\n\r\nthird\r\n--b--\r\n"),
+          "first", "second", "third");
+    SHOWS("HTML, text",
+          STR(MIXED "Content-Type: text/html\r\n\r\n<p>first</p>\r\n--b\r\n\r\nsecond <x> & "
+                    "y\r\n--b--\r\n"),
+          "first", "second ");
+    SHOWS("alternative beside text",
+          STR(MIXED "Content-Type: multipart/alternative; "
+                    "boundary=c\r\n\r\n--c\r\n\r\none\r\n--c\r\nContent-Type: "
+                    "text/html\r\n\r\n<b>one</b>\r\n--c--\r\n"
+                    "--b\r\n\r\ntwo\r\n--b--\r\n"),
+          "one", "two");
+    SHOWS("name on a body",
+          STR(HEAD "Content-Type: text/plain; name=body.txt\r\nContent-Disposition: inline; "
+                   "filename=body.txt\r\n\r\nhello\r\n"),
+          "hello");
+    SHOWS("calendar alone",
+          STR(HEAD "Content-Type: "
+                   "text/calendar\r\n\r\nBEGIN:VCALENDAR\r\nSUMMARY:Visit\r\nEND:VCALENDAR\r\n"),
+          "Visit");
     SHOWS("markdown", STR(HEAD "Content-Type: text/markdown\r\n\r\n# hello\r\n"), "hello");
     SHOWS("half a type", STR(HEAD "Content-Type: text\r\n\r\nhello\r\n"), "hello");
-    struct view *v = view_of_message(STR(HEAD "Content-Type: multipart/report\r\n\r\nno boundary\r\n")); /* enmime's multipart-wo-boundary */
+    /* enmime's multipart-wo-boundary */
+    struct view *v =
+        view_of_message(STR(HEAD "Content-Type: multipart/report\r\n\r\nno boundary\r\n"));
     assert_true(holds(&v->text, "no boundary"));
     view_free(v);
-    v = view_of_message(STR(HEAD "Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\nplain\r\n--b\r\nContent-Type: text/html\r\n\r\n<b>rich</b>\r\n--b--\r\n"));
+    v = view_of_message(STR(HEAD "Content-Type: multipart/alternative; "
+                                 "boundary=b\r\n\r\n--b\r\n\r\nplain\r\n--b\r\nContent-Type: "
+                                 "text/html\r\n\r\n<b>rich</b>\r\n--b--\r\n"));
     assert_true(holds(&v->text, "plain") && !holds(&v->text, "rich"));
     assert_true(holds(&v->html, "rich") && !holds(&v->html, "plain"));
     assert_int_equal(v->n_parts, 0);
     view_free(v);
-    v = view_of_message(STR(MIXED "\r\nhi\r\n--b\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename=a.txt\r\n\r\nfile\r\n--b--\r\n"));
+    v = view_of_message(
+        STR(MIXED "\r\nhi\r\n--b\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; "
+                  "filename=a.txt\r\n\r\nfile\r\n--b--\r\n"));
     assert_true(holds(&v->text, "hi") && !holds(&v->text, "file"));
     assert_int_equal(v->n_parts, 1);
     view_free(v);
@@ -78,8 +105,11 @@ static void bodies_in_their_order(void **state)
 /* Each HTML body is closed before the next thing begins. */
 static void bodies_do_not_reach_into_each_other(void **state)
 {
-    struct view *v = view_of_message(STR(MIXED "Content-Type: text/html\r\n\r\n<table><tr><td>open<a href='https://x.test'>\r\n--b\r\n\r\n</td>&amp;<script>\r\n--b--\r\n"));
-    assert_true(holds(&v->html, "</a></td>") && holds(&v->html, "&lt;/td&gt;&amp;amp;&lt;script&gt;"));
+    struct view *v = view_of_message(
+        STR(MIXED "Content-Type: text/html\r\n\r\n<table><tr><td>open<a "
+                  "href='https://x.test'>\r\n--b\r\n\r\n</td>&amp;<script>\r\n--b--\r\n"));
+    assert_true(holds(&v->html, "</a></td>") &&
+                holds(&v->html, "&lt;/td&gt;&amp;amp;&lt;script&gt;"));
     view_free(v);
 }
 
@@ -90,7 +120,8 @@ static void messages_inside_messages(void **state)
     struct view *v = view_of_message(buf_str(&message));
     size_t found = 0;
     for (size_t i = 0; i < v->n_parts; i++) {
-        struct str octets = str_slice(buf_str(&message), v->parts[i].at, v->parts[i].at + v->parts[i].octets);
+        struct str octets =
+            str_slice(buf_str(&message), v->parts[i].at, v->parts[i].at + v->parts[i].octets);
         if (strcmp(v->parts[i].type, "message/rfc822") == 0) {
             found++;
             assert_true(memmem(octets.p, octets.n, "Subject:", 8) != NULL);
@@ -102,19 +133,26 @@ static void messages_inside_messages(void **state)
     buf_free(&message);
     static const char inner[] = "From: x@y.test\r\nSubject: inner\r\n\r\nbody\r\n\r\nlast";
     struct buf m = BUF_INIT(4096);
-    assert_int_equal(buf_printf(&m, "%sContent-Type: message/rfc822\r\nContent-Disposition: attachment; filename=\"old.eml\"\r\n\r\n%s\r\n--b\r\n\r\nafter\r\n--b--\r\n", MIXED, inner), 0);
+    assert_int_equal(
+        buf_printf(&m,
+                   "%sContent-Type: message/rfc822\r\nContent-Disposition: attachment; "
+                   "filename=\"old.eml\"\r\n\r\n%s\r\n--b\r\n\r\nafter\r\n--b--\r\n",
+                   MIXED, inner),
+        0);
     v = view_of_message(buf_str(&m));
     assert_int_equal(v->n_parts, 1);
     assert_string_equal(v->parts[0].name, "old.eml");
-    assert_true(str_eq(str_slice(buf_str(&m), v->parts[0].at, v->parts[0].at + v->parts[0].octets), str_c(inner)));
-    assert_true(holds(&v->text, "Subject: inner") && holds(&v->text, "last") && holds(&v->text, "after"));
+    assert_true(str_eq(str_slice(buf_str(&m), v->parts[0].at, v->parts[0].at + v->parts[0].octets),
+                       str_c(inner)));
+    assert_true(holds(&v->text, "Subject: inner") && holds(&v->text, "last") &&
+                holds(&v->text, "after"));
     view_free(v);
     buf_free(&m);
 }
 
-/* A mail shows its text where its writer forgot the empty line, and its subject where the first line is
- * blank; a message without fields is shown and can be had (enmime simple_dsn, mime4j hdr-fakeout,
- * flanker iphone.eml, RFC 5322 2.1). */
+/* A mail shows its text where its writer forgot the empty line, and its subject where the first
+ * line is blank; a message without fields is shown and can be had (enmime simple_dsn, mime4j
+ * hdr-fakeout, flanker iphone.eml, RFC 5322 2.1). */
 static void texts_among_the_fields(void **state)
 {
     struct buf m = mail_of("32-no-empty-line.eml");
@@ -135,14 +173,16 @@ static void texts_among_the_fields(void **state)
     assert_true(str_eq(octets, STR("[ORIGINAL-LEFT-OUT by the server]")));
     view_free(v);
     buf_free(&m);
-    m = mail_of("36-message-in-base64.eml"); /* tika testGroupWiseEml, Thunderbird rfc822_base64_attachment */
-    SHOWS("36", buf_str(&m), "see below", "From: carla@in.test", "Subject: INNER-SUBJECT", "INNER-TEXT");
+    /* tika testGroupWiseEml, Thunderbird rfc822_base64_attachment */
+    m = mail_of("36-message-in-base64.eml");
+    SHOWS("36", buf_str(&m), "see below", "From: carla@in.test", "Subject: INNER-SUBJECT",
+          "INNER-TEXT");
     buf_free(&m);
 }
 
 /* LF alone before a boundary, CRLF elsewhere: a file keeps its last octet (mail-parser's
- * eml/thirdparty_001). A boundary that ends in a blank is noted (mime4j weird-boundary.msg, RFC 2046
- * 5.1.1). */
+ * eml/thirdparty_001). A boundary that ends in a blank is noted (mime4j weird-boundary.msg, RFC
+ * 2046 5.1.1). */
 static void parts_end_where_they_end(void **state)
 {
     struct buf m = mail_of("34-mixed-line-ends.eml");
@@ -176,26 +216,33 @@ static void mails_of_the_field(void **state)
     buf_free(&m);
 }
 
-/* POSIX uuencode: the first letter says how long a line is. Found by fuzz_view: what the page said of the size was not what
- * came out of it. */
+/* POSIX uuencode: the first letter says how long a line is. Found by fuzz_view: what the page
+ * said of the size was not what came out of it. */
 static void uuencoded_lines_that_are_too_short(void **state)
 {
-    struct view *v = view_of_message(STR("From: a@b.test\r\nSubject: x\r\n\r\nbegin 644 a.txt\r\nM\r\nM\r\nM\r\nend\r\n"));
+    struct view *v = view_of_message(
+        STR("From: a@b.test\r\nSubject: x\r\n\r\nbegin 644 a.txt\r\nM\r\nM\r\nM\r\nend\r\n"));
     assert_int_equal(v->n_parts, 0);
     assert_true(v->cut);
     view_free(v);
 }
 
-/* Field F17: read where it lies open. RFC 8551 3.5.2 (openssl smime made the mail), RFC 3676 4 and 5, POSIX uuencode. */
+/* Field F17: read where it lies open. RFC 8551 3.5.2 (openssl smime made the mail), RFC 3676 4
+ * and 5, POSIX uuencode. */
 static void bodies_in_other_forms(void **state)
 {
     struct buf m = mail_of("17-smime-opaque.eml");
     SHOWS("signature around a text", buf_str(&m), "OPAQUE-TEXT");
     buf_free(&m);
-    SHOWS("flowed", STR(HEAD "Content-Type: text/plain; format=flowed\r\n\r\n`Take some more tea,' the March Hare said to Alice, very \r\nearnestly.\r\n\r\n"
-                             "> > not a mark of depth two\r\n>>one \r\n>>line\r\n> From here\r\n From\r\n-- \r\nname\r\n"),
+    SHOWS("flowed",
+          STR(HEAD "Content-Type: text/plain; format=flowed\r\n\r\n`Take some more tea,' the March "
+                   "Hare said to Alice, very \r\nearnestly.\r\n\r\n"
+                   "> > not a mark of depth two\r\n>>one \r\n>>line\r\n> From here\r\n From\r\n-- "
+                   "\r\nname\r\n"),
           "very earnestly.\n", "\n> > not", "\n>> one line\n", "> From here\nFrom\n-- \nname\n");
-    SHOWS("delsp", STR(HEAD "Content-Type: text/plain; format=flowed; delsp=yes\r\n\r\nto \r\ngether\r\n"), "together\n");
+    SHOWS("delsp",
+          STR(HEAD "Content-Type: text/plain; format=flowed; delsp=yes\r\n\r\nto \r\ngether\r\n"),
+          "together\n");
     m = mail_of("25-uuencode-part.eml");
     struct view *v = view_of_message(buf_str(&m));
     assert_int_equal(v->n_parts, 1);
@@ -206,16 +253,24 @@ static void bodies_in_other_forms(void **state)
     v = view_of_message(buf_str(&m));
     assert_int_equal(v->n_parts, 1);
     struct buf octets = BUF_INIT(4096);
-    assert_int_equal(transfer_read_all(v->parts[0].encoding, str_slice(buf_str(&m), v->parts[0].at, v->parts[0].at + v->parts[0].octets), &octets, NULL), 0);
+    assert_int_equal(transfer_read_all(v->parts[0].encoding,
+                                       str_slice(buf_str(&m), v->parts[0].at,
+                                                 v->parts[0].at + v->parts[0].octets),
+                                       &octets, NULL),
+                     0);
     assert_true(holds(&octets, "536-90-4399") && buf_len(&octets) == v->parts[0].size);
     buf_free(&octets);
     view_free(v);
     buf_free(&m);
-    v = view_of_message(STR(HEAD "\r\nsee the file\r\n\r\nbegin 644 \x01\x01\r\n#86)C\r\n`\r\nend\r\n")); /* found by fuzzing */
+    /* found by fuzzing */
+    v = view_of_message(
+        STR(HEAD "\r\nsee the file\r\n\r\nbegin 644 \x01\x01\r\n#86)C\r\n`\r\nend\r\n"));
     assert_int_equal(v->n_parts, 1);
     assert_true(str_trim(str_c(v->parts[0].name)).n > 0);
     view_free(v);
-    v = view_of_message(STR(HEAD "Content-Type: application/pkcs7-mime; smime-type=enveloped-data\r\nContent-Transfer-Encoding: base64\r\n\r\nMIIB\r\n"));
+    v = view_of_message(
+        STR(HEAD "Content-Type: application/pkcs7-mime; "
+                 "smime-type=enveloped-data\r\nContent-Transfer-Encoding: base64\r\n\r\nMIIB\r\n"));
     assert_true(v->smime && !v->pgp);
     view_free(v);
 }
@@ -229,7 +284,8 @@ static void pull(const struct view_part *p, struct str message, size_t piece, st
     memcpy(places + 1, p->inner, p->n_inner * sizeof *places);
     nested_begin(&d, places, 1 + p->n_inner, 0);
     for (size_t at = 0; r == 0 && at < message.n; at += piece) {
-        r = nested_read(&d, str_slice(message, at, at + piece < message.n ? at + piece : message.n), out);
+        r = nested_read(&d, str_slice(message, at, at + piece < message.n ? at + piece : message.n),
+                        out);
     }
     nested_wipe(&d);
     assert_int_equal(r, 1);
@@ -258,7 +314,9 @@ static void has_files(const char *mail, struct str message, const char *const *n
     view_free(v);
 }
 
-#define HAS_FILES(mail, message, ...) has_files(mail, message, (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+#define HAS_FILES(mail, message, ...) \
+    has_files(mail, message, (const char *const[]){__VA_ARGS__}, \
+              sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
 
 /* What a rule by file name sees of it. */
 static void names_seen(struct str message, const char *name)
@@ -288,11 +346,12 @@ static bool reads(struct str message, const char *words)
     return found;
 }
 
-/* Field F17: files inside an opaque signature (openssl cms -sign -nodetach wrote 42 in DER, 43 with -stream in BER, in pieces of
- * 4,096 octets), inside a message in base64, inside both. */
+/* Field F17: files inside an opaque signature (openssl cms -sign -nodetach wrote 42 in DER, 43
+ * with -stream in BER, in pieces of 4,096 octets), inside a message in base64, inside both. */
 static void files_inside_other_octets(void **state)
 {
-    static const char *const signed_mails[] = {"42-smime-opaque-files.eml", "43-smime-opaque-files-ber.eml"};
+    static const char *const signed_mails[] = {"42-smime-opaque-files.eml",
+                                               "43-smime-opaque-files-ber.eml"};
     for (size_t i = 0; i < ARRAY_LEN(signed_mails); i++) {
         struct buf m = mail_of(signed_mails[i]);
         SHOWS(signed_mails[i], buf_str(&m), "agreed text");
@@ -301,9 +360,14 @@ static void files_inside_other_octets(void **state)
         assert_true(reads(buf_str(&m), "SSN 536-90-4399"));
         struct buf wrapped = BUF_INIT(1 << 16), inner = BUF_INIT(1 << 16);
         assert_int_equal(base64_write(buf_str(&m), 76, &inner), 0);
-        assert_int_equal(buf_printf(&wrapped, "%sContent-Type: message/rfc822; name=old.eml\r\nContent-Transfer-Encoding: base64\r\n\r\n" STR_FMT "\r\n--b--\r\n",
-                                    MIXED, STR_ARG(buf_str(&inner))), 0);
-        HAS_FILES("in base64", buf_str(&wrapped), "old.eml", "smime.p7m", "Befund Müller.docx", "second.csv");
+        assert_int_equal(
+            buf_printf(&wrapped,
+                       "%sContent-Type: message/rfc822; name=old.eml\r\nContent-Transfer-Encoding: "
+                       "base64\r\n\r\n" STR_FMT "\r\n--b--\r\n",
+                       MIXED, STR_ARG(buf_str(&inner))),
+            0);
+        HAS_FILES("in base64", buf_str(&wrapped), "old.eml", "smime.p7m", "Befund Müller.docx",
+                  "second.csv");
         names_seen(buf_str(&wrapped), "old.eml");
         names_seen(buf_str(&wrapped), "second.csv");
         assert_true(reads(buf_str(&wrapped), "SSN 536-90-4399"));
@@ -315,7 +379,8 @@ static void files_inside_other_octets(void **state)
     struct view *v = view_of_message(buf_str(&m));
     pull(&v->parts[2], buf_str(&m), 100, &csv);
     unsigned char digest[32];
-    static const unsigned char expected[4] = {0xe7, 0x84, 0x9d, 0x79}; /* sha256sum of the file before it was signed */
+    /* sha256sum of the file before it was signed */
+    static const unsigned char expected[4] = {0xe7, 0x84, 0x9d, 0x79};
     tls_sha256(buf_str(&csv), digest);
     assert_memory_equal(digest, expected, sizeof expected);
     assert_true(holds(&csv, "419;Room 11;503.00"));
@@ -326,16 +391,26 @@ static void files_inside_other_octets(void **state)
 
 static void put_attribute(struct buf *b, uint32_t id, const char *value, size_t n)
 {
-    const unsigned char head[] = {2, (unsigned char)id, (unsigned char)(id >> 8), (unsigned char)(id >> 16), (unsigned char)(id >> 24),
-                                  (unsigned char)n, (unsigned char)(n >> 8), 0, 0};
-    assert_true(buf_append(b, head, sizeof head) == 0 && buf_append(b, value, n) == 0 && buf_append(b, "\0\0", 2) == 0);
+    const unsigned char head[] = {2,
+                                  (unsigned char)id,
+                                  (unsigned char)(id >> 8),
+                                  (unsigned char)(id >> 16),
+                                  (unsigned char)(id >> 24),
+                                  (unsigned char)n,
+                                  (unsigned char)(n >> 8),
+                                  0,
+                                  0};
+    assert_true(buf_append(b, head, sizeof head) == 0 && buf_append(b, value, n) == 0 &&
+                buf_append(b, "\0\0", 2) == 0);
 }
 
-/* winmail.dat: MS-OXTNEF 2.1.3.1: attAttachRendData begins an attachment, what else is said of it comes in any order (the data
- * before the name: verdammelt/tnef, data-before-name.tnef), its long name as a property (2.1.3.4, MS-OXPROPS 2.600). */
+/* winmail.dat: MS-OXTNEF 2.1.3.1: attAttachRendData begins an attachment, what else is said of
+ * it comes in any order (the data before the name: verdammelt/tnef, data-before-name.tnef), its
+ * long name as a property (2.1.3.4, MS-OXPROPS 2.600). */
 static void files_of_outlook(void **state)
 {
-    static const char rendering[14] = {1, 0}, long_name[] = "\1\0\0\0\x1e\0\x07\x37\1\0\0\0\x14\0\0\0Results of March.pdf";
+    static const char rendering[14] = {1, 0},
+                      long_name[] = "\1\0\0\0\x1e\0\x07\x37\1\0\0\0\x14\0\0\0Results of March.pdf";
     struct buf tnef = BUF_INIT(4096), inner = BUF_INIT(8192), m = BUF_INIT(8192);
     assert_int_equal(buf_append(&tnef, "\x78\x9f\x3e\x22\1\0", 6), 0);
     put_attribute(&tnef, 0x00069002, rendering, sizeof rendering);
@@ -346,8 +421,13 @@ static void files_of_outlook(void **state)
     put_attribute(&tnef, 0x0006800f, "536-90-4399 is an SSN", 21);
     put_attribute(&tnef, 0x00069005, long_name, sizeof long_name - 1);
     assert_int_equal(base64_write(buf_str(&tnef), 76, &inner), 0);
-    assert_int_equal(buf_printf(&m, "%s\r\nsee the file\r\n--b\r\nContent-Type: application/ms-tnef; name=winmail.dat\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-                                    STR_FMT "\r\n--b--\r\n", MIXED, STR_ARG(buf_str(&inner))), 0);
+    assert_int_equal(
+        buf_printf(&m,
+                   "%s\r\nsee the file\r\n--b\r\nContent-Type: application/ms-tnef; "
+                   "name=winmail.dat\r\nContent-Transfer-Encoding: base64\r\n\r\n" STR_FMT
+                   "\r\n--b--\r\n",
+                   MIXED, STR_ARG(buf_str(&inner))),
+        0);
     HAS_FILES("winmail.dat", buf_str(&m), "winmail.dat", "ONE.TXT", "Results of March.pdf");
     names_seen(buf_str(&m), "ONE.TXT");
     names_seen(buf_str(&m), "RESULT~1.PDF");
@@ -358,8 +438,9 @@ static void files_of_outlook(void **state)
     buf_free(&m);
 }
 
-/* Pictures by the address that an HTML body gives them: RFC 2392 2 with the escapes of RFC 3986 2.1, RFC 2557 5, Roundcube's and
- * SnappyMail's tests of inline pictures; the octets say what it is. */
+/* Pictures by the address that an HTML body gives them: RFC 2392 2 with the escapes of RFC 3986
+ * 2.1, RFC 2557 5, Roundcube's and SnappyMail's tests of inline pictures; the octets say what it
+ * is. */
 static void pictures_of_the_same_mail(void **state)
 {
     static const struct {
@@ -373,21 +454,30 @@ static void pictures_of_the_same_mail(void **state)
         {"cid:&lt;x@in.test&gt;", "Content-ID: <x@in.test>", "GIF89a.", "data:image/gif"},
         {"cid:other@in.test", "Content-ID: <part1@in.test>", "GIF89a.", NULL},
         {"logo.gif", "Content-Location: logo.gif", "GIF89a.", "data:image/gif"},
-        {"img/logo.gif", "Content-Location: http://www.in.test/img/logo.gif", "GIF89a.", "data:image/gif"},
-        {"http://www.in.test/logo.gif", "Content-Location: http://www.in.test/logo.gif", "GIF89a.", "data:image/gif"},
-        {"http://www.in.test/track.gif", "Content-Location: http://www.in.test/logo.gif", "GIF89a.", NULL},
+        {"img/logo.gif", "Content-Location: http://www.in.test/img/logo.gif", "GIF89a.",
+         "data:image/gif"},
+        {"http://www.in.test/logo.gif", "Content-Location: http://www.in.test/logo.gif", "GIF89a.",
+         "data:image/gif"},
+        {"http://www.in.test/track.gif", "Content-Location: http://www.in.test/logo.gif", "GIF89a.",
+         NULL},
         {"ogo.gif", "Content-Location: logo.gif", "GIF89a.", NULL},
         {"cid:b@in.test", "Content-ID: <b@in.test>",
-         "=42=4D=46=00=00=00=00=00=00=00=36=00=00=00=28=00=00=00=02=00=00=00=02=00=00=00=01=00", "data:image/bmp"},
-        {"cid:b@in.test", "Content-ID: <b@in.test>", "BMW is no picture, whatever its first letters are", NULL},
+         "=42=4D=46=00=00=00=00=00=00=00=36=00=00=00=28=00=00=00=02=00=00=00=02=00=00=00=01=00",
+         "data:image/bmp"},
+        {"cid:b@in.test", "Content-ID: <b@in.test>",
+         "BMW is no picture, whatever its first letters are", NULL},
         {"cid:s@in.test", "Content-ID: <s@in.test>", "<svg onload=3D1>", NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf m = BUF_INIT(4096);
-        assert_int_equal(buf_printf(&m, HEAD "Content-Type: multipart/related; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n"
-                                             "<img src=\"%s\">\r\n--b\r\nContent-Type: image/x\r\n%s\r\n"
-                                             "Content-Transfer-Encoding: quoted-printable\r\n\r\n%s\r\n--b--\r\n",
-                                    rows[i].src, rows[i].fields, rows[i].octets), 0);
+        assert_int_equal(
+            buf_printf(&m,
+                       HEAD "Content-Type: multipart/related; "
+                            "boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n"
+                            "<img src=\"%s\">\r\n--b\r\nContent-Type: image/x\r\n%s\r\n"
+                            "Content-Transfer-Encoding: quoted-printable\r\n\r\n%s\r\n--b--\r\n",
+                       rows[i].src, rows[i].fields, rows[i].octets),
+            0);
         struct view *v = view_of_message(buf_str(&m));
         if (rows[i].shown ? !holds(&v->html, rows[i].shown) : holds(&v->html, "src=")) {
             fail_msg("%s, %s: " STR_FMT, rows[i].src, rows[i].fields, STR_ARG(buf_str(&v->html)));
@@ -397,21 +487,32 @@ static void pictures_of_the_same_mail(void **state)
     }
 }
 
-/* Only the reader's own program opens these: RFC 3156 4, RFC 9580 6.2, RFC 8551 3.3; old Outlook says no smime-type. */
+/* Only the reader's own program opens these: RFC 3156 4, RFC 9580 6.2, RFC 8551 3.3; old Outlook
+ * says no smime-type. */
 static void what_is_encrypted_is_said(void **state)
 {
     static const struct {
         const char *fields;
         bool pgp, smime;
     } rows[] = {
-        {"Content-Type: multipart/encrypted; protocol=\"application/pgp-encrypted\"; boundary=b\r\n\r\n--b\r\n"
-         "Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n--b\r\nContent-Type: application/octet-stream\r\n\r\n"
-         "-----BEGIN PGP MESSAGE-----\r\n\r\nhQEMA5FSBjmLTPMf\r\n--b--\r\n", true, false},
-        {"\r\nhello\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nhQEMA5FSBjmLTPMfAQf/Z2d7\r\n-----END PGP MESSAGE-----\r\n", true, false},
+        {"Content-Type: multipart/encrypted; protocol=\"application/pgp-encrypted\"; "
+         "boundary=b\r\n\r\n--b\r\n"
+         "Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n--b\r\nContent-Type: "
+         "application/octet-stream\r\n\r\n"
+         "-----BEGIN PGP MESSAGE-----\r\n\r\nhQEMA5FSBjmLTPMf\r\n--b--\r\n",
+         true, false},
+        {"\r\nhello\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nhQEMA5FSBjmLTPMfAQf/Z2d7\r\n-----END PGP "
+         "MESSAGE-----\r\n",
+         true, false},
         {"\r\n-----BEGIN PGP SIGNED MESSAGE-----\r\n\r\nhello\r\n", false, false},
-        {"Content-Type: application/x-pkcs7-mime; name=smime.p7m\r\nContent-Transfer-Encoding: base64\r\n\r\nMIIB\r\n", false, true},
-        {"Content-Type: application/pkcs7-mime; smime-type=authEnveloped-data\r\nContent-Transfer-Encoding: base64\r\n\r\nMIIB\r\n", false, true},
-        {"Content-Type: application/pkcs7-mime; smime-type=certs-only\r\n\r\nMIIB\r\n", false, false},
+        {"Content-Type: application/x-pkcs7-mime; name=smime.p7m\r\nContent-Transfer-Encoding: "
+         "base64\r\n\r\nMIIB\r\n",
+         false, true},
+        {"Content-Type: application/pkcs7-mime; "
+         "smime-type=authEnveloped-data\r\nContent-Transfer-Encoding: base64\r\n\r\nMIIB\r\n",
+         false, true},
+        {"Content-Type: application/pkcs7-mime; smime-type=certs-only\r\n\r\nMIIB\r\n", false,
+         false},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf m = BUF_INIT(4096);
@@ -425,18 +526,23 @@ static void what_is_encrypted_is_said(void **state)
     }
 }
 
-/* Comments and blanks inside an address, and a name that says more than it is: RFC 5322 A.5, 3.2.2, 4.4. */
+/* Comments and blanks inside an address, and a name that says more than it is: RFC 5322 A.5,
+ * 3.2.2, 4.4. */
 static void addresses_on_the_page(void **state)
 {
     static const char *const rows[][2] = {
         {"user @ example . com (at work)", "user@example.com (at work)"},
-        {"=?utf-8?Q?M=C3=BCller=2C_A?= <a(x)@b.test>, c@d.test", "\"M\u00fcller, A\" <a@b.test>, c@d.test"},
-        {"Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>", "Pete(A nice \\) chap) <pete@silly.test>"},
+        {"=?utf-8?Q?M=C3=BCller=2C_A?= <a(x)@b.test>, c@d.test",
+         "\"M\u00fcller, A\" <a@b.test>, c@d.test"},
+        {"Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>",
+         "Pete(A nice \\) chap) <pete@silly.test>"},
         {"\"a . b\" <c@d.test>", "\"a . b\" <c@d.test>"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf m = BUF_INIT(4096);
-        assert_int_equal(buf_printf(&m, "From: %s\r\nTo:\r\n %s\r\n\r\nx\r\n", rows[i][0], rows[i][0]), 0);
+        assert_int_equal(buf_printf(&m, "From: %s\r\nTo:\r\n %s\r\n\r\nx\r\n", rows[i][0],
+                                    rows[i][0]),
+                         0);
         struct view *v = view_of_message(buf_str(&m));
         assert_string_equal(v->from, rows[i][1]);
         assert_string_equal(v->to, rows[i][1]);
@@ -445,32 +551,41 @@ static void addresses_on_the_page(void **state)
     }
 }
 
-/* What stands in an encoded word is a name or a comment, whatever marks it has (RFC 2047 5 (2) and (3)): the text has the
- * addresses that the field has. They are what postal-mime 4.0.0 and Python's email 3.11 read of the field (but for the eighth,
- * where Python takes the word for a local part). */
+/* What stands in an encoded word is a name or a comment, whatever marks it has (RFC 2047 5 (2)
+ * and (3)): the text has the addresses that the field has. They are what postal-mime 4.0.0 and
+ * Python's email 3.11 read of the field (but for the eighth, where Python takes the word for a
+ * local part). */
 static void words_in_addresses(void **state)
 {
     static const char *const rows[][3] = {
         {"=?utf-8?q?Doe=2C_Jane?= <jane@b.test>", "\"Doe, Jane\" <jane@b.test>", "jane@b.test"},
         {"=?utf-8?q?a=40evil=2Etest=2C?= <b@c.test>", "\"a@evil.test,\" <b@c.test>", "b@c.test"},
-        {"=?utf-8?q?=22x=22_=3Ca=40evil=2Etest=3E=2C_y?= <b@c.test>", "\"\\\"x\\\" <a@evil.test>, y\" <b@c.test>", "b@c.test"},
-        {"=?utf-8?b?RG9lLA==?= =?utf-8?b?IEphbmU=?= <j@b.test>, d@e.test", "\"Doe, Jane\" <j@b.test>, d@e.test", "j@b.test d@e.test"},
-        {"\"=?utf-8?q?a=22=2Cx=40evil=2Etest=2C=22?=\" <b@c.test>", "\"a\\\",x@evil.test,\\\"\" <b@c.test>", "b@c.test"},
-        {"b@c.test (=?utf-8?q?x=29=2C_a=40evil=2Etest?=)", "b@c.test (x\\), a@evil.test)", "b@c.test"},
+        {"=?utf-8?q?=22x=22_=3Ca=40evil=2Etest=3E=2C_y?= <b@c.test>",
+         "\"\\\"x\\\" <a@evil.test>, y\" <b@c.test>", "b@c.test"},
+        {"=?utf-8?b?RG9lLA==?= =?utf-8?b?IEphbmU=?= <j@b.test>, d@e.test",
+         "\"Doe, Jane\" <j@b.test>, d@e.test", "j@b.test d@e.test"},
+        {"\"=?utf-8?q?a=22=2Cx=40evil=2Etest=2C=22?=\" <b@c.test>",
+         "\"a\\\",x@evil.test,\\\"\" <b@c.test>", "b@c.test"},
+        {"b@c.test (=?utf-8?q?x=29=2C_a=40evil=2Etest?=)", "b@c.test (x\\), a@evil.test)",
+         "b@c.test"},
         {"=?utf-8?q?J=C3=BCrgen?= <b@c.test>", "J\u00fcrgen <b@c.test>", "b@c.test"},
-        {"<=?utf-8?q?a=40evil=2Etest?=>, b@c.test", "<=?utf-8?q?a=40evil=2Etest?=>, b@c.test", "=?utf-8?q?a=40evil=2Etest?= b@c.test"},
+        {"<=?utf-8?q?a=40evil=2Etest?=>, b@c.test", "<=?utf-8?q?a=40evil=2Etest?=>, b@c.test",
+         "=?utf-8?q?a=40evil=2Etest?= b@c.test"},
         {"=?utf-8?q?group=3A?= <b@c.test>", "\"group:\" <b@c.test>", "b@c.test"},
         {"=?utf-8?q?Pete?= (a \\( chap) <b@c.test>", "Pete (a \\( chap) <b@c.test>", "b@c.test"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf m = BUF_INIT(4096), found = BUF_INIT(4096);
         struct mailbox one;
-        assert_int_equal(buf_printf(&m, "From: x@y.test\r\nTo:\r\n %s\r\n\r\nx\r\n", rows[i][0]), 0);
+        assert_int_equal(buf_printf(&m, "From: x@y.test\r\nTo:\r\n %s\r\n\r\nx\r\n", rows[i][0]),
+                         0);
         struct view *v = view_of_message(buf_str(&m));
         assert_string_equal(v->to, rows[i][1]);
         struct str rest = str_c(v->to);
         while (mailboxes_next(&rest, &one)) {
-            assert_int_equal(buf_printf(&found, "%s" STR_FMT, buf_len(&found) > 0 ? " " : "", STR_ARG(one.address)), 0);
+            assert_int_equal(buf_printf(&found, "%s" STR_FMT, buf_len(&found) > 0 ? " " : "",
+                                        STR_ARG(one.address)),
+                             0);
         }
         assert_int_equal(buf_append(&found, "", 1), 0);
         assert_string_equal(buf_str(&found).p, rows[i][2]);
@@ -480,15 +595,18 @@ static void words_in_addresses(void **state)
     }
 }
 
-/* Thunderbird text-sandwiched-inline-image.eml: Apple Mail's way; test-alt-rogue2.eml: one beside the HTML is no text. */
+/* Thunderbird text-sandwiched-inline-image.eml: Apple Mail's way; test-alt-rogue2.eml: one
+ * beside the HTML is no text. */
 static void pictures_among_texts(void **state)
 {
-    static const char png[] = "Content-Transfer-Encoding: base64\r\n\r\niVBORw0KGgoAAAAASUVORK5CYII=\r\n";
+    static const char png[] =
+        "Content-Transfer-Encoding: base64\r\n\r\niVBORw0KGgoAAAAASUVORK5CYII=\r\n";
     static const struct {
         const char *type, *fields;
         bool shown;
     } rows[] = {
-        {"mixed", "Content-Type: image/png; name=\"a\\\"b.png\"\r\nContent-Disposition: inline\r\n", true},
+        {"mixed", "Content-Type: image/png; name=\"a\\\"b.png\"\r\nContent-Disposition: inline\r\n",
+         true},
         {"mixed", "Content-Type: image/png\r\n", true},
         {"mixed", "Content-Type: image/png\r\nContent-Disposition: attachment\r\n", false},
         {"mixed", "Content-Type: text/x-png\r\nContent-Disposition: inline\r\n", false},
@@ -496,19 +614,28 @@ static void pictures_among_texts(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf m = BUF_INIT(4096);
-        assert_int_equal(buf_printf(&m, "Content-Type: multipart/%s; boundary=b\r\n\r\n--b\r\n\r\nFIRST\r\n--b\r\n%s%s--b\r\n\r\nLAST\r\n--b--\r\n",
-                                    rows[i].type, rows[i].fields, png), 0);
+        assert_int_equal(
+            buf_printf(
+                &m,
+                "Content-Type: multipart/%s; "
+                "boundary=b\r\n\r\n--b\r\n\r\nFIRST\r\n--b\r\n%s%s--b\r\n\r\nLAST\r\n--b--\r\n",
+                rows[i].type, rows[i].fields, png),
+            0);
         struct view *v = view_of_message(buf_str(&m));
-        assert_int_equal(holds(&v->html, "<img src=\"data:image/png;base64,iVBORw0KGgoAAAAASUVORK5CYII=\""), rows[i].shown);
+        assert_int_equal(holds(&v->html,
+                               "<img src=\"data:image/png;base64,iVBORw0KGgoAAAAASUVORK5CYII=\""),
+                         rows[i].shown);
         assert_true(!rows[i].shown || (holds(&v->html, "FIRST") && holds(&v->html, "LAST")));
         assert_true(i > 0 || holds(&v->html, "alt=\"a&quot;b.png\""));
         assert_int_equal(v->n_parts, 1);
         view_free(v);
         buf_free(&m);
     }
-    struct view *v = view_of_message(STR("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n<img src='cid:x'>\r\n--b\r\n"
-                                         "Content-Type: image/png\r\nContent-ID: <x>\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-                                         "iVBORw0KGgoAAAAASUVORK5CYII=\r\n--b--\r\n"));
+    struct view *v = view_of_message(STR(
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: "
+        "text/html\r\n\r\n<img src='cid:x'>\r\n--b\r\n"
+        "Content-Type: image/png\r\nContent-ID: <x>\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        "iVBORw0KGgoAAAAASUVORK5CYII=\r\n--b--\r\n"));
     struct str html = buf_str(&v->html);
     const char *first = memmem(html.p, html.n, "<img", 4);
     assert_non_null(first); /* where the HTML has it, and once */
@@ -516,7 +643,7 @@ static void pictures_among_texts(void **state)
     view_free(v);
 }
 
-#define PNG "Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n"
+#define PNG        "Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n"
 #define PNG_OCTETS "\r\niVBORw0KGgoAAAAASUVORK5CYII=\r\n"
 
 /* Mails that other mail programs showed wrongly, by their bug reports. */
@@ -527,42 +654,63 @@ static void shown_wrongly_elsewhere(void **state)
         size_t parts;
     } rows[] = {
         {"roundcube/roundcubemail#5905: a cid beside the HTML in multipart/mixed",
-         "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>x<img src=\"cid:logo.jpg\">\r\n--b\r\n" PNG
+         "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: "
+         "text/html\r\n\r\n<p>x<img src=\"cid:logo.jpg\">\r\n--b\r\n" PNG
          "Content-ID: <logo.jpg>\r\nContent-Disposition: inline\r\n" PNG_OCTETS "--b--\r\n",
          "<p>x<img src=\"data:image/png;base64,iVBORw0KGgo", "x", 1},
         {"roundcube/roundcubemail#6980: blanks in the Content-ID",
-         "Content-Type: multipart/related; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>x<img src=\"cid:a@b\">\r\n--b\r\n" PNG
+         "Content-Type: multipart/related; boundary=b\r\n\r\n--b\r\nContent-Type: "
+         "text/html\r\n\r\n<p>x<img src=\"cid:a@b\">\r\n--b\r\n" PNG
          "Content-ID: < a@b >\r\n" PNG_OCTETS "--b--\r\n",
          "<p>x<img src=\"data:image/png;base64,iVBORw0KGgo", "x", 1},
         {"roundcube/roundcubemail#9565, #7214: a Content-ID that nothing names, beside a text",
          "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nbody\r\n--b\r\n" PNG
-         "Content-ID: <f_1>\r\nContent-Disposition: attachment; filename=a.png\r\n" PNG_OCTETS "--b--\r\n", NULL, "body", 1},
+         "Content-ID: <f_1>\r\nContent-Disposition: attachment; filename=a.png\r\n" PNG_OCTETS
+         "--b--\r\n",
+         NULL, "body", 1},
         {"thunderbird/thunderbird-android#8285: no charset, letters of windows-1252",
-         "Content-Type: text/plain\r\nContent-Transfer-Encoding: 8bit\r\n\r\nd\xe9part \x80 5\r\n", NULL, "d\u00e9part \u20ac 5", 0},
+         "Content-Type: text/plain\r\nContent-Transfer-Encoding: 8bit\r\n\r\nd\xe9part \x80 5\r\n",
+         NULL, "d\u00e9part \u20ac 5", 0},
         {"thunderbird/thunderbird-android#6614: eight bits, said and inline",
-         "Content-Type: text/plain; charset=iso-8859-1\r\nContent-Disposition: inline\r\nContent-Transfer-Encoding: 8bit\r\n\r\n\xfc" "ber\r\n",
-         NULL, "\u00fc" "ber", 0},
+         "Content-Type: text/plain; charset=iso-8859-1\r\nContent-Disposition: "
+         "inline\r\nContent-Transfer-Encoding: 8bit\r\n\r\n\xfc"
+         "ber\r\n",
+         NULL,
+         "\u00fc"
+         "ber",
+         0},
         {"thunderbird/thunderbird-android#1659: base64 whose pieces end in =",
-         "Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\nZmlyc3Qg\r\nbGluZQ==\r\nIHRoZSBsYXN0\r\n", NULL, "first line the last", 0},
+         "Content-Type: text/plain\r\nContent-Transfer-Encoding: "
+         "base64\r\n\r\nZmlyc3Qg\r\nbGluZQ==\r\nIHRoZSBsYXN0\r\n",
+         NULL, "first line the last", 0},
         {"nextcloud/mail#5329, #9976: ground and colour of the body",
-         "Content-Type: text/html\r\n\r\n<body style=\"background:#222;color:#eee\"><p>x</p></body>\r\n",
+         "Content-Type: text/html\r\n\r\n<body "
+         "style=\"background:#222;color:#eee\"><p>x</p></body>\r\n",
          "background-color:#222;color:#eee;", "x", 0},
         {"the-djmaze/snappymail#564: a style sheet in the head",
-         "Content-Type: text/html\r\n\r\n<head><style>.b{padding:4px}</style></head><body><p class=b>x</p></body>\r\n",
+         "Content-Type: text/html\r\n\r\n<head><style>.b{padding:4px}</style></head><body><p "
+         "class=b>x</p></body>\r\n",
          "<p style=\"padding:4px;\">x", "x", 0},
         {"tutao/tutanota#11236: a ground of none in a span",
-         "Content-Type: text/html\r\n\r\n<p>a <span style=\"border-style:none;background:none\">in</span>\r\n", "<span style=\"border-style:none;\">in", "a in", 0},
+         "Content-Type: text/html\r\n\r\n<p>a <span "
+         "style=\"border-style:none;background:none\">in</span>\r\n",
+         "<span style=\"border-style:none;\">in", "a in", 0},
         {"thunderbird/thunderbird-android#3034: tables with the attributes of HTML 4",
-         "Content-Type: text/html\r\n\r\n<table cellpadding=0 bgcolor=#eeeeee width=600 align=center><tr><td valign=top nowrap>x</table>\r\n",
+         "Content-Type: text/html\r\n\r\n<table cellpadding=0 bgcolor=#eeeeee width=600 "
+         "align=center><tr><td valign=top nowrap>x</table>\r\n",
          "<table cellpadding=\"0\" bgcolor=\"#eeeeee\" width=\"600\" align=\"center\"", "x", 0},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf m = BUF_INIT(4096);
-        assert_int_equal(buf_printf(&m, "From: a@b.test\r\nMIME-Version: 1.0\r\n%s", rows[i].mail), 0);
+        assert_int_equal(buf_printf(&m, "From: a@b.test\r\nMIME-Version: 1.0\r\n%s", rows[i].mail),
+                         0);
         struct view *v = view_of_message(buf_str(&m));
-        bool right = holds(&v->text, rows[i].text) && (!rows[i].html || holds(&v->html, rows[i].html)) && v->n_parts == rows[i].parts;
+        bool right = holds(&v->text, rows[i].text) &&
+                     (!rows[i].html || holds(&v->html, rows[i].html)) &&
+                     v->n_parts == rows[i].parts;
         if (!right) {
-            fail_msg("%s: %zu parts, text " STR_FMT ", html " STR_FMT, rows[i].report, v->n_parts, STR_ARG(buf_str(&v->text)), STR_ARG(buf_str(&v->html)));
+            fail_msg("%s: %zu parts, text " STR_FMT ", html " STR_FMT, rows[i].report, v->n_parts,
+                     STR_ARG(buf_str(&v->text)), STR_ARG(buf_str(&v->html)));
         }
         view_free(v);
         buf_free(&m);
@@ -571,18 +719,26 @@ static void shown_wrongly_elsewhere(void **state)
 
 static void reports_are_read(void **state)
 {
-    struct view *v = view_of_message(STR("Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\n\r\nsorry\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
-                                         "Reporting-MTA: dns; x\r\n\r\nFinal-Recipient: rfc822; a@b.test\r\nStatus: 5.1.1\r\n--b--\r\n"));
-    assert_true(holds(&v->text, "sorry") && holds(&v->text, "Final-Recipient: rfc822; a@b.test") && holds(&v->text, "Status: 5.1.1"));
+    struct view *v = view_of_message(STR(
+        "Content-Type: multipart/report; "
+        "boundary=b\r\n\r\n--b\r\n\r\nsorry\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
+        "Reporting-MTA: dns; x\r\n\r\nFinal-Recipient: rfc822; a@b.test\r\nStatus: "
+        "5.1.1\r\n--b--\r\n"));
+    assert_true(holds(&v->text, "sorry") && holds(&v->text, "Final-Recipient: rfc822; a@b.test") &&
+                holds(&v->text, "Status: 5.1.1"));
     view_free(v);
 }
 
 static void empty_files_are_listed(void **state)
 {
-    static const char mail[] = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b\r\nContent-Type: text/plain; name=a.txt\r\n"
-                               "Content-Disposition: attachment\r\n\r\n\r\n--b\r\nContent-Type: application/pdf; name=b.pdf\r\n"
-                               "Content-Transfer-Encoding: base64\r\n\r\n--b\r\nContent-Type: application/pdf; name=c.pdf\r\n"
-                               "Content-Transfer-Encoding: base64\r\n\r\n\r\n\r\n--b--\r\n";
+    static const char mail[] =
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b\r\nContent-Type: "
+        "text/plain; name=a.txt\r\n"
+        "Content-Disposition: attachment\r\n\r\n\r\n--b\r\nContent-Type: application/pdf; "
+        "name=b.pdf\r\n"
+        "Content-Transfer-Encoding: base64\r\n\r\n--b\r\nContent-Type: application/pdf; "
+        "name=c.pdf\r\n"
+        "Content-Transfer-Encoding: base64\r\n\r\n\r\n\r\n--b--\r\n";
     struct view *v = view_of_message(str_c(mail));
     struct packed *p = err_calloc(1, sizeof *p);
     struct buf out = BUF_INIT(PACKED_MAX);
@@ -610,7 +766,9 @@ static void authors(void **state)
         {"\"=?utf-8?Q?M=C3=BCller?=\" <a@b.test>", "Müller"},
         {"a@b.test (Anna M)", "Anna M"},
         {"a@b.test", ""},
-        {"Ann\xe2\x80\xae" "a <a@b.test>, Bob <b@b.test>", "Anna"},
+        {"Ann\xe2\x80\xae"
+         "a <a@b.test>, Bob <b@b.test>",
+         "Anna"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf m = BUF_INIT(4096);
@@ -622,8 +780,9 @@ static void authors(void **state)
     }
 }
 
-/* A calendar part as a card: RFC 5545 3.1 (folded inside a character), 3.3.11, 3.6.1 (DTEND of whole days), 3.3.6, its examples;
- * RFC 5546 methods; Roundcube's, SnappyMail's and Nextcloud Mail's imip tests; Outlook's zones in quotes. */
+/* A calendar part as a card: RFC 5545 3.1 (folded inside a character), 3.3.11, 3.6.1 (DTEND of
+ * whole days), 3.3.6, its examples; RFC 5546 methods; Roundcube's, SnappyMail's and Nextcloud
+ * Mail's imip tests; Outlook's zones in quotes. */
 static void events_have_cards(void **state)
 {
     static const struct {
@@ -631,36 +790,56 @@ static void events_have_cards(void **state)
         enum event_kind kind;
         const char *what, *when, *where, *organizer;
     } rows[] = {
-        {"REQUEST", "DTSTART;TZID=America/New_York:19980312T083000\r\nDTEND;TZID=America/New_York:19980312T093000\r\n"
-                    "SUMMARY:XYZ Project Review\r\nLOCATION:1CP Conference Room 4350\r\n"
-                    "ORGANIZER;CN=\"Smith, John\":mailto:jsmith@host.test\r\n",
-         EVENT_INVITATION, "XYZ Project Review", "1998-03-12, 08:30 \xe2\x80\x93 09:30 (America/New_York)", "1CP Conference Room 4350",
+        {"REQUEST",
+         "DTSTART;TZID=America/New_York:19980312T083000\r\nDTEND;TZID=America/"
+         "New_York:19980312T093000\r\n"
+         "SUMMARY:XYZ Project Review\r\nLOCATION:1CP Conference Room 4350\r\n"
+         "ORGANIZER;CN=\"Smith, John\":mailto:jsmith@host.test\r\n",
+         EVENT_INVITATION, "XYZ Project Review",
+         "1998-03-12, 08:30 \xe2\x80\x93 09:30 (America/New_York)", "1CP Conference Room 4350",
          "Smith, John <jsmith@host.test>"},
-        {"CANCEL", "DTSTART:19960918T143000Z\r\nDTEND:19960920T220000Z\r\nSUMMARY:Networld+Interop\\, Atlanta\\; Georgia\r\n",
-         EVENT_CANCELLED, "Networld+Interop, Atlanta; Georgia", "1996-09-18, 14:30 \xe2\x80\x93 1996-09-20, 22:00 (UTC)", "", ""},
+        {"CANCEL",
+         "DTSTART:19960918T143000Z\r\nDTEND:19960920T220000Z\r\nSUMMARY:Networld+Interop\\, "
+         "Atlanta\\; Georgia\r\n",
+         EVENT_CANCELLED, "Networld+Interop, Atlanta; Georgia",
+         "1996-09-18, 14:30 \xe2\x80\x93 1996-09-20, 22:00 (UTC)", "", ""},
         {"REQUEST", "STATUS:CANCELLED\r\nSUMMARY:off\r\n", EVENT_CANCELLED, "off", "", "", ""},
-        {"PUBLISH", "DTSTART;VALUE=DATE:20070628\r\nDTEND;VALUE=DATE:20070709\r\nSUMMARY:Festival\r\n",
+        {"PUBLISH",
+         "DTSTART;VALUE=DATE:20070628\r\nDTEND;VALUE=DATE:20070709\r\nSUMMARY:Festival\r\n",
          EVENT_ENTRY, "Festival", "2007-06-28 \xe2\x80\x93 2007-07-08", "", ""},
-        {"PUBLISH", "DTSTART;VALUE=DATE:19971102\r\nDTEND;VALUE=DATE:19971103\r\nSUMMARY:One day\r\n",
+        {"PUBLISH",
+         "DTSTART;VALUE=DATE:19971102\r\nDTEND;VALUE=DATE:19971103\r\nSUMMARY:One day\r\n",
          EVENT_ENTRY, "One day", "1997-11-02", "", ""},
-        {"REQUEST", "DTSTART;TZID=\"W. Europe Standard Time\":20261112T233000\r\nDURATION:PT1H30M\r\nSUMMARY;LANGUAGE=de:Sp\xc3\r\n \xa4t\r\n",
-         EVENT_INVITATION, "Sp\xc3\xa4t", "2026-11-12, 23:30 \xe2\x80\x93 2026-11-13, 01:00 (W. Europe Standard Time)", "", ""},
-        {"REPLY", "SUMMARY:Lunch\r\nATTENDEE;PARTSTAT=ACCEPTED;CN=Bob:MAILTO:bob@out.test\r\n", EVENT_ACCEPTED, "Lunch", "", "",
-         "Bob <bob@out.test>"},
-        {"REPLY", "SUMMARY:Lunch\r\nATTENDEE;PARTSTAT=DECLINED:mailto:bob@out.test\r\n", EVENT_DECLINED, "Lunch", "", "",
-         "bob@out.test"},
-        {"REQUEST", "SUMMARY:Alarm\r\nBEGIN:VALARM\r\nSUMMARY:not this\r\nDESCRIPTION:nor this\r\nEND:VALARM\r\nLOCATION:x\r\n",
+        {"REQUEST",
+         "DTSTART;TZID=\"W. Europe Standard "
+         "Time\":20261112T233000\r\nDURATION:PT1H30M\r\nSUMMARY;LANGUAGE=de:Sp\xc3\r\n \xa4t\r\n",
+         EVENT_INVITATION, "Sp\xc3\xa4t",
+         "2026-11-12, 23:30 \xe2\x80\x93 2026-11-13, 01:00 (W. Europe Standard Time)", "", ""},
+        {"REPLY", "SUMMARY:Lunch\r\nATTENDEE;PARTSTAT=ACCEPTED;CN=Bob:MAILTO:bob@out.test\r\n",
+         EVENT_ACCEPTED, "Lunch", "", "", "Bob <bob@out.test>"},
+        {"REPLY", "SUMMARY:Lunch\r\nATTENDEE;PARTSTAT=DECLINED:mailto:bob@out.test\r\n",
+         EVENT_DECLINED, "Lunch", "", "", "bob@out.test"},
+        {"REQUEST",
+         "SUMMARY:Alarm\r\nBEGIN:VALARM\r\nSUMMARY:not this\r\nDESCRIPTION:nor "
+         "this\r\nEND:VALARM\r\nLOCATION:x\r\n",
          EVENT_INVITATION, "Alarm", "", "x", ""},
-        {"REQUEST", "SUMMARY:a<script>\\nb\xe2\x80\xae\x01\r\nDTSTART:99999999T999999\r\n", EVENT_INVITATION, "a<script> b", "", "", ""},
-        {"REQUEST", "DTSTART:20261112T999900Z\r\nDURATION:P99999999W\r\nSUMMARY:odd\r\n", EVENT_INVITATION, "odd",
-         "2026-11-16, 04:39 (UTC)", "", ""},
+        {"REQUEST", "SUMMARY:a<script>\\nb\xe2\x80\xae\x01\r\nDTSTART:99999999T999999\r\n",
+         EVENT_INVITATION, "a<script> b", "", "", ""},
+        {"REQUEST", "DTSTART:20261112T999900Z\r\nDURATION:P99999999W\r\nSUMMARY:odd\r\n",
+         EVENT_INVITATION, "odd", "2026-11-16, 04:39 (UTC)", "", ""},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf m = BUF_INIT(8192);
-        assert_int_equal(buf_printf(&m, HEAD "Content-Type: text/calendar; charset=utf-8\r\n\r\nBEGIN:VCALENDAR\r\nMETHOD:%s\r\n"
-                                             "BEGIN:VTIMEZONE\r\nTZID:x\r\nBEGIN:STANDARD\r\nDTSTART:16010101T000000\r\nEND:STANDARD\r\n"
-                                             "END:VTIMEZONE\r\nBEGIN:VEVENT\r\n%sEND:VEVENT\r\nEND:VCALENDAR\r\n",
-                                    rows[i].method, rows[i].lines), 0);
+        assert_int_equal(
+            buf_printf(
+                &m,
+                HEAD
+                "Content-Type: text/calendar; charset=utf-8\r\n\r\nBEGIN:VCALENDAR\r\nMETHOD:%s\r\n"
+                "BEGIN:VTIMEZONE\r\nTZID:x\r\nBEGIN:STANDARD\r\nDTSTART:16010101T000000\r\nEND:"
+                "STANDARD\r\n"
+                "END:VTIMEZONE\r\nBEGIN:VEVENT\r\n%sEND:VEVENT\r\nEND:VCALENDAR\r\n",
+                rows[i].method, rows[i].lines),
+            0);
         struct view *v = view_of_message(buf_str(&m));
         assert_int_equal(v->n_events, 1);
         assert_int_equal(v->events[0].kind, rows[i].kind);
@@ -677,27 +856,39 @@ static void events_have_cards(void **state)
 
 #define ZONE(ID, STANDARD, DAYLIGHT) \
     "BEGIN:VTIMEZONE\r\nTZID:" ID "\r\n" \
-    "BEGIN:STANDARD\r\n" STANDARD "END:STANDARD\r\nBEGIN:DAYLIGHT\r\n" DAYLIGHT "END:DAYLIGHT\r\nEND:VTIMEZONE\r\n"
+    "BEGIN:STANDARD\r\n" STANDARD "END:STANDARD\r\nBEGIN:DAYLIGHT\r\n" DAYLIGHT \
+    "END:DAYLIGHT\r\nEND:VTIMEZONE\r\n"
 
-/* When that is in UTC, by the zones that a calendar brings; how it repeats; who is invited. Zones: RFC 5545 3.6.5, Outlook's (its
- * rules begin in 1601), ical.js' samples; the moments are those of Python's zoneinfo. Rules: the examples of RFC 5545 3.8.5.3. */
+/* When that is in UTC, by the zones that a calendar brings; how it repeats; who is invited.
+ * Zones: RFC 5545 3.6.5, Outlook's (its rules begin in 1601), ical.js' samples; the moments are
+ * those of Python's zoneinfo. Rules: the examples of RFC 5545 3.8.5.3. */
 static void events_have_times_and_rules(void **state)
 {
-    static const char zones[] =
-        ZONE("America/New_York", "DTSTART:20071104T020000\r\nRRULE:FREQ=YEARLY;BYMONTH=11;BYDAY=1SU\r\nTZOFFSETFROM:-0400\r\nTZOFFSETTO:-0500\r\n",
-             "DTSTART:20070311T020000\r\nRRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=2SU\r\nTZOFFSETFROM:-0500\r\nTZOFFSETTO:-0400\r\n")
+    static const char zones[] = ZONE("America/New_York",
+                                     "DTSTART:20071104T020000\r\nRRULE:FREQ=YEARLY;BYMONTH=11;"
+                                     "BYDAY=1SU\r\nTZOFFSETFROM:-0400\r\nTZOFFSETTO:-0500\r\n",
+                                     "DTSTART:20070311T020000\r\nRRULE:FREQ=YEARLY;BYMONTH=3;BYDAY="
+                                     "2SU\r\nTZOFFSETFROM:-0500\r\nTZOFFSETTO:-0400\r\n")
         ZONE("W. Europe Standard Time",
-             "DTSTART:16010101T030000\r\nTZOFFSETFROM:+0200\r\nTZOFFSETTO:+0100\r\nRRULE:FREQ=YEARLY;INTERVAL=1;BYDAY=-1SU;BYMONTH=10\r\n",
-             "DTSTART:16010101T020000\r\nTZOFFSETFROM:+0100\r\nTZOFFSETTO:+0200\r\nRRULE:FREQ=YEARLY;INTERVAL=1;BYDAY=-1SU;BYMONTH=3\r\n");
+             "DTSTART:16010101T030000\r\nTZOFFSETFROM:+0200\r\nTZOFFSETTO:+0100\r\nRRULE:FREQ="
+             "YEARLY;INTERVAL=1;BYDAY=-1SU;BYMONTH=10\r\n",
+             "DTSTART:16010101T020000\r\nTZOFFSETFROM:+0100\r\nTZOFFSETTO:+0200\r\nRRULE:FREQ="
+             "YEARLY;INTERVAL=1;BYDAY=-1SU;BYMONTH=3\r\n");
     static const struct {
         const char *lines, *times, *rule;
     } rows[] = {
-        {"DTSTART;TZID=America/New_York:20261112T083000\r\nDTEND;TZID=America/New_York:20261112T093000\r\n",
-         "2026-11-12T08:30 2026-11-12T09:30 2026-11-12T13:30Z 2026-11-12T14:30Z America/New_York", ""},
-        {"DTSTART;TZID=America/New_York:20260712T083000\r\n", "2026-07-12T08:30 - 2026-07-12T12:30Z - America/New_York", ""},
-        {"DTSTART;TZID=America/New_York:20260308T033000\r\n", "2026-03-08T03:30 - 2026-03-08T07:30Z - America/New_York", ""},
+        {"DTSTART;TZID=America/New_York:20261112T083000\r\nDTEND;TZID=America/"
+         "New_York:20261112T093000\r\n",
+         "2026-11-12T08:30 2026-11-12T09:30 2026-11-12T13:30Z 2026-11-12T14:30Z America/New_York",
+         ""},
+        {"DTSTART;TZID=America/New_York:20260712T083000\r\n",
+         "2026-07-12T08:30 - 2026-07-12T12:30Z - America/New_York", ""},
+        {"DTSTART;TZID=America/New_York:20260308T033000\r\n",
+         "2026-03-08T03:30 - 2026-03-08T07:30Z - America/New_York", ""},
         {"DTSTART;TZID=\"W. Europe Standard Time\":20261024T120000\r\nDURATION:PT1H\r\n",
-         "2026-10-24T12:00 2026-10-24T13:00 2026-10-24T10:00Z 2026-10-24T11:00Z W._Europe_Standard_Time", ""},
+         "2026-10-24T12:00 2026-10-24T13:00 2026-10-24T10:00Z 2026-10-24T11:00Z "
+         "W._Europe_Standard_Time",
+         ""},
         {"DTSTART;TZID=\"W. Europe Standard Time\":20261026T120000\r\n",
          "2026-10-26T12:00 - 2026-10-26T11:00Z - W._Europe_Standard_Time", ""},
         {"DTSTART:20260101T000000Z\r\n", "2026-01-01T00:00 - 2026-01-01T00:00Z - -", ""},
@@ -718,10 +909,15 @@ static void events_have_times_and_rules(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf m = BUF_INIT(8192);
-        assert_int_equal(buf_printf(&m, HEAD "Content-Type: text/calendar; charset=utf-8\r\n\r\nBEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\n%s"
-                                             "BEGIN:VEVENT\r\nSUMMARY:x\r\n%sATTENDEE;CN=Bob:mailto:bob@out.test\r\nATTENDEE:mailto:eve@out.test\r\n"
-                                             "END:VEVENT\r\nEND:VCALENDAR\r\n",
-                                    zones, rows[i].lines), 0);
+        assert_int_equal(buf_printf(&m,
+                                    HEAD
+                                    "Content-Type: text/calendar; "
+                                    "charset=utf-8\r\n\r\nBEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\n%"
+                                    "sBEGIN:VEVENT\r\nSUMMARY:x\r\n%sATTENDEE;CN=Bob:mailto:bob@"
+                                    "out.test\r\nATTENDEE:mailto:eve@out.test\r\n"
+                                    "END:VEVENT\r\nEND:VCALENDAR\r\n",
+                                    zones, rows[i].lines),
+                         0);
         struct view *v = view_of_message(buf_str(&m));
         assert_int_equal(v->n_events, 1);
         assert_string_equal(v->events[0].times, rows[i].times);
@@ -737,16 +933,22 @@ static void events_beside_a_text(void **state)
     struct buf m = mail_of("41-calendar.eml"), text = BUF_INIT(1 << 20);
     struct view *v = view_of_message(buf_str(&m));
     assert_int_equal(v->n_events, 1);
-    assert_string_equal(v->events[0].what, "Review, with a name that is long enough to be folded over two lines of the file");
+    assert_string_equal(
+        v->events[0].what,
+        "Review, with a name that is long enough to be folded over two lines of the file");
     assert_string_equal(v->events[0].when, "2026-11-12, 14:30 \xe2\x80\x93 15:30 (Europe/Berlin)");
     assert_string_equal(v->events[0].where, "Room 4; second floor");
-    assert_string_equal(v->events[0].about, "Bring the figures.\nAnd coffee."); /* the text says something else */
+    /* the text says something else */
+    assert_string_equal(v->events[0].about, "Bring the figures.\nAnd coffee.");
     assert_true(holds(&v->text, "COVER-TEXT") && !holds(&v->text, "VCALENDAR"));
     view_free(v);
     buf_free(&m);
     assert_int_equal(buf_printf(&text, HEAD "Content-Type: text/calendar\r\n\r\n"), 0);
     for (int i = 0; i < 9000; i++) { /* hostile: without ends, in one another */
-        assert_int_equal(buf_printf(&text, "BEGIN:VEVENT\r\nSUMMARY;X=\"%d:%d\r\nDTSTART:\r\nEND:\r\n\r\n", i, i), 0);
+        assert_int_equal(buf_printf(&text,
+                                    "BEGIN:VEVENT\r\nSUMMARY;X=\"%d:%d\r\nDTSTART:\r\nEND:\r\n\r\n",
+                                    i, i),
+                         0);
     }
     v = view_of_message(buf_str(&text));
     assert_true(v->n_events <= VIEW_EVENTS_MAX);
@@ -757,16 +959,27 @@ static void events_beside_a_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(uuencoded_lines_that_are_too_short),
-        cmocka_unit_test(bodies_in_their_order), cmocka_unit_test(bodies_do_not_reach_into_each_other),
-                                       cmocka_unit_test(messages_inside_messages), cmocka_unit_test(texts_among_the_fields),
-                                       cmocka_unit_test(parts_end_where_they_end), cmocka_unit_test(mails_of_the_field),
+                                       cmocka_unit_test(bodies_in_their_order),
+                                       cmocka_unit_test(bodies_do_not_reach_into_each_other),
+                                       cmocka_unit_test(messages_inside_messages),
+                                       cmocka_unit_test(texts_among_the_fields),
+                                       cmocka_unit_test(parts_end_where_they_end),
+                                       cmocka_unit_test(mails_of_the_field),
                                        cmocka_unit_test(bodies_in_other_forms),
-        cmocka_unit_test(files_inside_other_octets),
-        cmocka_unit_test(files_of_outlook), cmocka_unit_test(authors),
-        cmocka_unit_test(addresses_on_the_page), cmocka_unit_test(words_in_addresses), cmocka_unit_test(empty_files_are_listed),
-        cmocka_unit_test(pictures_among_texts), cmocka_unit_test(reports_are_read), cmocka_unit_test(shown_wrongly_elsewhere),
-                                       cmocka_unit_test(pictures_of_the_same_mail), cmocka_unit_test(what_is_encrypted_is_said),
-                                       cmocka_unit_test(events_have_cards), cmocka_unit_test(events_have_times_and_rules), cmocka_unit_test(events_beside_a_text)};
+                                       cmocka_unit_test(files_inside_other_octets),
+                                       cmocka_unit_test(files_of_outlook),
+                                       cmocka_unit_test(authors),
+                                       cmocka_unit_test(addresses_on_the_page),
+                                       cmocka_unit_test(words_in_addresses),
+                                       cmocka_unit_test(empty_files_are_listed),
+                                       cmocka_unit_test(pictures_among_texts),
+                                       cmocka_unit_test(reports_are_read),
+                                       cmocka_unit_test(shown_wrongly_elsewhere),
+                                       cmocka_unit_test(pictures_of_the_same_mail),
+                                       cmocka_unit_test(what_is_encrypted_is_said),
+                                       cmocka_unit_test(events_have_cards),
+                                       cmocka_unit_test(events_have_times_and_rules),
+                                       cmocka_unit_test(events_beside_a_text)};
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

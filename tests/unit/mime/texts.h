@@ -13,7 +13,8 @@ static bool stands_alone(const struct mime_reading *m, const char *text)
         struct str t = buf_str(&m->texts[i].text);
         const char *at = t.n > 0 ? memmem(t.p, t.n, text, strlen(text)) : NULL;
         const char *end = at ? at + strlen(text) : NULL;
-        if (at && (at == t.p || strchr("\n\t", at[-1])) && (end == t.p + t.n || strchr("\n\t", *end))) {
+        if (at && (at == t.p || strchr("\n\t", at[-1])) &&
+            (end == t.p + t.n || strchr("\n\t", *end))) {
             return true;
         }
     }

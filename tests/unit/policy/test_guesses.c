@@ -13,12 +13,14 @@ enum { MINUTE = 60 * 1000, HOUR = 60 * MINUTE, FAILURES = 10, PER_CLIENT = 20 };
 static const int64_t day = 24LL * HOUR, start = 1800000000000LL;
 
 /* The queue's, for the defaults (failures 10, failures-per-client 20, failure-time 15m). */
-static const struct guess_limits limits = {.own = {FAILURES, 15 * MINUTE},
-                                           .network = {PER_CLIENT, 15 * MINUTE},
-                                           .each = {3, HOUR},
-                                           .first = {2 * FAILURES, HOUR},
-                                           .rest = {FAILURES, 15 * MINUTE},
-                                           .day = {5 * FAILURES, 12LL * HOUR}};
+static const struct guess_limits limits = {
+    .own = {FAILURES, 15 * MINUTE},
+    .network = {PER_CLIENT, 15 * MINUTE},
+    .each = {3, HOUR},
+    .first = {2 * FAILURES, HOUR},
+    .rest = {FAILURES, 15 * MINUTE},
+    .day = {5 * FAILURES, 12LL * HOUR},
+};
 
 struct world {
     struct guesses *g;
@@ -173,7 +175,8 @@ static void a_network_is_forgiven(void **state)
     assert_true(!right(&w, "alice", "2001:db8:1:2::9") && w.last.answer == GUESS_TOO_MANY_HERE);
     assert_true(guesses_forgive(w.g, GUESS_PASSWORD, STR("alice"), STR(""), w.now) == 0);
     assert_false(right(&w, "alice", "2001:db8:1:2::9"));
-    assert_true(guesses_forgive(w.g, GUESS_PASSWORD, STR("alice"), STR("2001:db8:1:2::9"), w.now) > 0);
+    assert_true(guesses_forgive(w.g, GUESS_PASSWORD, STR("alice"), STR("2001:db8:1:2::9"), w.now) >
+                0);
     assert_true(right(&w, "alice", "2001:db8:1:2::9"));
     guesses_free(w.g);
 }
@@ -526,7 +529,7 @@ static void other_counts(void **state)
     guesses_free(w.g);
 }
 
-/* --- every order of what may happen ---------------------------------------------------------- */
+/* --- every order of what may happen ------------------------------------- */
 
 enum act {
     STRANGER,
@@ -598,12 +601,14 @@ static void act(struct world *w, struct watched *seen, enum act a, const char *w
 static void every_order(void **state)
 {
     enum { LENGTH = 7 };
-    static const struct guess_limits small = {.own = {2, 15 * MINUTE},
-                                              .network = {3, 15 * MINUTE},
-                                              .each = {1, HOUR},
-                                              .first = {2, HOUR},
-                                              .rest = {2, 15 * MINUTE},
-                                              .day = {4, 24LL * HOUR}};
+    static const struct guess_limits small = {
+        .own = {2, 15 * MINUTE},
+        .network = {3, 15 * MINUTE},
+        .each = {1, HOUR},
+        .first = {2, HOUR},
+        .rest = {2, 15 * MINUTE},
+        .day = {4, 24LL * HOUR},
+    };
     char device[GUESS_DEVICE] = "a browser", who[32];
     struct world w = world_new();
     long orders = 1;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_losses.c: one domain that lost its encryption, or many at once (docs/decision.md, "Memory"), at scripted times.
+ * test_losses.c: one domain that lost its encryption, or many at once (docs/decision.md,
+ * "Memory"), at scripted times.
  */
 #include "../check.h"
 #include "policy/losses.h"
@@ -7,7 +8,7 @@
 #include <stdio.h>
 
 #define MINUTE (60 * 1000LL)
-#define HOUR (60 * MINUTE)
+#define HOUR   (60 * MINUTE)
 static const int64_t t0 = 1000 * 24 * HOUR;
 
 static struct domain_name name(int i)
@@ -86,7 +87,9 @@ static void back_again(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(many_within_the_hour), cmocka_unit_test(told_ones_count),
-                                       cmocka_unit_test(few_are_single), cmocka_unit_test(back_again)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(many_within_the_hour),
+                                       cmocka_unit_test(told_ones_count),
+                                       cmocka_unit_test(few_are_single),
+                                       cmocka_unit_test(back_again)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

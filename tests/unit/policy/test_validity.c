@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_validity.c: when it is told that a certificate ends. Lifetimes as Let's Encrypt issues them: 90 and
- * 45 days, and 160 hours (spaze/michalspacek.cz#660); a third is where its clients should have renewed.
+ * test_validity.c: when it is told that a certificate ends. Lifetimes as Let's Encrypt issues
+ * them: 90 and 45 days, and 160 hours (spaze/michalspacek.cz#660); a third is where its clients
+ * should have renewed.
  */
 #include "../check.h"
 #include "policy/validity.h"
 
 #define HOUR (60 * 60 * 1000LL)
-#define DAY (24 * HOUR)
+#define DAY  (24 * HOUR)
 
 static void bounds(void **state)
 {
@@ -53,7 +54,8 @@ static void unknown_dates(void **state)
     assert_false(validity_ends_soon((struct validity){0}, 21 * DAY, now));
     assert_true(validity_ends_soon((struct validity){0, now + 20 * DAY}, 21 * DAY, now));
     assert_false(validity_ends_soon((struct validity){0, now + 22 * DAY}, 21 * DAY, now));
-    assert_true(validity_ends_soon((struct validity){now + 30 * DAY, now + 20 * DAY}, 21 * DAY, now));
+    assert_true(
+        validity_ends_soon((struct validity){now + 30 * DAY, now + 20 * DAY}, 21 * DAY, now));
 }
 
 int main(void)

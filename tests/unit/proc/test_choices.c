@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_choices.c: mail whose sender is asked what to do, and does not answer in time (choices.c) over a real store with a
- * scripted clock. How long each is waited for stands in its words here.
+ * test_choices.c: mail whose sender is asked what to do, and does not answer in time (choices.c)
+ * over a real store with a scripted clock. How long each is waited for stands in its words here.
  */
 #include "base/clock.h"
 #include "check.h"
@@ -72,7 +72,9 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    static const char *const names[] = {"postern.db", "postern.db-wal", "postern.db-shm", "journal-0", "journal-1", "journal-mark", "spool"};
+    static const char *const names[] = {"postern.db", "postern.db-wal", "postern.db-shm",
+                                        "journal-0",  "journal-1",      "journal-mark",
+                                        "spool"};
     char path[128];
     store_close(t.q.store);
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -92,10 +94,23 @@ static void add(unsigned n, unsigned n_rcpts, enum reason reason, int64_t for_ms
 {
     static struct store_rcpt rcpts[1000];
     char until[24];
-    const struct store_message m = {.id = id_make(t.wall_ms, 1, n), .reverse_path = STR("a@in.test"), .arrived_ms = t.wall_ms, .size = 5, .sealed_key = STR("key"), .body = STR("sealed")};
+    const struct store_message m = {
+        .id = id_make(t.wall_ms, 1, n),
+        .reverse_path = STR("a@in.test"),
+        .arrived_ms = t.wall_ms,
+        .size = 5,
+        .sealed_key = STR("key"),
+        .body = STR("sealed"),
+    };
     snprintf(until, sizeof until, "%lld", (long long)(t.wall_ms + for_ms));
     for (unsigned i = 0; i < n_rcpts; i++) {
-        rcpts[i] = (struct store_rcpt){.forward_path = STR("x@one.test"), .next_hop = STR("one.test"), .state = RCPT_HELD, .reason = (uint8_t)reason, .protection = str_c(until)};
+        rcpts[i] = (struct store_rcpt){
+            .forward_path = STR("x@one.test"),
+            .next_hop = STR("one.test"),
+            .state = RCPT_HELD,
+            .reason = (uint8_t)reason,
+            .protection = str_c(until),
+        };
     }
     store_enqueue(t.q.store, &m, rcpts, n_rcpts, NULL, 0, on_stored, NULL);
     store_flush(t.q.store);
@@ -143,6 +158,7 @@ static void nobody_is_behind_a_cap(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(nobody_is_behind_a_cap, setup, teardown)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(nobody_is_behind_a_cap, setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

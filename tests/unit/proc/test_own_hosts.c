@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_own_hosts.c: which addresses are ourselves (RFC 5321 5.1: an MX list is cut at our own place), with a machine and a clock of
- * the test's own.
+ * test_own_hosts.c: which addresses are ourselves (RFC 5321 5.1: an MX list is cut at our own
+ * place), with a machine and a clock of the test's own.
  */
 #include "../check.h"
 #include "base/clock.h"
@@ -55,8 +55,10 @@ static struct conf *conf_of(const char *listen)
 static void by_listen(void **state)
 {
     enum { ALL = 9 };
-    static const char *const hosts[ALL] = {"MX.clinic.example", "mx.other.example", "198.51.100.7", "2001:db8::7", "::ffff:198.51.100.7",
-                                           "127.0.1.1", "::1", "0.0.0.0", "198.51.100.8"};
+    static const char *const hosts[ALL] =
+        {"MX.clinic.example",   "mx.other.example", "198.51.100.7", "2001:db8::7",
+         "::ffff:198.51.100.7", "127.0.1.1",        "::1",          "0.0.0.0",
+         "198.51.100.8"};
     static const struct {
         const char *listen;
         const char *has; /* a digit for each of hosts */
@@ -64,9 +66,12 @@ static void by_listen(void **state)
         {"listen smtp { address [::]:25; }", "101111110"},
         {"listen smtp { address 0.0.0.0:25; }", "101011010"},
         {"listen smtp { address 0.0.0.0:2525; }", "101011010"},
-        {"listen smtp { address 198.51.100.7:25; }", "101010000"}, /* the machine's others may be another server's */
+        /* the machine's others may be another server's */
+        {"listen smtp { address 198.51.100.7:25; }", "101010000"},
         {"listen smtp { address [2001:db8:0::7]:25; }", "100100000"},
-        {"listen smtp { address 198.51.100.8:25; } listen submission { address [::]:587; } certificate { chain /c.pem; key /k.pem; }", "100000001"},
+        {"listen smtp { address 198.51.100.8:25; } listen submission { address [::]:587; } "
+         "certificate { chain /c.pem; key /k.pem; }",
+         "100000001"},
     };
     struct own_hosts own = {0};
     machine_has(7);
@@ -82,7 +87,8 @@ static void by_listen(void **state)
     own_hosts_free(&own);
 }
 
-/* What goes to one of these addresses comes in here again (postfix: "mail for ... loops back to myself"). */
+/* What goes to one of these addresses comes in here again (postfix: "mail for ... loops back to
+ * myself"). */
 static void behind_any(void **state)
 {
     static const struct {
@@ -104,13 +110,15 @@ static void behind_any(void **state)
     machine_has(7);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct conf *c = conf_of(cases[i].listen);
-        assert_int_equal(own_hosts_behind_any(&own, c, cases[i].host, cases[i].port), cases[i].is_here);
+        assert_int_equal(own_hosts_behind_any(&own, c, cases[i].host, cases[i].port),
+                         cases[i].is_here);
         conf_free(c);
     }
     own_hosts_free(&own);
 }
 
-/* DHCP, an address that a cluster moves: seen within a second, and kept while the kernel does not tell. */
+/* DHCP, an address that a cluster moves: seen within a second, and kept while the kernel does
+ * not tell. */
 static void machine_changes(void **state)
 {
     struct own_hosts own = {0};
@@ -132,6 +140,7 @@ static void machine_changes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(by_listen), cmocka_unit_test(behind_any), cmocka_unit_test(machine_changes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(by_listen), cmocka_unit_test(behind_any),
+                                       cmocka_unit_test(machine_changes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_schedule.c: the scheduler's glue in queue (schedule.c, expiry.c, overdue.c) over a real store, with scripted clocks, one
- * scripted timer, and deliveries that end at once. What is decided when is tested by tests/world/schedule.txt.
+ * test_schedule.c: the scheduler's glue in queue (schedule.c, expiry.c, overdue.c) over a real
+ * store, with scripted clocks, one scripted timer, and deliveries that end at once. What is
+ * decided when is tested by tests/world/schedule.txt.
  */
 #include "base/clock.h"
 #include "check.h"
@@ -13,8 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char conf_text[] = "hostname mx.example.test;\nstore sqlite /nowhere;\nqueue { first-retry 4s; longest-retry 1h; lifetime 1h; }\n"
-                                "inside { domains in.test; networks 192.0.2.0/24; deliver-to x.in.test; }\nlisten smtp { address 192.0.2.1:25; }\n";
+static const char conf_text[] = "hostname mx.example.test;\nstore sqlite /nowhere;\nqueue { "
+                                "first-retry 4s; longest-retry 1h; lifetime 1h; }\n"
+                                "inside { domains in.test; networks 192.0.2.0/24; deliver-to "
+                                "x.in.test; }\nlisten smtp { address 192.0.2.1:25; }\n";
 
 static struct {
     struct queue q;
@@ -23,17 +26,17 @@ static struct {
     loop_fn on_tick;
     void *tick_arg;
     bool can_send;
-    int64_t defer_ms;  /* what deliveries say: come back then; 0: taken */
+    int64_t defer_ms; /* what deliveries say: come back then; 0: taken */
     unsigned started, jobs, alarms, notice_ends;
     bool exceptions_differ;
-    bool hold;          /* a delivery stays under way; held and its destination are it */
+    bool hold; /* a delivery stays under way; held and its destination are it */
     struct item *held;
     struct sched_destination *held_at;
-    char last_at[128];  /* where the last delivery went */
+    char last_at[128]; /* where the last delivery went */
     char dir[64];
 } t;
 
-/* --- what stands around the glue ------------------------------------------------------------------------------ */
+/* --- what stands around the glue ---------------------------------------- */
 
 int64_t clock_wall_ms(void)
 {
@@ -155,7 +158,8 @@ void pickup_notice_ended(struct queue *q, const struct store_rcpt *r)
     t.notice_ends++;
 }
 
-void alarms_raise(struct queue *q, struct domain_name domain, enum alarm_kind kind, const char *detail)
+void alarms_raise(struct queue *q, struct domain_name domain, enum alarm_kind kind,
+                  const char *detail)
 {
     assert_int_equal(kind, ALARM_OVERDUE);
     t.alarms++;
@@ -188,7 +192,7 @@ void queue_job_start(struct queue *q, struct sched_destination *d, struct link *
     sched_ended(&q->sched, d);
 }
 
-/* --- doing ---------------------------------------------------------------------------------------------------------- */
+/* --- doing -------------------------------------------------------------- */
 
 static int setup(void **state)
 {
@@ -212,7 +216,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    static const char *const names[] = {"postern.db", "postern.db-wal", "postern.db-shm", "journal-0", "journal-1", "journal-mark"};
+    static const char *const names[] = {"postern.db", "postern.db-wal", "postern.db-shm",
+                                        "journal-0",  "journal-1",      "journal-mark"};
     char path[128];
     size_t cursor = 0;
     struct str key;
@@ -239,9 +244,20 @@ static int teardown(void **state)
 static void add(uint64_t n, const char *sender, const char *hop, unsigned n_rcpts)
 {
     struct store_rcpt rcpts[300];
-    const struct store_message m = {.id = id_make(t.wall_ms, 1, (unsigned)n), .reverse_path = str_c(sender), .arrived_ms = t.wall_ms, .size = 5, .sealed_key = STR("key"), .body = STR("sealed")};
+    const struct store_message m = {
+        .id = id_make(t.wall_ms, 1, (unsigned)n),
+        .reverse_path = str_c(sender),
+        .arrived_ms = t.wall_ms,
+        .size = 5,
+        .sealed_key = STR("key"),
+        .body = STR("sealed"),
+    };
     for (unsigned i = 0; i < n_rcpts; i++) {
-        rcpts[i] = (struct store_rcpt){.forward_path = STR("x@one.test"), .next_hop = str_c(hop), .next_ms = t.wall_ms};
+        rcpts[i] = (struct store_rcpt){
+            .forward_path = STR("x@one.test"),
+            .next_hop = str_c(hop),
+            .next_ms = t.wall_ms,
+        };
     }
     store_enqueue(t.q.store, &m, rcpts, n_rcpts, NULL, 0, NULL, NULL);
 }
@@ -297,7 +313,7 @@ static void run_without_an_outcome(int64_t ms)
     run_for(ms);
 }
 
-/* --- tests ------------------------------------------------------------------------------------------------------------ */
+/* --- tests -------------------------------------------------------------- */
 
 static void put_off_at_different_times(void **state)
 {
@@ -316,14 +332,26 @@ static void put_off_at_different_times(void **state)
     assert_int_equal(map_len(t.q.sched.destinations), 0);
 }
 
-/* Behind a relay: what an exception allows for one domain is not allowed for another in the same delivery. */
+/* Behind a relay: what an exception allows for one domain is not allowed for another in the same
+ * delivery. */
 static void an_exception_is_of_one_domain(void **state)
 {
-    const struct store_message m = {.id = id_make(t.wall_ms, 1, 1), .reverse_path = STR("a@in.test"), .arrived_ms = t.wall_ms, .size = 5, .sealed_key = STR("key"), .body = STR("sealed")};
+    const struct store_message m = {
+        .id = id_make(t.wall_ms, 1, 1),
+        .reverse_path = STR("a@in.test"),
+        .arrived_ms = t.wall_ms,
+        .size = 5,
+        .sealed_key = STR("key"),
+        .body = STR("sealed"),
+    };
     const char *const paths[] = {"x@one.test", "x@two.test", "y@one.test"};
     struct store_rcpt rcpts[3];
     for (size_t i = 0; i < ARRAY_LEN(rcpts); i++) {
-        rcpts[i] = (struct store_rcpt){.forward_path = str_c(paths[i]), .next_hop = STR("=relay"), .next_ms = t.wall_ms};
+        rcpts[i] = (struct store_rcpt){
+            .forward_path = str_c(paths[i]),
+            .next_hop = STR("=relay"),
+            .next_ms = t.wall_ms,
+        };
     }
     t.exceptions_differ = true;
     store_enqueue(t.q.store, &m, rcpts, ARRAY_LEN(rcpts), NULL, 0, NULL, NULL);
@@ -333,14 +361,26 @@ static void an_exception_is_of_one_domain(void **state)
     assert_true(t.jobs > 1);
 }
 
-/* Recipients whose routes differ: a message is inspected once, and so the answer for the client is one for all of them. */
+/* Recipients whose routes differ: a message is inspected once, and so the answer for the client
+ * is one for all of them. */
 static void a_message_is_inspected_once(void **state)
 {
-    const struct store_message m = {.id = id_make(t.wall_ms, 1, 1), .reverse_path = STR("a@in.test"), .arrived_ms = t.wall_ms, .size = 5, .sealed_key = STR("key"), .body = STR("sealed")};
+    const struct store_message m = {
+        .id = id_make(t.wall_ms, 1, 1),
+        .reverse_path = STR("a@in.test"),
+        .arrived_ms = t.wall_ms,
+        .size = 5,
+        .sealed_key = STR("key"),
+        .body = STR("sealed"),
+    };
     const char *const paths[] = {"x@one.test", "y@in.test", "x@two.test"};
     struct store_rcpt rcpts[3];
     for (size_t i = 0; i < ARRAY_LEN(rcpts); i++) {
-        rcpts[i] = (struct store_rcpt){.forward_path = str_c(paths[i]), .next_hop = STR(INSPECT_HOP), .next_ms = t.wall_ms};
+        rcpts[i] = (struct store_rcpt){
+            .forward_path = str_c(paths[i]),
+            .next_hop = STR(INSPECT_HOP),
+            .next_ms = t.wall_ms,
+        };
     }
     t.exceptions_differ = true;
     store_enqueue(t.q.store, &m, rcpts, ARRAY_LEN(rcpts), NULL, 0, NULL, NULL);
@@ -350,7 +390,8 @@ static void a_message_is_inspected_once(void **state)
     assert_int_equal(t.jobs, 1);
 }
 
-/* The smart host was taken out of the configuration during a delivery that fails: the rest goes by MX. */
+/* The smart host was taken out of the configuration during a delivery that fails: the rest goes
+ * by MX. */
 static void a_new_way_for_what_is_under_way(void **state)
 {
     add(1, "a@in.test", "=relay", 1);
@@ -383,12 +424,25 @@ static void on_durable(void *arg, enum store_result result)
     queue_ready(&t.q, arg, NULL);
 }
 
-/* A reading while a batch gathers: nobody was promised what is in it, so it is not handed out before it is durable, and not twice.
- * Found by ten minutes at 600 messages a second (docs/queue.md). */
+/* A reading while a batch gathers: nobody was promised what is in it, so it is not handed out
+ * before it is durable, and not twice. Found by ten minutes at 600 messages a second
+ * (docs/queue.md). */
 static void what_is_not_durable_is_not_read(void **state)
 {
-    const struct store_message m = {.id = id_make(t.wall_ms, 1, 2), .reverse_path = STR("b@in.test"), .arrived_ms = t.wall_ms, .size = 5, .sealed_key = STR("key"), .body = STR("sealed")};
-    struct store_rcpt r = {.forward_path = STR("y@one.test"), .next_hop = STR("one.test"), .next_ms = t.wall_ms, .reverse_path = STR("b@in.test")};
+    const struct store_message m = {
+        .id = id_make(t.wall_ms, 1, 2),
+        .reverse_path = STR("b@in.test"),
+        .arrived_ms = t.wall_ms,
+        .size = 5,
+        .sealed_key = STR("key"),
+        .body = STR("sealed"),
+    };
+    struct store_rcpt r = {
+        .forward_path = STR("y@one.test"),
+        .next_hop = STR("one.test"),
+        .next_ms = t.wall_ms,
+        .reverse_path = STR("b@in.test"),
+    };
     add(1, "a@in.test", "one.test", 1);
     store_flush(t.q.store);
     queue_load(&t.q);
@@ -419,7 +473,8 @@ static void too_old_without_an_attempt(void **state)
     assert_int_equal(in_state(RCPT_EXPIRED).n, 0);
     run_without_an_outcome(3 * 60 * 1000);
     assert_int_equal(in_state(RCPT_EXPIRED).n, 4);
-    assert_int_equal(in_state(RCPT_EXPIRED).bounced, 1); /* RFC 5321 4.5.5: nobody is told of the null reverse-path's */
+    /* RFC 5321 4.5.5: nobody is told of the null reverse-path's */
+    assert_int_equal(in_state(RCPT_EXPIRED).bounced, 1);
     assert_int_equal(t.notice_ends, 1);
     assert_true(t.q.bounces_due);
     assert_int_equal(t.started, 0);
@@ -458,7 +513,8 @@ static void what_is_forgotten_is_woken(void **state)
     queue_load(&t.q);
     run_for(1000);
     assert_int_equal(t.started, 1);
-    store_set_state(t.q.store, id_make(t.wall_ms - 1000, 1, 1), RCPT_HELD, RCPT_QUEUED, t.wall_ms, 0);
+    store_set_state(t.q.store, id_make(t.wall_ms - 1000, 1, 1), RCPT_HELD, RCPT_QUEUED, t.wall_ms,
+                    0);
     run_for(40000);
     assert_int_equal(t.alarms, 1);
     assert_int_equal(t.q.overdue.mended, 7);
@@ -468,7 +524,8 @@ static void what_is_forgotten_is_woken(void **state)
     assert_int_equal(t.q.overdue.mended, 7);
 }
 
-/* Three that are due, and whose row was changed without a word to the scheduler; retries are ten minutes apart. */
+/* Three that are due, and whose row was changed without a word to the scheduler; retries are ten
+ * minutes apart. */
 static void forget_three(void)
 {
     t.conf->queue.first_retry = 10 * 60 * 1000;
@@ -476,10 +533,12 @@ static void forget_three(void)
     store_set_state(t.q.store, id_make(t.wall_ms, 1, 1), RCPT_QUEUED, RCPT_HELD, 0, 0);
     queue_load(&t.q);
     run_for(1000);
-    store_set_state(t.q.store, id_make(t.wall_ms - 1000, 1, 1), RCPT_HELD, RCPT_QUEUED, t.wall_ms, 0);
+    store_set_state(t.q.store, id_make(t.wall_ms - 1000, 1, 1), RCPT_HELD, RCPT_QUEUED, t.wall_ms,
+                    0);
 }
 
-/* Asked for the state, it is seen after seconds, whatever first-retry: the live tests ask at the end of each. */
+/* Asked for the state, it is seen after seconds, whatever first-retry: the live tests ask at the
+ * end of each. */
 static void what_is_forgotten_is_seen_when_asked(void **state)
 {
     forget_three();
@@ -496,8 +555,9 @@ static void what_is_forgotten_is_seen_when_asked(void **state)
     assert_int_equal(t.started, 3);
 }
 
-/* Overdue, as what they need was away, and put back for a moment (inspect_send() while `keys` starts): that is not forgotten.
- * Seen in live/test_stalls: an alarm ten milliseconds after `keys` came back. */
+/* Overdue, as what they need was away, and put back for a moment (inspect_send() while `keys`
+ * starts): that is not forgotten. Seen in live/test_stalls: an alarm ten milliseconds after
+ * `keys` came back. */
 static void what_is_put_back_for_a_moment_is_not_forgotten(void **state)
 {
     forget_three();
@@ -527,18 +587,20 @@ static void what_waits_for_a_reason(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(put_off_at_different_times, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_message_is_inspected_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_exception_is_of_one_domain, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_new_way_for_what_is_under_way, setup, teardown), cmocka_unit_test_setup_teardown(more_than_one_reading, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_not_durable_is_not_read, setup, teardown),
-        cmocka_unit_test_setup_teardown(too_old_without_an_attempt, setup, teardown),
-        cmocka_unit_test_setup_teardown(not_because_the_clock_was_set, setup, teardown),
-        cmocka_unit_test_setup_teardown(set_back, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_forgotten_is_woken, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_forgotten_is_seen_when_asked, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_put_back_for_a_moment_is_not_forgotten, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_waits_for_a_reason, setup, teardown)};
+    const struct CMUnitTest tests[] =
+        {cmocka_unit_test_setup_teardown(put_off_at_different_times, setup, teardown),
+         cmocka_unit_test_setup_teardown(a_message_is_inspected_once, setup, teardown),
+         cmocka_unit_test_setup_teardown(an_exception_is_of_one_domain, setup, teardown),
+         cmocka_unit_test_setup_teardown(a_new_way_for_what_is_under_way, setup, teardown),
+         cmocka_unit_test_setup_teardown(more_than_one_reading, setup, teardown),
+         cmocka_unit_test_setup_teardown(what_is_not_durable_is_not_read, setup, teardown),
+         cmocka_unit_test_setup_teardown(too_old_without_an_attempt, setup, teardown),
+         cmocka_unit_test_setup_teardown(not_because_the_clock_was_set, setup, teardown),
+         cmocka_unit_test_setup_teardown(set_back, setup, teardown),
+         cmocka_unit_test_setup_teardown(what_is_forgotten_is_woken, setup, teardown),
+         cmocka_unit_test_setup_teardown(what_is_forgotten_is_seen_when_asked, setup, teardown),
+         cmocka_unit_test_setup_teardown(what_is_put_back_for_a_moment_is_not_forgotten, setup,
+                                         teardown),
+         cmocka_unit_test_setup_teardown(what_waits_for_a_reason, setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

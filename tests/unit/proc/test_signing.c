@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_signing.c: a question to keys that is answered late, not at all, twice, or by a channel that breaks. The test speaks for
- * keys on the other end. The rule is the project's own (ARCHITECTURE.md, "if it is slow").
+ * test_signing.c: a question to keys that is answered late, not at all, twice, or by a channel
+ * that breaks. The test speaks for keys on the other end. The rule is the project's own
+ * (ARCHITECTURE.md, "if it is slow").
  */
 #include "../check.h"
 #include "base/clock.h"
@@ -13,7 +14,14 @@ static const unsigned char key_id[TLS_KEY_ID] = {1};
 
 static void answer(int fd, uint64_t token, struct str signature)
 {
-    assert_int_equal(ipc_call_send(fd, &(struct ipc_msg){.type = IPC_tls_signature, .tls_signature = {.token = token, .ok = 1, .signature = signature}}), 0);
+    assert_int_equal(ipc_call_send(fd, &(struct ipc_msg){.type = IPC_tls_signature,
+                                                         .tls_signature =
+                                                             {
+                                                                 .token = token,
+                                                                 .ok = 1,
+                                                                 .signature = signature,
+                                                             }}),
+                     0);
 }
 
 static int ask(struct signing *s, struct buf *signature)

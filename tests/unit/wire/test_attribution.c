@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_attribution.c: lines of mail programs that introduce a quotation, and those of people that look nearly so. The first are
- * those of github/email_reply_parser, crisp-oss/email-reply-parser, discourse/email_reply_trimmer, closeio/quotequail and
+ * test_attribution.c: lines of mail programs that introduce a quotation, and those of people
+ * that look nearly so. The first are those of github/email_reply_parser,
+ * crisp-oss/email-reply-parser, discourse/email_reply_trimmer, closeio/quotequail and
  * mailgun/talon, with names and dates of our own; the second are ours.
  */
 #include "check.h"
@@ -71,9 +72,14 @@ static void lines_of_programs(void **state)
 static void lines_of_either(void **state)
 {
     static const char *const lines[] = {
-        "Bob Smith <b@x.example> wrote:", "Gavin Sinclair (b@x.example) wrote:", "Anna <a@b.example>\nwrote:", "bob@x.example wrote:",
-        "On 3 May 2026 Dr. Bell wrote:", "Am 3.5.2026 hat Frau Dr. Meier geschrieben:",
-        "On 23 Nov 2026, at 09:12, Bob Smith wrote:", "On 10/12/26 12:30, Jeff Atwood wrote:",
+        "Bob Smith <b@x.example> wrote:",
+        "Gavin Sinclair (b@x.example) wrote:",
+        "Anna <a@b.example>\nwrote:",
+        "bob@x.example wrote:",
+        "On 3 May 2026 Dr. Bell wrote:",
+        "Am 3.5.2026 hat Frau Dr. Meier geschrieben:",
+        "On 23 Nov 2026, at 09:12, Bob Smith wrote:",
+        "On 10/12/26 12:30, Jeff Atwood wrote:",
     };
     check(lines, ARRAY_LEN(lines), ATTRIBUTION_SHORT);
 }
@@ -115,7 +121,10 @@ static void lines_of_people(void **state)
         "Я спросил bob@x.example, и он написал:",
         "In your letter of 3 May 2026 at 10:00 you wrote:",
         ">>> see bob@x.example >>>",
-        "wrote:", ":", "", "On 3 May 2026 at 9:12, Anna <a@x.example> wrote",
+        "wrote:",
+        ":",
+        "",
+        "On 3 May 2026 at 9:12, Anna <a@x.example> wrote",
     };
     check(lines, ARRAY_LEN(lines), ATTRIBUTION_NONE);
 }
@@ -126,10 +135,23 @@ static void moments(void **state)
         const char *text;
         bool date, time;
     } rows[] = {
-        {"Monday, November 23, 2026 9:12 AM", true, true}, {"torsdag, 28. oktober 2026 kl. 12.06", true, true}, {"26. oktober 2026 kl. 14.25.08 EEST", true, true},
-        {"lundi, 23 novembre 2026 à 09 h 12", true, true}, {"2026-11-23T09:12:33Z", true, true}, {"23/11/26 09:12", true, true}, {"3 May 2026", true, false},
-        {"23.11.2026", true, false}, {"23.11. 10:00", false, true}, {"3 May", false, false}, {"9 to 10", false, false}, {"1.2.3", false, false},
-        {"45/67/89 99:99", false, false}, {"192.168.1.1", false, false}, {"12345678901234567890", false, false}, {"2026:11:23", false, false}, {"", false, false},
+        {"Monday, November 23, 2026 9:12 AM", true, true},
+        {"torsdag, 28. oktober 2026 kl. 12.06", true, true},
+        {"26. oktober 2026 kl. 14.25.08 EEST", true, true},
+        {"lundi, 23 novembre 2026 à 09 h 12", true, true},
+        {"2026-11-23T09:12:33Z", true, true},
+        {"23/11/26 09:12", true, true},
+        {"3 May 2026", true, false},
+        {"23.11.2026", true, false},
+        {"23.11. 10:00", false, true},
+        {"3 May", false, false},
+        {"9 to 10", false, false},
+        {"1.2.3", false, false},
+        {"45/67/89 99:99", false, false},
+        {"192.168.1.1", false, false},
+        {"12345678901234567890", false, false},
+        {"2026:11:23", false, false},
+        {"", false, false},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct attribution_moment m = attribution_moment_of(str_c(rows[i].text));
@@ -141,6 +163,9 @@ static void moments(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(lines_of_programs), cmocka_unit_test(lines_of_either), cmocka_unit_test(lines_of_people), cmocka_unit_test(moments)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(lines_of_programs),
+                                       cmocka_unit_test(lines_of_either),
+                                       cmocka_unit_test(lines_of_people),
+                                       cmocka_unit_test(moments)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_fold.c: header lines that are too long. Rules: RFC 5322 2.1.1 (998 octets), 2.2.3 (unfolding takes out the CRLF alone), 4.2
- * (no line of blanks alone); RFC 6376 3.4.1, 3.5 (c=simple, which is also the default). Cases: grommunio/gromox#360 and
- * rspamd/rspamd#5323 (References of long threads, which Postfix cuts within a message id, so that signatures break).
+ * test_fold.c: header lines that are too long. Rules: RFC 5322 2.1.1 (998 octets), 2.2.3
+ * (unfolding takes out the CRLF alone), 4.2 (no line of blanks alone); RFC 6376 3.4.1, 3.5
+ * (c=simple, which is also the default). Cases: grommunio/gromox#360 and rspamd/rspamd#5323
+ * (References of long threads, which Postfix cuts within a message id, so that signatures
+ * break).
  */
 #include "wire/fold.h"
 #include "wire/header.h"
@@ -12,7 +14,8 @@
 
 enum { LINE_MAX_OCTETS = 998 };
 
-/* All lines are short enough, none is blank, and without the CRLFs before blanks it is what it was. */
+/* All lines are short enough, none is blank, and without the CRLFs before blanks it is what it
+ * was. */
 static void check_folded(struct str field, struct str folded)
 {
     char *before = malloc(field.n + 1), *after = malloc(folded.n + 1);
@@ -48,7 +51,11 @@ static void words_of_every_length(void **state)
             struct buf field = BUF_INIT(1 << 20), out = BUF_INIT(1 << 20);
             assert_int_equal(buf_add(&field, STR("References:")), 0);
             for (size_t words = 0; words < 3000 / lengths[k] + 2; words++) {
-                assert_int_equal(buf_add(&field, str_slice(STR(" \t "), 0, lengths[k] + blanks > LINE_MAX_OCTETS ? 1 : blanks)), 0);
+                assert_int_equal(buf_add(&field,
+                                         str_slice(STR(" \t "), 0,
+                                                   lengths[k] + blanks > LINE_MAX_OCTETS ? 1
+                                                                                         : blanks)),
+                                 0);
                 for (size_t i = 0; i < lengths[k]; i++) {
                     assert_int_equal(buf_append(&field, "x", 1), 0);
                 }
@@ -64,7 +71,8 @@ static void words_of_every_length(void **state)
 
 static void what_is_short_stays(void **state)
 {
-    static const char *const fields[] = {"Subject: x\r\n", "X:\r\n", "X: a\r\n b\r\n\tc\r\n", "no field\r\n", "X: a\n b\n", ""};
+    static const char *const fields[] = {"Subject: x\r\n", "X:\r\n",     "X: a\r\n b\r\n\tc\r\n",
+                                         "no field\r\n",   "X: a\n b\n", ""};
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         struct buf out = BUF_INIT(1000);
         assert_int_equal(fold_field(str_c(fields[i]), &out), 0);
@@ -110,12 +118,19 @@ static void signatures(void **state)
 /* As it is used: the section is folded, but not under such a signature. */
 static void in_a_section(void **state)
 {
-    static const char *const signatures_of[] = {"", "DKIM-Signature: c=relaxed/relaxed; h=subject\r\n", "DKIM-Signature: c=simple/simple; h=subject\r\n"};
+    static const char *const signatures_of[] = {"",
+                                                "DKIM-Signature: c=relaxed/relaxed; h=subject\r\n",
+                                                "DKIM-Signature: c=simple/simple; h=subject\r\n"};
     for (size_t i = 0; i < ARRAY_LEN(signatures_of); i++) {
         struct buf section = BUF_INIT(10000), out = BUF_INIT(10000);
         struct section_done done;
-        assert_int_equal(buf_printf(&section, "%sSubject: %0600d %0600d\r\n\r\n", signatures_of[i], 1, 2), 0);
-        assert_int_equal(section_write(buf_str(&section), &(struct section_change){.authserv_id = STR("")}, &out, &done), 0);
+        assert_int_equal(buf_printf(&section, "%sSubject: %0600d %0600d\r\n\r\n", signatures_of[i],
+                                    1, 2),
+                         0);
+        assert_int_equal(section_write(buf_str(&section),
+                                       &(struct section_change){.authserv_id = STR("")}, &out,
+                                       &done),
+                         0);
         assert_int_equal(buf_len(&out) - buf_len(&section), i < 2 ? 2 : 0);
         buf_free(&section);
         buf_free(&out);
@@ -124,7 +139,10 @@ static void in_a_section(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(words_of_every_length), cmocka_unit_test(what_is_short_stays),
-                                       cmocka_unit_test(what_cannot_be_folded_stays), cmocka_unit_test(signatures), cmocka_unit_test(in_a_section)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(words_of_every_length),
+                                       cmocka_unit_test(what_is_short_stays),
+                                       cmocka_unit_test(what_cannot_be_folded_stays),
+                                       cmocka_unit_test(signatures),
+                                       cmocka_unit_test(in_a_section)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

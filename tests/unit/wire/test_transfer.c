@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_transfer.c: base64 and quoted-printable undone, at once and octet by octet. Values from RFC 4648 10, RFC 2045 6.7 and 6.8,
- * CPython's test_quopri and test_base64mime, and public bug reports (gmime #150, cpython #137687).
+ * test_transfer.c: base64 and quoted-printable undone, at once and octet by octet. Values from
+ * RFC 4648 10, RFC 2045 6.7 and 6.8, CPython's test_quopri and test_base64mime, and public bug
+ * reports (gmime #150, cpython #137687).
  */
 #include "wire/transfer.h"
 #include "check.h"
@@ -32,7 +33,8 @@ static const struct {
     {TRANSFER_QUOTED, "a=3D=3d=20b \t\r\nc", "a== b\r\nc", true},
     {TRANSFER_QUOTED, "soft= \t\r\nbreak=", "softbreak", true},
     /* CPython, test_quopri: LF alone, what is no code */
-    {TRANSFER_QUOTED, "hello\n        there\n      world\n", "hello\n        there\n      world\n", true},
+    {TRANSFER_QUOTED, "hello\n        there\n      world\n", "hello\n        there\n      world\n",
+     true},
     {TRANSFER_QUOTED, "=20=20=20=20=20 \n", "     \n", true},
     {TRANSFER_QUOTED, "x=\n", "x", true},
     {TRANSFER_QUOTED, "=XX =5 =", "=XX =5 ", false},
@@ -42,7 +44,9 @@ static const struct {
     {TRANSFER_WORD, "a_b=5F=c3=a4_", "a b_\xc3\xa4 ", true},
     /* POSIX uuencode's example; CPython, test_uu */
     {TRANSFER_UU, "begin 644 cat.txt\n#0V%T\n`\nend\n", "Cat", true},
-    {TRANSFER_UU, "text before\nbegin 666 t1\nM5&AE('-M;V]T:\"US8V%L960@<'ET:&]N(&-R97!T(&]V97(@=&AE('-L965P\r\n(:6YG(&1O9PH \n \nend",
+    {TRANSFER_UU,
+     "text before\nbegin 666 "
+     "t1\nM5&AE('-M;V]T:\"US8V%L960@<'ET:&]N(&-R97!T(&]V97(@=&AE('-L965P\r\n(:6YG(&1O9PH \n \nend",
      "The smooth-scaled python crept over the sleeping dog\n", true},
     {TRANSFER_UU, "begin 666 t1\n", "", true},
     {TRANSFER_AS_IS, "as= it\r\nis", "as= it\r\nis", true},
@@ -60,9 +64,10 @@ static void texts_are_undone(void **state)
             assert_int_equal(transfer_read(&t, str_slice(text, k, k + 1), &singly), 0);
         }
         assert_int_equal(transfer_read_end(&t, &singly), 0);
-        if (!str_eq(buf_str(&at_once), octets) || !str_eq(buf_str(&singly), octets) || sound != rows[i].sound || t.broken == rows[i].sound) {
-            fail_msg("row %zu \"%s\": \"" STR_FMT "\", singly \"" STR_FMT "\", sound %d", i, rows[i].text, STR_ARG(buf_str(&at_once)),
-                     STR_ARG(buf_str(&singly)), sound);
+        if (!str_eq(buf_str(&at_once), octets) || !str_eq(buf_str(&singly), octets) ||
+            sound != rows[i].sound || t.broken == rows[i].sound) {
+            fail_msg("row %zu \"%s\": \"" STR_FMT "\", singly \"" STR_FMT "\", sound %d", i,
+                     rows[i].text, STR_ARG(buf_str(&at_once)), STR_ARG(buf_str(&singly)), sound);
         }
         buf_free(&at_once);
         buf_free(&singly);
@@ -88,6 +93,7 @@ static void limits_hold(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(texts_are_undone), cmocka_unit_test(limits_hold)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(texts_are_undone),
+                                       cmocka_unit_test(limits_hold)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

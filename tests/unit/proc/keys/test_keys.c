@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_keys.c: to whom `keys` gives a message key: the process that the queue named, once. The whole process is taken in, its
- * main under another name; an audit saw that whoever asked first got the key.
+ * test_keys.c: to whom `keys` gives a message key: the process that the queue named, once. The
+ * whole process is taken in, its main under another name; an audit saw that whoever asked first
+ * got the key.
  */
 int keys_main(int argc, char **argv);
 #define main keys_main
@@ -59,14 +60,20 @@ static struct requester *join(enum role role, unsigned index)
     return a;
 }
 
-static void open_lease(struct requester *queue, struct lease_id l, enum role role, unsigned index, unsigned char key[REST_KEY])
+static void open_lease(struct requester *queue, struct lease_id l, enum role role, unsigned index,
+                       unsigned char key[REST_KEY])
 {
     struct rest_wrapper *w = rest_wrapper_new(keys.public_key);
     unsigned char wrapped[REST_WRAPPED];
     assert_int_equal(rest_wrap(w, 0, key, wrapped), 0);
     rest_wrapper_free(w);
     const struct ipc_msg m = {.type = IPC_lease_open,
-                              .lease_open = {.lease = l, .role = (uint8_t)role, .index = index, .sealed_key = str_from((char *)wrapped, sizeof wrapped)}};
+                              .lease_open = {
+                                  .lease = l,
+                                  .role = (uint8_t)role,
+                                  .index = index,
+                                  .sealed_key = str_from((char *)wrapped, sizeof wrapped),
+                              }};
     on_lease_open(&keys, queue->channel, &m, -1);
 }
 
@@ -139,7 +146,8 @@ static void run_for(int64_t ms)
 static void who_asks_first_is_not_who_gets_it(void **state)
 {
     unsigned char key[REST_KEY];
-    struct requester *queue = join(ROLE_QUEUE, 0), *thief = join(ROLE_SMTPOUT, 0), *own = join(ROLE_SMTPOUT, 1);
+    struct requester *queue = join(ROLE_QUEUE, 0), *thief = join(ROLE_SMTPOUT, 0),
+                     *own = join(ROLE_SMTPOUT, 1);
     struct lease_id l = lease_draw();
     ipc_send(thief->channel, &(struct ipc_msg){.type = IPC_unwrap, .unwrap = {.lease = l}});
     for (int i = 0; i < 100 && keys.n_asks == 0; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_inspect.c: inspectors that come, take a message or not, and go (inspect.c, job.c), over a real store: what counts against a
- * message, and when it is given up.
+ * test_inspect.c: inspectors that come, take a message or not, and go (inspect.c, job.c), over a
+ * real store: what counts against a message, and when it is given up.
  */
 #include "base/clock.h"
 #include "check.h"
@@ -10,8 +10,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static const char conf_text[] = "hostname mx.example.test;\nlisten smtp { address 192.0.2.1:25; }\n"
-                                "inside { domains in.test; networks 192.0.2.0/24; deliver-to x.in.test; }\n";
+static const char conf_text[] =
+    "hostname mx.example.test;\nlisten smtp { address 192.0.2.1:25; }\n"
+    "inside { domains in.test; networks 192.0.2.0/24; deliver-to x.in.test; }\n";
 
 static struct {
     struct loop *loop;
@@ -24,7 +25,7 @@ static struct {
     char dir[64];
 } t;
 
-/* --- what stands around it ------------------------------------------------------------------------------------ */
+/* --- what stands around it ---------------------------------------------- */
 
 struct loop *child_loop(struct child *c)
 {
@@ -86,7 +87,8 @@ void queue_cached_release(struct queue *q, struct cached *h)
 {
 }
 
-void queue_answer(struct queue *q, struct ipc_channel *ch, uint64_t token, enum store_result result, const char *refusal)
+void queue_answer(struct queue *q, struct ipc_channel *ch, uint64_t token, enum store_result result,
+                  const char *refusal)
 {
 }
 
@@ -98,7 +100,8 @@ void ending_note(struct queue *q, const struct store_rcpt *r)
 {
 }
 
-void protection_decide(struct queue *q, const struct store_message *m, struct str facts, struct decided *d)
+void protection_decide(struct queue *q, const struct store_message *m, struct str facts,
+                       struct decided *d)
 {
     assert_true(str_has(facts, STR("crash")));
     d->rcpt.state = RCPT_HELD;
@@ -119,11 +122,13 @@ bool protection_has_next(const struct queue *q, const struct protect_record *rec
     return false;
 }
 
-void choices_addresses(const struct queue *q, const struct store_message *m, const struct store_rcpt *r, struct buf *out)
+void choices_addresses(const struct queue *q, const struct store_message *m,
+                       const struct store_rcpt *r, struct buf *out)
 {
 }
 
-const struct store_exception *exceptions_find(const struct queue *q, struct domain_name domain, enum exception_kind kind)
+const struct store_exception *exceptions_find(const struct queue *q, struct domain_name domain,
+                                              enum exception_kind kind)
 {
     return NULL;
 }
@@ -146,7 +151,8 @@ struct memory_rules domains_rules(const struct queue *q)
     return (struct memory_rules){0};
 }
 
-void alarms_raise(struct queue *q, struct domain_name domain, enum alarm_kind kind, const char *detail)
+void alarms_raise(struct queue *q, struct domain_name domain, enum alarm_kind kind,
+                  const char *detail)
 {
     assert_int_equal(kind, ALARM_POISON);
 }
@@ -155,7 +161,8 @@ void pickup_piece(struct job *j, struct str octets)
 {
 }
 
-void pickup_prepared(struct job *j, bool ok, uint32_t attachments, struct str name, struct str subject)
+void pickup_prepared(struct job *j, bool ok, uint32_t attachments, struct str name,
+                     struct str subject)
 {
 }
 
@@ -165,7 +172,7 @@ void pickup_lost(struct job *j)
     inspect_items_done(j);
 }
 
-/* --- doing ------------------------------------------------------------------------------------------------------ */
+/* --- doing -------------------------------------------------------------- */
 
 static const struct ipc_rule none[] = {{IPC_none, NULL}};
 
@@ -239,9 +246,18 @@ static int inspector(unsigned index)
 
 static uint64_t message(unsigned number)
 {
-    const struct store_message m = {.id = id_make(clock_wall_ms(), 1, number), .reverse_path = STR("a@in.test"), .size = 6,
-                                    .sealed_key = STR("key"), .body = STR("sealed")};
-    struct store_rcpt r = {.forward_path = STR("x@out.test"), .next_hop = STR("out.test"), .state = RCPT_QUEUED};
+    const struct store_message m = {
+        .id = id_make(clock_wall_ms(), 1, number),
+        .reverse_path = STR("a@in.test"),
+        .size = 6,
+        .sealed_key = STR("key"),
+        .body = STR("sealed"),
+    };
+    struct store_rcpt r = {
+        .forward_path = STR("x@out.test"),
+        .next_hop = STR("out.test"),
+        .state = RCPT_QUEUED,
+    };
     store_enqueue(t.q.store, &m, &r, 1, NULL, 0, NULL, NULL);
     store_flush(t.q.store);
     return m.id;
@@ -259,7 +275,12 @@ static struct lease_id hand_out(uint64_t id, const char *destination)
     t.to->is_inside = true;
     list_init(&items);
     it->text = ARENA_INIT(4096);
-    it->r = (struct store_rcpt){.id = id, .rcpt = 1, .forward_path = STR("x@out.test"), .next_hop = str_c(destination)};
+    it->r = (struct store_rcpt){
+        .id = id,
+        .rcpt = 1,
+        .forward_path = STR("x@out.test"),
+        .next_hop = str_c(destination),
+    };
     list_append(&items, &it->place.link);
     assert_int_equal(map_put(t.q.leased, map_id(&it->r.rcpt), it), 0);
     t.to->in_flight++;
@@ -270,7 +291,9 @@ static struct lease_id hand_out(uint64_t id, const char *destination)
 
 static void say_taken(int end, struct lease_id lease)
 {
-    assert_int_equal(ipc_call_send(end, &(struct ipc_msg){.type = IPC_lease_taken, .lease_taken = {.lease = lease}}), 0);
+    assert_int_equal(ipc_call_send(end, &(struct ipc_msg){.type = IPC_lease_taken,
+                                                          .lease_taken = {.lease = lease}}),
+                     0);
 }
 
 static void note_deaths(void *arg, const struct store_message *m)
@@ -291,7 +314,8 @@ static uint32_t deaths_of(uint64_t id)
     return deaths;
 }
 
-/* Two inspectors ended over it. To make its page another one is given it, which ends before it read that: that says nothing. */
+/* Two inspectors ended over it. To make its page another one is given it, which ends before it
+ * read that: that says nothing. */
 static void an_end_counts_where_the_message_was_taken(void **state)
 {
     static const struct {
@@ -300,8 +324,10 @@ static void an_end_counts_where_the_message_was_taken(void **state)
         unsigned retries, decided, lost;
         uint32_t deaths;
     } steps[] = {
-        {INSPECT_HOP, false, 1, 0, 0, 0}, {INSPECT_HOP, true, 2, 0, 0, 1}, {INSPECT_HOP, false, 3, 0, 0, 1},
-        {INSPECT_HOP, true, 3, 1, 0, 2},  {"=portal", false, 4, 1, 0, 2},  {INSPECT_HOP, false, 5, 1, 0, 2}, {"=portal", true, 5, 1, 1, 3},
+        {INSPECT_HOP, false, 1, 0, 0, 0}, {INSPECT_HOP, true, 2, 0, 0, 1},
+        {INSPECT_HOP, false, 3, 0, 0, 1}, {INSPECT_HOP, true, 3, 1, 0, 2},
+        {"=portal", false, 4, 1, 0, 2},   {INSPECT_HOP, false, 5, 1, 0, 2},
+        {"=portal", true, 5, 1, 1, 3},
     };
     uint64_t id = message(1);
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
@@ -321,8 +347,8 @@ static void an_end_counts_where_the_message_was_taken(void **state)
     }
 }
 
-/* Its successor is there before it is known that it ended, and so many wait for their end that there is no place for one more:
- * what it said last counts all the same. */
+/* Its successor is there before it is known that it ended, and so many wait for their end that
+ * there is no place for one more: what it said last counts all the same. */
 static void a_successor_is_quicker(void **state)
 {
     uint64_t id = message(2);
@@ -334,7 +360,14 @@ static void a_successor_is_quicker(void **state)
         t.q.inspectors[k].channel = leaving;
     }
     say_taken(end, lease);
-    assert_int_equal(ipc_call_send(end, &(struct ipc_msg){.type = IPC_inspected, .inspected = {.lease = lease, .ok = 1, .facts = STR("failed crash\n")}}), 0);
+    assert_int_equal(ipc_call_send(end, &(struct ipc_msg){.type = IPC_inspected,
+                                                          .inspected =
+                                                              {
+                                                                  .lease = lease,
+                                                                  .ok = 1,
+                                                                  .facts = STR("failed crash\n"),
+                                                              }}),
+                     0);
     close(end);
     int next = inspector(0);
     for (unsigned k = INSPECT_MAX; k < INSPECTORS; k++) {

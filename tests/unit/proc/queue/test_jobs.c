@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_jobs.c: what is handed out (job.c) over a real store: a notice about a refusal only once that is promised, and which
- * ends of workers count against a message.
+ * test_jobs.c: what is handed out (job.c) over a real store: a notice about a refusal only once
+ * that is promised, and which ends of workers count against a message.
  */
 #include "base/clock.h"
 #include "check.h"
@@ -13,8 +13,9 @@
 
 enum { WORKER = 1 };
 
-static const char conf_text[] = "hostname mx.example.test;\nlisten smtp { address 192.0.2.1:25; }\n"
-                                "inside { domains in.test; networks 192.0.2.0/24; deliver-to x.in.test; }\n";
+static const char conf_text[] =
+    "hostname mx.example.test;\nlisten smtp { address 192.0.2.1:25; }\n"
+    "inside { domains in.test; networks 192.0.2.0/24; deliver-to x.in.test; }\n";
 
 static struct {
     struct queue q;
@@ -24,7 +25,7 @@ static struct {
     char dir[64];
 } t;
 
-/* --- what stands around it ------------------------------------------------------------------------------------ */
+/* --- what stands around it ---------------------------------------------- */
 
 struct loop *child_loop(struct child *c)
 {
@@ -89,11 +90,13 @@ bool protection_has_next(const struct queue *q, const struct protect_record *rec
     return false;
 }
 
-void choices_addresses(const struct queue *q, const struct store_message *m, const struct store_rcpt *r, struct buf *out)
+void choices_addresses(const struct queue *q, const struct store_message *m,
+                       const struct store_rcpt *r, struct buf *out)
 {
 }
 
-const struct store_exception *exceptions_find(const struct queue *q, struct domain_name domain, enum exception_kind kind)
+const struct store_exception *exceptions_find(const struct queue *q, struct domain_name domain,
+                                              enum exception_kind kind)
 {
     return NULL;
 }
@@ -117,13 +120,14 @@ struct memory_rules domains_rules(const struct queue *q)
     return (struct memory_rules){0};
 }
 
-void alarms_raise(struct queue *q, struct domain_name domain, enum alarm_kind kind, const char *detail)
+void alarms_raise(struct queue *q, struct domain_name domain, enum alarm_kind kind,
+                  const char *detail)
 {
     assert_int_equal(kind, ALARM_POISON);
     t.alarms++;
 }
 
-/* --- doing ------------------------------------------------------------------------------------------------------ */
+/* --- doing -------------------------------------------------------------- */
 
 static int setup(void **state)
 {
@@ -170,20 +174,31 @@ static int teardown(void **state)
     return system(command);
 }
 
-static const struct store_message message = {.reverse_path = STR("a@in.test"), .size = 6, .sealed_key = STR("key"), .body = STR("sealed")};
+static const struct store_message message = {
+    .reverse_path = STR("a@in.test"),
+    .size = 6,
+    .sealed_key = STR("key"),
+    .body = STR("sealed"),
+};
 
 static void on_durable(void *arg, enum store_result result)
 {
-    assert_int_equal(map_len(t.q.jobs), 0); /* its sender is told of nothing that was promised to nobody */
+    /* its sender is told of nothing that was promised to nobody */
+    assert_int_equal(map_len(t.q.jobs), 0);
     t.promised += result == STORE_OK;
 }
 
-/* A mail is refused for its recipient while older ones end: the reading of what senders are to be told finds it in the batch
- * that is not written yet, and whose writing may fail (then its client hears 451 and sends it again). */
+/* A mail is refused for its recipient while older ones end: the reading of what senders are to
+ * be told finds it in the batch that is not written yet, and whose writing may fail (then its
+ * client hears 451 and sends it again). */
 static void a_refusal_is_told_once_it_is_promised(void **state)
 {
     struct store_message m = message;
-    struct store_rcpt r = {.forward_path = STR("x@out.test"), .next_hop = STR("out.test"), .state = RCPT_FAILED};
+    struct store_rcpt r = {
+        .forward_path = STR("x@out.test"),
+        .next_hop = STR("out.test"),
+        .state = RCPT_FAILED,
+    };
     m.id = id_make(clock_wall_ms(), 1, 1);
     store_enqueue(t.q.store, &m, &r, 1, NULL, 0, on_durable, NULL);
     t.q.bounces_due = true;
@@ -208,7 +223,8 @@ static void note_deaths(void *arg, const struct store_message *m)
     *(uint32_t *)arg = m->deaths;
 }
 
-/* A delivery of that message to the worker; true: the worker says that it has it, as its first word. */
+/* A delivery of that message to the worker; true: the worker says that it has it, as its first
+ * word. */
 static void hand_out(uint64_t id, bool taken)
 {
     struct item *it = err_calloc(1, sizeof *it);
@@ -218,7 +234,12 @@ static void hand_out(uint64_t id, bool taken)
     void *value = NULL;
     list_init(&items);
     it->text = ARENA_INIT(1024);
-    it->r = (struct store_rcpt){.id = id, .rcpt = 1, .forward_path = STR("x@out.test"), .next_hop = STR("out.test")};
+    it->r = (struct store_rcpt){
+        .id = id,
+        .rcpt = 1,
+        .forward_path = STR("x@out.test"),
+        .next_hop = STR("out.test"),
+    };
     list_append(&items, &it->place.link);
     assert_int_equal(map_put(t.q.leased, map_id(&it->r.rcpt), it), 0);
     t.to->in_flight++;
@@ -227,11 +248,16 @@ static void hand_out(uint64_t id, bool taken)
     ((struct job *)value)->taken = taken;
 }
 
-/* Two that ended before they read what they were sent, or that had ended already; then two that had it. */
+/* Two that ended before they read what they were sent, or that had ended already; then two that
+ * had it. */
 static void who_never_had_it_did_not_die_of_it(void **state)
 {
     struct store_message m = message;
-    struct store_rcpt r = {.forward_path = STR("x@out.test"), .next_hop = STR("out.test"), .state = RCPT_QUEUED};
+    struct store_rcpt r = {
+        .forward_path = STR("x@out.test"),
+        .next_hop = STR("out.test"),
+        .state = RCPT_QUEUED,
+    };
     static const uint32_t counted[] = {0, 0, 0, 1, 2};
     m.id = id_make(clock_wall_ms(), 1, 2);
     store_enqueue(t.q.store, &m, &r, 1, NULL, 0, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_peer.c: what a process that hands in messages may name (peer.c), and what a smtpout may write in our name (orders.c), over a
- * real store.
+ * test_peer.c: what a process that hands in messages may name (peer.c), and what a smtpout may
+ * write in our name (orders.c), over a real store.
  */
 #include "base/clock.h"
 #include "check.h"
@@ -100,16 +100,29 @@ static void ids_are_of_their_maker_and_new(void **state)
     uint64_t id = id_make(now, ID_MAKERS_SMTPIN + 3, 7);
     assert_false(peer_makes_id(out, id));
     assert_false(peer_makes_id(in, id_make(now, ID_MAKERS_SMTPIN + 2, 7)));
-    assert_true(peer_makes_id(in, id_make(now + 3600 * 1000, ID_MAKERS_SMTPIN + 3, 7))); /* the clock was set back meanwhile */
+    /* the clock was set back meanwhile */
+    assert_true(peer_makes_id(in, id_make(now + 3600 * 1000, ID_MAKERS_SMTPIN + 3, 7)));
     assert_true(peer_makes_id(in, id));
-    struct store_message m = {.id = id, .arrived_ms = now, .sealed_key = STR("k"), .body = STR("b")};
-    struct store_rcpt r = {.forward_path = STR("x@y.test"), .next_hop = STR("y.test"), .protection = STR(""), .orcpt = STR("")};
+    struct store_message m = {
+        .id = id,
+        .arrived_ms = now,
+        .sealed_key = STR("k"),
+        .body = STR("b"),
+    };
+    struct store_rcpt r = {
+        .forward_path = STR("x@y.test"),
+        .next_hop = STR("y.test"),
+        .protection = STR(""),
+        .orcpt = STR(""),
+    };
     store_enqueue(q.store, &m, &r, 1, NULL, 0, NULL, NULL);
     store_flush(q.store);
-    assert_false(peer_makes_id(in, id)); /* another mail has it */
+    assert_false(peer_makes_id(in, id));    /* another mail has it */
     assert_true(peer_makes_id(in, id - 1)); /* they do not come in their order */
-    q.started_ms = now + 1000; /* as if queue had been started anew: what it does not remember is looked up */
-    uint64_t before = id_make(now - 5, ID_MAKERS_SMTPIN + 3, 7), stored = id_make(now - 6, ID_MAKERS_SMTPIN + 3, 7);
+    /* as if queue had been started anew: what it does not remember is looked up */
+    q.started_ms = now + 1000;
+    uint64_t before = id_make(now - 5, ID_MAKERS_SMTPIN + 3, 7),
+             stored = id_make(now - 6, ID_MAKERS_SMTPIN + 3, 7);
     assert_true(peer_makes_id(in, before));
     m.id = stored;
     store_enqueue(q.store, &m, &r, 1, NULL, 0, NULL, NULL);
@@ -122,7 +135,8 @@ static void ids_are_of_their_maker_and_new(void **state)
 static void mail_of_ours_is_ordered(void **state)
 {
     struct order o;
-    struct lease_id l = orders_give(&q, 1, ABOUT_ENVELOPE, 77, STR("x@y.test")), made_up = lease_draw();
+    struct lease_id l = orders_give(&q, 1, ABOUT_ENVELOPE, 77, STR("x@y.test")),
+                    made_up = lease_draw();
     assert_false(orders_take(&q, 1, &made_up, &o));
     assert_false(orders_take(&q, 0, &l, &o)); /* another smtpout */
     assert_true(orders_take(&q, 1, &l, &o));
@@ -143,10 +157,17 @@ static void mail_of_ours_is_ordered(void **state)
     assert_int_equal(map_len(q.orders), 0);
 }
 
-/* A bounce is ordered by its job: of the message's sender, in the smtpout that has it, until it is stored. */
+/* A bounce is ordered by its job: of the message's sender, in the smtpout that has it, until it
+ * is stored. */
 static void a_bounce_is_ordered_by_its_job(void **state)
 {
-    struct job bounce = {.lease = lease_draw(), .id = 9, .kind = JOB_BOUNCE, .smtpout = 2, .reverse_path = STR("a@in.test")};
+    struct job bounce = {
+        .lease = lease_draw(),
+        .id = 9,
+        .kind = JOB_BOUNCE,
+        .smtpout = 2,
+        .reverse_path = STR("a@in.test"),
+    };
     struct job delivery = {.lease = lease_draw(), .id = 10, .kind = JOB_DELIVER, .smtpout = 2};
     struct order o;
     assert_int_equal(map_put(q.jobs, lease_key(&bounce.lease), &bounce), 0);
@@ -166,8 +187,12 @@ static int setup(void **state)
     char problem[256];
     strcpy(dir, "/tmp/test-peer-XXXXXX");
     assert_non_null(mkdtemp(dir));
-    assert_int_equal(conf_parse(STR("hostname mx.example.test; listen smtp { address 192.0.2.1:25; }\n"
-                                    "inside { domains in.test; networks 192.0.2.0/24; deliver-to x.in.test; }\n"), "t", &problems, &conf), 0);
+    assert_int_equal(
+        conf_parse(
+            STR("hostname mx.example.test; listen smtp { address 192.0.2.1:25; }\n"
+                "inside { domains in.test; networks 192.0.2.0/24; deliver-to x.in.test; }\n"),
+            "t", &problems, &conf),
+        0);
     the_loop = loop_new();
     q.jobs = map_new(100);
     q.recent = map_new(RECENT_IDS + 1);

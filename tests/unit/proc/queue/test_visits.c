@@ -22,7 +22,7 @@ static char dir[64];
 static struct ipc_channel *const web = (struct ipc_channel *)(uintptr_t)WEB,
                                  *const login = (struct ipc_channel *)(uintptr_t)LOGIN;
 
-/* --- doubles --------------------------------------------------------------------------------- */
+/* --- doubles ------------------------------------------------------------ */
 
 static struct {
     struct ipc_portal_answer answer; /* the last one */
@@ -127,7 +127,7 @@ struct str child_file(const struct child *c, const char *name)
     return STR("");
 }
 
-/* --- words ----------------------------------------------------------------------------------- */
+/* --- words -------------------------------------------------------------- */
 
 /* 32 octets that are a hash: of a cookie, a pass, a link. */
 static struct str hash_of(const char *name, unsigned char room[32])
@@ -140,15 +140,17 @@ static struct str hash_of(const char *name, unsigned char room[32])
 static void put_envelope(uint64_t number, const char *address, const char *link, uint8_t level)
 {
     unsigned char room[32];
-    store_put_envelope(q.store, &(struct store_envelope){.envelope = number,
-                                                         .id = number,
-                                                         .rcpt = number,
-                                                         .address = str_c(address),
-                                                         .sender = STR("ward@in.test"),
-                                                         .made_ms = clock_wall_ms(),
-                                                         .expires_ms = clock_wall_ms() + 1000000,
-                                                         .level = level,
-                                                         .least = level});
+    store_put_envelope(q.store, &(struct store_envelope){
+                                    .envelope = number,
+                                    .id = number,
+                                    .rcpt = number,
+                                    .address = str_c(address),
+                                    .sender = STR("ward@in.test"),
+                                    .made_ms = clock_wall_ms(),
+                                    .expires_ms = clock_wall_ms() + 1000000,
+                                    .level = level,
+                                    .least = level,
+                                });
     store_put_envelope_token(q.store, number, hash_of(link, room));
     store_flush(q.store);
 }
@@ -159,11 +161,13 @@ static enum portal_result ask_code(const char *browser, const char *link, const 
     unsigned char rooms[3][32];
     char words[64];
     int64_t wait = 0;
-    struct ipc_portal_ask a = {.token = 1,
-                               .browser = hash_of(browser, rooms[0]),
-                               .text = str_c(address),
-                               .network = str_c(network),
-                               .language = STR("en")};
+    struct ipc_portal_ask a = {
+        .token = 1,
+        .browser = hash_of(browser, rooms[0]),
+        .text = str_c(address),
+        .network = str_c(network),
+        .language = STR("en"),
+    };
     a.secret = link ? hash_of(link, rooms[1]) : STR("");
     a.device = device ? hash_of(device, rooms[2]) : STR("");
     seen.code[0] = '\0';
@@ -179,10 +183,12 @@ static enum portal_result say_code(const char *browser, const char *code, const 
     char text[16];
     struct ipc_portal_answer r = {.token = 1};
     struct buf offers = BUF_INIT(8000);
-    struct ipc_portal_ask a = {.token = 1,
-                               .browser = hash_of(browser, rooms[0]),
-                               .secret = hash_of(pass, rooms[1]),
-                               .network = str_c(network)};
+    struct ipc_portal_ask a = {
+        .token = 1,
+        .browser = hash_of(browser, rooms[0]),
+        .secret = hash_of(pass, rooms[1]),
+        .network = str_c(network),
+    };
     snprintf(text, sizeof text, "%s\n", code);
     a.text = str_c(text);
     a.device = device ? hash_of(device, rooms[2]) : STR("");
@@ -197,12 +203,14 @@ static void prove(const char *browser, enum proof_kind kind, const char *what, c
     unsigned char rooms[2][32];
     memset(&seen.prove, 0, sizeof seen.prove);
     proofs_on_prove(&q, web,
-                    &(struct ipc_portal_ask){.token = 7,
-                                             .browser = hash_of(browser, rooms[0]),
-                                             .secret = hash_of(pass, rooms[1]),
-                                             .network = STR("192.0.2.1"),
-                                             .number = kind,
-                                             .data = str_c(what)});
+                    &(struct ipc_portal_ask){
+                        .token = 7,
+                        .browser = hash_of(browser, rooms[0]),
+                        .secret = hash_of(pass, rooms[1]),
+                        .network = STR("192.0.2.1"),
+                        .number = kind,
+                        .data = str_c(what),
+                    });
 }
 
 static void proved(uint64_t token, bool ok)
@@ -227,7 +235,7 @@ static void to_second_step(const char *browser, const char *link, const char *pa
     assert_int_equal(say_code(browser, seen.code, pass, "192.0.2.1", NULL), PORTAL_PROOF_WANTED);
 }
 
-/* --- the second step belongs to its visit ---------------------------------------------------- */
+/* --- the second step belongs to its visit ------------------------------- */
 
 /* The mailbox of b is read by somebody who has a code and no phrase, and who has a mail, a phrase
  * and a web of their own. */
@@ -312,11 +320,13 @@ static void a_second_step_ends_with_its_use(void **state)
 /* The challenge of one visit is what its passkey signs, and no other's. */
 static void each_visit_has_its_challenge(void **state)
 {
-    const struct store_passkey key = {.id = STR("key of a"),
-                                      .address = STR("a@out.test"),
-                                      .algorithm = 1,
-                                      .key = STR("k"),
-                                      .made_ms = 1};
+    const struct store_passkey key = {
+        .id = STR("key of a"),
+        .address = STR("a@out.test"),
+        .algorithm = 1,
+        .key = STR("k"),
+        .made_ms = 1,
+    };
     char first[64], second[64];
     store_put_passkey(q.store, &key);
     to_second_step("browser", "link of a", "pass");
@@ -336,8 +346,9 @@ static void each_visit_has_its_challenge(void **state)
     store_flush(q.store);
     proved(newer, true);
     assert_int_equal(seen.answer.result, PORTAL_OK);
-    assert_false(store_has_passkey(
-        q.store, STR("key of a"))); /* what was taken away meanwhile does not come back */
+    assert_false(
+        store_has_passkey(q.store,
+                          STR("key of a"))); /* what was taken away meanwhile does not come back */
     to_second_step("browser", "link of b", "pass");
     prove("browser", PROOF_PASSKEY, "a2V5IG9mIGE\nc\nd\ns", "pass"); /* somebody else's passkey */
     assert_true(seen.prove.token == 0 && seen.answer.result == PORTAL_WRONG);
@@ -346,11 +357,13 @@ static void each_visit_has_its_challenge(void **state)
 /* keycloak/keycloak#46164: what others typed into one field uses up what belongs to another. */
 static void passkeys_have_tries_of_their_own(void **state)
 {
-    const struct store_passkey key = {.id = STR("key of a"),
-                                      .address = STR("a@out.test"),
-                                      .algorithm = 1,
-                                      .key = STR("k"),
-                                      .made_ms = 1};
+    const struct store_passkey key = {
+        .id = STR("key of a"),
+        .address = STR("a@out.test"),
+        .algorithm = 1,
+        .key = STR("k"),
+        .made_ms = 1,
+    };
     store_put_passkey(q.store, &key);
     to_second_step("browser", "link of a", "pass");
     for (int i = 0; i < 4; i++) {
@@ -382,7 +395,7 @@ static void a_login_that_is_gone(void **state)
     assert_true(is_pass("their pass", "a@out.test", 2));
 }
 
-/* --- how often a code is mailed -------------------------------------------------------------- */
+/* --- how often a code is mailed ----------------------------------------- */
 
 /* The audit's case: five typed addresses an hour shut the owner's way by address. */
 static void strangers_do_not_shut_the_way_by_address(void **state)
@@ -428,21 +441,29 @@ static void a_code_opens_the_way_for_a_password(void **state)
     unsigned char rooms[2][32];
     char words[64], client[32];
     int64_t wait;
-    const struct ipc_portal_ask a = {.token = 1,
-                                     .browser = hash_of("inside", rooms[0]),
-                                     .text = STR("Nurse@in.test"),
-                                     .network = STR("100.64.9.9"),
-                                     .number = 1};
+    const struct ipc_portal_ask a = {
+        .token = 1,
+        .browser = hash_of("inside", rooms[0]),
+        .text = STR("Nurse@in.test"),
+        .network = STR("100.64.9.9"),
+        .number = 1,
+    };
     for (int i = 0; i < 200; i++) { /* strangers have used up what strangers have */
         snprintf(client, sizeof client, "10.9.%d.1", i);
-        const struct ipc_msg m = {
-            .type = IPC_login_ask,
-            .login_ask = {.token = 5, .name = STR("nurse"), .client = str_c(client)}};
+        const struct ipc_msg m = {.type = IPC_login_ask,
+                                  .login_ask = {
+                                      .token = 5,
+                                      .name = STR("nurse"),
+                                      .client = str_c(client),
+                                  }};
         guessing_on_ask(&q, login, &m, -1);
     }
-    const struct ipc_msg mine = {
-        .type = IPC_login_ask,
-        .login_ask = {.token = 5, .name = STR("nurse"), .client = a.network}};
+    const struct ipc_msg mine = {.type = IPC_login_ask,
+                                 .login_ask = {
+                                     .token = 5,
+                                     .name = STR("nurse"),
+                                     .client = a.network,
+                                 }};
     guessing_on_ask(&q, login, &mine, -1);
     assert_true(seen.ruling.answer == GUESS_TOO_MANY_AT_LOGIN && seen.ruling.wait_s > 0 &&
                 seen.ruling.number == 0);
@@ -453,13 +474,16 @@ static void a_code_opens_the_way_for_a_password(void **state)
     assert_true(seen.ruling.answer == GUESS_GO && seen.ruling.number > 0);
 }
 
-/* --- tries of logins ------------------------------------------------------------------------- */
+/* --- tries of logins ---------------------------------------------------- */
 
 static void a_try_is_judged_once_by_its_login(void **state)
 {
-    const struct ipc_msg ask = {
-        .type = IPC_login_ask,
-        .login_ask = {.token = 9, .name = STR("doctor"), .client = STR("192.0.2.9")}};
+    const struct ipc_msg ask = {.type = IPC_login_ask,
+                                .login_ask = {
+                                    .token = 9,
+                                    .name = STR("doctor"),
+                                    .client = STR("192.0.2.9"),
+                                }};
     guessing_on_ask(&q, login, &ask, -1);
     struct ipc_msg m = {.type = IPC_login_judged,
                         .login_judged = {.number = seen.ruling.number, .outcome = GUESS_WAS_RIGHT}};
@@ -486,9 +510,12 @@ static void count_places(void *arg, const struct store_place *p)
 static void places_are_in_the_store(void **state)
 {
     struct queue other = {.store = q.store};
-    const struct ipc_msg ask = {
-        .type = IPC_login_ask,
-        .login_ask = {.token = 9, .name = STR("DOCTOR"), .client = STR("192.0.2.9")}};
+    const struct ipc_msg ask = {.type = IPC_login_ask,
+                                .login_ask = {
+                                    .token = 9,
+                                    .name = STR("DOCTOR"),
+                                    .client = STR("192.0.2.9"),
+                                }};
     unsigned before = 0, after = 0;
     store_flush(q.store);
     assert_int_equal(store_each_place(q.store, 0, count_places, &before), STORE_OK);
@@ -497,9 +524,12 @@ static void places_are_in_the_store(void **state)
     for (int i = 0; i < 200; i++) {
         char client[32];
         snprintf(client, sizeof client, "10.8.%d.1", i);
-        const struct ipc_msg m = {
-            .type = IPC_login_ask,
-            .login_ask = {.token = 5, .name = STR("doctor"), .client = str_c(client)}};
+        const struct ipc_msg m = {.type = IPC_login_ask,
+                                  .login_ask = {
+                                      .token = 5,
+                                      .name = STR("doctor"),
+                                      .client = str_c(client),
+                                  }};
         guessing_on_ask(&other, login, &m, -1);
     }
     guessing_on_ask(&other, login, &ask, -1);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_delivery.c: deliveries and bounces of the real smtpout (delivery.c, fit.c, round.c, connection.c, bounce.c, the SMTP client) to scripted servers on
- * loopback addresses, between a scripted queue, keys and lookup: what the queue is told is what is checked, and what each
+ * test_delivery.c: deliveries and bounces of the real smtpout (delivery.c, fit.c, round.c,
+ * connection.c, bounce.c, the SMTP client) to scripted servers on loopback addresses, between a
+ * scripted queue, keys and lookup: what the queue is told is what is checked, and what each
  * server was told. TLS only where our own side of it is the matter: tests/live has the rest.
  */
 #include "base/clock.h"
@@ -13,35 +14,41 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define LEASE {.octets = {1}}
+#define LEASE \
+    { \
+        .octets = { 1 } \
+    }
 
-static const char conf_text[] = "hostname mx.example.test;\nstore sqlite /nowhere;\ninside { domains in.test; deliver-to x.in.test; }\n"
-                               "listen smtp { address 192.0.2.1:25; }\n"
-                               "delivery { private-addresses yes; connect-time 2s; greeting-time 1s; ehlo-time 1s; others-first-time 300ms; }\n";
+static const char conf_text[] = "hostname mx.example.test;\nstore sqlite /nowhere;\ninside { "
+                                "domains in.test; deliver-to x.in.test; }\n"
+                                "listen smtp { address 192.0.2.1:25; }\n"
+                                "delivery { private-addresses yes; connect-time 2s; greeting-time "
+                                "1s; ehlo-time 1s; others-first-time 300ms; }\n";
 
 static const char trusted[] = "-----BEGIN CERTIFICATE-----\n"
-                             "MIIBfDCCASGgAwIBAgIUIkji/1FK1HZbvxfWeLz4w7C+B9UwCgYIKoZIzj0EAwIw\n"
-                             "EjEQMA4GA1UEAwwHVW5pdCBDQTAgFw0yNjExMjkxMzE5MDNaGA8yMTI2MTEwNTEz\n"
-                             "MTkwM1owEjEQMA4GA1UEAwwHVW5pdCBDQTBZMBMGByqGSM49AgEGCCqGSM49AwEH\n"
-                             "A0IABNovoDsgHtWZygeOsgovU53UAP2uUpGmWA1YVu+3SkGiK8KyAJfuKVFCRFxt\n"
-                             "91fGexGFvuA43vYic6X014QKwgajUzBRMB0GA1UdDgQWBBSnz/vmELhnOup+1OOG\n"
-                             "xTUQvRIj6zAfBgNVHSMEGDAWgBSnz/vmELhnOup+1OOGxTUQvRIj6zAPBgNVHRMB\n"
-                             "Af8EBTADAQH/MAoGCCqGSM49BAMCA0kAMEYCIQDGYkhzwPcis0QUTTpSsy8CKBtK\n"
-                             "44RaFgDrZ+/u13g0rgIhAM62hLJlpEpe4QjpOWX22vwaoem+LjIDw62twX6fEzCt\n"
-                             "-----END CERTIFICATE-----\n";
+                              "MIIBfDCCASGgAwIBAgIUIkji/1FK1HZbvxfWeLz4w7C+B9UwCgYIKoZIzj0EAwIw\n"
+                              "EjEQMA4GA1UEAwwHVW5pdCBDQTAgFw0yNjExMjkxMzE5MDNaGA8yMTI2MTEwNTEz\n"
+                              "MTkwM1owEjEQMA4GA1UEAwwHVW5pdCBDQTBZMBMGByqGSM49AgEGCCqGSM49AwEH\n"
+                              "A0IABNovoDsgHtWZygeOsgovU53UAP2uUpGmWA1YVu+3SkGiK8KyAJfuKVFCRFxt\n"
+                              "91fGexGFvuA43vYic6X014QKwgajUzBRMB0GA1UdDgQWBBSnz/vmELhnOup+1OOG\n"
+                              "xTUQvRIj6zAfBgNVHSMEGDAWgBSnz/vmELhnOup+1OOGxTUQvRIj6zAPBgNVHRMB\n"
+                              "Af8EBTADAQH/MAoGCCqGSM49BAMCA0kAMEYCIQDGYkhzwPcis0QUTTpSsy8CKBtK\n"
+                              "44RaFgDrZ+/u13g0rgIhAM62hLJlpEpe4QjpOWX22vwaoem+LjIDw62twX6fEzCt\n"
+                              "-----END CERTIFICATE-----\n";
 
 /* For mx1 and mx2, and ours to show. */
-static const char pair_chain[] = "-----BEGIN CERTIFICATE-----\n"
-                                 "MIIBiDCCAS6gAwIBAgIUa1kh9J+QzWMAAo5b1kzEZ28hj5YwCgYIKoZIzj0EAwIw\n"
-                                 "DjEMMAoGA1UEAwwDbXgxMCAXDTI2MTEyOTE0MzUwNFoYDzIxMjYxMTA1MTQzNTA0\n"
-                                 "WjAOMQwwCgYDVQQDDANteDEwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARx9HpO\n"
-                                 "5a0M64XPTxxp43Uw5KgGaWRZO7nqSqY4oiySb/gIrt+N2mv8QNPxXpEGZp7bX7RE\n"
-                                 "sMmZTB6S9H8/9u9jo2gwZjAdBgNVHQ4EFgQUPmb1G7abLwU4M78eD+BJOdzC7aUw\n"
-                                 "HwYDVR0jBBgwFoAUPmb1G7abLwU4M78eD+BJOdzC7aUwDwYDVR0TAQH/BAUwAwEB\n"
-                                 "/zATBgNVHREEDDAKggNteDGCA214MjAKBggqhkjOPQQDAgNIADBFAiEA1HeDzhwb\n"
-                                 "U3vSnfsQcyISHY2VrqrbYo1mhoBaP/EV09QCIBJz1iKQgurHsxZR4h+iTmbo2kSd\n"
-                                 "1rbRUO8xUc4EkJDJ\n"
-                                 "-----END CERTIFICATE-----\n";
+static const char pair_chain[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBiDCCAS6gAwIBAgIUa1kh9J+QzWMAAo5b1kzEZ28hj5YwCgYIKoZIzj0EAwIw\n"
+    "DjEMMAoGA1UEAwwDbXgxMCAXDTI2MTEyOTE0MzUwNFoYDzIxMjYxMTA1MTQzNTA0\n"
+    "WjAOMQwwCgYDVQQDDANteDEwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARx9HpO\n"
+    "5a0M64XPTxxp43Uw5KgGaWRZO7nqSqY4oiySb/gIrt+N2mv8QNPxXpEGZp7bX7RE\n"
+    "sMmZTB6S9H8/9u9jo2gwZjAdBgNVHQ4EFgQUPmb1G7abLwU4M78eD+BJOdzC7aUw\n"
+    "HwYDVR0jBBgwFoAUPmb1G7abLwU4M78eD+BJOdzC7aUwDwYDVR0TAQH/BAUwAwEB\n"
+    "/zATBgNVHREEDDAKggNteDGCA214MjAKBggqhkjOPQQDAgNIADBFAiEA1HeDzhwb\n"
+    "U3vSnfsQcyISHY2VrqrbYo1mhoBaP/EV09QCIBJz1iKQgurHsxZR4h+iTmbo2kSd\n"
+    "1rbRUO8xUc4EkJDJ\n"
+    "-----END CERTIFICATE-----\n";
 
 static const char pair_key[] = "-----BEGIN PRIVATE KEY-----\n"
                                "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgEoGkyyFw95R8WSEQ\n"
@@ -51,15 +58,16 @@ static const char pair_key[] = "-----BEGIN PRIVATE KEY-----\n"
 
 enum { PEERS = 6, RULES = 8, CONNS = 220, TEXT_MAX = 64 * 1024 };
 
-/* A server: what it says to a command that begins with a word. Answers: text, "hold" (says nothing), "close", "cut" (closes once), "bye TEXT" (says
- * it and ends the connection). */
+/* A server: what it says to a command that begins with a word. Answers: text, "hold" (says
+ * nothing), "close", "cut" (closes once), "bye TEXT" (says it and ends the connection). */
 struct peer {
     const char *ehlo; /* keywords, with commas between */
     struct {
         const char *word, *answer;
     } rules[RULES];
-    size_t n_more;           /* further addresses of it: 127.0.1.1 and on; then it listens everywhere */
-    bool partial;            /* lookup does not know all its addresses */
+    /* further addresses of it: 127.0.1.1 and on; then it listens everywhere */
+    size_t n_more;
+    bool partial; /* lookup does not know all its addresses */
     char ip[46];
     int fd;
     struct watch *watch;
@@ -68,7 +76,8 @@ struct peer {
         struct conn *conn;
         struct buf in;
         bool in_data;
-        struct tls_channel *tls; /* behind STARTTLS, where it is announced; a certificate is asked for */
+        /* behind STARTTLS, where it is announced; a certificate is asked for */
+        struct tls_channel *tls;
     } conns[CONNS];
     size_t n_conns;
     struct buf heard; /* lines, as they came */
@@ -85,7 +94,7 @@ static struct {
     uint16_t port;
     struct buf told; /* what the queue was told, a line each */
     char whom[6000]; /* the recipients of each try */
-    uint64_t rcpt_0;   /* the number before the first recipient's */
+    uint64_t rcpt_0; /* the number before the first recipient's */
     bool ended, late;
     enum mx_outcome found; /* by lookup; MX_FOUND: the servers */
     bool cut;              /* by lookup: the domain has more */
@@ -96,13 +105,13 @@ static struct {
     uint64_t mail_token;
     int sign_problem; /* of keys, for our client certificate */
     unsigned signatures, taken, refused;
-    bool lacks; /* once a server has answered EHLO, no descriptor is left */
+    bool lacks;          /* once a server has answered EHLO, no descriptor is left */
     struct rlimit limit; /* as it was before */
 } t;
 
 static struct tls_private *pair_private; /* in keys */
 
-/* --- what stands around smtpout ------------------------------------------------------------------------------- */
+/* --- what stands around smtpout ----------------------------------------- */
 
 const struct conf *child_conf(const struct child *c)
 {
@@ -124,12 +133,16 @@ struct str child_file(const struct child *c, const char *name)
     return STR("");
 }
 
-struct tls_context *smtpout_context(struct smtpout *out, enum tls_profile profile, const char *client_certificate)
+struct tls_context *smtpout_context(struct smtpout *out, enum tls_profile profile,
+                                    const char *client_certificate)
 {
     char problem[200];
     if (out->n_contexts == 0) {
-        if (tls_context_client(str_c(trusted), profile, problem, sizeof problem, &out->contexts[0].ctx) < 0 ||
-            (*client_certificate && tls_context_show(out->contexts[0].ctx, &(struct tls_own){.chain = str_c(pair_chain)}, problem, sizeof problem) < 0)) {
+        if (tls_context_client(str_c(trusted), profile, problem, sizeof problem,
+                               &out->contexts[0].ctx) < 0 ||
+            (*client_certificate &&
+             tls_context_show(out->contexts[0].ctx, &(struct tls_own){.chain = str_c(pair_chain)},
+                              problem, sizeof problem) < 0)) {
             fail_msg("%s", problem);
         }
         out->n_contexts = 1;
@@ -137,13 +150,16 @@ struct tls_context *smtpout_context(struct smtpout *out, enum tls_profile profil
     return out->contexts[0].ctx;
 }
 
-static int sign(void *arg, const unsigned char key_id[TLS_KEY_ID], enum tls_hash hash, bool pss, struct str digest, struct buf *signature)
+static int sign(void *arg, const unsigned char key_id[TLS_KEY_ID], enum tls_hash hash, bool pss,
+                struct str digest, struct buf *signature)
 {
     t.signatures++;
-    return t.sign_problem ? t.sign_problem : tls_private_sign(pair_private, hash, pss, digest, signature);
+    return t.sign_problem ? t.sign_problem
+                          : tls_private_sign(pair_private, hash, pss, digest, signature);
 }
 
-void tlsrpt_session(const struct delivery *d, const struct connection *l, enum sess sess, const char *host, const char *ip, const char *detail)
+void tlsrpt_session(const struct delivery *d, const struct connection *l, enum sess sess,
+                    const char *host, const char *ip, const char *detail)
 {
 }
 
@@ -223,7 +239,8 @@ static void take_mail(const struct ipc_submit *m)
     assert_int_equal(rest_read(r, STR(""), &t.mail), 0);
     assert_true(rest_read_done(r));
     rest_reader_free(r);
-    tell("mail from <" STR_FMT "> about %llu 8bit=%u utf8=%u\n", STR_ARG(m->reverse_path), lease_same(&m->lease, &(struct lease_id)LEASE) ? 1000ULL : 0ULL, m->is_8bit, m->is_utf8);
+    tell("mail from <" STR_FMT "> about %llu 8bit=%u utf8=%u\n", STR_ARG(m->reverse_path),
+         lease_same(&m->lease, &(struct lease_id)LEASE) ? 1000ULL : 0ULL, m->is_8bit, m->is_utf8);
     t.mail_token = m->token;
 }
 
@@ -235,11 +252,15 @@ void ipc_send(struct ipc_channel *ch, const struct ipc_msg *m)
     if (m->type == IPC_outcome_host) {
         size_t n = strlen(t.whom);
         snprintf(t.whom + n, sizeof t.whom - n, STR_FMT ";", STR_ARG(h->rcpts));
-        tell("host " STR_FMT ": %s %s%s" STR_FMT "\n", STR_ARG(h->host), action_name((enum action)h->action), reason_name((enum reason)h->reason),
+        tell("host " STR_FMT ": %s %s%s" STR_FMT "\n", STR_ARG(h->host),
+             action_name((enum action)h->action), reason_name((enum reason)h->reason),
              h->detail.n > 0 ? ": " : "", STR_ARG(h->detail));
     } else if (m->type == IPC_outcome_rcpt) {
-        tell("rcpt %llu %s %s " STR_FMT " " STR_FMT "%s" STR_FMT "\n", (unsigned long long)r->rcpt, result_name(r->result), reason_name((enum reason)r->reason),
-             STR_ARG(r->code.n > 0 ? r->code : STR("-")), STR_ARG(r->host.n > 0 ? r->host : STR("-")), r->reply.n > 0 ? ": " : "", STR_ARG(r->reply));
+        tell("rcpt %llu %s %s " STR_FMT " " STR_FMT "%s" STR_FMT "\n", (unsigned long long)r->rcpt,
+             result_name(r->result), reason_name((enum reason)r->reason),
+             STR_ARG(r->code.n > 0 ? r->code : STR("-")),
+             STR_ARG(r->host.n > 0 ? r->host : STR("-")), r->reply.n > 0 ? ": " : "",
+             STR_ARG(r->reply));
     } else if (m->type == IPC_outcome) {
         t.ended = true;
         loop_stop(loop);
@@ -252,7 +273,8 @@ void ipc_send(struct ipc_channel *ch, const struct ipc_msg *m)
     } else if (m->type == IPC_resolve) {
         t.route_token = m->resolve.token;
     } else if (m->type == IPC_looked) {
-        tell("looked complete=%u offered=%u%s\n", m->looked.complete, m->looked.offered, m->looked.helo ? " helo" : "");
+        tell("looked complete=%u offered=%u%s\n", m->looked.complete, m->looked.offered,
+             m->looked.helo ? " helo" : "");
     } else if (m->type == IPC_quirk) {
         tell("quirk %s\n", extension_name((enum extension)m->quirk.extension));
     }
@@ -274,7 +296,7 @@ void ipc_refuse(struct ipc_channel *ch, enum ipc_type type, const char *why)
     t.refused++;
 }
 
-/* --- scripted servers ---------------------------------------------------------------------------------------------- */
+/* --- scripted servers --------------------------------------------------- */
 
 static void say(struct peer_conn *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -299,7 +321,8 @@ static void begin_tls(struct peer_conn *c)
     const struct tls_own own = {str_c(pair_chain), str_c(pair_key)};
     struct tls_context *ctx = NULL;
     char problem[200];
-    if (tls_context_server(&own, 1, TLS_PROFILE_WIDE, str_c(pair_chain), problem, sizeof problem, &ctx) < 0) {
+    if (tls_context_server(&own, 1, TLS_PROFILE_WIDE, str_c(pair_chain), problem, sizeof problem,
+                           &ctx) < 0) {
         fail_msg("%s", problem);
     }
     say(c, "220 2.0.0 go on\r\n");
@@ -414,7 +437,10 @@ static void on_peer_read(void *arg, struct str bytes)
             return;
         }
         CLEANUP(buf_free) struct buf line = BUF_INIT(TEXT_MAX);
-        assert_int_equal(buf_add(&line, str_slice(all, 0, end > 0 && all.p[end - 1] == '\r' ? end - 1 : end)), 0);
+        assert_int_equal(buf_add(&line,
+                                 str_slice(all, 0,
+                                           end > 0 && all.p[end - 1] == '\r' ? end - 1 : end)),
+                         0);
         buf_consume(&c->in, end + 1);
         take_line(c, buf_str(&line));
     }
@@ -458,7 +484,7 @@ static struct peer *serve(struct peer script)
     return p;
 }
 
-/* --- doing ----------------------------------------------------------------------------------------------------------- */
+/* --- doing -------------------------------------------------------------- */
 
 static void on_late(void *arg)
 {
@@ -488,7 +514,8 @@ static int setup(void **state)
     t.out.queue = t.out.keys = t.out.lookup = (struct ipc_channel *)&t;
     list_init(&t.out.idle);
     list_init(&t.out.pending_rcpts);
-    struct map **const maps[] = {&t.out.deliveries, &t.out.saving, &t.out.routes, &t.out.quirks, &t.out.bounces};
+    struct map **const maps[] = {&t.out.deliveries, &t.out.saving, &t.out.routes, &t.out.quirks,
+                                 &t.out.bounces};
     for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
         *maps[i] = map_new(100);
     }
@@ -521,11 +548,13 @@ static void close_peer(struct peer *p)
 
 static int teardown(void **state)
 {
-    struct map *const maps[] = {t.out.deliveries, t.out.saving, t.out.routes, t.out.quirks, t.out.bounces};
+    struct map *const maps[] = {t.out.deliveries, t.out.saving, t.out.routes, t.out.quirks,
+                                t.out.bounces};
     size_t cursor = 0;
     struct str key;
     void *value;
-    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = LEASE}});
+    give(smtpout_queue_rules,
+         &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = LEASE}});
     connection_close_idle(&t.out);
     for (size_t i = 0; i < t.n_peers; i++) {
         close_peer(&t.peers[i]);
@@ -557,7 +586,12 @@ static void seal_text(const char *text, struct buf *sealed)
 
 static void give_key(void)
 {
-    give(smtpout_keys_rules, &(struct ipc_msg){.type = IPC_unwrapped, .unwrapped = {.lease = LEASE, .ok = 1, .key = str_from((const char *)t.key, REST_KEY)}});
+    give(smtpout_keys_rules, &(struct ipc_msg){.type = IPC_unwrapped,
+                                               .unwrapped = {
+                                                   .lease = LEASE,
+                                                   .ok = 1,
+                                                   .key = str_from((const char *)t.key, REST_KEY),
+                                               }});
 }
 
 static void put_addresses(const struct peer *p, size_t n_more, struct buf *addresses)
@@ -580,7 +614,12 @@ static uint64_t asked_of(size_t n, size_t less)
         hosts[i] = (struct route_host){.addresses = buf_str(&addresses[i])};
         snprintf(hosts[i].name, sizeof hosts[i].name, "MX%zu", number + 1);
     }
-    uint64_t asked = route_asked(&(struct route){.out = &t.out, .port = t.port, .hosts = hosts, .n_hosts = n});
+    uint64_t asked = route_asked(&(struct route){
+        .out = &t.out,
+        .port = t.port,
+        .hosts = hosts,
+        .n_hosts = n,
+    });
     for (size_t i = 0; i < n; i++) {
         buf_free(&addresses[i]);
     }
@@ -594,18 +633,30 @@ static void give_host(const struct peer *p, size_t number)
     CLEANUP(buf_free) struct buf addresses = BUF_INIT(TEXT_MAX);
     snprintf(name, sizeof name, "mx%zu", number + 1);
     put_addresses(p, p->n_more, &addresses);
-    give(smtpout_lookup_rules, &(struct ipc_msg){.type = IPC_resolved_host, .resolved_host = {.token = t.route_token, .preference = (uint16_t)number,
-                                                                                              .partial = p->partial, .name = str_c(name),
-                                                                                              .base = str_c(name), .addresses = buf_str(&addresses)}});
+    give(smtpout_lookup_rules, &(struct ipc_msg){.type = IPC_resolved_host,
+                                                 .resolved_host = {
+                                                     .token = t.route_token,
+                                                     .preference = (uint16_t)number,
+                                                     .partial = p->partial,
+                                                     .name = str_c(name),
+                                                     .base = str_c(name),
+                                                     .addresses = buf_str(&addresses),
+                                                 }});
 }
 
-/* One message to recipients 1..n, through all servers; job: its marks. What the queue was told is in t.told then. */
+/* One message to recipients 1..n, through all servers; job: its marks. What the queue was told
+ * is in t.told then. */
 static void deliver(struct ipc_job job, const char *text, const char *const *rcpts, size_t n)
 {
     CLEANUP(buf_free) struct buf sealed = BUF_INIT(TEXT_MAX);
     seal_text(text, &sealed);
     for (size_t i = 0; i < n; i++) {
-        give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job_rcpt, .job_rcpt = {.lease = LEASE, .rcpt = t.rcpt_0 + i + 1, .forward_path = str_c(rcpts[i])}});
+        give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job_rcpt,
+                                                    .job_rcpt = {
+                                                        .lease = LEASE,
+                                                        .rcpt = t.rcpt_0 + i + 1,
+                                                        .forward_path = str_c(rcpts[i]),
+                                                    }});
     }
     job.lease = (struct lease_id)LEASE;
     job.id = 1000;
@@ -616,7 +667,8 @@ static void deliver(struct ipc_job job, const char *text, const char *const *rcp
     job.reverse_path = job.reverse_path.p ? job.reverse_path : STR("from@in.test");
     job.size = strlen(text);
     job.arrived_ms = clock_wall_ms();
-    job.look_until_ms = job.look_until_ms ? job.look_until_ms : INT64_MAX; /* a complete look stands */
+    /* a complete look stands */
+    job.look_until_ms = job.look_until_ms ? job.look_until_ms : INT64_MAX;
     job.look_asked = job.look_asked ? job.look_asked : asked_of(t.n_peers, 0);
     job.body = buf_str(&sealed);
     unsigned taken = t.taken;
@@ -626,7 +678,12 @@ static void deliver(struct ipc_job job, const char *text, const char *const *rcp
     for (size_t i = 0; i < t.n_peers; i++) {
         give_host(&t.peers[i], i);
     }
-    give(smtpout_lookup_rules, &(struct ipc_msg){.type = IPC_resolved, .resolved = {.token = t.route_token, .outcome = (uint8_t)t.found, .cut = t.cut}});
+    give(smtpout_lookup_rules, &(struct ipc_msg){.type = IPC_resolved,
+                                                 .resolved = {
+                                                     .token = t.route_token,
+                                                     .outcome = (uint8_t)t.found,
+                                                     .cut = t.cut,
+                                                 }});
     timer_start(guard, 20000);
     if (!t.ended) {
         loop_run(loop);
@@ -641,7 +698,9 @@ static void deliver(struct ipc_job job, const char *text, const char *const *rcp
 }
 
 #define SERVE(...) serve((struct peer){__VA_ARGS__})
-#define DELIVER(job, text, ...) deliver(job, text, (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+#define DELIVER(job, text, ...) \
+    deliver(job, text, (const char *const[]){__VA_ARGS__}, \
+            sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
 
 static void check_told(const char *want)
 {
@@ -666,20 +725,22 @@ static bool heard(const struct peer *p, const char *line)
     return false;
 }
 
-/* --- what one host lacks is no verdict while others were not asked ------------------------------------------------ */
+/* --- what one host lacks is no verdict while others were not asked ------ */
 
 static const char plain[] = "From: <from@in.test>\r\nSubject: s\r\n\r\nplain words\r\n";
 
-/* RFC 6531 3.5, 3.6: a recipient that needs SMTPUTF8 goes to the host that offers it, the others to the best. */
+/* RFC 6531 3.5, 3.6: a recipient that needs SMTPUTF8 goes to the host that offers it, the others
+ * to the best. */
 static void a_recipient_waits_for_a_host_with_smtputf8(void **state)
 {
     struct peer *one = SERVE(.ehlo = "PIPELINING,8BITMIME");
     struct peer *two = SERVE(.ehlo = "PIPELINING,8BITMIME,SMTPUTF8");
     DELIVER((struct ipc_job){0}, plain, "j\xc3\xb6rg@dest.test", "x@dest.test");
-    check_told("host mx1: send sent-plain: recipients that need SMTPUTF8 are left to the next server\n"
-               "rcpt 2 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\npart\n"
-               "host mx2: send sent-plain\n"
-               "rcpt 1 delivered sent-plain 2.0.0 mx2: 250 2.0.0 ok\n");
+    check_told(
+        "host mx1: send sent-plain: recipients that need SMTPUTF8 are left to the next server\n"
+        "rcpt 2 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\npart\n"
+        "host mx2: send sent-plain\n"
+        "rcpt 1 delivered sent-plain 2.0.0 mx2: 250 2.0.0 ok\n");
     assert_false(heard(one, "RCPT TO:<j"));
     assert_true(heard(two, "RCPT TO:<j"));
     assert_false(heard(two, "RCPT TO:<x@"));
@@ -690,10 +751,12 @@ static void no_host_offers_smtputf8(void **state)
     SERVE(.ehlo = "8BITMIME");
     struct peer *two = SERVE(.ehlo = "8BITMIME");
     DELIVER((struct ipc_job){0}, plain, "x@dest.test", "j\xc3\xb6rg@dest.test");
-    check_told("host mx1: send sent-plain: recipients that need SMTPUTF8 are left to the next server\n"
-               "rcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\npart\n"
-               "host mx2: bounce no-utf8: the server does not offer SMTPUTF8, which this address needs\n"
-               "rcpt 2 failed no-utf8 5.6.7 mx2: the server does not offer SMTPUTF8, which this address needs\n");
+    check_told(
+        "host mx1: send sent-plain: recipients that need SMTPUTF8 are left to the next server\n"
+        "rcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\npart\n"
+        "host mx2: bounce no-utf8: the server does not offer SMTPUTF8, which this address needs\n"
+        "rcpt 2 failed no-utf8 5.6.7 mx2: the server does not offer SMTPUTF8, which this address "
+        "needs\n");
     assert_false(heard(two, "MAIL"));
 }
 
@@ -703,13 +766,15 @@ static void the_host_that_may_offer_it_is_down(void **state)
     SERVE(.ehlo = "8BITMIME");
     SERVE(.rules = {{"GREETING", "close"}});
     DELIVER((struct ipc_job){0}, plain, "x@dest.test", "j\xc3\xb6rg@dest.test");
-    check_told("host mx1: send sent-plain: recipients that need SMTPUTF8 are left to the next server\n"
-               "rcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\npart\n"
-               "host mx2: defer broken-session: the peer closed the connection\n"
-               "rcpt 2 deferred broken-session 4.4.2 mx2: the peer closed the connection\n");
+    check_told(
+        "host mx1: send sent-plain: recipients that need SMTPUTF8 are left to the next server\n"
+        "rcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\npart\n"
+        "host mx2: defer broken-session: the peer closed the connection\n"
+        "rcpt 2 deferred broken-session 4.4.2 mx2: the peer closed the connection\n");
 }
 
-/* RFC 6531 3.7.1 and RFC 5890: a domain alone is said in A-labels, which every server understands. */
+/* RFC 6531 3.7.1 and RFC 5890: a domain alone is said in A-labels, which every server
+ * understands. */
 static void a_domain_alone_needs_nothing(void **state)
 {
     struct peer *one = SERVE(.ehlo = "8BITMIME");
@@ -728,7 +793,8 @@ static void left_out_and_deferred_at_the_same_host(void **state)
     check_told("host mx1: defer rejected: 450 4.2.0 later\n"
                "host mx2: defer rejected: 450 4.2.1 not yet\n"
                "rcpt 1 deferred rejected 4.2.1 mx2: 450 4.2.1 not yet\n"
-               "rcpt 2 failed no-utf8 5.6.7 mx2: the server does not offer SMTPUTF8, which this address needs\n");
+               "rcpt 2 failed no-utf8 5.6.7 mx2: the server does not offer SMTPUTF8, which this "
+               "address needs\n");
 }
 
 /* RFC 6531 3.5: the message itself needs it; so with 8BITMIME, BINARYMIME and SIZE. */
@@ -738,11 +804,26 @@ static void what_a_message_needs_another_host_offers(void **state)
         const char *title, *first, *second, *reason, *text;
         struct ipc_job job;
     } cases[] = {
-        {"header section", "8BITMIME", "8BITMIME,SMTPUTF8", "no-utf8", "Subject: gr\xc3\xbc\xc3\x9f\r\n\r\nx\r\n", {.is_utf8 = 1, .is_8bit = 1}},
-        {"sender", "8BITMIME", "8BITMIME,SMTPUTF8", "no-utf8", plain, {.reverse_path = STR("j\xc3\xb6rg@in.test")}},
-        {"signed 8 bit", "SMTPUTF8", "8BITMIME", "no-8bit",
-         "MIME-Version: 1.0\r\nContent-Type: multipart/signed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\n"
-         "Content-Transfer-Encoding: 8bit\r\n\r\ngr\xc3\xbc\xc3\x9f\r\n--b--\r\n", {.is_8bit = 1}},
+        {"header section",
+         "8BITMIME",
+         "8BITMIME,SMTPUTF8",
+         "no-utf8",
+         "Subject: gr\xc3\xbc\xc3\x9f\r\n\r\nx\r\n",
+         {.is_utf8 = 1, .is_8bit = 1}},
+        {"sender",
+         "8BITMIME",
+         "8BITMIME,SMTPUTF8",
+         "no-utf8",
+         plain,
+         {.reverse_path = STR("j\xc3\xb6rg@in.test")}},
+        {"signed 8 bit",
+         "SMTPUTF8",
+         "8BITMIME",
+         "no-8bit",
+         "MIME-Version: 1.0\r\nContent-Type: multipart/signed; "
+         "boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\n"
+         "Content-Transfer-Encoding: 8bit\r\n\r\ngr\xc3\xbc\xc3\x9f\r\n--b--\r\n",
+         {.is_8bit = 1}},
         {"size", "SIZE 20", "SIZE 2000", "too-big", plain, {.id = 0}},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -753,7 +834,7 @@ static void what_a_message_needs_another_host_offers(void **state)
         }
         snprintf(first, sizeof first, "%s", cases[i].first);
         snprintf(second, sizeof second, "%s", cases[i].second);
-            struct peer *one = SERVE(.ehlo = first);
+        struct peer *one = SERVE(.ehlo = first);
         struct peer *two = SERVE(.ehlo = second);
         DELIVER(cases[i].job, cases[i].text, "x@dest.test");
         assert_false(heard(one, "MAIL"));
@@ -767,10 +848,10 @@ static void what_a_message_needs_another_host_offers(void **state)
     }
 }
 
-/* --- what came of recipients is told before another host is asked ------------------------------------------------- */
+/* --- what came of recipients is told before another host is asked ------- */
 
-/* RFC 5321 6.1: responsibility for a recipient is over with the 250 to the dot, whatever happens to us while another host
- * is asked about the rest. */
+/* RFC 5321 6.1: responsibility for a recipient is over with the 250 to the dot, whatever happens
+ * to us while another host is asked about the rest. */
 static void outcomes_are_told_before_the_next_host(void **state)
 {
     SERVE(.rules = {{"RCPT TO:<late@", "450 4.2.0 later"}, {"RCPT TO:<gone@", "550 5.1.1 who"}});
@@ -785,7 +866,8 @@ static void outcomes_are_told_before_the_next_host(void **state)
                "rcpt 1 delivered sent-plain 2.0.0 mx3: 250 2.0.0 ok\n");
 }
 
-/* A refusal for good counts even if the session then breaks; who was only deferred is told of once, at the end. */
+/* A refusal for good counts even if the session then breaks; who was only deferred is told of
+ * once, at the end. */
 static void a_refusal_is_told_although_the_session_broke(void **state)
 {
     SERVE(.rules = {{"RCPT TO:<gone@", "550 5.1.1 who"}, {"DATA", "close"}});
@@ -797,33 +879,36 @@ static void a_refusal_is_told_although_the_session_broke(void **state)
                "rcpt 2 deferred rejected 4.2.0 mx2: 450 4.2.0 later\n");
 }
 
-/* --- a server that takes the connection and says nothing --------------------------------------------------------- */
+/* --- a server that takes the connection and says nothing ---------------- */
 
-/* RFC 5321 4.5.3.2.1: five minutes for the greeting; while others were not asked, one (docs/decisions/0025). */
+/* RFC 5321 4.5.3.2.1: five minutes for the greeting; while others were not asked, one
+ * (docs/decisions/0025). */
 static void a_silent_host_lets_the_others_be_asked(void **state)
 {
     SERVE(.rules = {{"GREETING", "hold"}});
     SERVE(.rules = {{"EHLO", "hold"}});
     struct peer *three = SERVE(.rules = {{"RCPT", "451 4.3.0 x"}});
     DELIVER((struct ipc_job){0}, plain, "x@dest.test");
-    check_told("host mx1: defer timeout: no greeting within 300 ms; asked again behind the others\n"
-               "host mx2: defer timeout: no answer to EHLO within 300 ms; asked again behind the others\n"
-               "host mx3: defer rejected: 451 4.3.0 x\n"
-               "host mx1: defer timeout: no greeting within 1 s\n"
-               "host mx2: defer timeout: no answer to EHLO within 1 s\n"
-               "rcpt 1 deferred rejected 4.3.0 mx3: 451 4.3.0 x\n");
+    check_told(
+        "host mx1: defer timeout: no greeting within 300 ms; asked again behind the others\n"
+        "host mx2: defer timeout: no answer to EHLO within 300 ms; asked again behind the others\n"
+        "host mx3: defer rejected: 451 4.3.0 x\n"
+        "host mx1: defer timeout: no greeting within 1 s\n"
+        "host mx2: defer timeout: no answer to EHLO within 1 s\n"
+        "rcpt 1 deferred rejected 4.3.0 mx3: 451 4.3.0 x\n");
     buf_reset(&t.told); /* the next message does not wait for them */
     three->rules[0].word = NULL;
     t.ended = false;
-    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = LEASE}});
+    give(smtpout_queue_rules,
+         &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = LEASE}});
     DELIVER((struct ipc_job){0}, plain, "x@dest.test");
     check_told("host mx3: send sent-plain\nrcpt 1 delivered sent-plain 2.0.0 mx3: 250 2.0.0 ok\n");
 }
 
-/* --- the first look: in clear only after all were asked ------------------------------------------------------------ */
+/* --- the first look: in clear only after all were asked ----------------- */
 
-/* The bounds of lookup (docs/decision.md, "Memory"): beyond them a look is not complete, and what is not known is said. The
- * row behind each bound is the same domain within it. */
+/* The bounds of lookup (docs/decision.md, "Memory"): beyond them a look is not complete, and
+ * what is not known is said. The row behind each bound is the same domain within it. */
 static void a_look_has_bounds(void **state)
 {
     static const struct {
@@ -849,15 +934,16 @@ static void a_look_has_bounds(void **state)
         snprintf(want, sizeof want, "looked complete=%d offered=0\n", !cases[i].unasked);
         assert_true(str_starts_nocase(buf_str(&t.told), str_c(want)));
         assert_int_equal(heard(one, "MAIL"), !cases[i].unasked);
-        snprintf(want, sizeof want, "rcpt 1 deferred look-incomplete 4.7.4 mx1: not asked: %s\n", cases[i].unasked ? cases[i].unasked : "");
+        snprintf(want, sizeof want, "rcpt 1 deferred look-incomplete 4.7.4 mx1: not asked: %s\n",
+                 cases[i].unasked ? cases[i].unasked : "");
         if (cases[i].unasked && !told(want)) {
             fail_msg("%s" STR_FMT, want, STR_ARG(buf_str(&t.told)));
         }
     }
 }
 
-/* A complete look stands for the hosts and addresses that it asked. Who is new was not: RFC 5321 5.1, any of them may get the
- * mail, and one that offers STARTTLS makes it a domain that does. */
+/* A complete look stands for the hosts and addresses that it asked. Who is new was not: RFC 5321
+ * 5.1, any of them may get the mail, and one that offers STARTTLS makes it a domain that does. */
 static void a_look_stands_for_whom_it_asked(void **state)
 {
     static const struct {
@@ -870,7 +956,12 @@ static void a_look_stands_for_whom_it_asked(void **state)
         {{0}, "STARTTLS", 1, 0, "looked complete=1 offered=1\n", false},
         {{0}, "PIPELINING", 1, 0, "looked complete=1 offered=0\nhost mx1: send sent-plain\n", true},
         {{0}, "PIPELINING", 2, 0, "host mx1: send sent-plain\n", true},
-        {{.n_more = 1}, NULL, 1, 1, "looked complete=1 offered=0\nhost mx1: send sent-plain\n", true},
+        {{.n_more = 1},
+         NULL,
+         1,
+         1,
+         "looked complete=1 offered=0\nhost mx1: send sent-plain\n",
+         true},
         {{.n_more = 1}, NULL, 1, 0, "host mx1: send sent-plain\n", true},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -878,8 +969,10 @@ static void a_look_stands_for_whom_it_asked(void **state)
             teardown(state);
             setup(state);
         }
-        struct peer *one = serve(cases[i].one), *two = cases[i].second ? SERVE(.ehlo = cases[i].second) : NULL;
-        DELIVER((struct ipc_job){.look_asked = asked_of(cases[i].asked, cases[i].less)}, plain, "x@dest.test");
+        struct peer *one = serve(cases[i].one),
+                    *two = cases[i].second ? SERVE(.ehlo = cases[i].second) : NULL;
+        DELIVER((struct ipc_job){.look_asked = asked_of(cases[i].asked, cases[i].less)}, plain,
+                "x@dest.test");
         if (!str_starts_nocase(buf_str(&t.told), str_c(cases[i].told))) {
             fail_msg("case %zu: " STR_FMT, i, STR_ARG(buf_str(&t.told)));
         }
@@ -888,15 +981,16 @@ static void a_look_stands_for_whom_it_asked(void **state)
     }
 }
 
-/* No descriptor is left (getrlimit(2), EMFILE) to ask all servers: that is our lack. Nothing is learned of the domain, nothing
- * goes there in clear, and the mail is tried again without an attempt that counts; the next look does what this one could
- * not. */
+/* No descriptor is left (getrlimit(2), EMFILE) to ask all servers: that is our lack. Nothing is
+ * learned of the domain, nothing goes there in clear, and the mail is tried again without an
+ * attempt that counts; the next look does what this one could not. */
 static void a_look_without_descriptors_says_nothing(void **state)
 {
     struct peer *one = SERVE(.ehlo = "PIPELINING"), *two = SERVE(.ehlo = "STARTTLS");
     t.lacks = true;
     DELIVER((struct ipc_job){.look_until_ms = 1}, plain, "x@dest.test");
-    check_told("rcpt 1 deferred our-fault 4.3.0 -: no descriptor was left to ask all servers of the domain\n");
+    check_told("rcpt 1 deferred our-fault 4.3.0 -: no descriptor was left to ask all servers of "
+               "the domain\n");
     assert_true(one->n_conns == 1 && two->n_conns == 0 && !heard(one, "MAIL"));
     teardown(state);
     setup(state);
@@ -906,8 +1000,9 @@ static void a_look_without_descriptors_says_nothing(void **state)
     assert_true(heard(one, "MAIL"));
 }
 
-/* RFC 5321 3.2, 4.3.2: 500 or 502 is how a server that does not know EHLO answers it. Any other failure at EHLO says nothing
- * about STARTTLS, whatever HELO gets (docs/decisions/0026), unless an earlier look at the same servers found the same. */
+/* RFC 5321 3.2, 4.3.2: 500 or 502 is how a server that does not know EHLO answers it. Any other
+ * failure at EHLO says nothing about STARTTLS, whatever HELO gets (docs/decisions/0026), unless
+ * an earlier look at the same servers found the same. */
 static void helo_alone_is_no_complete_look(void **state)
 {
     static const struct {
@@ -918,12 +1013,27 @@ static void helo_alone_is_no_complete_look(void **state)
     } cases[] = {
         {"502 5.5.1 unknown", {.id = 0}, "looked complete=1 offered=0\n", NULL},
         {"500 5.5.1 unknown", {.id = 0}, "looked complete=1 offered=0\n", NULL},
-        {"554 5.7.1 busy", {.id = 0}, "looked complete=0 offered=0 helo\n", "it answered EHLO with 554, and took HELO"},
-        {"550 5.7.1 busy", {.id = 0}, "looked complete=0 offered=0 helo\n", "it answered EHLO with 550, and took HELO"},
+        {"554 5.7.1 busy",
+         {.id = 0},
+         "looked complete=0 offered=0 helo\n",
+         "it answered EHLO with 554, and took HELO"},
+        {"550 5.7.1 busy",
+         {.id = 0},
+         "looked complete=0 offered=0 helo\n",
+         "it answered EHLO with 550, and took HELO"},
         {"554 5.7.1 busy", {.helo_from_ms = 1}, "looked complete=1 offered=0 helo\n", NULL},
-        {"close", {.id = 0}, NULL, "the server closed the connection when EHLO was said, and took HELO"},
-        {"close", {.helo_from_ms = INT64_MAX}, NULL, "the server closed the connection when EHLO was said, and took HELO"},
-        {"close", {.helo_from_ms = 1, .look_asked = 99}, NULL, "the server closed the connection when EHLO was said, and took HELO"},
+        {"close",
+         {.id = 0},
+         NULL,
+         "the server closed the connection when EHLO was said, and took HELO"},
+        {"close",
+         {.helo_from_ms = INT64_MAX},
+         NULL,
+         "the server closed the connection when EHLO was said, and took HELO"},
+        {"close",
+         {.helo_from_ms = 1, .look_asked = 99},
+         NULL,
+         "the server closed the connection when EHLO was said, and took HELO"},
         {"close", {.helo_from_ms = 1}, NULL, NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -936,7 +1046,9 @@ static void helo_alone_is_no_complete_look(void **state)
         job.look_until_ms = 1;
         struct peer *one = SERVE(.rules = {{"EHLO", cases[i].at_ehlo}});
         DELIVER(job, plain, "x@dest.test");
-        snprintf(want, sizeof want, "rcpt 1 deferred look-incomplete 4.7.4 mx1: not asked: mx1 [%s]: %s\n", one->ip, cases[i].unasked ? cases[i].unasked : "");
+        snprintf(want, sizeof want,
+                 "rcpt 1 deferred look-incomplete 4.7.4 mx1: not asked: mx1 [%s]: %s\n", one->ip,
+                 cases[i].unasked ? cases[i].unasked : "");
         if (cases[i].told && !str_starts_nocase(buf_str(&t.told), str_c(cases[i].told))) {
             fail_msg("case %zu: " STR_FMT, i, STR_ARG(buf_str(&t.told)));
         }
@@ -947,7 +1059,8 @@ static void helo_alone_is_no_complete_look(void **state)
     }
 }
 
-/* One session is cut at EHLO, no other: the next connection says EHLO again, that of the look, too. */
+/* One session is cut at EHLO, no other: the next connection says EHLO again, that of the look,
+ * too. */
 static void ehlo_is_said_again(void **state)
 {
     struct peer *one = SERVE(.ehlo = "STARTTLS", .rules = {{"EHLO", "cut"}});
@@ -957,25 +1070,29 @@ static void ehlo_is_said_again(void **state)
     assert_true(heard(one, "STARTTLS"));
     teardown(state);
     setup(state);
-    SERVE(.ehlo = "STARTTLS", .rules = {{"EHLO", "cut"}}); /* nor does a look of before permit it: EHLO was answered then */
+    /* nor does a look of before permit it: EHLO was answered then */
+    SERVE(.ehlo = "STARTTLS", .rules = {{"EHLO", "cut"}});
     DELIVER((struct ipc_job){0}, plain, "x@dest.test");
     assert_true(told("looked complete=1 offered=1\n") && told("rcpt 1 delivered sent 2.0.0"));
     teardown(state);
     setup(state);
-    SERVE(.ehlo = "STARTTLS", .rules = {{"EHLO", "cut"}}); /* such a look found HELO alone: but the next message is for TLS again */
+    /* such a look found HELO alone: but the next message is for TLS again */
+    SERVE(.ehlo = "STARTTLS", .rules = {{"EHLO", "cut"}});
     DELIVER((struct ipc_job){.helo_from_ms = 1}, plain, "x@dest.test");
     assert_true(told("rcpt 1 delivered sent-plain"));
     buf_reset(&t.told);
     t.ended = false;
-    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = LEASE}});
+    give(smtpout_queue_rules,
+         &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = LEASE}});
     DELIVER((struct ipc_job){0}, plain, "x@dest.test");
     check_told("host mx1: send sent\nrcpt 1 delivered sent 2.0.0 mx1: 250 2.0.0 ok\n");
 }
 
-/* --- our own client certificate ------------------------------------------------------------------------------------- */
+/* --- our own client certificate ----------------------------------------- */
 
-/* Keys that give no signature are no word about the server: nothing is learned, nobody else is asked, nothing goes in clear
- * (docs/decisions/0029). The same with a signature goes through: RFC 8446 4.3.2, a server may ask for one. */
+/* Keys that give no signature are no word about the server: nothing is learned, nobody else is
+ * asked, nothing goes in clear (docs/decisions/0029). The same with a signature goes through:
+ * RFC 8446 4.3.2, a server may ask for one. */
 static void keys_give_no_signature(void **state)
 {
     static const int problems[] = {-EAGAIN, -ETIMEDOUT, -ENOTCONN, -ENOKEY};
@@ -1003,7 +1120,7 @@ static void keys_sign_for_our_certificate(void **state)
     assert_int_equal(t.signatures, 1);
 }
 
-/* --- what was said before the connection ended stands ------------------------------------------------------------- */
+/* --- what was said before the connection ended stands ------------------- */
 
 static const char refused_550[] = "host mx1: bounce rejected: 550 5.1.8 no such sender\n"
                                   "rcpt 1 failed rejected 5.1.8 mx1: 550 5.1.8 no such sender\n"
@@ -1011,10 +1128,13 @@ static const char refused_550[] = "host mx1: bounce rejected: 550 5.1.8 no such 
 static const char refused_554[] = "host mx1: bounce rejected: 554 5.7.0 blocked\n"
                                   "rcpt 1 failed rejected 5.7.0 mx1: 554 5.7.0 blocked\n"
                                   "rcpt 2 failed rejected 5.7.0 mx1: 554 5.7.0 blocked\n";
-#define BY_MX2 "host mx2: send sent-plain\nrcpt 1 delivered sent-plain 2.0.0 mx2: 250 2.0.0 ok\nrcpt 2 delivered sent-plain 2.0.0 mx2: 250 2.0.0 ok\n"
+#define BY_MX2 \
+    "host mx2: send sent-plain\nrcpt 1 delivered sent-plain 2.0.0 mx2: 250 2.0.0 ok\nrcpt 2 " \
+    "delivered sent-plain 2.0.0 mx2: 250 2.0.0 ok\n"
 
-/* RFC 5321 4.2.1: a refusal is the answer, whatever becomes of the connection behind it; what was put off may go to the next
- * host at once. mjl-/mox#198 and smtpclient/client_test: outlook.com and icloud.com close while commands of the group wait. */
+/* RFC 5321 4.2.1: a refusal is the answer, whatever becomes of the connection behind it; what
+ * was put off may go to the next host at once. mjl-/mox#198 and smtpclient/client_test:
+ * outlook.com and icloud.com close while commands of the group wait. */
 static void what_was_said_before_the_end_stands(void **state)
 {
     static const struct {
@@ -1023,34 +1143,82 @@ static void what_was_said_before_the_end_stands(void **state)
         const char *told;
         size_t calls; /* connections to the first host */
     } cases[] = {
-        {"MAIL, in a group", {.ehlo = "PIPELINING", .rules = {{"MAIL", "bye 550 5.1.8 no such sender"}}}, refused_550, 1},
-        {"MAIL, then 421", {.ehlo = "PIPELINING", .rules = {{"MAIL", "550 5.1.8 no such sender"}, {"RCPT", "bye 421 4.7.0 going"}}}, refused_550, 1},
-        {"MAIL, then silence", {.ehlo = "PIPELINING", .rules = {{"MAIL", "550 5.1.8 no such sender"}, {"RCPT", "hold"}, {"DATA", "close"}}}, refused_550, 1},
-        {"all RCPT", {.ehlo = "PIPELINING", .rules = {{"RCPT TO:<x", "554 5.7.0 blocked"}, {"RCPT TO:<y", "bye 554 5.7.0 blocked"}}}, refused_554, 1},
+        {"MAIL, in a group",
+         {.ehlo = "PIPELINING", .rules = {{"MAIL", "bye 550 5.1.8 no such sender"}}},
+         refused_550,
+         1},
+        {"MAIL, then 421",
+         {.ehlo = "PIPELINING",
+          .rules = {{"MAIL", "550 5.1.8 no such sender"}, {"RCPT", "bye 421 4.7.0 going"}}},
+         refused_550,
+         1},
+        {"MAIL, then silence",
+         {.ehlo = "PIPELINING",
+          .rules = {{"MAIL", "550 5.1.8 no such sender"}, {"RCPT", "hold"}, {"DATA", "close"}}},
+         refused_550,
+         1},
+        {"all RCPT",
+         {.ehlo = "PIPELINING",
+          .rules = {{"RCPT TO:<x", "554 5.7.0 blocked"}, {"RCPT TO:<y", "bye 554 5.7.0 blocked"}}},
+         refused_554,
+         1},
         {"a word of MAIL, one connection each",
-         {.ehlo = "SIZE 1000", .rules = {{"MAIL FROM:<from@in.test> SIZE", "bye 501 5.5.4 unknown SIZE"}}},
-         "quirk size\nhost mx1: defer broken-session: the peer closed the connection; tried again without size\nquirk size\n"
-         "host mx1: send sent-plain: without size, which this server does not keep or the configuration avoids\n"
-         "rcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\nrcpt 2 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\n", 2},
+         {.ehlo = "SIZE 1000",
+          .rules = {{"MAIL FROM:<from@in.test> SIZE", "bye 501 5.5.4 unknown SIZE"}}},
+         "quirk size\nhost mx1: defer broken-session: the peer closed the connection; tried again "
+         "without size\nquirk size\n"
+         "host mx1: send sent-plain: without size, which this server does not keep or the "
+         "configuration avoids\n"
+         "rcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\nrcpt 2 delivered sent-plain 2.0.0 "
+         "mx1: 250 2.0.0 ok\n",
+         2},
         {"a word of MAIL, and RSET is not known (wneessen/go-mail#551)",
-         {.ehlo = "SIZE 1000", .rules = {{"MAIL FROM:<from@in.test> SIZE", "501 5.5.4 unknown SIZE"}, {"RSET", "502 Unimplemented (#5.5.1)"}}},
-         "quirk size\nhost mx1: defer broken-session: RSET was refused; tried again without size\nquirk size\n"
-         "host mx1: send sent-plain: without size, which this server does not keep or the configuration avoids\n"
-         "rcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\nrcpt 2 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\n", 2},
-        {"MAIL, put off", {.ehlo = "PIPELINING", .rules = {{"MAIL", "bye 451 4.7.0 later"}}}, "host mx1: defer rejected: 451 4.7.0 later\n" BY_MX2, 1},
-        {"all RCPT, put off", {.ehlo = "PIPELINING", .rules = {{"RCPT TO:<x", "450 4.7.0 later"}, {"RCPT TO:<y", "bye 450 4.7.0 later"}}},
-         "host mx1: defer rejected: 450 4.7.0 later\n" BY_MX2, 1},
-        {"the dot, 421 (RFC 5321 3.8: not taken)", {.ehlo = "PIPELINING", .rules = {{".", "bye 421 4.3.0 closing"}}},
-         "host mx1: defer rejected: 421 4.3.0 closing\n" BY_MX2, 1},
-        {"the dot, nothing: it may have arrived", {.ehlo = "PIPELINING", .rules = {{".", "close"}}},
+         {.ehlo = "SIZE 1000",
+          .rules = {{"MAIL FROM:<from@in.test> SIZE", "501 5.5.4 unknown SIZE"},
+                    {"RSET", "502 Unimplemented (#5.5.1)"}}},
+         "quirk size\nhost mx1: defer broken-session: RSET was refused; tried again without "
+         "size\nquirk size\n"
+         "host mx1: send sent-plain: without size, which this server does not keep or the "
+         "configuration avoids\n"
+         "rcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\nrcpt 2 delivered sent-plain 2.0.0 "
+         "mx1: 250 2.0.0 ok\n",
+         2},
+        {"MAIL, put off",
+         {.ehlo = "PIPELINING", .rules = {{"MAIL", "bye 451 4.7.0 later"}}},
+         "host mx1: defer rejected: 451 4.7.0 later\n" BY_MX2,
+         1},
+        {"all RCPT, put off",
+         {.ehlo = "PIPELINING",
+          .rules = {{"RCPT TO:<x", "450 4.7.0 later"}, {"RCPT TO:<y", "bye 450 4.7.0 later"}}},
+         "host mx1: defer rejected: 450 4.7.0 later\n" BY_MX2,
+         1},
+        {"the dot, 421 (RFC 5321 3.8: not taken)",
+         {.ehlo = "PIPELINING", .rules = {{".", "bye 421 4.3.0 closing"}}},
+         "host mx1: defer rejected: 421 4.3.0 closing\n" BY_MX2,
+         1},
+        {"the dot, nothing: it may have arrived",
+         {.ehlo = "PIPELINING", .rules = {{".", "close"}}},
          "host mx1: defer broken-session: the peer closed the connection\n"
-         "rcpt 1 deferred broken-session 4.4.2 mx1: the peer closed the connection\nrcpt 2 deferred broken-session 4.4.2 mx1: the peer closed the connection\n", 1},
-        {"the dot, taken, then closed", {.ehlo = "PIPELINING", .rules = {{".", "bye 250 2.0.0 ok"}}},
-         "host mx1: send sent-plain\nrcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\nrcpt 2 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\n", 1},
-        {"554 in the greeting: blocked, the mail is not meant (zone-eu/zone-mta#447)", {.rules = {{"GREETING", "bye 554 Blocked"}}},
-         "host mx1: defer rejected: 554 Blocked\n" BY_MX2, 1},
-        {"521 (RFC 7504)", {.rules = {{"GREETING", "bye 521 no mail here"}}}, "host mx1: bounce rejected: 521 no mail here\n" BY_MX2, 1},
-        {"not SMTP", {.rules = {{"GREETING", "2200 mox.example"}}}, "host mx1: defer bad-smtp: the peer does not speak SMTP\n" BY_MX2, 1},
+         "rcpt 1 deferred broken-session 4.4.2 mx1: the peer closed the connection\nrcpt 2 "
+         "deferred broken-session 4.4.2 mx1: the peer closed the connection\n",
+         1},
+        {"the dot, taken, then closed",
+         {.ehlo = "PIPELINING", .rules = {{".", "bye 250 2.0.0 ok"}}},
+         "host mx1: send sent-plain\nrcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\nrcpt 2 "
+         "delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\n",
+         1},
+        {"554 in the greeting: blocked, the mail is not meant (zone-eu/zone-mta#447)",
+         {.rules = {{"GREETING", "bye 554 Blocked"}}},
+         "host mx1: defer rejected: 554 Blocked\n" BY_MX2,
+         1},
+        {"521 (RFC 7504)",
+         {.rules = {{"GREETING", "bye 521 no mail here"}}},
+         "host mx1: bounce rejected: 521 no mail here\n" BY_MX2,
+         1},
+        {"not SMTP",
+         {.rules = {{"GREETING", "2200 mox.example"}}},
+         "host mx1: defer bad-smtp: the peer does not speak SMTP\n" BY_MX2,
+         1},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         if (i > 0) {
@@ -1061,18 +1229,20 @@ static void what_was_said_before_the_end_stands(void **state)
         SERVE(.ehlo = "PIPELINING");
         DELIVER((struct ipc_job){0}, plain, "x@dest.test", "y@dest.test");
         if (!str_eq(buf_str(&t.told), str_c(cases[i].told)) || one->n_conns != cases[i].calls) {
-            fail_msg("%s: %zu connections\n" STR_FMT, cases[i].title, one->n_conns, STR_ARG(buf_str(&t.told)));
+            fail_msg("%s: %zu connections\n" STR_FMT, cases[i].title, one->n_conns,
+                     STR_ARG(buf_str(&t.told)));
         }
     }
 }
 
-/* RFC 5321 3.8: the 421 of a kept connection, said before MAIL came, is no answer to this message (chatmail/filtermail#143,
- * knadh/smtppool#18, python/cpython#132796). */
+/* RFC 5321 3.8: the 421 of a kept connection, said before MAIL came, is no answer to this
+ * message (chatmail/filtermail#143, knadh/smtppool#18, python/cpython#132796). */
 static void a_kept_connection_that_has_ended(void **state)
 {
     struct peer *one = SERVE(.ehlo = "PIPELINING");
     DELIVER((struct ipc_job){0}, plain, "x@dest.test");
-    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = LEASE}});
+    give(smtpout_queue_rules,
+         &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = LEASE}});
     say(&one->conns[0], "421 4.4.2 mx command timeout\r\n");
     conn_finish(one->conns[0].conn);
     one->conns[0].conn = NULL;
@@ -1083,16 +1253,21 @@ static void a_kept_connection_that_has_ended(void **state)
     assert_int_equal(one->n_conns, 2);
 }
 
-/* SMTPUTF8 is announced and refused without a name: SIZE, which is given up first, is not remembered as a fault of the host, and
- * is said again; the address goes as A-labels (RFC 6531 3.2, RFC 5891). */
+/* SMTPUTF8 is announced and refused without a name: SIZE, which is given up first, is not
+ * remembered as a fault of the host, and is said again; the address goes as A-labels (RFC 6531
+ * 3.2, RFC 5891). */
 static void smtputf8_refused_is_not_blamed_on_size(void **state)
 {
-    struct peer *one = SERVE(.ehlo = "SIZE 1000,SMTPUTF8", .rules = {{"MAIL FROM:<from@in.test> SIZE=49 SMTPUTF8", "504 unknown parameter"},
-                                                                     {"MAIL FROM:<from@in.test> SMTPUTF8", "504 unknown parameter"}});
+    struct peer *one =
+        SERVE(.ehlo = "SIZE 1000,SMTPUTF8",
+              .rules = {{"MAIL FROM:<from@in.test> SIZE=49 SMTPUTF8", "504 unknown parameter"},
+                        {"MAIL FROM:<from@in.test> SMTPUTF8", "504 unknown parameter"}});
     DELIVER((struct ipc_job){0}, plain, "x@m\xc3\xbcller.test");
-    check_told("quirk smtputf8\nhost mx1: send sent-plain: without smtputf8, which this server does not keep or the configuration avoids\n"
+    check_told("quirk smtputf8\nhost mx1: send sent-plain: without smtputf8, which this server "
+               "does not keep or the configuration avoids\n"
                "rcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\n");
-    assert_true(heard(one, "MAIL FROM:<from@in.test> SIZE=49") && heard(one, "RCPT TO:<x@xn--mller-kva.test>"));
+    assert_true(heard(one, "MAIL FROM:<from@in.test> SIZE=49") &&
+                heard(one, "RCPT TO:<x@xn--mller-kva.test>"));
 }
 
 /* What was only guessed of one message is not confirmed by the success of the next. */
@@ -1102,7 +1277,8 @@ static void a_guess_ends_with_its_message(void **state)
     DELIVER((struct ipc_job){.reverse_path = STR("j\xc3\xb6rg@in.test")}, plain, "x@dest.test");
     assert_true(heard(one, "MAIL FROM:<j\xc3\xb6rg@in.test> SMTPUTF8")); /* without SIZE */
     assert_true(told("rcpt 1 failed rejected 5.0.0 mx1: 501 what\n") && !told("quirk"));
-    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = LEASE}});
+    give(smtpout_queue_rules,
+         &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = LEASE}});
     buf_reset(&t.told);
     t.ended = false;
     DELIVER((struct ipc_job){0}, plain, "x@dest.test");
@@ -1110,40 +1286,49 @@ static void a_guess_ends_with_its_message(void **state)
     assert_true(heard(one, "MAIL FROM:<from@in.test> SIZE=49"));
 }
 
-/* Who was refused is done with; for whom nothing was said the next host is asked (the same suite). */
+/* Who was refused is done with; for whom nothing was said the next host is asked (the same
+ * suite). */
 static void who_had_no_answer_goes_on(void **state)
 {
     SERVE(.rules = {{"RCPT", "bye 554 5.7.0 blocked"}});
     struct peer *two = SERVE(.ehlo = "PIPELINING");
     DELIVER((struct ipc_job){0}, plain, "x@dest.test", "y@dest.test");
-    check_told("host mx1: defer broken-session: the peer closed the connection\nrcpt 1 failed rejected 5.7.0 mx1: 554 5.7.0 blocked\npart\n"
+    check_told("host mx1: defer broken-session: the peer closed the connection\nrcpt 1 failed "
+               "rejected 5.7.0 mx1: 554 5.7.0 blocked\npart\n"
                "host mx2: send sent-plain\nrcpt 2 delivered sent-plain 2.0.0 mx2: 250 2.0.0 ok\n");
     assert_false(heard(two, "RCPT TO:<x"));
 }
 
-/* KumoCorp/kumomta#431: 552 at the end is about the mail; at RCPT old servers mean "too many" (RFC 5321 4.5.3.1.10). */
+/* KumoCorp/kumomta#431: 552 at the end is about the mail; at RCPT old servers mean "too many"
+ * (RFC 5321 4.5.3.1.10). */
 static void what_552_means(void **state)
 {
     SERVE(.rules = {{".", "552 1 Requested mail action aborted, mailbox not found"}});
     DELIVER((struct ipc_job){0}, plain, "x@dest.test");
     check_told("host mx1: bounce rejected: 552 1 Requested mail action aborted, mailbox not found\n"
-               "rcpt 1 failed rejected 5.0.0 mx1: 552 1 Requested mail action aborted, mailbox not found\n");
+               "rcpt 1 failed rejected 5.0.0 mx1: 552 1 Requested mail action aborted, mailbox not "
+               "found\n");
     teardown(state);
     setup(state);
     SERVE(.rules = {{"RCPT TO:<y", "552 too many"}});
     DELIVER((struct ipc_job){0}, plain, "x@dest.test", "y@dest.test");
-    check_told("host mx1: send sent-plain: 552 too many\nrcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\nrcpt 2 deferred rejected 4.0.0 mx1: 552 too many\n");
+    check_told("host mx1: send sent-plain: 552 too many\nrcpt 1 delivered sent-plain 2.0.0 mx1: "
+               "250 2.0.0 ok\nrcpt 2 deferred rejected 4.0.0 mx1: 552 too many\n");
 }
 
-/* --- what lookup found, and a dot without an answer ----------------------------------------------------------------- */
+/* --- what lookup found, and a dot without an answer --------------------- */
 
-/* RFC 7505 4 (null MX), RFC 3463 3.2 and 3.5: 5.1.2 no such domain, X.4.3 the directory cannot be asked, 5.4.6 a loop. */
+/* RFC 7505 4 (null MX), RFC 3463 3.2 and 3.5: 5.1.2 no such domain, X.4.3 the directory cannot
+ * be asked, 5.4.6 a loop. */
 static void what_lookup_found(void **state)
 {
     static const struct {
         enum mx_outcome found;
         const char *told;
-    } cases[] = {{MX_NULL_MX, "rcpt 1 failed null-mx 5.1.10 "}, {MX_NO_DOMAIN, "rcpt 1 failed no-domain 5.1.2 "}, {MX_FAILED, "rcpt 1 deferred mx-lookup 4.4.3 "}, {MX_LOOP, "rcpt 1 failed loop 5.4.6 "}};
+    } cases[] = {{MX_NULL_MX, "rcpt 1 failed null-mx 5.1.10 "},
+                 {MX_NO_DOMAIN, "rcpt 1 failed no-domain 5.1.2 "},
+                 {MX_FAILED, "rcpt 1 deferred mx-lookup 4.4.3 "},
+                 {MX_LOOP, "rcpt 1 failed loop 5.4.6 "}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct str rest, line;
         buf_reset(&t.told);
@@ -1151,14 +1336,16 @@ static void what_lookup_found(void **state)
         t.found = cases[i].found;
         DELIVER((struct ipc_job){0}, plain, "x@dest.test");
         rest = buf_str(&t.told);
-        assert_true(str_split(&rest, '\n', &line) && str_split(&rest, '\n', &line)); /* behind the line about the host */
+        /* behind the line about the host */
+        assert_true(str_split(&rest, '\n', &line) && str_split(&rest, '\n', &line));
         if (!str_starts_nocase(line, str_c(cases[i].told))) {
             fail_msg("%s" STR_FMT, cases[i].told, STR_ARG(line));
         }
     }
 }
 
-/* RFC 1047, RFC 5321 4.5.3.2.6: the message may be there; nobody else is offered it in this round. */
+/* RFC 1047, RFC 5321 4.5.3.2.6: the message may be there; nobody else is offered it in this
+ * round. */
 static void no_answer_to_the_dot(void **state)
 {
     SERVE(.rules = {{".", "close"}, {"RCPT TO:<late@", "450 4.2.0 later"}});
@@ -1170,12 +1357,13 @@ static void no_answer_to_the_dot(void **state)
     assert_int_equal(two->n_conns, 0);
 }
 
-/* RFC 2033 4.2: an LMTP server answers for each recipient; the answers that came before the session broke stand, and whoever
- * reads of the try reads which was which. */
+/* RFC 2033 4.2: an LMTP server answers for each recipient; the answers that came before the
+ * session broke stand, and whoever reads of the try reads which was which. */
 static void lmtp_breaks_between_its_answers(void **state)
 {
     SERVE(.rules = {{".", "bye 250 2.0.0 first taken"}});
-    DELIVER((struct ipc_job){.lmtp = 1}, plain, "one@dest.test", "two@dest.test", "three@dest.test");
+    DELIVER((struct ipc_job){.lmtp = 1}, plain, "one@dest.test", "two@dest.test",
+            "three@dest.test");
     check_told("host mx1: send sent-plain\n"
                "host mx1: defer broken-session: the peer closed the connection\n"
                "rcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 first taken\n"
@@ -1193,9 +1381,11 @@ static void a_try_names_its_recipients(void **state)
     assert_string_equal(t.whom, "1,2,3;3;");
 }
 
-/* --- the bounce writer ---------------------------------------------------------------------------------------------- */
+/* --- the bounce writer -------------------------------------------------- */
 
-static const char original[] = "Received: from x\r\nFrom: <from@in.test>\r\nMessage-ID: <1@in.test>\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\nSubject: the secret plan\r\n\r\nwords of the body\r\n";
+static const char original[] =
+    "Received: from x\r\nFrom: <from@in.test>\r\nMessage-ID: <1@in.test>\r\nDate: Mon, 1 Jan 2024 "
+    "00:00:00 +0000\r\nSubject: the secret plan\r\n\r\nwords of the body\r\n";
 
 /* One notice about recipient 1; what was written is in t.mail. */
 static void bounce(struct ipc_job job, struct ipc_job_rcpt rcpt)
@@ -1213,14 +1403,20 @@ static void bounce(struct ipc_job job, struct ipc_job_rcpt rcpt)
     give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job, .job = job});
     give_key();
     assert_false(t.ended); /* only when the queue has it */
-    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_submitted, .submitted = {.token = t.mail_token, .result = 0}});
+    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_submitted,
+                                                .submitted = {.token = t.mail_token, .result = 0}});
     assert_true(t.ended);
 }
 
 /* A job that is refused was never taken: the end of this process says nothing of its message. */
 static void what_is_refused_was_not_taken(void **state)
 {
-    static const struct ipc_msg job = {.type = IPC_job, .job = {.lease = LEASE, .kind = JOB_DELIVER, .body = STR("x")}};
+    static const struct ipc_msg job = {.type = IPC_job,
+                                       .job = {
+                                           .lease = LEASE,
+                                           .kind = JOB_DELIVER,
+                                           .body = STR("x"),
+                                       }};
     give(smtpout_queue_rules, &job); /* without recipients */
     assert_true(t.refused == 1 && t.taken == 0);
 }
@@ -1236,7 +1432,8 @@ static bool wrote(const char *text)
     return false;
 }
 
-/* All whom a try was about are named, also in a store that has numbered recipients for ever (our own review: cut at 1000 octets). */
+/* All whom a try was about are named, also in a store that has numbered recipients for ever (our
+ * own review: cut at 1000 octets). */
 static void a_try_names_two_hundred(void **state)
 {
     const char *rcpts[JOB_RCPTS];
@@ -1256,17 +1453,35 @@ static void a_try_names_two_hundred(void **state)
     assert_string_equal(strrchr(t.whom, ','), last);
 }
 
-/* RFC 5321 6.1 and 4.5.5: with the null reverse-path, to the originator; RFC 3464 2.2, 2.3: what happened to whom, who said it;
- * RFC 3462: the header section of the original and nothing of its body. */
+/* RFC 5321 6.1 and 4.5.5: with the null reverse-path, to the originator; RFC 3464 2.2, 2.3: what
+ * happened to whom, who said it; RFC 3462: the header section of the original and nothing of its
+ * body. */
 static void a_refusal_comes_back(void **state)
 {
-    bounce((struct ipc_job){.envid = STR("QQ+3D1")}, (struct ipc_job_rcpt){.forward_path = STR("x@dest.test"), .state = RCPT_FAILED, .reason = REASON_REJECTED, .code = STR("5.1.1"),
-                                                    .reply = STR("550 5.1.1 who"), .host = STR("mx1.dest.test"), .orcpt = STR("rfc822;first@old.test")});
-    assert_true(str_starts_nocase(buf_str(&t.told), STR("mail to from@in.test\nmail from <> about 1000 8bit=0 utf8=0\n")));
-    static const char *const fields[] = {"Content-Type: multipart/report; report-type=delivery-status", "Auto-Submitted: auto-replied", "\r\nReporting-MTA: dns;mx.example.test\r\n",
-                                         "\r\nOriginal-Envelope-Id: QQ=1\r\n", "\r\nOriginal-Recipient: rfc822;first@old.test\r\n", "\r\nFinal-Recipient: rfc822;x@dest.test\r\n",
-                                         "\r\nAction: failed\r\n", "\r\nStatus: 5.1.1\r\n", "\r\nRemote-MTA: dns;mx1.dest.test\r\n", "\r\nDiagnostic-Code: smtp;550 5.1.1 who\r\n",
-                                         "Subject: the secret plan"};
+    bounce((struct ipc_job){.envid = STR("QQ+3D1")}, (struct ipc_job_rcpt){
+                                                         .forward_path = STR("x@dest.test"),
+                                                         .state = RCPT_FAILED,
+                                                         .reason = REASON_REJECTED,
+                                                         .code = STR("5.1.1"),
+                                                         .reply = STR("550 5.1.1 who"),
+                                                         .host = STR("mx1.dest.test"),
+                                                         .orcpt = STR("rfc822;first@old.test"),
+                                                     });
+    assert_true(
+        str_starts_nocase(buf_str(&t.told),
+                          STR("mail to from@in.test\nmail from <> about 1000 8bit=0 utf8=0\n")));
+    static const char *const fields[] =
+        {"Content-Type: multipart/report; report-type=delivery-status",
+         "Auto-Submitted: auto-replied",
+         "\r\nReporting-MTA: dns;mx.example.test\r\n",
+         "\r\nOriginal-Envelope-Id: QQ=1\r\n",
+         "\r\nOriginal-Recipient: rfc822;first@old.test\r\n",
+         "\r\nFinal-Recipient: rfc822;x@dest.test\r\n",
+         "\r\nAction: failed\r\n",
+         "\r\nStatus: 5.1.1\r\n",
+         "\r\nRemote-MTA: dns;mx1.dest.test\r\n",
+         "\r\nDiagnostic-Code: smtp;550 5.1.1 who\r\n",
+         "Subject: the secret plan"};
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         if (!wrote(fields[i])) {
             fail_msg("%s\n" STR_FMT, fields[i], STR_ARG(buf_str(&t.mail)));
@@ -1275,10 +1490,16 @@ static void a_refusal_comes_back(void **state)
     assert_false(wrote("words of the body"));
 }
 
-/* RFC 8689 5: of mail with REQUIRETLS nothing comes back that the sender did not say must be protected less. */
+/* RFC 8689 5: of mail with REQUIRETLS nothing comes back that the sender did not say must be
+ * protected less. */
 static void nothing_of_protected_mail_comes_back(void **state)
 {
-    bounce((struct ipc_job){.reqtls = 1}, (struct ipc_job_rcpt){.forward_path = STR("x@dest.test"), .state = RCPT_FAILED, .reason = REASON_NO_REQUIRETLS, .code = STR("5.7.30")});
+    bounce((struct ipc_job){.reqtls = 1}, (struct ipc_job_rcpt){
+                                              .forward_path = STR("x@dest.test"),
+                                              .state = RCPT_FAILED,
+                                              .reason = REASON_NO_REQUIRETLS,
+                                              .code = STR("5.7.30"),
+                                          });
     assert_true(wrote("Message-ID: <1@in.test>") && wrote("\r\nStatus: 5.7.30\r\n"));
     assert_false(wrote("secret plan") || wrote("Received: from x"));
     assert_false(wrote("Remote-MTA")); /* RFC 3464 2.3.5: nobody said it */
@@ -1287,15 +1508,28 @@ static void nothing_of_protected_mail_comes_back(void **state)
 /* RFC 3464 2.3.3: a mail that still waits is delayed, with a code of 4. */
 static void a_notice_of_delay(void **state)
 {
-    bounce((struct ipc_job){.kind = JOB_NOTICE}, (struct ipc_job_rcpt){.forward_path = STR("x@dest.test"), .state = RCPT_QUEUED, .reason = REASON_CONNECT, .code = STR("4.4.1")});
-    assert_true(wrote("\r\nAction: delayed\r\n") && wrote("\r\nStatus: 4.4.1\r\n") && wrote("\r\nWill-Retry-Until: "));
+    bounce((struct ipc_job){.kind = JOB_NOTICE}, (struct ipc_job_rcpt){
+                                                     .forward_path = STR("x@dest.test"),
+                                                     .state = RCPT_QUEUED,
+                                                     .reason = REASON_CONNECT,
+                                                     .code = STR("4.4.1"),
+                                                 });
+    assert_true(wrote("\r\nAction: delayed\r\n") && wrote("\r\nStatus: 4.4.1\r\n") &&
+                wrote("\r\nWill-Retry-Until: "));
 }
 
-/* RFC 6533 3: a final recipient outside ASCII in a notice to an address that needs nothing: utf-8-addr-xtext, all ASCII. */
+/* RFC 6533 3: a final recipient outside ASCII in a notice to an address that needs nothing:
+ * utf-8-addr-xtext, all ASCII. */
 static void an_international_recipient(void **state)
 {
-    bounce((struct ipc_job){.is_utf8 = 1}, (struct ipc_job_rcpt){.forward_path = STR("j\xc3\xb6rg@dest.test"), .state = RCPT_FAILED, .reason = REASON_NO_UTF8, .code = STR("5.6.7")});
-    assert_true(wrote("\r\nFinal-Recipient: utf-8;j\\x{F6}rg@dest.test\r\n") && wrote("\r\nStatus: 5.6.7\r\n"));
+    bounce((struct ipc_job){.is_utf8 = 1}, (struct ipc_job_rcpt){
+                                               .forward_path = STR("j\xc3\xb6rg@dest.test"),
+                                               .state = RCPT_FAILED,
+                                               .reason = REASON_NO_UTF8,
+                                               .code = STR("5.6.7"),
+                                           });
+    assert_true(wrote("\r\nFinal-Recipient: utf-8;j\\x{F6}rg@dest.test\r\n") &&
+                wrote("\r\nStatus: 5.6.7\r\n"));
 }
 
 /* Keys have told no key yet: nothing can be written, and it is not the message's fault. */
@@ -1305,24 +1539,42 @@ static void keys_are_away(void **state)
     rest_wrapper_free(t.out.wrapper);
     t.out.wrapper = NULL;
     seal_text(original, &sealed);
-    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job_rcpt, .job_rcpt = {.lease = LEASE, .rcpt = 1, .forward_path = STR("x@dest.test"), .state = RCPT_FAILED}});
-    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job, .job = {.lease = LEASE, .kind = JOB_BOUNCE, .id = 1, .reverse_path = STR("from@in.test"), .body = buf_str(&sealed)}});
+    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job_rcpt,
+                                                .job_rcpt = {
+                                                    .lease = LEASE,
+                                                    .rcpt = 1,
+                                                    .forward_path = STR("x@dest.test"),
+                                                    .state = RCPT_FAILED,
+                                                }});
+    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job,
+                                                .job = {
+                                                    .lease = LEASE,
+                                                    .kind = JOB_BOUNCE,
+                                                    .id = 1,
+                                                    .reverse_path = STR("from@in.test"),
+                                                    .body = buf_str(&sealed),
+                                                }});
     give_key();
     assert_true(t.ended);
     check_told("rcpt 1 deferred keys-away 4.3.0 -: it is not there\n");
 }
 
-/* RFC 4954 6 (530 to any command, 534, 535, 538); Billionmail/BillionMail#156: a smart host that wants a login which nobody
- * configured. At our own next hop it is the administrator's matter: the mail waits. A stranger's word is final as before. */
+/* RFC 4954 6 (530 to any command, 534, 535, 538); Billionmail/BillionMail#156: a smart host that
+ * wants a login which nobody configured. At our own next hop it is the administrator's matter:
+ * the mail waits. A stranger's word is final as before. */
 static void a_next_hop_that_wants_a_login(void **state)
 {
     static const struct {
         const char *command, *answer, *ours, *theirs;
     } cases[] = {
-        {"MAIL", "530 5.7.0 Authentication required", "deferred login-refused 4.7.8", "failed rejected 5.7.0"},
-        {"MAIL", "535 5.7.8 bad credentials", "deferred login-refused 4.7.8", "failed rejected 5.7.8"},
-        {"MAIL", "538 5.7.11 encryption required", "deferred login-refused 4.7.8", "failed rejected 5.7.11"},
-        {"MAIL", "550 5.7.9 mechanism too weak", "deferred login-refused 4.7.8", "failed rejected 5.7.9"},
+        {"MAIL", "530 5.7.0 Authentication required", "deferred login-refused 4.7.8",
+         "failed rejected 5.7.0"},
+        {"MAIL", "535 5.7.8 bad credentials", "deferred login-refused 4.7.8",
+         "failed rejected 5.7.8"},
+        {"MAIL", "538 5.7.11 encryption required", "deferred login-refused 4.7.8",
+         "failed rejected 5.7.11"},
+        {"MAIL", "550 5.7.9 mechanism too weak", "deferred login-refused 4.7.8",
+         "failed rejected 5.7.9"},
         {"MAIL", "534 too weak", "deferred login-refused 4.7.8", "failed rejected 5.0.0"},
         {"MAIL", "550 5.7.1 not you", "failed rejected 5.7.1", "failed rejected 5.7.1"},
         {"RCPT", "530 5.7.0 log in first", "deferred login-refused 4.7.8", "failed rejected 5.7.0"},
@@ -1335,11 +1587,13 @@ static void a_next_hop_that_wants_a_login(void **state)
         assert_int_equal(teardown(state) + setup(state), 0);
         SERVE(.ehlo = "PIPELINING", .rules = {{cases[i / 2].command, cases[i / 2].answer}});
         DELIVER((struct ipc_job){.fixed_host = ours}, plain, "x@dest.test");
-        snprintf(want, sizeof want, "rcpt 1 %s mx1: %s\n", ours ? cases[i / 2].ours : cases[i / 2].theirs, cases[i / 2].answer);
+        snprintf(want, sizeof want, "rcpt 1 %s mx1: %s\n",
+                 ours ? cases[i / 2].ours : cases[i / 2].theirs, cases[i / 2].answer);
         if (!told(want)) {
             fail_msg("%s: the queue was told " STR_FMT, want, STR_ARG(buf_str(&t.told)));
         }
-        assert_int_equal(told("host mx1: defer login-refused"), strstr(want, "login-refused") != NULL);
+        assert_int_equal(told("host mx1: defer login-refused"),
+                         strstr(want, "login-refused") != NULL);
     }
 }
 
@@ -1347,7 +1601,8 @@ int main(void)
 {
     char problem[200] = "";
     log_open("test", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, false);
-    must(tls_private_new(str_c(pair_key), problem, sizeof problem, &pair_private) == 0 && tls_remote_start(sign, NULL, problem, sizeof problem) == 0);
+    must(tls_private_new(str_c(pair_key), problem, sizeof problem, &pair_private) == 0 &&
+         tls_remote_start(sign, NULL, problem, sizeof problem) == 0);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_said_before_the_end_stands, setup, teardown),
         cmocka_unit_test_setup_teardown(a_look_has_bounds, setup, teardown),
@@ -1364,7 +1619,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_had_no_answer_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(what_552_means, setup, teardown),
         cmocka_unit_test_setup_teardown(a_next_hop_that_wants_a_login, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_recipient_waits_for_a_host_with_smtputf8, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_recipient_waits_for_a_host_with_smtputf8, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(no_host_offers_smtputf8, setup, teardown),
         cmocka_unit_test_setup_teardown(the_host_that_may_offer_it_is_down, setup, teardown),
         cmocka_unit_test_setup_teardown(a_domain_alone_needs_nothing, setup, teardown),
@@ -1382,7 +1638,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(keys_are_away, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_refused_was_not_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(a_silent_host_lets_the_others_be_asked, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_refusal_is_told_although_the_session_broke, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_refusal_is_told_although_the_session_broke, setup,
+                                        teardown),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     tls_private_free(pair_private);

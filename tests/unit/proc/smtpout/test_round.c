@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_round.c: stories of scripted servers (round.txt): which host and address is asked, in which
- * order, and what becomes of each recipient. The real round.c and the real decision; what stands here
- * is what delivery.c does between them. Argument: the file of stories.
+ * test_round.c: stories of scripted servers (round.txt): which host and address is asked, in
+ * which order, and what becomes of each recipient. The real round.c and the real decision; what
+ * stands here is what delivery.c does between them. Argument: the file of stories.
  */
 #include "base/arena.h"
 #include "proc/smtpout/round.h"
@@ -10,7 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HOSTS = 60, PEERS = 40, RCPTS = 8, TEXT = 4096, OURS_MS = 100, SILENT_MS = 300 * 1000, SLOW_MS = 90 * 1000 };
+enum {
+    HOSTS = 60,
+    PEERS = 40,
+    RCPTS = 8,
+    TEXT = 4096,
+    OURS_MS = 100,
+    SILENT_MS = 300 * 1000,
+    SLOW_MS = 90 * 1000
+};
 
 static const char our_ip[] = "192.0.2.1";
 static const struct host_verdict says_nothing = {.class = HOST_TEMPORARY, .reason = REASON_TIMEOUT};
@@ -51,7 +59,7 @@ static void complain(const char *what, const char *wanted, const char *got)
     failures++;
 }
 
-/* --- the scripted servers ------------------------------------------------------------------------- */
+/* --- the scripted servers ----------------------------------------------- */
 
 static const char *script_of(const struct round_step *s)
 {
@@ -80,7 +88,8 @@ static struct str answer_in(const char *script, const char *key)
     char wanted[40];
     snprintf(wanted, sizeof wanted, " %s=[", key);
     const char *at = strstr(script, wanted), *end = at ? strchr(at, ']') : NULL;
-    return end ? str_from(at + strlen(wanted), (size_t)(end - at) - strlen(wanted)) : STR("250 2.0.0 ok");
+    return end ? str_from(at + strlen(wanted), (size_t)(end - at) - strlen(wanted))
+               : STR("250 2.0.0 ok");
 }
 
 static enum answer_means means(enum answer_to to, struct str answer)
@@ -92,7 +101,7 @@ static enum answer_means means(enum answer_to to, struct str answer)
     return answer_means(to, atoi(code.p), has ? enhanced : STR(""), answer, our_ip, false);
 }
 
-/* --- what delivery.c does --------------------------------------------------------------------------- */
+/* --- what delivery.c does ----------------------------------------------- */
 
 static void end_rcpt(struct outcome *o, const char *result, const char *reason, const char *host)
 {
@@ -137,12 +146,14 @@ static bool lacks(const char *script, const char *what)
 {
     char word[40];
     snprintf(word, sizeof word, " no-%s", what);
-    return strstr(script, word) && (strstr(story.needs, what) || (strcmp(what, "utf8") == 0 && any_left_out(true)));
+    return strstr(script, word) &&
+           (strstr(story.needs, what) || (strcmp(what, "utf8") == 0 && any_left_out(true)));
 }
 
 static bool lacks_for_all(const char *script)
 {
-    return lacks(script, "size") || lacks(script, "8bit") || (lacks(script, "utf8") && (strstr(story.needs, "utf8") || !any_left_out(false)));
+    return lacks(script, "size") || lacks(script, "8bit") ||
+           (lacks(script, "utf8") && (strstr(story.needs, "utf8") || !any_left_out(false)));
 }
 
 /* A message to all that are open. False: whether it arrived is not known. */
@@ -155,7 +166,8 @@ static bool send_to(const char *script, const char *host, const char *reason)
         char key[40], own[40];
         snprintf(key, sizeof key, "rcpt.%s", story.rcpts[i]);
         snprintf(own, sizeof own, "data.%s", story.rcpts[i]); /* LMTP */
-        struct str rcpt = answer_in(script, key), last = strstr(script, own) ? answer_in(script, own) : data;
+        struct str rcpt = answer_in(script, key),
+                   last = strstr(script, own) ? answer_in(script, own) : data;
         if (!o->open || (o->round.left_out && lacks(script, "utf8"))) {
             continue;
         }
@@ -176,18 +188,22 @@ static enum sess sess_of(const char *script, struct facts *f)
 {
     f->ext = strstr(script, " requiretls") != NULL;
     f->tlsa = strstr(script, " dane") ? TLSA_USABLE : TLSA_NONE;
-    return says(script, "no-tls")       ? SESS_NOADV
-           : says(script, "tls-failed") ? SESS_HSFAIL
+    return says(script, "no-tls")        ? SESS_NOADV
+           : says(script, "tls-failed")  ? SESS_HSFAIL
            : says(script, "refuses-tls") ? SESS_REFUSED
-           : says(script, "bad-cert")   ? SESS_PKIX_BAD
-           : says(script, "dead") || says(script, "refused") || says(script, "silent") || says(script, "554-greeting") ? SESS_NOCONN
-                                        : SESS_PKIX_OK;
+           : says(script, "bad-cert")    ? SESS_PKIX_BAD
+           : says(script, "dead") || says(script, "refused") || says(script, "silent") ||
+                   says(script, "554-greeting")
+               ? SESS_NOCONN
+               : SESS_PKIX_OK;
 }
 
 static int64_t took_ms(const char *script, const struct round_step *s)
 {
     int64_t silent = says(script, "silent") ? SILENT_MS : says(script, "slow") ? SLOW_MS : OURS_MS;
-    return says(script, "dead") ? s->connect_ms : s->silent_ms && silent > s->silent_ms ? s->silent_ms : silent;
+    return says(script, "dead")                    ? s->connect_ms
+           : s->silent_ms && silent > s->silent_ms ? s->silent_ms
+                                                   : silent;
 }
 
 /* One try; false: the round is over. */
@@ -212,7 +228,9 @@ static bool play(struct round *r, const struct round_step *s)
     }
     if (v.class == HOST_SEND && lacks_for_all(script)) {
         v.class = HOST_PERMANENT;
-        v.reason = lacks(script, "size") ? REASON_TOO_BIG : lacks(script, "8bit") ? REASON_NO_8BIT : REASON_NO_UTF8;
+        v.reason = lacks(script, "size")   ? REASON_TOO_BIG
+                   : lacks(script, "8bit") ? REASON_NO_8BIT
+                                           : REASON_NO_UTF8;
     }
     if (v.class != HOST_SEND) {
         round_end_try(r, &v, host, STR(""));
@@ -240,7 +258,11 @@ static void conclude(const struct round *r)
             bool own = o->round.heard > 0 && v.reason == REASON_REJECTED;
             char host[24];
             snprintf(host, sizeof host, "%s", own ? o->host : by ? by->host : "");
-            end_rcpt(o, v.action == ACTION_BOUNCE ? "failed" : v.action == ACTION_FALLBACK ? "fallback" : "deferred", reason_name(v.reason), host);
+            end_rcpt(o,
+                     v.action == ACTION_BOUNCE     ? "failed"
+                     : v.action == ACTION_FALLBACK ? "fallback"
+                                                   : "deferred",
+                     reason_name(v.reason), host);
         }
     }
 }
@@ -254,7 +276,9 @@ static void run(void)
     static const struct round_times most = {.connect_ms = 30 * 1000, .silent_ms = 60 * 1000};
     int64_t elapsed = 0;
     for (size_t i = 0; i < RCPTS; i++) {
-        outcomes[i] = (struct outcome){.open = i < story.n_rcpts, .round = {.left_out = i < story.n_rcpts && story.rcpts[i][0] == 'u'}};
+        outcomes[i] =
+            (struct outcome){.open = i < story.n_rcpts,
+                             .round = {.left_out = i < story.n_rcpts && story.rcpts[i][0] == 'u'}};
     }
     must(round_begin(&r, &arena, story.addresses, story.n_hosts, story.attempt) == 0);
     for (size_t i = 0; i < story.n_hosts; i++) {
@@ -264,7 +288,8 @@ static void run(void)
     }
     for (bool more = true; more && round_next(&r, elapsed, &most, &s);) {
         size_t n = strlen(tries);
-        snprintf(tries + n, sizeof tries - n, "%s%s/%zu", n ? " " : "", story.hosts[s.host], s.address + 1);
+        snprintf(tries + n, sizeof tries - n, "%s%s/%zu", n ? " " : "", story.hosts[s.host],
+                 s.address + 1);
         elapsed += took_ms(script_of(&s), &s);
         more = play(&r, &s);
     }
@@ -282,7 +307,8 @@ static void run(void)
         for (size_t k = 0; k < story.n_rcpts; k++) {
             size_t n = strlen(story.rcpts[k]);
             if (strncmp(story.ends[i], story.rcpts[k], n) == 0 && story.ends[i][n] == ' ') {
-                snprintf(got, sizeof got, "%s %s %s %s", story.rcpts[k], outcomes[k].result, outcomes[k].reason, outcomes[k].host);
+                snprintf(got, sizeof got, "%s %s %s %s", story.rcpts[k], outcomes[k].result,
+                         outcomes[k].reason, outcomes[k].host);
             }
         }
         if (strcmp(got, story.ends[i]) != 0) {
@@ -293,7 +319,7 @@ static void run(void)
     stories++;
 }
 
-/* --- reading the stories ------------------------------------------------------------------------------ */
+/* --- reading the stories ------------------------------------------------ */
 
 static void read_hosts(char *text)
 {
@@ -322,7 +348,9 @@ static void read_facts(const char *text)
     story.facts.reqtls = strstr(text, "reqtls") != NULL;
     story.facts.mx = strstr(text, "signed") ? MX_SECURE : MX_INSECURE;
     story.facts.force = strstr(text, "force") ? FORCE_CERT : FORCE_NONE;
-    story.facts.look = strstr(text, "look-incomplete") ? LOOK_INCOMPLETE : strstr(text, "look-overdue") ? LOOK_OVERDUE : LOOK_COMPLETE;
+    story.facts.look = strstr(text, "look-incomplete") ? LOOK_INCOMPLETE
+                       : strstr(text, "look-overdue")  ? LOOK_OVERDUE
+                                                       : LOOK_COMPLETE;
 }
 
 static void read_peer(char *text)

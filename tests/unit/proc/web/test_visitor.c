@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_visitor.c: browsers and proxies that close their half behind the request (RFC 9112 9.6: a client may; RFC 8446 6.1: after
- * close_notify the other half goes on), and while keys are slow, with visitor.c and http.c as they are: the answer comes, at once or later.
- * And browsers that read nothing for a while: all of the answer comes (RFC 9112 9.6: a server that closes sends its last response first).
+ * test_visitor.c: browsers and proxies that close their half behind the request (RFC 9112 9.6: a
+ * client may; RFC 8446 6.1: after close_notify the other half goes on), and while keys are slow,
+ * with visitor.c and http.c as they are: the answer comes, at once or later. And browsers that
+ * read nothing for a while: all of the answer comes (RFC 9112 9.6: a server that closes sends
+ * its last response first).
  */
 #include "base/clock.h"
 #include "proc/web/web.h"
@@ -59,7 +61,8 @@ static void on_begin(void *owner, struct http_call *c)
 {
 }
 
-static void on_file(void *owner, struct http_call *c, const char *name, const char *file, struct str octets, uint64_t at)
+static void on_file(void *owner, struct http_call *c, const char *name, const char *file,
+                    struct str octets, uint64_t at)
 {
 }
 
@@ -77,7 +80,12 @@ static void on_free(void *owner, struct http_call *c)
 {
 }
 
-static const struct http_events events = {.on_begin = on_begin, .on_file = on_file, .on_end = on_request, .on_free = on_free};
+static const struct http_events events = {
+    .on_begin = on_begin,
+    .on_file = on_file,
+    .on_end = on_request,
+    .on_free = on_free,
+};
 
 static void put(struct str s)
 {
@@ -88,7 +96,8 @@ static void put(struct str s)
 
 static void ask(void)
 {
-    static const char request[] = "GET / HTTP/1.1\r\nHost: gateway.test\r\nConnection: close\r\n\r\n";
+    static const char request[] =
+        "GET / HTTP/1.1\r\nHost: gateway.test\r\nConnection: close\r\n\r\n";
     CLEANUP(buf_free) struct buf cipher = BUF_INIT(1 << 20);
     t.asked = true;
     if (t.tls) {
@@ -109,7 +118,8 @@ static void ask(void)
     }
 }
 
-/* By now the engine has said all, and the browser has read nothing of it: who looks must see that it is not over. */
+/* By now the engine has said all, and the browser has read nothing of it: who looks must see
+ * that it is not over. */
 static void on_reads(void *arg)
 {
     assert_int_equal(http_calls(t.entrance.http), 0);
@@ -143,7 +153,10 @@ static void on_keys(void *arg)
     t.keys_spoke_ms = clock_mono_ms();
     assert_false(t.asked);
     assert_int_equal(t.web.handshakes + t.web.handshakes_failed, 0);
-    assert_int_equal(ipc_call_send(t.keys, &(struct ipc_msg){.type = IPC_tls_signature, .tls_signature = {.token = 1, .ok = 1}}), 0);
+    assert_int_equal(ipc_call_send(t.keys,
+                                   &(struct ipc_msg){.type = IPC_tls_signature,
+                                                     .tls_signature = {.token = 1, .ok = 1}}),
+                     0);
 }
 
 static void on_guard(void *arg)
@@ -152,9 +165,14 @@ static void on_guard(void *arg)
     loop_stop(loop);
 }
 
-static void visit_slowly(bool tls, bool is_late, bool closes_half, bool says_goodbye, bool keys_are_late, size_t octets, int reads_after_ms)
+static void visit_slowly(bool tls, bool is_late, bool closes_half, bool says_goodbye,
+                         bool keys_are_late, size_t octets, int reads_after_ms)
 {
-    static const struct http_limits limits = {.connections = 10, .connections_per_address = 10, .idle_s = 60};
+    static const struct http_limits limits = {
+        .connections = 10,
+        .connections_per_address = 10,
+        .idle_s = 60,
+    };
     struct endpoint peer;
     int fds[2];
     memset(&t, 0, sizeof t);
@@ -203,7 +221,9 @@ static void visit_slowly(bool tls, bool is_late, bool closes_half, bool says_goo
     loop_run(loop);
     timer_stop(t.guard);
     if (t.too_long || !memmem(buf_str(&t.got).p, buf_len(&t.got), "the whole answer", 16)) {
-        fail_msg("tls %d, late %d, half closed %d, close_notify %d: %s, " STR_FMT, tls, is_late, closes_half, says_goodbye, t.too_long ? "no end" : "closed", STR_ARG(buf_str(&t.got)));
+        fail_msg("tls %d, late %d, half closed %d, close_notify %d: %s, " STR_FMT, tls, is_late,
+                 closes_half, says_goodbye, t.too_long ? "no end" : "closed",
+                 STR_ARG(buf_str(&t.got)));
     }
     watch_free(t.watch);
     close(t.fd);
@@ -239,7 +259,8 @@ static void the_other_half_goes_on(void **state)
     }
 }
 
-/* As at smtpin (docs/decisions/0029): a browser that comes while keys are slow waits, and is not turned away. */
+/* As at smtpin (docs/decisions/0029): a browser that comes while keys are slow waits, and is not
+ * turned away. */
 static void a_handshake_waits_for_keys(void **state)
 {
     loop = loop ? loop : loop_new();
@@ -250,7 +271,8 @@ static void a_handshake_waits_for_keys(void **state)
     assert_int_equal(t.web.handshakes_failed, 0);
 }
 
-/* The rest lies in the connection's own buffer (longer than conn_finish() waits), or also in the pair to the engine. */
+/* The rest lies in the connection's own buffer (longer than conn_finish() waits), or also in the
+ * pair to the engine. */
 static void who_reads_late_gets_all(void **state)
 {
     loop = loop ? loop : loop_new();
@@ -263,6 +285,8 @@ static void who_reads_late_gets_all(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_other_half_goes_on), cmocka_unit_test(a_handshake_waits_for_keys), cmocka_unit_test(who_reads_late_gets_all)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_other_half_goes_on),
+                                       cmocka_unit_test(a_handshake_waits_for_keys),
+                                       cmocka_unit_test(who_reads_late_gets_all)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
