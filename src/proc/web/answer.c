@@ -212,13 +212,6 @@ static void answer_write_head(struct request *r)
 
 void answer_file(struct request *r, const char *file, struct str octets, uint64_t at)
 {
-    if (!*file && octets.n == 0) {
-        return; /* no file was chosen */
-    }
-    if (!request_csrf_ok(r, http_field(r->call, "csrf"))) {
-        http_discard(r->call); /* the end of the form says so */
-        return;
-    }
     if (!r->outgoing->head_written) {
         answer_write_head(r);
     }

@@ -152,9 +152,6 @@ static void compose_write_head(struct request *r)
 
 void compose_file(struct request *r, const char *file, struct str octets, uint64_t at)
 {
-    if ((!*file && octets.n == 0) || !request_csrf_ok(r, http_field(r->call, "csrf"))) {
-        return;
-    }
     if (!r->outgoing->head_written) {
         compose_write_head(r);
     }

@@ -29,8 +29,9 @@ static bool is_token(struct str s)
     return s.n > 0 && s.n <= TOKEN_LETTERS;
 }
 
-void open_landing(struct request *r, struct str token)
+void open_landing(struct request *r)
 {
+    struct str token = r->in_path.token;
     if (!is_token(token)) {
         page_problem(r, 404, "not-found");
         return;
@@ -167,9 +168,9 @@ static void landing(struct request *r, struct str token)
               on_known);
 }
 
-void open_landing_post(struct request *r, struct str token)
+void open_landing_post(struct request *r)
 {
-    landing(r, token);
+    landing(r, r->in_path.token);
 }
 
 static void ask_address(struct request *r)

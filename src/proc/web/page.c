@@ -174,7 +174,7 @@ void page_redirect(struct request *r, const char *path)
     http_answer(r->call, 303, STR(""));
 }
 
-void page_static(struct request *r, const char *name)
+static void page_static(struct request *r, const char *name)
 {
     const struct conf *c = child_conf(r->web->child);
     char theme[200];
@@ -202,4 +202,16 @@ void page_static(struct request *r, const char *name)
     page_headers(r, type, "default-src 'none'; style-src 'unsafe-inline'; sandbox");
     http_set_header(r->call, "Cache-Control", "public, max-age=3600");
     http_answer(r->call, 200, is_theme ? str_c(theme) : site_file(r->web->site, name));
+}
+
+void page_icon(struct request *r)
+{
+    page_static(r, site_logo_type(r->web->site) ? "logo" : "favicon.ico");
+}
+
+void page_asset(struct request *r)
+{
+    char name[ROUTE_TEXT_MAX + 1];
+    str_copy_cut(r->in_path.file, name, sizeof name);
+    page_static(r, name);
 }

@@ -570,14 +570,9 @@ static void ask_file(struct request *r, struct str which)
               on_download);
 }
 
-void read_part(struct request *r, struct str number)
+void read_part(struct request *r)
 {
-    uint64_t n;
-    if (str_to_u64(number, VIEW_PARTS_MAX, &n) < 0 || n == 0) {
-        page_problem(r, 404, "not-found");
-        return;
-    }
-    ask_file(r, number);
+    ask_file(r, r->in_path.part);
 }
 
 void read_original(struct request *r)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * request.c: what a browser wants: who it is by its cookies, whether its form comes from our own
- * page, and which file of this folder answers. Called by the HTTP engine.
+ * page, and the route (routes.def) that says which file of this folder answers. Called by the
+ * HTTP engine.
  *
  * A request of a form must come from our origin (Sec-Fetch-Site, Origin) and, behind a pass,
  * hold a token of it. Nothing that a GET or HEAD asks for changes anything but the record that a
@@ -9,7 +10,6 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "proc/web/web.h"
-#include "wire/id.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,24 +132,7 @@ static bool is_our_host(struct request *r)
     return r->for_files || is_host(host, c->portal.url);
 }
 
-/* The first part of a path, without its '/'; *rest is what follows. */
-static struct str first_part(struct str *rest)
-{
-    struct str part = STR("");
-    if (rest->n > 0 && rest->p[0] == '/') {
-        size_t end = str_find(*rest, '/', 1);
-        part = str_slice(*rest, 1, end);
-        *rest = str_slice(*rest, end, rest->n);
-    }
-    return part;
-}
-
-struct route {
-    const char *path;
-    void (*get)(struct request *r), (*post)(struct request *r);
-};
-
-static void go_language(struct request *r)
+void request_choose_language(struct request *r)
 {
     struct str back = http_field(r->call, "back");
     int l = site_language(r->web->site, http_field(r->call, "language"));
@@ -168,121 +151,6 @@ static void go_language(struct request *r)
                        365LL * 24 * 60 * 60);
     }
     page_redirect(r, path);
-}
-
-static void go_icon(struct request *r)
-{
-    page_static(r, site_logo_type(r->web->site) ? "logo" : "favicon.ico");
-}
-
-static const struct route plain_routes[] = {{"favicon.ico", go_icon, NULL},
-                                            {"", open_start, NULL},
-                                            {"start", open_start, open_start_post},
-                                            {"code", open_start, open_code_post},
-                                            {"leave", open_start, open_leave},
-                                            {"language", open_start, go_language},
-                                            {"list", open_list, NULL},
-                                            {"phrase", prove_keep, prove_keep_phrase},
-                                            {"passkey", NULL, prove_keep_passkey},
-                                            {"prove", open_start, prove_post},
-                                            {"oidc", prove_back, prove_back_post},
-                                            {"login", sender_login, sender_login_post},
-                                            {"sent", sender_list, NULL},
-                                            {"compose", compose_form, compose_end}};
-
-static bool go_plain(struct request *r, struct str name, bool post)
-{
-    for (size_t i = 0; i < ARRAY_LEN(plain_routes); i++) {
-        void (*fn)(struct request *) = post ? plain_routes[i].post : plain_routes[i].get;
-        if (str_eq(name, str_c(plain_routes[i].path)) && fn) {
-            fn(r);
-            return true;
-        }
-    }
-    return false;
-}
-
-static void go_mail(struct request *r, struct str rest, bool post)
-{
-    struct str what = first_part(&rest), number = first_part(&rest);
-    if (post && str_eq(what, STR("answer"))) {
-        answer_end(r);
-    } else if (post && str_eq(what, STR("again"))) {
-        read_ask_again(r);
-    } else if (post || rest.n > 0) {
-        page_problem(r, 404, "not-found");
-    } else if (what.n == 0) {
-        read_mail(r);
-    } else if (str_eq(what, STR("body"))) {
-        read_body(r);
-    } else if (str_eq(what, STR("part"))) {
-        read_part(r, number);
-    } else if (str_eq(what, STR("all.zip"))) {
-        read_zip(r);
-    } else if (str_eq(what, STR("original.eml"))) {
-        read_original(r);
-    } else if (str_eq(what, STR("answer"))) {
-        answer_form(r);
-    } else {
-        page_problem(r, 404, "not-found");
-    }
-}
-
-/* The second name has the files of mails, for whom the first one sent there, and what our error
- * pages need. */
-static void route_files(struct request *r)
-{
-    struct str rest = http_path(r->call), name = first_part(&rest), pass = first_part(&rest),
-               file = pass;
-    char text[64];
-    str_copy_cut(file, text, sizeof text);
-    if (str_eq(name, STR("static")) && rest.n == 0) {
-        page_static(r, text);
-        return;
-    }
-    if (str_eq(name, STR("file")) && read_file_pass(r, pass) &&
-        str_eq(first_part(&rest), STR("mail")) && id_parse(first_part(&rest), &r->envelope) == 0) {
-        struct str what = rest;
-        what = first_part(&what);
-        if (str_eq(what, STR("body")) || str_eq(what, STR("part")) ||
-            str_eq(what, STR("all.zip")) || str_eq(what, STR("original.eml"))) {
-            go_mail(r, rest, false);
-            return;
-        }
-    }
-    page_problem(r, 404, "not-found");
-}
-
-/* A form of somebody with a pass: from a page that we made for him. */
-static bool needs_csrf(struct str name)
-{
-    return str_eq(name, STR("mail")) || str_eq(name, STR("sent")) || str_eq(name, STR("leave")) ||
-           str_eq(name, STR("phrase")) || str_eq(name, STR("passkey")) ||
-           str_eq(name, STR("compose"));
-}
-
-static void route(struct request *r, bool post)
-{
-    struct str rest = http_path(r->call), name = first_part(&rest), number = rest;
-    struct str id = first_part(&number);
-    if (post && needs_csrf(name) && !request_csrf_ok(r, http_field(r->call, "csrf"))) {
-        page_problem(r, 403, "session-over");
-    } else if (str_eq(name, STR("static")) && !post && number.n == 0) {
-        char file[64];
-        str_copy_cut(id, file, sizeof file);
-        page_static(r, file);
-    } else if (str_eq(name, STR("p")) && number.n == 0 && id.n > 0 && id.n < sizeof r->link) {
-        (post ? open_landing_post : open_landing)(r, id);
-    } else if ((str_eq(name, STR("mail")) || str_eq(name, STR("sent"))) && id.n > 0 &&
-               id_parse(id, &r->envelope) == 0) {
-        if (str_eq(name, STR("mail"))) {
-            go_mail(r, number, post);
-        } else {
-            (post ? sender_act : sender_one)(r);
-        }
-    } else if (rest.n > 0 || !go_plain(r, name, post)) {
-        page_problem(r, 404, "not-found");
-    }
 }
 
 /* --- events of the engine ----------------------------------------------- */
@@ -315,6 +183,47 @@ static void go_https(struct request *r)
              STR_ARG(plain ? path : STR("/")), asked.n > 0 ? "?" : "", STR_ARG(asked));
     http_set_header(r->call, "Location", url);
     http_answer(r->call, 308, STR(""));
+}
+
+/* A form is from a page of ours: by its token, where a route does not say why it needs none. */
+static bool is_proved(struct request *r)
+{
+    enum route_csrf csrf = r->route->csrf;
+    return csrf == CSRF_BEFORE_PASS || csrf == CSRF_LANGUAGE ||
+           request_csrf_ok(r, http_field(r->call, "csrf"));
+}
+
+static void read_page(struct request *r)
+{
+    if (!r->route || (r->route->who == WHO_FILE_PASS && !read_file_pass(r, r->in_path.pass))) {
+        page_problem(r, 404, "not-found");
+    } else {
+        r->route->answer(r);
+    }
+    if (r->token) {
+        http_hold(r->call);
+    }
+}
+
+/* Its body is to come; where files are taken, their page says how much of it may. */
+static void begin_form(struct request *r)
+{
+    if (r->route && r->route->begin) {
+        r->route->begin(r);
+    } else if (http_body_size(r->call) > HTTP_FORM_MAX) {
+        page_problem(r, 413, "too-large");
+    }
+}
+
+static void end_form(struct request *r)
+{
+    if (!r->route) {
+        page_problem(r, 404, "not-found");
+    } else if (!is_proved(r)) {
+        page_problem(r, 403, "session-over");
+    } else {
+        r->route->answer(r);
+    }
 }
 
 static void request_on_begin(void *owner, struct http_call *call)
@@ -357,27 +266,11 @@ static void request_on_begin(void *owner, struct http_call *call)
         log_notice("form-from-elsewhere", KV("network", r->network),
                    KVS("origin", http_header(call, "Origin")));
         page_problem(r, 403, "bad-request");
-    } else if (post && str_ends_nocase(http_path(call), STR("/answer"))) {
-        struct str rest = http_path(call);
-        (void)first_part(&rest);
-        if (id_parse(first_part(&rest), &r->envelope) < 0) {
-            page_problem(r, 404, "not-found");
-        } else {
-            answer_begin(r);
-        }
-    } else if (post && str_eq(http_path(call), STR("/compose"))) {
-        compose_begin(r);
-    } else if (post && http_body_size(call) > HTTP_FORM_MAX) {
-        page_problem(r, 413, "too-large");
-    } else if (!post) {
-        if (r->for_files) {
-            route_files(r);
-        } else {
-            route(r, false);
-        }
-        if (r->token) {
-            http_hold(call);
-        }
+    } else {
+        r->route =
+            route_find(post, r->for_files ? NAME_FILES : NAME_MAIN, http_path(call), &r->in_path);
+        r->envelope = r->in_path.envelope;
+        (post ? begin_form : read_page)(r);
     }
 }
 
@@ -385,15 +278,20 @@ static void request_on_file(void *owner, struct http_call *call, const char *nam
                             struct str octets, uint64_t at)
 {
     struct request *r = http_data(call);
-    if (r->outgoing && strcmp(name, "files") == 0) {
-        (r->composing ? compose_file : answer_file)(r, file, octets, at);
+    if (!r->outgoing || strcmp(name, "files") != 0 || (!*file && octets.n == 0)) {
+        return; /* not asked for, or no file was chosen */
+    }
+    if (is_proved(r)) {
+        r->route->file(r, file, octets, at);
+    } else {
+        http_discard(call); /* the end of the form says so */
     }
 }
 
 static void request_on_end(void *owner, struct http_call *call)
 {
     if (strcmp(http_method(call), "POST") == 0) {
-        route(http_data(call), true);
+        end_form(http_data(call));
     }
 }
 

@@ -13,6 +13,7 @@
 #include "proc/own_tls.h"
 #include "proc/portal_kinds.h"
 #include "proc/signing.h"
+#include "proc/web/routes.h"
 #include "seal/rest.h"
 #include "tls/tls.h"
 #include "wire/limits.h"
@@ -78,6 +79,8 @@ struct request {
     struct web *web;
     struct entrance *entrance;
     struct http_call *call;
+    const struct route *route; /* NULL: there is no such page */
+    struct route_values in_path;
     uint64_t token; /* of the question under way, 0: none */
     enum {
         WAITS_FOR_ANSWER,
@@ -88,7 +91,8 @@ struct request {
     struct lease_id lease; /* whose key it waits for */
     answer_fn on_answer;
     key_fn on_key;
-    char network[46], pass[COOKIE_TEXT], remember[COOKIE_TEXT], device[COOKIE_TEXT], link[64];
+    char network[46], pass[COOKIE_TEXT], remember[COOKIE_TEXT], device[COOKIE_TEXT];
+    char link[ROUTE_TEXT_MAX + 1];
     bool has_pass;
     bool for_files; /* it came to the second name, which has files and nothing else */
     size_t language;
@@ -144,7 +148,7 @@ void ask_open(struct request *r, const struct ipc_portal_answer *a, const char *
 void ask_login(struct request *r, struct str name, struct str password, login_fn then);
 void ask_peer_gone(struct web *w);
 
-/* request.c: routes */
+/* request.c: the way in, by the table of routes.def */
 extern const struct http_events request_events;
 /* life -1: of the session; 0: it goes */
 void request_cookie(struct request *r, const char *name, const char *value, int64_t life_s);
@@ -155,7 +159,7 @@ bool request_is_pass(struct str text); /* as request_random makes them */
 void request_device(struct request *r);
 void request_keep_device(struct request *r);
 void request_hash(const char *text, unsigned char ret[32]);
-bool request_csrf_ok(struct request *r, struct str token);
+void request_choose_language(struct request *r);
 
 /* page.c: what is sent */
 /* The page's values with title and who; alert and done are keys of texts, or NULL. */
@@ -168,15 +172,18 @@ void page_problem(struct request *r, unsigned status, const char *key);
 /* {{minutes}} of a text, and Retry-After. */
 void page_wait(struct request *r, int64_t wait_s);
 void page_redirect(struct request *r, const char *path);
-void page_static(struct request *r, const char *name);
+void page_icon(struct request *r);
+void page_asset(struct request *r);
+/* Of the pass that the request came with; false, too, when it came with none. */
+bool request_csrf_ok(struct request *r, struct str token);
 void page_headers(struct request *r, const char *type, const char *policy);
 void page_date(int64_t ms, char *dst, size_t size);
 uint64_t page_days_left(int64_t until_ms);
 
 /* open.c: from the notice to the mail */
 void open_start(struct request *r);
-void open_landing(struct request *r, struct str token);
-void open_landing_post(struct request *r, struct str token);
+void open_landing(struct request *r);
+void open_landing_post(struct request *r);
 void open_start_post(struct request *r);
 /* Somebody of ours wants a code for their own mailbox. */
 void open_inside_post(struct request *r);
@@ -201,7 +208,7 @@ void prove_keep_passkey(struct request *r);
 /* read.c: a mail */
 void read_mail(struct request *r);
 void read_body(struct request *r);
-void read_part(struct request *r, struct str number);
+void read_part(struct request *r);
 void read_original(struct request *r);
 void read_zip(struct request *r);
 void read_ask_again(struct request *r);
