@@ -4,9 +4,10 @@
  * one says what it pleases (speech.c) on each channel it was given. Of those that there is one
  * of (lookup, queue, keys) it is the evil one.
  *
- * In the file `evil.mode` beside it stand "rules" or "any" and, where something is to be said
- * again, a seed (dice.h); else each life draws one and logs it. With "any" it also says what
- * only others may say. In some lives it lies to posternd alone.
+ * In the file `evil.mode` beside it stand "rules", "any" or "mute" and, where something is to be
+ * said again, a seed (dice.h); else each life draws one and logs it. With "any" it also says
+ * what only others may say; with "mute" it says only that it reads, and ends as soon as it was
+ * given something. In some lives it lies to posternd alone.
  */
 #include "dice.h"
 #include "speech.h"
@@ -21,7 +22,7 @@
 enum { EVERY_MS = 10 };
 
 static struct evil {
-    bool any, lies; /* lies: to posternd, in this life */
+    bool any, mute, lies; /* lies: to posternd, in this life */
     enum role role;
     struct child *child;
     struct timer *timer;
@@ -70,6 +71,13 @@ static void lie_to_posternd(void)
 
 static void on_time(void *arg)
 {
+    if (evil.mute) {
+        if (speech_was_given()) {
+            exit(0);
+        }
+        timer_start(evil.timer, EVERY_MS);
+        return;
+    }
     if (evil.lies) { /* and nothing else, or it would be gone soon */
         lie_to_posternd();
         timer_start(evil.timer, EVERY_MS);
@@ -172,7 +180,7 @@ int main(int argc, char **argv)
         .on_start = on_start,
     };
     char path[600], here[600];
-    CLEANUP(buf_free) struct buf mode = BUF_INIT(64);
+    CLEANUP(buf_free) struct buf mode = BUF_INIT(65536); /* file_read() wants room */
     str_copy_cut(str_c(argv[0]), here, sizeof here);
     const char *name = basename(argv[0]);
     const char *folder = dirname(here);
@@ -186,6 +194,7 @@ int main(int argc, char **argv)
                word = STR("");
     (void)!str_split(&said, ' ', &word);
     evil.any = str_eq(word, STR("any"));
+    evil.mute = str_eq(word, STR("mute"));
     char seed[32];
     str_copy_cut(said, seed, sizeof seed);
     dice_begin(seed);

@@ -310,15 +310,16 @@ static const struct {
     {ROLE_SMTPIN, ROLE_LOGIN, {IPC_login_begin, IPC_login_text, IPC_login_cancel}},
     {ROLE_SMTPOUT,
      ROLE_QUEUE,
-     {IPC_lease_taken, IPC_outcome_host, IPC_outcome_rcpt, IPC_outcome, IPC_outcome_part,
-      IPC_submit_rcpt, IPC_submit, IPC_spool_open, IPC_spool_drop, IPC_observation, IPC_quirk,
-      IPC_looked, IPC_probe_host, IPC_probe_done, IPC_rpt_session, IPC_rpt_written,
-      IPC_rpt_received}},
+     {IPC_worker_ready, IPC_lease_taken, IPC_outcome_host, IPC_outcome_rcpt, IPC_outcome,
+      IPC_outcome_part, IPC_submit_rcpt, IPC_submit, IPC_spool_open, IPC_spool_drop,
+      IPC_observation, IPC_quirk, IPC_looked, IPC_probe_host, IPC_probe_done, IPC_rpt_session,
+      IPC_rpt_written, IPC_rpt_received}},
     {ROLE_SMTPOUT, ROLE_KEYS, {IPC_unwrap, IPC_sign}},
     {ROLE_SMTPOUT, ROLE_LOOKUP, {IPC_resolve, IPC_post}},
     {ROLE_INSPECT,
      ROLE_QUEUE,
-     {IPC_lease_taken, IPC_inspected, IPC_prepared_piece, IPC_prepared, IPC_inspector_leaves}},
+     {IPC_worker_ready, IPC_lease_taken, IPC_inspected, IPC_prepared_piece, IPC_prepared,
+      IPC_inspector_leaves}},
     {ROLE_INSPECT, ROLE_KEYS, {IPC_unwrap}},
     {ROLE_WEB,
      ROLE_QUEUE,
@@ -345,7 +346,8 @@ static bool is_refused_soon(enum ipc_type t)
                                          IPC_outcome,       IPC_inspected,    IPC_prepared_piece,
                                          IPC_prepared,      IPC_login_judged, IPC_proved,
                                          IPC_group_members, IPC_rpt_written,  IPC_probe_host,
-                                         IPC_probe_done,    IPC_unwrap,       IPC_lease_taken};
+                                         IPC_probe_done,    IPC_unwrap,       IPC_lease_taken,
+                                         IPC_worker_ready};
     for (size_t i = 0; i < ARRAY_LEN(soon); i++) {
         if (soon[i] == t) {
             return true;
@@ -617,6 +619,11 @@ void speech_tell(FILE *to)
     }
 }
 
+bool speech_was_given(void)
+{
+    return evil.n_given + evil.n_read > 0;
+}
+
 size_t speech_unordered(void)
 {
     return evil.n_unordered;
@@ -688,6 +695,10 @@ void speech_take(struct loop *l, enum role as, unsigned number, enum role role, 
                 .careful = dice_below(4) > 0,
             };
             p->channel = ipc_channel_new(l, fd, role_names[role], speech_hears, on_gone, NULL);
+            /* else it is given nothing */
+            if (role == ROLE_QUEUE && (as == ROLE_SMTPOUT || as == ROLE_INSPECT)) {
+                ipc_send(p->channel, &(struct ipc_msg){.type = IPC_worker_ready});
+            }
             return;
         }
     }

@@ -21,6 +21,8 @@ void speech_turn(void);
 void speech_to(struct ipc_channel *ch, enum role as, enum role role);
 /* No channel is left at which it plays that one. */
 bool speech_lost(enum role as, unsigned number);
+/* Whether any of them was given a message to deliver or to read. */
+bool speech_was_given(void);
 /* How often mail in our name that nobody ordered was taken. */
 size_t speech_unordered(void);
 /* The seed, and what was said last: for who looks for the cause. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * workers.c: the real queue (argument: its program) with everybody around it played here, one
  * word at a time: what it makes of smtpouts that end at an awkward moment. What they said last
- * counts, whoever is quicker, and no mail goes out twice for it.
+ * counts, whoever is quicker, and no mail goes out twice for it; those that never take what they
+ * are given are told of, and no mail waits for them or is held.
  *
  * The order in which it hears of things is forced: it is stopped while they happen, and what
  * posternd says lies ready first.
@@ -124,7 +125,7 @@ static bool hears(struct end *e, enum ipc_type type)
 }
 
 /* A socket to that process, as posternd hands it over when it is started. */
-static struct end join(enum role role, unsigned index)
+static struct end introduce(enum role role, unsigned index)
 {
     int fds[2];
     must(ipc_pair(fds) == 0);
@@ -136,6 +137,16 @@ static struct end join(enum role role, unsigned index)
                               }};
     say_with(&w.control, &m, fds[0]);
     return end_of(fds[1]);
+}
+
+/* One that serves. */
+static struct end join(enum role role, unsigned index)
+{
+    struct end e = introduce(role, index);
+    if (role == ROLE_SMTPOUT) {
+        say(&e, &(struct ipc_msg){.type = IPC_worker_ready});
+    }
+    return e;
 }
 
 /* --- its life ----------------------------------------------------------- */
@@ -329,6 +340,107 @@ static void an_outcome_of_nothing_is_told(void)
     end_close(&one);
 }
 
+/* What it says of this smtpout to posternd now: its channel broke (1), because of a misuse (2),
+ * or nothing (0). */
+static unsigned told_of(unsigned index)
+{
+    unsigned found = 0;
+    const struct timeval quiet = {.tv_usec = QUIET_MS * 1000}, limit = {.tv_sec = WAIT_S};
+    struct ipc_msg m;
+    must(setsockopt(w.control.fd, SOL_SOCKET, SO_RCVTIMEO, &quiet, sizeof quiet) == 0);
+    while (ipc_call_recv(w.control.fd, w.control.frame, &w.control.pending, &m) == 0) {
+        if (m.type == IPC_ctl_peer_lost && m.ctl_peer_lost.role == ROLE_SMTPOUT &&
+            m.ctl_peer_lost.index == index) {
+            found = 1 + m.ctl_peer_lost.misused;
+        }
+    }
+    must(setsockopt(w.control.fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0);
+    return found;
+}
+
+/* One that never says that it reads is given nothing, whatever becomes of it. */
+static void who_does_not_read_is_given_nothing(void)
+{
+    start();
+    struct end silent = introduce(ROLE_SMTPOUT, 0);
+    hand_in("v@good.test");
+    check(!hears(&silent, IPC_job));
+    end_close(&silent);
+    check(told_of(0) == 1);
+    struct end one = join(ROLE_SMTPOUT, 0);
+    struct given g = take(&one);
+    say_delivered(&one, &g);
+    check(tells(" delivered=1 "));
+    stop();
+    end_close(&one);
+}
+
+/* A life of the first smtpout that is given a delivery, and ends before it says that it has it. */
+static void live_and_take_nothing(void)
+{
+    struct end bad = join(ROLE_SMTPOUT, 0);
+    (void)take(&bad);
+    end_close(&bad);
+}
+
+static void deliver_one(struct end *smtpout)
+{
+    struct given g = take(smtpout);
+    say_taken(smtpout, &g);
+    say_delivered(smtpout, &g);
+}
+
+/* The second time in a row posternd is told that this is a misuse, also where it has started the
+ * next one before that is known. */
+static void who_takes_nothing_is_told_of(void)
+{
+    start();
+    hand_in("w@good.test");
+    live_and_take_nothing();
+    check(told_of(0) == 1); /* it may have been killed in that moment */
+    live_and_take_nothing();
+    check(told_of(0) == 2);
+    struct end bad = join(ROLE_SMTPOUT, 0);
+    (void)take(&bad);
+    hold();
+    end_close(&bad);
+    bad = join(ROLE_SMTPOUT, 0);
+    go_on();
+    check(told_of(0) == 2);
+    deliver_one(&bad); /* it takes one: all is forgiven */
+    check(tells(" delivered=1 ") && tells(" held=0 "));
+    end_close(&bad);
+    hand_in("z@good.test");
+    live_and_take_nothing();
+    check(told_of(0) == 1);
+    stop();
+}
+
+/* One that took nothing twice has one delivery to try itself at; the others have the rest, and
+ * that one once it has ended. */
+static void who_is_on_trial_delays_one(void)
+{
+    start();
+    hand_in("v@good.test");
+    live_and_take_nothing();
+    live_and_take_nothing();
+    struct end bad = join(ROLE_SMTPOUT, 0);
+    (void)take(&bad);
+    struct end good = join(ROLE_SMTPOUT, 1);
+    for (unsigned i = 0; i < 8; i++) { /* whatever destination */
+        char to[40];
+        snprintf(to, sizeof to, "x@d%u.test", i);
+        hand_in(to);
+        deliver_one(&good);
+    }
+    check(tells(" delivered=8 "));
+    end_close(&bad);
+    deliver_one(&good);
+    check(tells(" delivered=9 ") && tells(" held=0 "));
+    stop();
+    end_close(&good);
+}
+
 static void make_store(void)
 {
     char store[120];
@@ -360,6 +472,9 @@ int main(int argc, char **argv)
         {"a successor is quicker", a_successor_is_quicker},
         {"the end is quicker", the_end_is_quicker},
         {"an outcome of nothing is told", an_outcome_of_nothing_is_told},
+        {"who does not read is given nothing", who_does_not_read_is_given_nothing},
+        {"who takes nothing is told of", who_takes_nothing_is_told_of},
+        {"who is on trial delays one", who_is_on_trial_delays_one},
     };
     if (argc < 2) {
         fprintf(stderr, "usage: workers QUEUE [NAME]\n");

@@ -8,6 +8,7 @@ import signal
 import smtplib
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import GATEWAY_ADDRESS, INSIDE, TOP, serving, signal_process
@@ -141,6 +142,40 @@ def test_a_process_that_was_taken_over(gateway, role, mode):
     assert not told_false(gateway, ids, ends), lab.log()[-4000:]
     open_still = [s for s in map(gateway.state, ids.values()) if s['state'] not in ends]
     assert ids and not open_still, open_still[:3]
+
+
+@pytest.mark.parametrize('role', ['smtpout', 'inspect'])
+def test_who_takes_nothing_is_kept_down(gateway, role):
+    """It says that it reads, and ends as soon as it is given a message, in order, before it said that it has it. Nothing counts against
+    the messages: all go on by the honest one, none is held, none goes out twice; the evil one is kept down, with an alarm."""
+    lab = gateway.lab
+    lab.stop_gateway()
+    take_over(gateway, role, 'mute')
+    alarms = lambda: [a['kind'] for a in lab.postern('domains', 'alarms', json_out=True)]
+    ids, large = {}, ('x' * 70 + '\r\n') * 5000  # several large ones at once are given to all copies
+    try:
+        start(gateway)
+        end = time.time() + 60
+        with ThreadPoolExecutor(4) as at_once:
+            while time.time() < end and not is_kept_down(lab, f'{role}-1'):
+                rcpts = [f'mute-{role}-{len(ids) + i}@good.test' for i in range(4)]
+                ids.update(zip(rcpts, at_once.map(lambda rcpt: gateway.send(rcpt, subject='evil', body=large), rcpts)))
+        assert is_kept_down(lab, f'{role}-1'), lab.log()[-3000:]
+        assert lab.wait_for(lambda: 'misuse' in alarms(), 10)
+        for message_id in ids.values():
+            gateway.wait_state(message_id, 'delivered')
+        assert 'message-quarantined' not in lab.log() and 'message-not-inspected' not in lab.log()
+        assert not told_false(gateway, ids, ENDS), lab.log()[-4000:]
+        arrived = [r for m in lab.messages('good.test') for r in m['rcpts'] if r in ids]
+        assert len(arrived) == len(set(arrived)) == len(ids)
+    finally:
+        lab.stop_gateway()
+        give_back(gateway, role)
+        lab.start_gateway(open(lab.path('postern.conf')).read())
+
+
+def is_kept_down(lab, name):
+    return re.search(rf'^{name} +down .*\n +kept down: ', lab.postern('status').stdout, re.M) is not None
 
 
 def test_kept_down_until_a_reload(gateway):

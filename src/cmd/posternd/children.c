@@ -292,14 +292,14 @@ static void on_control_closed(void *owner, struct ipc_channel *ch)
     if (ch == s->old_control) {
         s->old_control = NULL;
         if (ipc_misused(ch)) {
-            misuse_note(s->d, s, s->old_pid, "posternd");
+            misuse_note(s->d, s, true, "posternd");
         }
         kill(s->old_pid, SIGKILL);
         return;
     }
     forget_control(s);
     if (ipc_misused(ch)) {
-        misuse_note(s->d, s, s->pid, "posternd");
+        misuse_note(s->d, s, false, "posternd");
     }
     if (s->pid > 0 && !s->stopping) {
         kill(s->pid, SIGKILL); /* it broke the rules of the channel, or is ending anyway */
@@ -389,7 +389,10 @@ static int lend_all(const struct posternd *d, const struct supervised *s)
 static void posternd_children_start(struct posternd *d, struct supervised *s)
 {
     s->ready = s->stopping = s->reload_refused = s->reload_asked = false;
+    s->before_serial = s->first_serial;
+    s->before_blamed = s->blamed;
     s->first_serial = d->serial;
+    s->blamed = false;
     s->started_ms = clock_mono_ms();
     s->ready_ms = 0;
     int r = spawn(d, s);

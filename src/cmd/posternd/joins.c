@@ -169,8 +169,9 @@ void joins_on_lost(void *supervised, struct ipc_channel *ch, const struct ipc_ms
     if (l->serial == j->serial ? j->lost[j->ends[1] == s] : !earlier) {
         return; /* it said so before, or there is a newer one since */
     }
-    if (l->misused && misuse_is_believed(s, o)) {
-        misuse_note(d, o, earlier ? o->old_pid : o->pid, s->name);
+    bool long_ago = earlier && l->serial <= o->before_serial;
+    if (l->misused && misuse_is_believed(s, o) && !long_ago) {
+        misuse_note(d, o, earlier, s->name);
     }
     if (l->serial == j->serial) {
         note_lost(d, j, s);

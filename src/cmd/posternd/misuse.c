@@ -50,19 +50,28 @@ static bool is_too_often(const struct supervised *s, int64_t now)
            now - s->misuses[s->n_misuses % MISUSES_MAX] < MISUSE_SPAN_MS;
 }
 
-void misuse_note(struct posternd *d, struct supervised *s, pid_t pid, const char *told_by)
+/* One that has ended may have done so to be forgotten: it counts like the others. */
+void misuse_note(struct posternd *d, struct supervised *s, bool before, const char *told_by)
 {
     int64_t now = clock_mono_ms();
-    if (pid == 0 || s->kept_down) {
+    pid_t pid = before ? s->old_pid : s->pid;
+    bool *blamed = before ? &s->before_blamed : &s->blamed;
+    if (*blamed || s->kept_down) {
         return;
     }
+    *blamed = true;
     s->misuses[s->n_misuses++ % MISUSES_MAX] = now;
     s->kept_down = is_too_often(s, now);
     log_error("process-misused-its-channel", KV("child", s->name), KVN("pid", pid),
               KV("told-by", told_by),
               KV("what",
                  s->kept_down ? "too often: it is kept down until a reload" : "it is replaced"));
-    kill(pid, SIGKILL);
+    if (pid > 0) {
+        kill(pid, SIGKILL);
+    }
+    if (s->kept_down && s->pid > 0 && s->pid != pid) {
+        kill(s->pid, SIGKILL);
+    }
     misuse_tell(d);
 }
 

@@ -35,7 +35,10 @@ struct supervised {
     bool reload_due, reload_refused; /* asked to take the present configuration; would not */
     bool reload_asked;               /* and may say what came of it, once */
     int64_t started_ms, ready_ms;    /* ready_ms: 0 until it is */
-    uint64_t first_serial;           /* pairs of sockets up to this one belong to an earlier life */
+    /* pairs of sockets up to this one belong to an earlier life; the same of that before */
+    uint64_t first_serial, before_serial;
+    /* this life broke the rules, and that was noted; the one before */
+    bool blamed, before_blamed;
     uint32_t restarts;
     unsigned deaths; /* that count for the pause before the next start (deaths.h) */
     char ended[32];  /* how the last one was */
@@ -164,8 +167,9 @@ void joins_on_lost(void *supervised, struct ipc_channel *ch, const struct ipc_ms
 /* misuse.c: a process that broke the rules of its channels */
 /* Whether one is believed about the other. */
 bool misuse_is_believed(const struct supervised *by, const struct supervised *of);
-/* The process pid, that of s now or before, broke the rules: it is ended. told_by: for the log. */
-void misuse_note(struct posternd *d, struct supervised *s, pid_t pid, const char *told_by);
+/* The process in its present life, or in the one before, broke the rules: it is ended, if it has
+ * not by itself. Once for each life. told_by: for the log. */
+void misuse_note(struct posternd *d, struct supervised *s, bool before, const char *told_by);
 /* The administrator had everything read anew: those kept down are started again. */
 void misuse_forgive(struct posternd *d);
 /* The queue is there, or something changed: raises or clears the alarm. */

@@ -294,6 +294,7 @@ static void inspect_on_peer(void *owner, struct child *c, enum role role, unsign
         ipc_channel_end(s->queue);
         s->queue =
             ipc_channel_new(child_loop(c), fd, "queue", queue_rules, inspect_on_queue_gone, s);
+        ipc_send(s->queue, &(struct ipc_msg){.type = IPC_worker_ready});
         if (s->leaving) { /* the new one is told as well */
             s->leaving = false;
             inspect_leave(s);

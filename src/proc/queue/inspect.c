@@ -25,7 +25,28 @@ enum { AGAIN_MS = 1000, SAVE_RETRY_MS = 1000, AWAITED_MAX = 100000 };
 
 static bool is_free(const struct inspector *i)
 {
-    return i->channel && lease_is_none(&i->lease) && !i->leaves;
+    return i->channel && i->ready && lease_is_none(&i->lease) && !i->leaves;
+}
+
+/* NULL: none is. */
+static struct inspector *free_one(struct queue *q)
+{
+    for (unsigned at = 0; at < INSPECTORS; at++) {
+        if (is_free(&q->inspectors[at])) {
+            return &q->inspectors[at];
+        }
+    }
+    return NULL;
+}
+
+struct ipc_channel *inspect_channel_of(const struct queue *q, const struct job *j)
+{
+    for (unsigned at = 0; at < INSPECTORS; at++) {
+        if (lease_same(&q->inspectors[at].lease, &j->lease)) {
+            return q->inspectors[at].channel;
+        }
+    }
+    return NULL;
 }
 
 unsigned inspect_free(const struct queue *q)
@@ -90,18 +111,15 @@ bool inspect_makes_wait(struct queue *q, struct cached *h, struct peer *p, uint6
 void inspect_send(struct job *j, const struct store_message *m, int spool)
 {
     struct queue *q = j->queue;
-    unsigned at = 0;
-    while (at < INSPECTORS && !is_free(&q->inspectors[at])) {
-        at++;
-    }
-    if (at == INSPECTORS || !q->keys) { /* it left meanwhile */
+    struct inspector *i = free_one(q);
+    if (!i || !q->keys) { /* it left meanwhile */
         err_close_fd(&spool);
         queue_retry_at(q, j->to, clock_wall_ms() + AGAIN_MS);
         queue_job_free(j);
         return;
     }
-    struct inspector *i = &q->inspectors[at];
     i->lease = j->lease;
+    taking_given(&i->taking, j);
     j->message = *m;
     struct str *texts[] = {&j->message.reverse_path, &j->message.client,   &j->message.login,
                            &j->message.certificate,  &j->message.protocol, &j->message.sealed_key};
@@ -334,7 +352,7 @@ static void inspect_pump(struct queue *q)
 static struct job *any_job_of(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m,
                               const struct lease_id *lease)
 {
-    const struct inspector *i = inspector_of(q, ch);
+    struct inspector *i = inspector_of(q, ch);
     struct job *j = i && !lease_is_none(lease) && lease_same(&i->lease, lease)
                         ? map_get(q->jobs, lease_key(lease))
                         : NULL;
@@ -342,6 +360,7 @@ static struct job *any_job_of(struct queue *q, struct ipc_channel *ch, const str
         ipc_refuse(ch, m->type, "it has no such lease");
         return NULL;
     }
+    taking_taken(&i->taking, j); /* who speaks of it has it */
     return j;
 }
 
@@ -393,10 +412,18 @@ static void on_inspected(void *owner, struct ipc_channel *ch, const struct ipc_m
 
 static void inspect_on_taken(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    struct job *j = any_job_of(owner, ch, m, &m->lease_taken.lease);
-    if (j) {
-        j->taken = true;
+    (void)any_job_of(owner, ch, m, &m->lease_taken.lease);
+}
+
+static void on_worker_ready(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct inspector *i = inspector_of(owner, ch);
+    if (!i || i->ready) {
+        ipc_refuse(ch, m->type, "it said so before");
+        return;
     }
+    i->ready = true;
+    inspect_pump(owner);
 }
 
 static void on_prepared_piece(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -476,6 +503,7 @@ static void on_gone(void *owner, struct ipc_channel *ch)
     struct inspector *i = inspector_of(q, ch);
     struct job *j = i && !lease_is_none(&i->lease) ? map_get(q->jobs, lease_key(&i->lease)) : NULL;
     if (i) {
+        taking_ended(q, &i->taking, ch);
         *i = (struct inspector){0};
     }
     if (j) {
@@ -483,7 +511,8 @@ static void on_gone(void *owner, struct ipc_channel *ch)
     }
 }
 
-static const struct ipc_rule rules[] = {{IPC_lease_taken, inspect_on_taken},
+static const struct ipc_rule rules[] = {{IPC_worker_ready, on_worker_ready},
+                                        {IPC_lease_taken, inspect_on_taken},
                                         {IPC_inspected, on_inspected},
                                         {IPC_prepared_piece, on_prepared_piece},
                                         {IPC_prepared, on_prepared},
@@ -510,8 +539,9 @@ void inspect_join(struct queue *q, unsigned index, int fd)
     if (i->channel) {
         inspect_retire(q, i);
     }
-    *i = (struct inspector){.index = index,
-                            .channel = ipc_channel_new(child_loop(q->child), fd, "inspect", rules,
-                                                       on_gone, q)};
-    inspect_pump(q);
+    *i = (struct inspector){
+        .index = index,
+        .taking = {.idle_lives = &q->idle_inspect[index]},
+        .channel = ipc_channel_new(child_loop(q->child), fd, "inspect", rules, on_gone, q),
+    };
 }

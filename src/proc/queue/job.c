@@ -243,6 +243,7 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
                                             .sealed_key = m->sealed_key,
                                         }});
     send_rcpts(j, to);
+    taking_given(&q->takings[j->smtpout], j);
     if (spool >= 0) {
         ipc_send_fd(to, &job, spool);
     } else {

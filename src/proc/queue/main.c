@@ -192,8 +192,9 @@ static void on_smtpout_gone(void *owner, struct ipc_channel *ch)
     struct queue *q = owner;
     queue_peer_gone(ch);
     for (unsigned i = 0; i < SMTPOUT_MAX; i++) {
-        if (q->smtpout[i] == ch) {
-            q->smtpout[i] = NULL;
+        if (q->joined[i] == ch) {
+            q->joined[i] = q->smtpout[i] = NULL;
+            taking_ended(q, &q->takings[i], ch);
             queue_worker_gone(q, i);
             orders_worker_gone(q, i);
             monitor_worker_gone(q, i);
@@ -246,11 +247,8 @@ static void add_smtpout(struct queue *q, unsigned index, int fd)
 {
     struct peer *p =
         queue_peer_new(q, fd, ROLE_SMTPOUT, index, queue_smtpout_rules, on_smtpout_gone);
-    q->smtpout[index] = p->channel;
-    q->n_smtpout = index + 1 > q->n_smtpout ? index + 1 : q->n_smtpout;
-    if (q->store) {
-        quirks_hand_over(q, p->channel);
-    }
+    q->joined[index] = p->channel;
+    q->takings[index] = (struct taking){.idle_lives = &q->idle_smtpout[index]};
 }
 
 /* A successor may be quicker than the news of the end of the one before: that is told here,
@@ -258,7 +256,7 @@ static void add_smtpout(struct queue *q, unsigned index, int fd)
 static void queue_end_before(struct queue *q, enum role role, unsigned index)
 {
     if (role == ROLE_SMTPOUT && index < SMTPOUT_MAX) {
-        ipc_channel_end(q->smtpout[index]);
+        ipc_channel_end(q->joined[index]);
     } else if (role == ROLE_KEYS) {
         ipc_channel_end(q->keys);
     } else if (role == ROLE_LOGIN && index < LOGIN_MAX) {
@@ -460,7 +458,7 @@ static void queue_on_stop(void *owner, struct child *c)
     struct queue *q = owner;
     q->stopping = true;
     for (unsigned i = 0; i < SMTPOUT_MAX; i++) {
-        ipc_channel_end(q->smtpout[i]);
+        ipc_channel_end(q->joined[i]);
     }
     store_close(q->store);
     exit(0);

@@ -46,15 +46,13 @@ static struct job *outcome_job_of(struct queue *q, struct ipc_channel *ch, const
         ipc_refuse(ch, m->type, "its lease is over");
         return NULL;
     }
+    taking_taken(&q->takings[j->smtpout], j); /* who speaks of it has it */
     return j;
 }
 
 static void outcome_on_taken(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    struct job *j = outcome_job_of(owner, ch, m, &m->lease_taken.lease);
-    if (j) {
-        j->taken = true;
-    }
+    (void)outcome_job_of(owner, ch, m, &m->lease_taken.lease);
 }
 
 static void on_outcome_host(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -464,13 +462,22 @@ static void on_outcome(void *owner, struct ipc_channel *ch, const struct ipc_msg
     }
 }
 
-const struct ipc_rule queue_smtpout_rules[] =
-    {{IPC_lease_taken, outcome_on_taken},    {IPC_outcome_host, on_outcome_host},
-     {IPC_outcome_rcpt, on_outcome_rcpt},    {IPC_outcome, on_outcome},
-     {IPC_outcome_part, on_outcome_part},    {IPC_submit_rcpt, queue_on_submit_rcpt},
-     {IPC_submit, queue_on_submit},          {IPC_spool_open, queue_on_spool_open},
-     {IPC_spool_drop, queue_on_spool_drop},  {IPC_observation, domains_on_observation},
-     {IPC_quirk, quirks_on_quirk},           {IPC_looked, domains_on_looked},
-     {IPC_probe_host, monitor_on_host},      {IPC_probe_done, monitor_on_done},
-     {IPC_rpt_session, tlsrpt_on_session},   {IPC_rpt_written, tlsrpt_on_written},
-     {IPC_rpt_received, tlsrpt_on_received}, {IPC_none, NULL}};
+const struct ipc_rule queue_smtpout_rules[] = {{IPC_worker_ready, worker_on_ready},
+                                               {IPC_lease_taken, outcome_on_taken},
+                                               {IPC_outcome_host, on_outcome_host},
+                                               {IPC_outcome_rcpt, on_outcome_rcpt},
+                                               {IPC_outcome, on_outcome},
+                                               {IPC_outcome_part, on_outcome_part},
+                                               {IPC_submit_rcpt, queue_on_submit_rcpt},
+                                               {IPC_submit, queue_on_submit},
+                                               {IPC_spool_open, queue_on_spool_open},
+                                               {IPC_spool_drop, queue_on_spool_drop},
+                                               {IPC_observation, domains_on_observation},
+                                               {IPC_quirk, quirks_on_quirk},
+                                               {IPC_looked, domains_on_looked},
+                                               {IPC_probe_host, monitor_on_host},
+                                               {IPC_probe_done, monitor_on_done},
+                                               {IPC_rpt_session, tlsrpt_on_session},
+                                               {IPC_rpt_written, tlsrpt_on_written},
+                                               {IPC_rpt_received, tlsrpt_on_received},
+                                               {IPC_none, NULL}};

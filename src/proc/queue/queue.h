@@ -96,11 +96,18 @@ struct requester {
     struct timer *timer;
 };
 
+/* What one life of a worker took of what it was given (taking.c). */
+struct taking {
+    bool given, taken;    /* anything */
+    unsigned *idle_lives; /* of that process, one after the other, in which it took nothing */
+};
+
 struct inspector {
     struct ipc_channel *channel; /* NULL: not there */
     struct lease_id lease;       /* none: free */
     unsigned index;              /* of the process */
-    bool leaves;
+    bool ready, leaves;          /* ready: it reads */
+    struct taking taking;
 };
 
 /* A recipient in memory, waiting for or under delivery. */
@@ -149,6 +156,8 @@ struct job {
     bool null_reverse_path, inside_sender, tls_offered, bounce_stored;
     /* its worker said that it has it: if that ends now, it may be because of this message */
     bool taken;
+    bool late;        /* it did not for long, when last looked */
+    int64_t given_ms; /* to its worker (monotonic); 0: it was not */
     /* its outcome is known and being written: a worker that dies changes nothing any more */
     bool saving;
     unsigned n_items;   /* of a bounce */
@@ -182,7 +191,11 @@ struct queue {
     struct child *child;
     struct store *store;
     struct ipc_channel *keys;
-    struct ipc_channel *smtpout[SMTPOUT_MAX];
+    struct ipc_channel *joined[SMTPOUT_MAX];  /* of each smtpout */
+    struct ipc_channel *smtpout[SMTPOUT_MAX]; /* of those that read */
+    struct taking takings[SMTPOUT_MAX];
+    unsigned idle_smtpout[SMTPOUT_MAX], idle_inspect[INSPECT_MAX]; /* taking.c */
+    int64_t taking_looked_ms;
     unsigned n_smtpout;
     struct link letters; /* mails of our own that wait for one */
     size_t n_letters;
@@ -368,7 +381,20 @@ void overdue_look(struct queue *q);
 void queue_answer(struct queue *q, struct ipc_channel *ch, uint64_t token, enum store_result result,
                   const char *refusal);
 
+/* taking.c: whether workers take what they are given */
+void taking_given(struct taking *t, struct job *j);
+/* It said that it has it. */
+void taking_taken(struct taking *t, struct job *j);
+/* The last lives of this process took nothing, and this one has not taken what it was given:
+ * another is better. */
+bool taking_is_on_trial(const struct taking *t);
+/* In on_close of its channel. */
+void taking_ended(const struct queue *q, const struct taking *t, struct ipc_channel *ch);
+void taking_tick(struct queue *q);
+
 /* inspect.c */
+/* Of the inspector that has it; NULL: none. */
+struct ipc_channel *inspect_channel_of(const struct queue *q, const struct job *j);
 /* The recipients of such a job go where they belong; the job is over. */
 void inspect_items_done(struct job *j);
 /* Inspectors that could take a message now. */
@@ -411,7 +437,10 @@ void damage_tick(struct queue *q);
 /* workers.c: which smtpout does what */
 /* A job given to a worker that is not there would wait for ever. */
 bool queue_can_send(const struct queue *q);
-/* The first that is there, from that place on; -1: none is. */
+/* A smtpout reads from now on. */
+void worker_on_ready(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+/* The first that is there, from that place on, and not on trial (taking.c) if there is such a
+ * one; -1: none is. */
 int worker_from(const struct queue *q, unsigned place);
 /* For a delivery of so many octets (0: not known) to that destination (NULL: for a mail of our
  * own); 0 where none is. */

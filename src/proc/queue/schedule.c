@@ -345,6 +345,7 @@ static void schedule_on_tick(void *arg)
     }
     visits_tick(q);
     proofs_tick(q);
+    taking_tick(q);
     queue_check_space(q);
     tick_within(q, wait, TICK_MS);
 }

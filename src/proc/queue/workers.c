@@ -23,15 +23,31 @@ enum {
     LETTER_OCTETS = 64 * 1024,
 };
 
+void worker_on_ready(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct queue *q = owner;
+    unsigned index = ((const struct peer *)ipc_channel_data(ch))->index;
+    if (q->smtpout[index]) {
+        ipc_refuse(ch, m->type, "it said so before");
+        return;
+    }
+    q->smtpout[index] = ch;
+    q->n_smtpout = index + 1 > q->n_smtpout ? index + 1 : q->n_smtpout;
+    quirks_hand_over(q, ch);
+    sched_pump_all(&q->sched);
+}
+
 int worker_from(const struct queue *q, unsigned place)
 {
+    int on_trial = -1;
     for (unsigned i = 0; i < q->n_smtpout; i++) {
         unsigned at = (place % q->n_smtpout + i) % q->n_smtpout;
-        if (q->smtpout[at]) {
+        if (q->smtpout[at] && !taking_is_on_trial(&q->takings[at])) {
             return (int)at;
         }
+        on_trial = q->smtpout[at] && on_trial < 0 ? (int)at : on_trial;
     }
-    return -1;
+    return on_trial;
 }
 
 unsigned worker_for(const struct queue *q, const struct sched_destination *d, uint64_t octets)

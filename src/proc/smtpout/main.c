@@ -47,6 +47,7 @@ static void smtpout_on_peer(void *owner, struct child *c, enum role role, unsign
         ipc_channel_end(out->queue);
         out->queue = ipc_channel_new(child_loop(c), fd, "queue", smtpout_queue_rules,
                                      smtpout_on_queue_gone, out);
+        ipc_send(out->queue, &(struct ipc_msg){.type = IPC_worker_ready});
     } else if (role == ROLE_KEYS) {
         ipc_channel_end(out->keys);
         out->keys = ipc_channel_new(child_loop(c), fd, "keys", smtpout_keys_rules,

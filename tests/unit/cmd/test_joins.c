@@ -14,7 +14,7 @@ static struct loop *the_loop;
 static struct posternd d;
 static int far_end[2]; /* of the children's control channels */
 static unsigned blamed;
-static pid_t blamed_pid;
+static bool blamed_before;
 static const struct supervised *queue = &d.children[0], *smtpin = &d.children[1];
 
 struct supervised *children_find(struct posternd *of, unsigned role, unsigned index)
@@ -32,10 +32,10 @@ bool misuse_is_believed(const struct supervised *by, const struct supervised *of
     return by == queue && of == smtpin;
 }
 
-void misuse_note(struct posternd *of, struct supervised *s, pid_t pid, const char *told_by)
+void misuse_note(struct posternd *of, struct supervised *s, bool before, const char *told_by)
 {
     blamed++;
-    blamed_pid = pid;
+    blamed_before = before;
 }
 
 static const struct ipc_rule none[] = {{IPC_none, NULL}};
@@ -183,7 +183,24 @@ static void one_is_blamed_once(void **state)
     assert_int_equal(blamed, 0);
     assert_true(lost(0, ROLE_SMTPIN, serial, true));
     assert_true(lost(0, ROLE_SMTPIN, serial, true));
-    assert_true(blamed == 1 && blamed_pid == 101);
+    assert_true(blamed == 1 && !blamed_before);
+}
+
+/* It broke a rule and ended, and its successor was started before anybody told: that counts, and
+ * what was long ago does not. */
+static void who_ends_by_itself_is_blamed_too(void **state)
+{
+    struct supervised *s = &d.children[1];
+    uint64_t serial = 0;
+    (void)given(0, &serial);
+    for (int lives = 0; lives < 2; lives++) { /* as children.c counts them */
+        s->before_serial = s->first_serial;
+        s->first_serial = d.serial;
+        joins_make(&d, s);
+        assert_true(lost(0, ROLE_SMTPIN, serial, true));
+        assert_true(blamed == 1 && blamed_before);
+    }
+    run_for(1);
 }
 
 int main(void)
@@ -193,6 +210,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_of_them_alone_gets_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_speaks_of_what_it_was_not_given, setup, teardown),
         cmocka_unit_test_setup_teardown(one_is_blamed_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_ends_by_itself_is_blamed_too, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -137,6 +137,10 @@ void visits_tick(struct queue *q)
 {
 }
 
+void taking_tick(struct queue *q)
+{
+}
+
 void proofs_tick(struct queue *q)
 {
 }

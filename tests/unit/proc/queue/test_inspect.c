@@ -241,6 +241,9 @@ static int inspector(unsigned index)
     int fds[2];
     assert_int_equal(ipc_pair(fds), 0);
     inspect_join(&t.q, index, fds[0]);
+    assert_int_equal(inspect_free(&t.q), 0); /* it has not said that it reads */
+    assert_int_equal(ipc_call_send(fds[1], &(struct ipc_msg){.type = IPC_worker_ready}), 0);
+    run_a_while();
     return fds[1];
 }
 
@@ -369,7 +372,9 @@ static void a_successor_is_quicker(void **state)
                                                               }}),
                      0);
     close(end);
-    int next = inspector(0);
+    int next[2];
+    assert_int_equal(ipc_pair(next), 0);
+    inspect_join(&t.q, 0, next[0]);
     for (unsigned k = INSPECT_MAX; k < INSPECTORS; k++) {
         t.q.inspectors[k].channel = NULL;
     }
@@ -378,7 +383,7 @@ static void a_successor_is_quicker(void **state)
     assert_int_equal(deaths_of(id), 0);
     ipc_channel_free(leaving);
     close(stale[1]);
-    close(next);
+    close(next[1]);
     run_a_while();
 }
 

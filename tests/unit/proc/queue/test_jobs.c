@@ -75,6 +75,11 @@ void queue_item_free(struct queue *q, struct item *it)
     free(it);
 }
 
+struct ipc_channel *inspect_channel_of(const struct queue *q, const struct job *j)
+{
+    return NULL;
+}
+
 void inspect_send(struct job *j, const struct store_message *m, int spool)
 {
     fail();
@@ -144,6 +149,7 @@ static int setup(void **state)
     t.q.jobs = map_new(1000);
     t.q.leased = map_new(1000);
     t.q.bouncing = map_new(1000);
+    t.q.takings[WORKER].idle_lives = &t.q.idle_smtpout[WORKER];
     sched_init(&t.q.sched, &(struct sched_ask){0});
     t.to = sched_destination(&t.q.sched, STR("out.test"));
     return 0;
