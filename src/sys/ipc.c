@@ -302,12 +302,17 @@ void ipc_send(struct ipc_channel *ch, const struct ipc_msg *m)
     mark_dirty(ch);
 }
 
-void ipc_send_now(struct ipc_channel *ch, const struct ipc_msg *m)
+void ipc_flush(struct ipc_channel *ch)
 {
-    ipc_send(ch, m);
     if (can_hear(ch)) {
         flush_frame(ch);
     }
+}
+
+void ipc_send_now(struct ipc_channel *ch, const struct ipc_msg *m)
+{
+    ipc_send(ch, m);
+    ipc_flush(ch);
 }
 
 void ipc_send_fd(struct ipc_channel *ch, const struct ipc_msg *m, int fd)

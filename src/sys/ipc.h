@@ -98,6 +98,8 @@ void ipc_send(struct ipc_channel *ch, const struct ipc_msg *m);
 /* The same, but it leaves in this call with all that was queued before: for what must be heard
  * even if this process ends in this very turn. */
 void ipc_send_now(struct ipc_channel *ch, const struct ipc_msg *m);
+/* What was queued leaves in this call. NULL is harmless. */
+void ipc_flush(struct ipc_channel *ch);
 /* The same as ipc_send() with a descriptor. Takes fd, also where the message is dropped. */
 void ipc_send_fd(struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 /* For handlers: what the peer said does not fit (a lease that is another's, an order that cannot

@@ -346,6 +346,18 @@ static void job_give_up_waiting(struct smtpout *out, bool for_key, const char *d
     }
 }
 
+/* Their connections are left as they are. */
+void job_give_up_all(struct smtpout *out)
+{
+    size_t cursor = 0;
+    struct str key;
+    void *value;
+    while (map_next(out->deliveries, &cursor, &key, &value)) {
+        delivery_give_up(value, REASON_SHUTDOWN, "");
+        cursor = 0; /* the map may not change while it is walked */
+    }
+}
+
 void job_keys_gone(struct smtpout *out)
 {
     tlsrpt_give_up(out);

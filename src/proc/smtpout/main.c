@@ -183,9 +183,13 @@ static void smtpout_check_stopped(void *arg)
     }
 }
 
+/* An end with deliveries in hand would count against each of them. */
 static void smtpout_give_up_waiting(void *arg)
 {
-    child_exit(((struct smtpout *)arg)->child);
+    struct smtpout *out = arg;
+    job_give_up_all(out);
+    ipc_flush(out->queue);
+    exit(0);
 }
 
 static void smtpout_on_stop(void *owner, struct child *c)

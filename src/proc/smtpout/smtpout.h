@@ -295,6 +295,9 @@ enum sess route_sess(const struct tls_facts *f, struct str pins);
 extern const struct ipc_rule smtpout_queue_rules[];
 extern const struct ipc_rule smtpout_keys_rules[];
 void job_keys_gone(struct smtpout *out);
+/* This process ends in this very call of the loop: what is under way is due again, and nothing
+ * counts against it. */
+void job_give_up_all(struct smtpout *out);
 void job_lookup_gone(struct smtpout *out);
 
 /* delivery.c */

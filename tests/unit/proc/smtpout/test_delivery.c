@@ -1408,6 +1408,35 @@ static void bounce(struct ipc_job job, struct ipc_job_rcpt rcpt)
     assert_true(t.ended);
 }
 
+/* The gateway stops, and a delivery takes longer than it may then: it is due again as if it had
+ * not been tried, and the end of this process does not count against it (two would hold it as
+ * one that kills its workers). */
+static void what_is_under_way_at_the_stop_is_given_back(void **state)
+{
+    const struct ipc_job job = {
+        .lease = LEASE,
+        .kind = JOB_DELIVER,
+        .id = 1,
+        .next_hop = STR("dest.test"),
+        .lookup = LOOKUP_MX,
+        .body = STR("x"),
+    };
+    for (uint64_t i = 1; i <= 2; i++) {
+        const struct ipc_job_rcpt rcpt = {
+            .lease = LEASE,
+            .rcpt = i,
+            .forward_path = STR("x@dest.test"),
+        };
+        give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job_rcpt, .job_rcpt = rcpt});
+    }
+    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job, .job = job});
+    assert_false(t.ended);
+    job_give_up_all(&t.out);
+    assert_true(t.ended);
+    assert_int_equal(map_len(t.out.deliveries), 0);
+    assert_true(told("rcpt 1 deferred shutdown") && told("rcpt 2 deferred shutdown"));
+}
+
 /* A job that is refused was never taken: the end of this process says nothing of its message. */
 static void what_is_refused_was_not_taken(void **state)
 {
@@ -1636,6 +1665,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_notice_of_delay, setup, teardown),
         cmocka_unit_test_setup_teardown(an_international_recipient, setup, teardown),
         cmocka_unit_test_setup_teardown(keys_are_away, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_under_way_at_the_stop_is_given_back, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(what_is_refused_was_not_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(a_silent_host_lets_the_others_be_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(a_refusal_is_told_although_the_session_broke, setup,
