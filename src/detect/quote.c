@@ -123,7 +123,9 @@ static enum field look_at_field(struct str line, struct head *h)
     if (name.n == 0 || name.p[0] == '>') {
         return FIELD_NONE;
     }
-    bool from = any_of(name, froms, ARRAY_LEN(froms), str_eq_nocase),
+    /* "From" in Latvian */
+    bool number = str_eq_nocase(name, STR("No")) && !quote_has_address(value);
+    bool from = any_of(name, froms, ARRAY_LEN(froms), str_eq_nocase) && !number,
          sent = any_of(name, sents, ARRAY_LEN(sents), str_eq_nocase);
     bool date = sent || any_of(name, dates, ARRAY_LEN(dates), str_eq_nocase);
     struct attribution_moment m =

@@ -26,6 +26,8 @@ static const char *const wrote[] = {
 };
 /* The verb before the name: "Am 23.11.2026 um 09:12 schrieb Bob <bob@b.example>:" */
 static const char *const wrote_before[] = {"schrieb", "schreef", "skrev"};
+/* The name first, the date behind the verb: Gmail in German, Hungarian, Turkish and Chinese. */
+static const char *const wrote_then_date[] = {"schrieb am", "ezt írta", "yazdı", "写道", "寫道"};
 /* How they begin where no number or day of the week does. */
 static const char *const starts[] = {"On ", "At ",  "Am ",     "Le ",   "El ",  "Il ",  "Op ",
                                      "Em ", "Den ", "W dniu ", "Dnia ", "Dne ", "Vào ", "Στις "};
@@ -35,24 +37,27 @@ static const char *const dates_without_verb[] = {" г. в ", " г., ", "年", " 
 
 /* Small words of dates, names and verbs. */
 static const char *const particles[] = {
-    "am",    "pm",  "a.m.", "p.m.",      "at",         "um",           "uhr",      "om",
-    "kl",    "kl.", "hat",  "heeft",     "ha",         "het",          "volgende", "von",
-    "van",   "der", "den",  "de",        "da",         "do",           "dos",      "del",
-    "della", "di",  "du",   "la",        "le",         "el",           "al",       "bin",
-    "ibn",   "via", "şunu", "tarihinde", "odesílatel", "пользователь", "г.",       "р.",
+    "am",        "pm",         "a.m.",       "p.m.",         "at",    "um",  "uhr",
+    "om",        "kl",         "kl.",        "hat",          "heeft", "ha",  "het",
+    "volgende",  "von",        "van",        "der",          "den",   "de",  "da",
+    "do",        "dos",        "del",        "della",        "di",    "du",  "la",
+    "le",        "el",         "al",         "bin",          "ibn",   "via", "şunu",
+    "tarihinde", "odesílatel", "użytkownik", "пользователь", "г.",    "р.",
 };
 /* Words of sentences, which stand in no attribution. */
 static const char *const sentence[] = {
-    "i",    "you", "he",      "she",     "we",    "they", "it",  "who",  "which", "that",  "and",
-    "but",  "me",  "us",      "him",     "her",   "them", "my",  "our",  "his",   "your",  "the",
-    "this", "to",  "for",     "please",  "as",    "what", "how", "from", "with",  "ich",   "du",
-    "er",   "sie", "wir",     "ihr",     "es",    "mir",  "uns", "ihm",  "ihnen", "und",   "bitte",
-    "das",  "die", "wie",     "was",     "mit",   "für",  "je",  "tu",   "il",    "elle",  "nous",
-    "vous", "qui", "et",      "pour",    "ik",    "hij",  "zij", "ze",   "wij",   "en",    "mij",
-    "yo",   "él",  "ella",    "que",     "quien", "y",    "nos", "para", "io",    "lui",   "lei",
-    "che",  "e",   "mi",      "ci",      "eu",    "ele",  "ela", "quem", "jag",   "han",   "hon",
-    "som",  "och", "jeg",     "hun",     "og",    "я",    "он",  "она",  "мы",    "вы",    "и",
-    "мне",  "нам", "который", "которая", "ja",    "on",   "ona", "my",   "ktoś",  "który", "która",
+    "i",     "you",     "he",      "she",   "we",   "they",   "it",   "who",  "which", "that",
+    "and",   "but",     "me",      "us",    "him",  "her",    "them", "my",   "our",   "his",
+    "your",  "the",     "this",    "to",    "for",  "please", "as",   "what", "how",   "from",
+    "with",  "ich",     "du",      "er",    "sie",  "wir",    "ihr",  "es",   "mir",   "uns",
+    "ihm",   "ihnen",   "und",     "bitte", "das",  "die",    "wie",  "was",  "mit",   "für",
+    "je",    "tu",      "il",      "elle",  "nous", "vous",   "qui",  "et",   "pour",  "ik",
+    "hij",   "zij",     "ze",      "wij",   "en",   "mij",    "yo",   "él",   "ella",  "que",
+    "quien", "y",       "nos",     "para",  "io",   "lui",    "lei",  "che",  "e",     "mi",
+    "ci",    "eu",      "ele",     "ela",   "quem", "jag",    "han",  "hon",  "som",   "och",
+    "jeg",   "hun",     "og",      "я",     "он",   "она",    "мы",   "вы",   "и",     "мне",
+    "нам",   "который", "которая", "ja",    "on",   "ona",    "my",   "ktoś", "który", "która",
+    "comme", "como",    "come",
 };
 
 /* --- words -------------------------------------------------------------- */
@@ -124,8 +129,10 @@ static struct words attribution_count(struct str s)
         w.n++;
         gap++;
         w.gap = gap > w.gap ? gap : w.gap;
-        w.small += is_small(one) &&
-                   !attribution_is_in(one, particles, ARRAY_LEN(particles), str_eq_nocase);
+        bool address = str_find(one, '@', 0) < one.n; /* in place of a name, or twice: Outlook */
+        bool particle =
+            address || attribution_is_in(one, particles, ARRAY_LEN(particles), str_eq_nocase);
+        w.small += !particle && is_small(one);
         w.of_sentence |= attribution_is_in(one, sentence, ARRAY_LEN(sentence), str_eq_nocase);
     }
     return w;
@@ -284,11 +291,6 @@ static bool take_verb(struct str *s)
     return longest > 0;
 }
 
-static bool has_verb(struct str s)
-{
-    return attribution_is_in(s, wrote, ARRAY_LEN(wrote), str_has_nocase);
-}
-
 /* The verb before the name, behind the date and the zone: "MEZ schrieb Bob". */
 static bool has_verb_before(struct str s)
 {
@@ -380,7 +382,9 @@ static enum attribution attribution_in(struct str s)
     if (behind.date && behind.time) {
         struct words w = attribution_count(back);
         bool sentence_like = w.n > BACK_WORDS || w.of_sentence;
-        return has_verb(back) && !sentence_like ? ATTRIBUTION_FULL : ATTRIBUTION_NONE;
+        bool verb =
+            attribution_is_in(back, wrote_then_date, ARRAY_LEN(wrote_then_date), str_has_nocase);
+        return verb && !sentence_like ? ATTRIBUTION_FULL : ATTRIBUTION_NONE;
     }
     return take_verb(&back) && trim_around(back).n == 0 ? ATTRIBUTION_SHORT : ATTRIBUTION_NONE;
 }

@@ -619,6 +619,9 @@ static void introductions_of_ones_own(void **state)
               "5\r\n\r\n[secure]\r\n",
          true},
         {HEAD
+         "\r\nHi\r\n\r\nNo: 4711\r\nSent: 2026-05-03 10:00\r\nSubject: order\r\n\r\n[secure]\r\n",
+         true},
+        {HEAD
          "\r\nHi\r\n\r\nFrom: stock\r\nSent: 3 parcels\r\nSubject: order 17\r\n\r\n[secure]\r\n",
          true},
         {HEAD "\r\nHi\r\n\r\nOrder\r\nFrom: Bob <b@x.example>\r\nDate: 2026-05-03\r\nSubject: 3 "

@@ -5,6 +5,7 @@
  * mailgun/talon, with names and dates of our own; the second are ours.
  */
 #include "check.h"
+#include "base/buf.h"
 #include "wire/attribution.h"
 
 #include <stdio.h>
@@ -42,6 +43,8 @@ static void lines_of_programs(void **state)
         "Bob Smith <b@x.example> schrieb am Mo., 23. Nov. 2026 um 09:12 Uhr:",
         "Le lun. 23 nov. 2026 à 09:12, Bob Smith <b@x.example> a écrit\u00a0:",
         "Le 23 nov. 2026 09 h 12, \"Bob Smith\" <b@x.example> a écrit :",
+        "Le 23 janv. 2026 à 22:03, Brendan xxx <b@x.example<mailto:b@x.example>> a écrit:",
+        "W dniu 28 stycznia 2026 01:53 użytkownik Zoe xxx <z@x.example>\nnapisał:",
         "El lun, 23 nov 2026 a las 9:12, Bob (<b@x.example>) escribió:",
         "Il giorno lun 23 nov 2026 alle ore 09:12 Bob Smith <b@x.example> ha scritto:",
         "Em seg., 23 de nov. de 2026 às 09:12, Bob Smith <b@x.example> escreveu:",
@@ -114,6 +117,9 @@ static void lines_of_people(void **state)
         "In chapters 3 and 4 the author wrote:",
         "2 doctors wrote:",
         "On behalf of the clinic (m@clinic.example)\nDr. Meier wrote:",
+        "Comme Dr. Meier <m@clinic.example> a écrit le 3 mai 2026 à 10:00 :",
+        "Dr. Meier <m@clinic.example> escribió el 3.5.2026, 10:00:",
+        "Wie Dr. Meier <m@clinic.example> am 3.5.2026 um 10:00 schrieb:",
         "Le docteur Martin <m@clinic.example> nous a écrit :",
         "J'ai joint le 3 mai 2026 à 10:00 Mme Martin <m@clinic.example>, qui a écrit :",
         "El 3 de mayo de 2026 hablé con Ana <a@x.example> que escribió:",
@@ -127,6 +133,108 @@ static void lines_of_people(void **state)
         "On 3 May 2026 at 9:12, Anna <a@x.example> wrote",
     };
     check(lines, ARRAY_LEN(lines), ATTRIBUTION_NONE);
+}
+
+/* What people write with a date (%d) and somebody's address (%p), by a small grammar. */
+static void sentences(void **state)
+{
+    static const char *const forms[] = {
+        "Please write to %p:",
+        "Please forward this to %p by %d:",
+        "I met %p on %d and he wrote:",
+        "On %d I met %p:",
+        "On %d I wrote to %p:",
+        "On %d %p told me, and I wrote:",
+        "Meeting on %d with %p:",
+        "The notes of %p of %d:",
+        "%p asked on %d:",
+        "On %d, as %p wrote:",
+        "See what %p wrote:",
+        "Yesterday %p wrote:",
+        "In the letter of %d %p wrote:",
+        "Our answer to %p of %d:",
+        "%d call with %p:",
+        "For %p, %d:",
+        "Results %d %p:",
+        "Copy to %p, sent %d:",
+        "On %d patients of %p wrote:",
+        "From %d on, %p is in charge of:",
+        "At %d %p starts with:",
+        "%p and I on %d wrote:",
+        "Agenda %d, %p:",
+        "%p (until %d) has:",
+        "To do until %d for %p:",
+        "On %d the office of %p wrote:",
+        "Invoice of %d from %p:",
+        "On %d please call %p:",
+        "Bitte an %p senden:",
+        "Bitte bis %d an %p:",
+        "Am %d traf ich %p:",
+        "Am %d habe ich %p getroffen, sie schrieb:",
+        "Termin am %d mit %p:",
+        "Termin %d, %p:",
+        "Die Notizen von %p vom %d:",
+        "%p fragt am %d:",
+        "Wie %p am %d schrieb:",
+        "Gestern hat %p geschrieben:",
+        "Im Brief vom %d schrieb %p:",
+        "Unsere Antwort an %p vom %d:",
+        "Anruf %d bei %p:",
+        "Für %p, %d:",
+        "Befund %d %p:",
+        "Am %d schrieb die Praxis %p:",
+        "Am %d bitte %p anrufen:",
+        "Am %d schrieb uns %p:",
+        "Am %d ist %p im Dienst:",
+        "Ab %d gilt bei %p:",
+        "Rechnung vom %d von %p:",
+        "Am %d Visite mit %p:",
+        "Am %d OP bei %p:",
+        "Am %d Frau Berg bei %p:",
+        "Veuillez écrire à %p :",
+        "Le %d j'ai vu %p :",
+        "Le %d rendez-vous avec %p :",
+        "Le %d chez %p :",
+        "Rendez-vous le %d, %p :",
+        "Comme %p a écrit le %d :",
+        "Le %d, %p nous a écrit :",
+        "Réponse à %p du %d :",
+        "El %d hablé con %p:",
+        "El %d cita con %p:",
+        "Como %p escribió el %d:",
+        "Para %p, %d:",
+        "Il %d ho visto %p:",
+        "Il %d visita con %p:",
+        "Come %p ha scritto il %d:",
+        "Appuntamento %d %p:",
+    };
+    static const char *const dates[] = {
+        "3 May 2026",
+        "3.5.2026",
+        "03.05.2026 um 10:00",
+        "3 May 2026 at 10:00",
+        "2026-05-03 10:00",
+        "Monday, 3 May 2026, 10:00 AM",
+        "5/3/2026",
+    };
+    static const char *const people[] = {"Dr. Meier <m@clinic.example>", "m@clinic.example",
+                                         "\"Meier, Max\" <m@clinic.example>"};
+    for (size_t i = 0; i < ARRAY_LEN(forms) * ARRAY_LEN(dates) * ARRAY_LEN(people); i++) {
+        const char *date = dates[i % ARRAY_LEN(dates)];
+        const char *who = people[i / ARRAY_LEN(dates) % ARRAY_LEN(people)];
+        struct buf line = BUF_INIT(1000);
+        bool two_lines;
+        for (const char *c = forms[i / ARRAY_LEN(dates) / ARRAY_LEN(people)]; *c; c++) {
+            bool mark = c[0] == '%';
+            c += mark;
+            struct str part = !mark ? str_from(c, 1) : *c == 'd' ? str_c(date) : str_c(who);
+            assert_int_equal(buf_add(&line, part), 0);
+        }
+        if (attribution_of(STR(""), buf_str(&line), &two_lines) == ATTRIBUTION_FULL) {
+            fail_msg(STR_FMT, STR_ARG(buf_str(&line)));
+        }
+        buf_free(&line);
+    }
 }
 
 static void moments(void **state)
@@ -166,6 +274,6 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(lines_of_programs),
                                        cmocka_unit_test(lines_of_either),
                                        cmocka_unit_test(lines_of_people),
-                                       cmocka_unit_test(moments)};
+                                       cmocka_unit_test(sentences), cmocka_unit_test(moments)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
