@@ -48,12 +48,11 @@ static void judge_url(struct judge *j, const struct conf_node *block, const char
     const struct conf *c = j->conf;
     unsigned port = port_of_url(url);
     if (c->portal.proxied.n == 0 && !has_port(&c->portal.addresses, port)) {
-        conf_warning(j->problems, conf_place_of(block, key),
-                     "portal: %s %s leads to port %u, and address is %s%s: links in notices open "
-                     "nothing, unless a proxy or "
-                     "router takes that port. Name the port in %s, or listen on it",
-                     key, url, port, c->portal.addresses.v[0],
-                     c->portal.addresses.n > 1 ? " ..." : "", key);
+        conf_warning(
+            j->problems, conf_place_of(block, key),
+            "portal: %s %s leads to port %u, and address is %s%s: links in notices open nothing, "
+            "unless a proxy or router takes that port. Name the port in %s, or listen on it",
+            key, url, port, c->portal.addresses.v[0], c->portal.addresses.n > 1 ? " ..." : "", key);
     }
 }
 
@@ -78,8 +77,7 @@ static void judge_portal(struct judge *j)
         has_port(&c->portal.addresses, 443)) {
         conf_warning(j->problems, conf_place_of(block, "address"),
                      "portal: address %s is a loopback address: nobody outside this machine "
-                     "reaches it. Write [::]:443, or "
-                     "proxy-address where a proxy stands before it",
+                     "reaches it. Write [::]:443, or proxy-address where a proxy stands before it",
                      c->portal.addresses.v[0]);
     }
 }
@@ -111,12 +109,11 @@ static void judge_oidc(struct judge *j)
         asked = asked || c->rules[i].pickup_level - 1 >= 2;
     }
     for (size_t i = 0; i < c->n_oidc && !asked && c->portal.url; i++) {
-        conf_warning(
-            j->problems, conf_place_of(c->oidc[i].node, NULL),
-            "oidc \"%s\" is asked by no mail: that login opens mail of level 2 or 3, and the "
-            "portal's level is %lld. "
-            "Write level 2 in portal or pickup-level 2 in a rule, unless senders raise it by hand",
-            c->oidc[i].name, (long long)c->portal.level);
+        conf_warning(j->problems, conf_place_of(c->oidc[i].node, NULL),
+                     "oidc \"%s\" is asked by no mail: that login opens mail of level 2 or 3, and "
+                     "the portal's level is %lld. Write level 2 in portal or pickup-level 2 in a "
+                     "rule, unless senders raise it by hand",
+                     c->oidc[i].name, (long long)c->portal.level);
     }
 }
 
@@ -136,11 +133,11 @@ static void judge_mail(struct judge *j)
         closed = l;
     }
     if (closed && c->inside_domains.n > 0) {
-        conf_warning(j->problems, conf_place_of(closed->node, "address"),
-                     "listen smtp on %s is a loopback address: no server outside reaches it, and "
-                     "no mail for your domains comes in. "
-                     "Write [::]:25, or balancers where one stands before it",
-                     closed->addresses.v[0]);
+        conf_warning(
+            j->problems, conf_place_of(closed->node, "address"),
+            "listen smtp on %s is a loopback address: no server outside reaches it, and no mail "
+            "for your domains comes in. Write [::]:25, or balancers where one stands before it",
+            closed->addresses.v[0]);
     }
 }
 

@@ -54,8 +54,7 @@ static void judge_hostname(struct judge *j)
     } else if (is_of_a_house(name)) {
         conf_warning(j->problems, at,
                      "hostname %s is known in your house alone: other servers cannot look it up, "
-                     "and many refuse it. Write the name that your address "
-                     "resolves back to",
+                     "and many refuse it. Write the name that your address resolves back to",
                      name.p);
     }
 }
@@ -92,11 +91,11 @@ static void judge_signing(struct judge *j)
                   c->signing.selector);
     }
     if (c->inside_domains.n > 0 && !is_near_ours(c, str_c(c->signing.domain))) {
-        conf_warning(j->problems, conf_place_of(block, "domain"),
-                     "signing: domain %s is none of the inside domains: what we write comes from "
-                     "these, and its signature does not count for them (DMARC, RFC 7489 "
-                     "3.1). Name one of them",
-                     c->signing.domain);
+        conf_warning(
+            j->problems, conf_place_of(block, "domain"),
+            "signing: domain %s is none of the inside domains: what we write comes from these, and "
+            "its signature does not count for them (DMARC, RFC 7489 3.1). Name one of them",
+            c->signing.domain);
     }
 }
 

@@ -76,12 +76,9 @@
          false, \
          NULL, \
          "outbound require GRADE: what a connection to them must be at least. encrypt: any TLS; " \
-         "cert: a " \
-         "certificate good for the server's name; auth: also a name vouched for by DNSSEC or " \
-         "MTA-STS; " \
-         "pin: a certificate or key named here. Mail waits, and in the end comes back, when that " \
-         "cannot " \
-         "be had."}, \
+         "cert: a certificate good for the server's name; auth: also a name vouched for by " \
+         "DNSSEC or MTA-STS; pin: a certificate or key named here. Mail waits, and in the end " \
+         "comes back, when that cannot be had."}, \
         TEXT(block, "pin", CONF_PINS, IN_RULE(pins), NULL, false, \
              "SHA-256 of the servers' certificates (cert:HEX) or public keys (key:HEX)."), \
         CHOICE( \
@@ -105,12 +102,10 @@
          false, \
          NULL, \
          "inbound require GRADE: what a connection that brings their mail must be at least. tls: " \
-         "any TLS; cert: " \
-         "a client certificate of a trusted authority (for inbound-names, if given); pin: a " \
-         "client certificate or " \
-         "key named by inbound-pin. A partner block is about senders in its domains and about " \
-         "clients in " \
-         "inbound-networks or with an inbound-helo name; a rule block is about its senders."}, \
+         "any TLS; cert: a client certificate of a trusted authority (for inbound-names, if " \
+         "given); pin: a client certificate or key named by inbound-pin. A partner block is " \
+         "about senders in its domains and about clients in inbound-networks or with an " \
+         "inbound-helo name; a rule block is about its senders."}, \
         CHOICE(block, "inbound-mode", IN_RULE(inbound_mode), "enforce", "enforce report-only", \
                "report-only: nobody is turned away, but who would have been is listed by postern " \
                "refusals."), \
@@ -125,8 +120,8 @@
         CHOICE(block, "secure-from", IN_RULE(secure_from), "default", \
                "default encrypt cert auth never", \
                "From which grade on a connection to them counts as secure; never: TLS alone does " \
-               "not count, the ladder's " \
-               "other channels are used. default: as the sender's account says."), \
+               "not count, the ladder's other channels are used. default: as the sender's " \
+               "account says."), \
         TEXT(block, "ladder", CONF_TEXT, IN_RULE(ladder), NULL, false, \
              "Name of the ladder for protected mail to them; else the sender's account says.")
 

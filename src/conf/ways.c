@@ -33,8 +33,8 @@ static void judge_rung(struct judge *j, const struct conf_ladder *l, size_t i)
     } else if (patience > 0 && i + 1 == l->channels.n) {
         judge_bad(j, at,
                   "ladder \"%s\": nothing comes after %s, so its time ends nothing: mail waits for "
-                  "a secure connection until its "
-                  "lifetime is over. Write tls, or add hold, drop or portal behind it",
+                  "a secure connection until its lifetime is over. Write tls, or add hold, drop or "
+                  "portal behind it",
                   l->name, word);
     } else if (patience >= j->conf->queue.lifetime) {
         judge_bad(j, at,
@@ -69,11 +69,11 @@ static bool has_other_way(const struct conf *c)
 static void tell_escalated(struct judge *j, const char *block, const char *name,
                            const struct conf_node *node)
 {
-    conf_warning(j->problems, conf_place_of(node, "protect"),
-                 "%s%s%s%s: protect escalated never goes by transport alone, and no ladder has "
-                 "another way: all this mail comes "
-                 "back to its sender. Add ladder \"default\" { channels tls:15m hold; }",
-                 block, *name ? " \"" : "", name, *name ? "\"" : "");
+    conf_warning(
+        j->problems, conf_place_of(node, "protect"),
+        "%s%s%s%s: protect escalated never goes by transport alone, and no ladder has another way: "
+        "all this mail comes back to its sender. Add ladder \"default\" { channels tls:15m hold; }",
+        block, *name ? " \"" : "", name, *name ? "\"" : "");
 }
 
 /* Only what the file says: that a flag is escalated by itself is told by postern doctor. */

@@ -407,11 +407,10 @@ static bool warn_of_user(struct flight *f, const char *process)
     conf_warning(f->problems, at,
                  user.uid == 0
                      ? "user %s: what reads mail and web pages of strangers runs as root: one "
-                       "fault there gives away the "
-                       "whole machine. Make a user of its own: adduser --system --group postern"
+                       "fault there gives away the whole machine. Make a user of its own: adduser "
+                       "--system --group postern"
                      : "user %s is shared with other programs, which could read the mail then. "
-                       "Make a user of its own: "
-                       "adduser --system --group postern",
+                       "Make a user of its own: adduser --system --group postern",
                  f->conf->user);
     return true;
 }
@@ -619,8 +618,7 @@ static void check_hop(struct flight *f, struct own_hosts *hosts, const char *wha
         flight_bad(
             f, at,
             "%s %s is this gateway itself, which listens on every address of this machine: mail "
-            "would go in a circle. Name "
-            "the mail server behind it, or another port",
+            "would go in a circle. Name the mail server behind it, or another port",
             what, target);
     }
 }

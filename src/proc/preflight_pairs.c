@@ -159,8 +159,8 @@ static void check_hidden(struct flight *f, const struct tls_own *own)
                           ? "%s is never shown: %s (line %u) is for the same names, with the same "
                             "kind of key. Leave one out"
                           : "%s is never shown: %s (line %u) comes first for its names and has "
-                            "others besides. An RSA and an "
-                            "ECDSA certificate go together when both are for the same names",
+                            "others besides. An RSA and an ECDSA certificate go together when both "
+                            "are for the same names",
                       c->own[i].chain, c->own[by].chain, line);
     }
 }
@@ -173,9 +173,8 @@ static void check_complete(struct flight *f, const struct tls_own *own)
         if (!tls_chain_is_complete(own[i].chain, buf_str(&f->trust), issuer, sizeof issuer)) {
             conf_warning(f->problems, conf_place_of(f->conf->own[i].node, "chain"),
                          "%s: the certificate of \"%s\", which certifies the last one in it, is "
-                         "neither there nor in trust-store: who "
-                         "checks certificates refuses this one. Name the file with the whole chain "
-                         "(fullchain.pem)",
+                         "neither there nor in trust-store: who checks certificates refuses this "
+                         "one. Name the file with the whole chain (fullchain.pem)",
                          f->conf->own[i].chain, issuer);
         }
     }

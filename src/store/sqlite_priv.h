@@ -232,9 +232,9 @@
             "reason=?1 AND rcpt>?2 ORDER BY rcpt LIMIT ?3") \
     X(SET_STATE, \
       "UPDATE recipient SET state=?1, next_ms=?2, reason=CASE WHEN ?3>0 THEN ?3 ELSE reason END, " \
-      "last_ms=CASE WHEN ?6>0 THEN ?6 ELSE last_ms END, " \
-      "code=CASE WHEN ?3>0 THEN '' ELSE code END, reply=CASE WHEN ?3>0 THEN '' ELSE reply END, " \
-      "host=CASE WHEN ?3>0 THEN '' ELSE host END" \
+      "last_ms=CASE WHEN ?6>0 THEN ?6 ELSE last_ms END, code=CASE WHEN ?3>0 THEN '' ELSE code " \
+      "END, reply=CASE WHEN ?3>0 THEN '' ELSE reply END, host=CASE WHEN ?3>0 THEN '' ELSE host " \
+      "END" \
       " WHERE id=?4 AND state=?5 AND (?7=0 OR reason=?7)") \
     X(SET_NEXT_HOP, "UPDATE recipient SET next_hop=? WHERE rcpt=?") \
     X(OLD, "SELECT id FROM message m WHERE arrived_ms<? AND has_body=0 ORDER BY id LIMIT ?") \

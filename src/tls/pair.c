@@ -203,8 +203,7 @@ static void check_use(enum tls_pair_use use, X509 *x, const struct tls_pair_repo
     pair_tell(
         to, !server || (X509_get_extended_key_usage(x) & XKU_ANYEKU),
         "the certificate is not for a %s (%s%s; openssl x509 -purpose says \"SSL %s : No\"): %s "
-        "that check "
-        "it refuse it. Get one with the extended key usage %s",
+        "that check it refuse it. Get one with the extended key usage %s",
         server ? "server" : "client",
         *purposes ? "its extended key usage is " : "its key usage leaves that out", purposes,
         server ? "server" : "client", server ? "those" : "servers",

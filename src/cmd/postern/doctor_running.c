@@ -189,8 +189,8 @@ void doctor_resolver(struct doctor *d)
         doctor_tell(
             d, CARE, "name service",
             "not tried: without a forwarder of yours it would ask servers of the DNS outside",
-            "The running gateway tests it by itself: ask again when it runs, or with "
-            "postern doctor --outbound HOST.");
+            "The running gateway tests it by itself: ask again when it runs, or with postern "
+            "doctor --outbound HOST.");
     } else if (may_ask && !doctor_resolver_works(d, &answers, text, sizeof text)) {
         doctor_tell(d, ILL, "name service", text, "See the resolver block in postern.conf(5).");
     } else if (!answers) {

@@ -52,8 +52,7 @@ int at_rest_check(const struct conf *c, struct buf *problems);
 void pickup_without_portal(const struct conf *c, char *ret_text, size_t size);
 #define PICKUP_ADVICE \
     "Put the block back until that day, or end them: postern envelope list, postern envelope " \
-    "recall. Their senders are told when " \
-    "their time is over"
+    "recall. Their senders are told when their time is over"
 void pickup_check(const struct conf *c, struct buf *problems);
 /* Asks posternd or queue ("posternd.sock", "queue.sock"). 0 or an exit status (already said). */
 int ask(const struct options *o, const char *socket_name, enum admin_verb verb,

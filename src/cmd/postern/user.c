@@ -235,10 +235,9 @@ static int user_forgive(const struct options *o)
         printf("%s: has all tries again, and would have had to wait %s s\n", name, a.text);
     } else if (r == 0 && a.ok) {
         printf("%s: was not kept waiting%s\n", name,
-               *client
-                   ? ""
-                   : " by guesses at this name; "
-                     "a network that guesses is refused as well: postern user forgive NAME CLIENT");
+               *client ? ""
+                       : " by guesses at this name; a network that guesses is refused as well: "
+                         "postern user forgive NAME CLIENT");
     }
     return r ? r : answer_end(o, &a);
 }
