@@ -50,7 +50,7 @@ bool connection_knows_offer(const struct connection *l)
 }
 
 /* True when the same address is taken again without what seems to be to blame: by the delivery,
- * or by a look that wants a session. */
+ * or by a survey that wants a session. */
 static bool tried_without(struct connection *l, enum reason reason, const char *detail)
 {
     struct delivery *d = l->delivery;

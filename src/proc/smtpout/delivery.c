@@ -522,7 +522,7 @@ static void describe_left_out(struct delivery *d)
     }
 }
 
-/* Plaintext rests on a look at all the domain's servers, not on one server's word. True when that
+/* Plaintext rests on a survey of all the domain's servers, not on one server's word. True when that
  * look begins; the delivery goes on in delivery_looked(). */
 static bool needs_first_look(struct delivery *d, struct connection *l, const struct host_verdict *v)
 {

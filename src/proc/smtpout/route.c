@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * route.c: the way to a domain, as lookup found it, and what follows from it for each host: the
+ * route.c: the route to a domain, as lookup found it, and what follows from it for each host: the
  * facts tlsa and sts of the decision, SNI and reference names (RFC 7672 3.2, 8.1; RFC 8461 4).
  *
  * Called by deliveries and probes. What can go wrong: lookup is away; whoever waits is told.
@@ -43,7 +43,7 @@ void route_ask(struct route *w, enum lookup_again again)
                                                }});
 }
 
-/* Room for one more; NULL: there are enough (the way is cut then) or the arena is full. */
+/* Room for one more; NULL: there are enough (the route is cut then) or the arena is full. */
 static struct route_host *add_host(struct route *w)
 {
     if (w->n_hosts == w->hosts_room) {
@@ -116,7 +116,7 @@ static void on_resolved(void *owner, struct ipc_channel *ch, const struct ipc_ms
     w->sts_text = route_keep(w, r->sts_text);
     if (w->sts_text.n > 0 &&
         sts_policy_parse(w->sts_text, &w->policy, problem, sizeof problem) < 0) {
-        /* the way is asked again of the next lookup */
+        /* the next lookup is asked for the route again */
         ipc_refuse(ch, m->type, "a policy that is none");
         return;
     }

@@ -282,7 +282,7 @@ void route_facts(const struct route *w, const struct route_host *h, int64_t wait
                  int64_t policy_wait_ms, struct facts *f);
 /* Whether mail may go to the address, one of the way's; else nobody asks it. */
 bool route_allows(const struct route *w, struct str ip);
-/* Which hosts and addresses a look at the way asks: the same number for the same ones in
+/* Which hosts and addresses a survey of the route asks: the same number for the same ones in
  * whatever order, today and after a restart; another when one is added or gone. Never 0. */
 uint64_t route_asked(const struct route *w);
 /* How TLS is spoken to the host with these facts. */
