@@ -144,7 +144,11 @@ static const char *meant_by(struct str raw, const char *const *words, size_t n_w
     char folded[FOLDED_MAX], wanted[FOLDED_MAX];
     struct str got = str_from(folded, fold(raw, folded));
     const char *near = NULL;
+    bool too_short = inner(got).n + 2 < NEAR_LEAST; /* nothing so short is nearly a word */
     for (size_t i = 0; i < n_words && got.n > 0; i++) {
+        if (too_short && words[i][0] > ' ' && str_lower(words[i][0]) != got.p[0]) {
+            continue;
+        }
         struct str want = str_from(wanted, fold(str_c(words[i]), wanted));
         if (want.n > 0 && str_eq(got, want)) {
             *ret_exact = true;

@@ -11,7 +11,7 @@ card number behind what costs much is found (a slow machine may tell a limit ins
 
 Each is made here after the public report that its line names; nothing is copied from them but the archive that holds itself. The
 measured time is that of the processor, so that a busy machine fails nothing. A build with sanitizers is too slow and large for `run`."""
-import base64, bz2, ctypes, gzip, io, json, lzma, os, resource, struct, subprocess, sys, tempfile, zipfile, zlib
+import base64, bz2, ctypes, gzip, io, json, lzma, os, resource, struct, subprocess, sys, tempfile, time, zipfile, zlib
 
 MIB = 1 << 20
 CARD = b' card 4532015112830366 '  # of nobody: Luhn over 453201511283036
@@ -477,6 +477,13 @@ def end_of(words):
     return {p['problem'] for p in report['problems']} & {'limit', 'damaged'} | ({'read'} if found else set())
 
 
+def slowness():
+    """How much slower than the machine for which the seconds were chosen this one is now: by a loop that took 0.20 s there."""
+    before = time.process_time()
+    sum(i * i for i in range(3_000_000))
+    return max(1.0, (time.process_time() - before) / 0.20)
+
+
 def run(postern, names):
     _, least, _, _ = measure(postern, HEAD + b'\r\nhello\r\n')
     wrong = 0
@@ -486,7 +493,7 @@ def run(postern, names):
             seconds, memory, status, words = measure(postern, octets)
             over = memory - least - len(octets)
             wanted, said = BOMBS[name][2], end_of(words)
-            costs = seconds > 2 + min(len(octets) / (8 * MIB), 3) or over > 256 * MIB
+            costs = seconds > (2 + min(len(octets) / (8 * MIB), 3)) * slowness() or over > 256 * MIB
             right = wanted in said or (wanted == 'read' and 'limit' in said)
             bad = costs or status not in (0, 1) or not right
             if not bad:
