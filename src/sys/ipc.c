@@ -60,11 +60,7 @@ static void ipc_on_ready(void *arg, int events);
 struct ipc_channel *ipc_channel_new(struct loop *l, int fd, const char *name,
                                     const struct ipc_rule *rules, ipc_closed on_close, void *owner)
 {
-    static struct loop *hooked;
-    if (hooked != l) {
-        hooked = l;
-        loop_on_turn_end(l, TURN_FLUSH, flush_dirty, NULL);
-    }
+    loop_on_turn_end(l, TURN_FLUSH, flush_dirty, NULL);
     struct ipc_channel *ch = err_calloc(1, sizeof *ch);
     ch->loop = l;
     ch->fd = fd;

@@ -112,6 +112,11 @@ void loop_again(struct loop *l)
 
 void loop_on_turn_end(struct loop *l, enum turn_phase phase, loop_fn fn, void *arg)
 {
+    for (size_t i = 0; i < l->n_hooks[phase]; i++) {
+        if (l->hooks[phase][i].fn == fn && l->hooks[phase][i].arg == arg) {
+            return;
+        }
+    }
     must(l->n_hooks[phase] < MAX_HOOKS);
     l->hooks[phase][l->n_hooks[phase]++] = (struct hook){fn, arg};
 }

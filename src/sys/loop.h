@@ -26,7 +26,8 @@ void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 /* Frees the loop; all timers and watches must have been freed before. */
 void loop_free(struct loop *l);
-/* At most 16 hooks per phase; called each turn, in order of registration. */
+/* At most 16 hooks per phase; called each turn, in order of registration. One that is there already
+ * (fn and arg) is not added again. */
 void loop_on_turn_end(struct loop *l, enum turn_phase phase, loop_fn fn, void *arg);
 /* From an end-of-turn hook: lets the other processes run, then the next turn begins without
  * sleeping and takes what is ready by then. */

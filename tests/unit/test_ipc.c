@@ -119,6 +119,31 @@ static void on_misuse_seen(void *owner, struct ipc_channel *ch)
     on_closed(owner, ch);
 }
 
+static void count_turn(void *arg)
+{
+    ++*(int *)arg;
+}
+
+static void stop_loop(void *arg)
+{
+    loop_stop(arg);
+}
+
+/* Each channel asks its loop to flush: a loop that lies where an earlier one lay was taken for that
+ * (seen in Debian 13), and what was to be sent never went. The loop knows what it was asked. */
+static void a_hook_is_added_once(void **state)
+{
+    struct loop *l = loop_new();
+    int turns = 0;
+    loop_on_turn_end(l, TURN_FLUSH, count_turn, &turns);
+    loop_on_turn_end(l, TURN_FLUSH, count_turn, &turns);
+    loop_on_turn_end(l, TURN_FLUSH, stop_loop, l);
+    loop_again(l);
+    loop_run(l);
+    assert_int_equal(turns, 1);
+    loop_free(l);
+}
+
 static void channel_carries_order_and_descriptors_and_closes_on_the_unexpected(void **state)
 {
     static const struct ipc_rule rules[] = {{IPC_ctl_file, on_file},
@@ -661,6 +686,7 @@ int main(void)
          cmocka_unit_test(an_end_comes_behind_what_was_said),
          cmocka_unit_test(who_is_given_up_is_heard),
          cmocka_unit_test(more_descriptors_than_may_be_under_way),
+         cmocka_unit_test(a_hook_is_added_once),
          cmocka_unit_test(channel_carries_order_and_descriptors_and_closes_on_the_unexpected)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
