@@ -597,7 +597,7 @@ static void more_descriptors_than_may_be_under_way(void **state)
 {
     int status;
     if (geteuid() != 0) {
-        skip();
+        skip(); /* only root becomes a user without privileges */
     }
     pid_t pid = fork();
     if (pid == 0) {

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "check.h"
 #include "proc/queue/queue.h"
+#include "quiet.h"
 #include "wire/id.h"
 
 #include <stdio.h>
@@ -83,46 +84,6 @@ struct ipc_channel *inspect_channel_of(const struct queue *q, const struct job *
 void inspect_send(struct job *j, const struct store_message *m, int spool)
 {
     fail();
-}
-
-void protection_record(const struct store_rcpt *r, struct protect_record *ret)
-{
-    *ret = (struct protect_record){0};
-}
-
-bool protection_has_next(const struct queue *q, const struct protect_record *record)
-{
-    return false;
-}
-
-void choices_addresses(const struct queue *q, const struct store_message *m,
-                       const struct store_rcpt *r, struct buf *out)
-{
-}
-
-const struct store_exception *exceptions_find(const struct queue *q, struct domain_name domain,
-                                              enum exception_kind kind)
-{
-    return NULL;
-}
-
-void exceptions_words(const struct store_exception *e, char *dst, size_t size)
-{
-    *dst = '\0';
-}
-
-struct domain *domains_find(struct queue *q, struct domain_name name, bool add)
-{
-    return NULL;
-}
-
-void domains_mailed(struct queue *q, struct domain *d, bool secure)
-{
-}
-
-struct memory_rules domains_rules(const struct queue *q)
-{
-    return (struct memory_rules){0};
 }
 
 void alarms_raise(struct queue *q, struct domain_name domain, enum alarm_kind kind,
