@@ -110,7 +110,7 @@ static ssize_t put_to_syslog(const char *line, size_t n)
 
 /* --- both --------------------------------------------------------------- */
 
-static ssize_t base_log_out_put(const char *line, size_t n)
+static ssize_t log_out_try(const char *line, size_t n)
 {
     switch (out.way) {
     case WAY_UNKNOWN:
@@ -132,9 +132,9 @@ size_t log_out_put(const char *line, size_t n)
         log_out_stderr();
     }
     bool was_there = out.fd >= 0;
-    ssize_t taken = base_log_out_put(line, n);
+    ssize_t taken = log_out_try(line, n);
     if (taken < 0 && was_there && out.fd < 0) {
-        taken = base_log_out_put(line, n); /* whoever came in its place */
+        taken = log_out_try(line, n); /* whoever came in its place */
     }
     return taken > 0 ? (size_t)taken : 0;
 }

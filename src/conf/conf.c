@@ -392,8 +392,8 @@ static bool conf_is_repeated(const char *block)
     return false;
 }
 
-static int conf_conf_parse(struct str text, const char *file, conf_read_fn read,
-                           struct buf *problems, struct conf **ret)
+static int conf_parse_files(struct str text, const char *file, conf_read_fn read,
+                            struct buf *problems, struct conf **ret)
 {
     struct conf *c = err_calloc(1, sizeof *c);
     struct binder b = {.conf = c, .problems = problems};
@@ -423,7 +423,7 @@ static int conf_conf_parse(struct str text, const char *file, conf_read_fn read,
 
 int conf_parse(struct str text, const char *file, struct buf *problems, struct conf **ret)
 {
-    return conf_conf_parse(text, file, NULL, problems, ret);
+    return conf_parse_files(text, file, NULL, problems, ret);
 }
 
 int conf_load(const char *path, struct buf *problems, struct conf **ret)
@@ -435,7 +435,7 @@ int conf_load(const char *path, struct buf *problems, struct conf **ret)
                                                                                          : r;
         return r;
     }
-    return conf_conf_parse(buf_str(&text), path, file_read, problems, ret);
+    return conf_parse_files(buf_str(&text), path, file_read, problems, ret);
 }
 
 void conf_free(struct conf *c)

@@ -67,7 +67,7 @@ void rules_raise(struct route *r, enum force by_message)
 }
 
 /* Joins one matching block: the strongest demand, the first word about the rest. */
-static void policy_rules_join(struct route *r, const struct conf_rule *rule)
+static void rules_join_block(struct route *r, const struct conf_rule *rule)
 {
     if ((enum force)rule->outbound > r->force) {
         r->force = (enum force)rule->outbound;
@@ -90,12 +90,12 @@ void rules_route(const struct conf *c, struct str reverse_path, struct str forwa
     *ret = (struct route){.kind = ROUTE_MX, .port = (uint16_t)c->smtpout.port};
     const struct conf_rule *partner = conf_partner_for(c, domain);
     if (partner) {
-        policy_rules_join(ret, partner);
+        rules_join_block(ret, partner);
     }
     for (size_t i = 0; i < c->n_rules; i++) {
         if (conf_rule_matches(c, &c->rules[i], reverse_path, forward_path) &&
             !conf_rule_is_conditional(&c->rules[i])) {
-            policy_rules_join(ret, &c->rules[i]);
+            rules_join_block(ret, &c->rules[i]);
         }
     }
     if (c->tlsrpt.receive && address_same(forward_path, str_c(c->tlsrpt.receive))) {

@@ -90,7 +90,7 @@ bool signing_is_ready(struct signing *s)
 }
 
 /* A question and its answer, whose views live until the next one. 0 or -errno. */
-static int proc_signing_ask(struct signing *s, const struct ipc_msg *question, enum ipc_type want,
+static int signing_exchange(struct signing *s, const struct ipc_msg *question, enum ipc_type want,
                             struct ipc_msg *answer)
 {
     if (!signing_is_ready(s)) {
@@ -124,7 +124,7 @@ int signing_ask(void *arg, const unsigned char key_id[TLS_KEY_ID], enum tls_hash
                                          .digest = digest,
                                      }};
     s->token++;
-    int r = proc_signing_ask(s, &question, IPC_tls_signature, &answer);
+    int r = signing_exchange(s, &question, IPC_tls_signature, &answer);
     return r < 0                     ? r
            : answer.tls_signature.ok ? buf_add(signature, answer.tls_signature.signature)
                                      : -ENOKEY;
@@ -137,7 +137,7 @@ int signing_ask_ticket(void *arg, uint64_t period, unsigned char ret[TLS_TICKET_
     const struct ipc_msg question = {.type = IPC_ticket_ask,
                                      .ticket_ask = {.token = s->token + 1, .period = period}};
     s->token++;
-    int r = proc_signing_ask(s, &question, IPC_ticket_secret, &answer);
+    int r = signing_exchange(s, &question, IPC_ticket_secret, &answer);
     if (r < 0 || !answer.ticket_secret.ok || answer.ticket_secret.secret.n != TLS_TICKET_SECRET) {
         return r < 0 ? r : -ENOKEY;
     }

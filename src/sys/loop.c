@@ -55,7 +55,7 @@ struct watch {
     struct timer *rest; /* NULL: it never rested */
 };
 
-static void sys_loop_on_turn_end(uv_prepare_t *handle)
+static void loop_run_hooks(uv_prepare_t *handle)
 {
     struct loop *l = handle->data;
     uv_idle_stop(&l->idle);
@@ -74,7 +74,7 @@ struct loop *loop_new(void)
     must(uv_prepare_init(&l->uv, &l->prepare) == 0);
     must(uv_idle_init(&l->uv, &l->idle) == 0);
     l->prepare.data = l;
-    must(uv_prepare_start(&l->prepare, sys_loop_on_turn_end) == 0);
+    must(uv_prepare_start(&l->prepare, loop_run_hooks) == 0);
     return l;
 }
 

@@ -223,7 +223,7 @@ static void on_metrics_ask(void *owner, struct ipc_channel *ch, const struct ipc
     control_metrics(s->d);
 }
 
-static void posternd_children_start(struct posternd *d, struct supervised *s);
+static void children_start_one(struct posternd *d, struct supervised *s);
 
 /* An end on plan: the successor is started beside it. */
 static void on_replace(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -247,7 +247,7 @@ static void on_replace(void *owner, struct ipc_channel *ch, const struct ipc_msg
     s->lines = NULL;
     s->pid = 0;
     s->control = NULL;
-    posternd_children_start(s->d, s);
+    children_start_one(s->d, s);
 }
 
 #define EVERY_CHILD \
@@ -386,7 +386,7 @@ static int lend_all(const struct posternd *d, const struct supervised *s)
     return r < 0 || s->role != ROLE_QUEUE ? r : lend(s, &admin, d->queue_socket);
 }
 
-static void posternd_children_start(struct posternd *d, struct supervised *s)
+static void children_start_one(struct posternd *d, struct supervised *s)
 {
     s->ready = s->stopping = s->reload_refused = s->reload_asked = false;
     s->before_serial = s->first_serial;
@@ -420,7 +420,7 @@ static void on_restart(void *arg)
 {
     struct supervised *s = arg;
     if (!s->d->stopping && s->is_wanted && !s->kept_down) {
-        posternd_children_start(s->d, s);
+        children_start_one(s->d, s);
     }
 }
 
@@ -435,7 +435,7 @@ static void start_later(struct supervised *s, int64_t pause_ms)
 void children_start(struct posternd *d)
 {
     for (size_t i = 0; i < d->n_children; i++) {
-        posternd_children_start(d, &d->children[i]);
+        children_start_one(d, &d->children[i]);
     }
 }
 
@@ -472,7 +472,7 @@ static void on_ended(struct posternd *d, struct supervised *s, int status)
                    KV("why", s->is_wanted ? "a new one takes the new configuration"
                                           : "the configuration has none of it"));
         if (s->is_wanted) {
-            posternd_children_start(d, s);
+            children_start_one(d, s);
         }
         return;
     }
@@ -591,7 +591,7 @@ static void reload_one(struct posternd *d, struct supervised *s)
 {
     if (s->pid == 0) {
         if (s->is_wanted && children_is_idle(s)) {
-            posternd_children_start(d, s);
+            children_start_one(d, s);
         }
     } else if (!leaves_by_itself(s) && (!s->is_wanted || s->renew)) {
         stop_one(s);

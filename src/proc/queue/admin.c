@@ -58,7 +58,7 @@ static struct question *question_new(struct queue *q, struct ipc_channel *ch, en
     return w;
 }
 
-static void queue_admin_done(struct ipc_channel *ch, bool ok, const char *text)
+static void admin_finish(struct ipc_channel *ch, bool ok, const char *text)
 {
     ipc_send(ch, &(struct ipc_msg){.type = IPC_admin_done,
                                    .admin_done = {.ok = ok, .text = str_c(text)}});
@@ -66,7 +66,7 @@ static void queue_admin_done(struct ipc_channel *ch, bool ok, const char *text)
 
 static void question_end(struct question *w, bool ok, const char *text)
 {
-    queue_admin_done(w->ch, ok, text);
+    admin_finish(w->ch, ok, text);
     list_remove(&w->link);
     free(w);
 }
@@ -466,7 +466,7 @@ static void admin_on_admin(void *owner, struct ipc_channel *ch, const struct ipc
     enum admin_verb verb = m->admin.verb < ADMIN_END ? (enum admin_verb)m->admin.verb : ADMIN_END;
     const char *unnamed = acts_named(ch, verb, m->admin.by);
     if (unnamed) {
-        queue_admin_done(ch, false, unnamed);
+        admin_finish(ch, false, unnamed);
         return;
     }
     if (admin_acts(q, ch, verb, &m->admin) || admin_domains(q, ch, verb, &m->admin) ||

@@ -71,7 +71,7 @@ struct cached *inspect_awaited(const struct queue *q, uint64_t id)
 /* --- the client that waits ---------------------------------------------- */
 
 /* refusal: NULL where it is taken. */
-static void queue_inspect_answer(struct cached *h, const char *refusal)
+static void inspect_tell_client(struct cached *h, const char *refusal)
 {
     struct requester *a = h->requester;
     struct queue *q = a->queue;
@@ -86,7 +86,7 @@ static void queue_inspect_answer(struct cached *h, const char *refusal)
 
 static void on_patience_over(void *arg)
 {
-    queue_inspect_answer(arg, NULL);
+    inspect_tell_client(arg, NULL);
 }
 
 bool inspect_makes_wait(struct queue *q, struct cached *h, struct peer *p, uint64_t token,
@@ -271,7 +271,7 @@ static void on_decided(void *arg, enum store_result result)
         h->requester->open -= n < h->requester->open ? n : h->requester->open;
         h->requester->goes |= !j->refusal[0];
         if (j->refusal[0] || h->requester->open == 0) {
-            queue_inspect_answer(h, j->refusal[0] ? j->refusal : NULL);
+            inspect_tell_client(h, j->refusal[0] ? j->refusal : NULL);
         }
     }
     inspect_items_done(j);

@@ -48,8 +48,8 @@ static struct probing *under_way(struct queue *q, const struct domain_name *name
     return NULL;
 }
 
-static bool queue_monitor_start(struct queue *q, struct ipc_channel *to, struct domain_name name,
-                                bool deep)
+static bool monitor_begin(struct queue *q, struct ipc_channel *to, struct domain_name name,
+                          bool deep)
 {
     const struct conf *c = child_conf(q->child);
     struct memory_rules rules = domains_rules(q);
@@ -279,7 +279,7 @@ static void start_asked(struct queue *q)
         if (p && !p->to && !p->deep && buf_len(&p->hosts) == 0) {
             p->to = a->to;
             p->asked = true;
-        } else if (!queue_monitor_start(q, a->to, a->domain, a->deep)) {
+        } else if (!monitor_begin(q, a->to, a->domain, a->deep)) {
             return;
         }
         list_remove(&a->link);
@@ -323,7 +323,7 @@ static bool look_if_due(struct queue *q, struct domain *d, int64_t now,
         return true;
     }
     if (memory_monitored(&d->d, now, rules)) {
-        (void)queue_monitor_start(q, NULL, d->name, false);
+        (void)monitor_begin(q, NULL, d->name, false);
         return true;
     }
     return !monitor_forget(q, d, now, rules);

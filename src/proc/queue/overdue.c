@@ -104,7 +104,7 @@ void overdue_start(struct queue *q)
     store_clear_alarm(q->store, domain_str(&own), ALARM_OVERDUE, clock_wall_ms());
 }
 
-static void queue_overdue_look(struct queue *q, int64_t late)
+static void overdue_check(struct queue *q, int64_t late)
 {
     struct suspects *s = err_calloc(1, sizeof *s);
     *s = (struct suspects){.q = q, .now = queue_now()};
@@ -117,12 +117,12 @@ static void queue_overdue_look(struct queue *q, int64_t late)
  * ago. */
 void overdue_look(struct queue *q)
 {
-    queue_overdue_look(q, LATE_ASKED_MS);
+    overdue_check(q, LATE_ASKED_MS);
 }
 
 void overdue_tick(struct queue *q)
 {
     if (clock_mono_ms() - q->overdue.looked_ms >= LOOK_MS) {
-        queue_overdue_look(q, late_ms(q));
+        overdue_check(q, late_ms(q));
     }
 }

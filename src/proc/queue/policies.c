@@ -72,7 +72,7 @@ static void on_policy(void *owner, struct ipc_channel *ch, const struct ipc_msg 
                             });
 }
 
-static struct asking *queue_policies_find(uint64_t token)
+static struct asking *policies_find_asking(uint64_t token)
 {
     LIST_EACH (it, &askings) {
         struct asking *a = LIST_OF(it, struct asking, link);
@@ -85,7 +85,7 @@ static struct asking *queue_policies_find(uint64_t token)
 
 static void policies_on_answer(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    struct asking *a = queue_policies_find(m->sts_answer.token);
+    struct asking *a = policies_find_asking(m->sts_answer.token);
     if (!a) {
         return;
     }

@@ -57,7 +57,7 @@ void portal_web_gone(struct queue *q, const struct ipc_channel *ch)
     }
 }
 
-static void queue_portal_answer(struct ipc_channel *ch, uint64_t token, enum portal_result result)
+static void portal_reply(struct ipc_channel *ch, uint64_t token, enum portal_result result)
 {
     ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer,
                                    .portal_answer = {.token = token, .result = (uint8_t)result}});
@@ -242,7 +242,7 @@ static void show_envelope(struct queue *q, struct ipc_channel *ch, const struct 
     struct kept_pass p;
     struct kept_envelope k;
     if (!visible(q, a, &p, &k)) {
-        queue_portal_answer(ch, a->token, PORTAL_NO);
+        portal_reply(ch, a->token, PORTAL_NO);
         return;
     }
     portal_send_row(ch, a->token, &k.e);
@@ -306,7 +306,7 @@ static void on_body_read(void *arg, enum store_result result)
 {
     struct sending *s = arg;
     if (!s->sent) {
-        queue_portal_answer(s->ch, s->answer.token, PORTAL_LATER);
+        portal_reply(s->ch, s->answer.token, PORTAL_LATER);
     }
 }
 
@@ -316,7 +316,7 @@ static void give_body(struct queue *q, struct ipc_channel *ch, const struct ipc_
     struct kept_envelope k;
     char detail[300];
     if (!visible(q, a, &p, &k) || !envelope_waits(&k.e)) {
-        queue_portal_answer(ch, a->token, PORTAL_NO);
+        portal_reply(ch, a->token, PORTAL_NO);
         return;
     }
     struct sending s = {q, ch, {.token = a->token, .result = PORTAL_OK}, false};
@@ -378,7 +378,7 @@ static void put_draft(struct queue *q, struct ipc_channel *ch, const struct ipc_
     struct kept_pass p;
     struct kept_envelope k;
     if (!readable(q, a, &p, &k) || !envelope_waits(&k.e)) {
-        queue_portal_answer(ch, a->token, PORTAL_NO);
+        portal_reply(ch, a->token, PORTAL_NO);
         return;
     }
     if (a->data.n > REST_WRAPPED) {
@@ -421,7 +421,7 @@ static void set_phrase(struct queue *q, struct ipc_channel *ch, const struct ipc
     struct kept_pass p;
     char phrase[121];
     if (!visits_pass(q, a->pass, &p) || p.p.kind != PASS_RECIPIENT || p.p.level < 1) {
-        queue_portal_answer(ch, a->token, PORTAL_NO);
+        portal_reply(ch, a->token, PORTAL_NO);
         return;
     }
     str_copy_cut(str_trim(a->text), phrase, sizeof phrase);
@@ -786,7 +786,7 @@ static void ask_again(struct queue *q, struct ipc_channel *ch, const struct ipc_
                         });
         envelope_event(q, k.e.envelope, EVENT_ASKED_AGAIN, a->network, "");
     }
-    queue_portal_answer(ch, a->token, PORTAL_OK);
+    portal_reply(ch, a->token, PORTAL_OK);
 }
 
 typedef void (*ask_fn)(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a);
@@ -819,7 +819,7 @@ static void on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
         answers[a->verb](owner, ch, a);
     } else {
         /* web reads strangers: what it says must not end us */
-        queue_portal_answer(ch, a->token, PORTAL_NO);
+        portal_reply(ch, a->token, PORTAL_NO);
     }
 }
 

@@ -44,7 +44,7 @@ const char *login_mechanisms(const struct session *s)
                     : "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN";
 }
 
-static void smtpin_login_away(struct session *s)
+static void login_unavailable(struct session *s)
 {
     s->logging_in = false;
     smtp_server_auth_done(s->engine, false, smtp_refusal(REFUSE_AUTH_AWAY));
@@ -70,7 +70,7 @@ void login_ask(struct session *s, const struct smtp_event *ev)
     const struct tls_facts *f = tls_channel_facts(s->tls);
     char binding[64] = "";
     if (!to) {
-        smtpin_login_away(s);
+        login_unavailable(s);
         return;
     }
     if (ev->type == SMTP_EV_AUTH_RESPONSE && s->login_outcome == LOGIN_OK) {
@@ -113,7 +113,7 @@ void login_answer_late(struct session *s)
 {
     s->logging_in = false;
     if (s->login_outcome == LOGIN_AWAY) {
-        smtpin_login_away(s);
+        login_unavailable(s);
     } else {
         smtp_server_auth_done(s->engine, false,
                               smtp_refusal(s->login_outcome == LOGIN_LATER ? REFUSE_AUTH_LATER
@@ -160,7 +160,7 @@ void login_gone(struct smtpin *in, const struct ipc_channel *ch)
         struct session *s = LIST_OF(at, struct session, link);
         at = at->next;
         if (s->logging_in && !timer_is_running(s->pause)) {
-            smtpin_login_away(s);
+            login_unavailable(s);
             session_process(s);
         }
     }

@@ -220,7 +220,7 @@ static void connection_on_timer(void *arg)
 
 /* --- output ------------------------------------------------------------- */
 
-static int smtpout_connection_flush(struct connection *l)
+static int connection_write_out(struct connection *l)
 {
     struct buf *plain = smtp_client_out(l->engine);
     if (buf_len(plain) == 0) {
@@ -241,7 +241,7 @@ static int smtpout_connection_flush(struct connection *l)
 
 void connection_flush(struct connection *l)
 {
-    int r = smtpout_connection_flush(l);
+    int r = connection_write_out(l);
     if (r < 0) {
         connection_fail(l, REASON_BROKEN_SESSION, strerror(-r));
     } else {
@@ -263,7 +263,7 @@ static int connection_send_body(struct connection *l, bool *ret_ours)
         int r = more < 0 ? more : header_rewrite(d, &text, more == 0);
         r = r < 0 ? r : smtp_client_body(l->engine, buf_str(&text), more == 0);
         d->body_ended = more == 0;
-        r = r < 0 ? r : smtpout_connection_flush(l);
+        r = r < 0 ? r : connection_write_out(l);
         if (r < 0) {
             return r;
         }
@@ -479,7 +479,7 @@ static void process(struct connection *l)
         smtp_client_next(l->engine, &ev);
         if (ev.type == SMTP_CL_NONE || ev.type == SMTP_CL_OFFERED || ev.type == SMTP_CL_RCPT ||
             ev.type == SMTP_CL_RCPT_DONE) {
-            int r = smtpout_connection_flush(l);
+            int r = connection_write_out(l);
             if (r < 0) {
                 connection_fail(l, REASON_BROKEN_SESSION, strerror(-r));
                 return;
@@ -533,7 +533,7 @@ static void connection_take_channel(struct connection *l, struct str bytes, stru
         l->out->handshakes++;
         l->out->groups[tls_group_of(str_c(tls_channel_facts(l->tls)->group))]++;
         smtp_client_tls_started(l->engine);
-        (void)!smtpout_connection_flush(l); /* EHLO again; an error shows at the next read */
+        (void)!connection_write_out(l); /* EHLO again; an error shows at the next read */
         connection_keep_time(l);
     }
     if (buf_len(plain) > 0) {
@@ -773,7 +773,7 @@ void connection_send(struct connection *l, struct delivery *d, const struct perm
 static void end_in_order(struct connection *l)
 {
     smtp_client_quit(l->engine);
-    (void)!smtpout_connection_flush(l);
+    (void)!connection_write_out(l);
     if (l->tls) {
         struct buf cipher = BUF_INIT(64 * 1024);
         tls_channel_finish(l->tls, &cipher);

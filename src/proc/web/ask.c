@@ -24,7 +24,7 @@ static struct request *ask_find(struct web *w, uint64_t token, unsigned waits,
 }
 
 /* Nothing is waited for any more. */
-static void web_ask_settle(struct request *r)
+static void ask_stop_waiting(struct request *r)
 {
     if (r->token) {
         map_take(r->web->requests, map_id(&r->token));
@@ -38,7 +38,7 @@ static void web_ask_settle(struct request *r)
 
 static void ask_wait_for(struct request *r, unsigned waits)
 {
-    web_ask_settle(r);
+    ask_stop_waiting(r);
     r->token = ++r->web->next_token;
     r->waits = waits;
     must(map_put(r->web->requests, map_id(&r->token), r) == 0);
@@ -51,7 +51,7 @@ void ask_wait(struct request *r)
 
 void ask_settle(struct request *r)
 {
-    web_ask_settle(r);
+    ask_stop_waiting(r);
 }
 
 void ask_spool(struct request *r)
@@ -96,7 +96,7 @@ static void ask_on_answer(void *owner, struct ipc_channel *ch, const struct ipc_
         err_close_fd(&fd);
         return;
     }
-    web_ask_settle(r);
+    ask_stop_waiting(r);
     r->kind = m->portal_answer.kind ? m->portal_answer.kind : r->kind;
     r->level = m->portal_answer.level;
     if (m->portal_answer.address.n > 0) {
@@ -110,7 +110,7 @@ static void on_answer_without(void *owner, struct ipc_channel *ch, const struct 
 {
     struct request *r = ask_find(owner, m->portal_answer.token, WAITS_FOR_ANSWER, ch, m->type);
     if (r) {
-        web_ask_settle(r);
+        ask_stop_waiting(r);
         page_problem(r, 503, "later");
     }
 }
@@ -182,7 +182,7 @@ void ask_key(struct request *r, const struct lease_id *lease, key_fn then)
         then(r, NULL);
         return;
     }
-    web_ask_settle(r);
+    ask_stop_waiting(r);
     if (map_get(w->requests, lease_key(lease))) {
         if (w->queue) {
             ipc_refuse(w->queue, IPC_portal_answer, "a lease twice");
@@ -199,7 +199,7 @@ static void ask_on_unwrapped(void *owner, struct ipc_channel *ch, const struct i
 {
     struct request *r = map_get(((struct web *)owner)->requests, lease_key(&m->unwrapped.lease));
     if (r) {
-        web_ask_settle(r);
+        ask_stop_waiting(r);
         r->on_key(r, m->unwrapped.ok && m->unwrapped.key.n == REST_KEY
                          ? (const unsigned char *)m->unwrapped.key.p
                          : NULL);
@@ -294,7 +294,7 @@ static void on_login_step(void *owner, struct ipc_channel *ch, const struct ipc_
 {
     struct request *r = ask_find(owner, m->login_step.token, WAITS_FOR_LOGIN, ch, m->type);
     if (r) {
-        web_ask_settle(r);
+        ask_stop_waiting(r);
         r->on_login(r, (enum login_outcome)m->login_step.outcome, m->login_step.wait_s);
     }
 }
@@ -305,7 +305,7 @@ static void ask_on_submitted(void *owner, struct ipc_channel *ch, const struct i
 {
     struct request *r = ask_find(owner, m->submitted.token, WAITS_FOR_STORED, ch, m->type);
     if (r) {
-        web_ask_settle(r);
+        ask_stop_waiting(r);
         (r->composing ? compose_submitted : answer_submitted)(r, m->submitted.result);
     }
 }
@@ -315,7 +315,7 @@ static void ask_on_spool_opened(void *owner, struct ipc_channel *ch, const struc
 {
     struct request *r = ask_find(owner, m->spool_opened.token, WAITS_FOR_SPOOL, ch, m->type);
     if (r) {
-        web_ask_settle(r);
+        ask_stop_waiting(r);
         answer_spool(r, m->spool_opened.result, m->spool_opened.name, fd);
         return;
     }
@@ -350,7 +350,7 @@ void ask_peer_gone(struct web *w)
             open[n++] = value;
         }
         for (size_t i = 0; i < n; i++) {
-            web_ask_settle(open[i]);
+            ask_stop_waiting(open[i]);
             page_problem(open[i], 503, "later");
         }
     } while (n > 0);

@@ -148,7 +148,7 @@ void outgoing_file(struct outgoing *o, const char *name, struct str octets, uint
     }
 }
 
-static bool web_outgoing_end(struct outgoing *o)
+static bool outgoing_close(struct outgoing *o)
 {
     outgoing_end_file(o);
     put_boundary(o, true);
@@ -185,7 +185,7 @@ bool outgoing_end(struct request *r, void (*write_head)(struct request *r))
     if (!o->head_written) {
         write_head(r);
     }
-    bool ok = web_outgoing_end(o);
+    bool ok = outgoing_close(o);
     if (!ok) {
         page_problem(r, o->too_large ? 413 : 503, o->too_large ? "too-large" : "later");
     }
