@@ -49,16 +49,18 @@ static struct conf *configuration(const char *packs, const char *names)
 /* Ordinary sentences, with a number or a name in each fifth line. */
 static void write_text(size_t octets, struct buf *out)
 {
-    static const char *const lines[] = {"Thank you for the minutes of the last meeting; I have two "
-                                        "remarks about the second item on the list.\r\n",
-                                        "The delivery left our house on Tuesday with order "
-                                        "4711-2208 and should be with you on Thursday morning.\r\n",
-                                        "Please send me the figures for the third quarter, so that "
-                                        "I can finish the report before the weekend.\r\n",
-                                        "We have moved: the new telephone number is +1 555 010 "
-                                        "4477, and the door is on the other side.\r\n",
-                                        "Ms Jones asked whether the appointment on 03/14/2026 at "
-                                        "10:30 could be later; room 204 is free then.\r\n"};
+    static const char *const lines[] = {
+        "Thank you for the minutes of the last meeting; I have two "
+        "remarks about the second item on the list.\r\n",
+        "The delivery left our house on Tuesday with order "
+        "4711-2208 and should be with you on Thursday morning.\r\n",
+        "Please send me the figures for the third quarter, so that "
+        "I can finish the report before the weekend.\r\n",
+        "We have moved: the new telephone number is +1 555 010 "
+        "4477, and the door is on the other side.\r\n",
+        "Ms Jones asked whether the appointment on 03/14/2026 at "
+        "10:30 could be later; room 204 is free then.\r\n",
+    };
     for (size_t i = 0; buf_len(out) < octets; i++) {
         must(buf_add(out, str_c(lines[i % ARRAY_LEN(lines)])) == 0);
     }

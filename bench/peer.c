@@ -313,8 +313,10 @@ static void run_client(struct session *s);
 
 static void next_mail(struct session *s)
 {
-    const struct permit permit = {.granted = true,
-                                  .transport = s->ssl ? PERMIT_TLS : PERMIT_PLAINTEXT};
+    const struct permit permit = {
+        .granted = true,
+        .transport = s->ssl ? PERMIT_TLS : PERMIT_PLAINTEXT,
+    };
     if (s->left == 0 || started >= wanted) {
         smtp_client_quit(s->client);
         flush(s);

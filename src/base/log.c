@@ -93,8 +93,9 @@ struct origin {
 static size_t syslog_head(char *dst, size_t size, const struct origin *o, enum log_level level)
 {
     static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG};
-    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static const char *const months[] = {
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    };
     time_t now = (time_t)(clock_wall_ms() / 1000);
     struct tm tm;
     localtime_r(&now, &tm);

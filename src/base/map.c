@@ -47,8 +47,12 @@ uint64_t map_hash(struct str key)
         random_bytes(secret, sizeof secret);
         secret[0] |= 1;
     }
-    uint64_t v[4] = {secret[0] ^ 0x736f6d6570736575ULL, secret[1] ^ 0x646f72616e646f6dULL,
-                     secret[0] ^ 0x6c7967656e657261ULL, secret[1] ^ 0x7465646279746573ULL};
+    uint64_t v[4] = {
+        secret[0] ^ 0x736f6d6570736575ULL,
+        secret[1] ^ 0x646f72616e646f6dULL,
+        secret[0] ^ 0x6c7967656e657261ULL,
+        secret[1] ^ 0x7465646279746573ULL,
+    };
     size_t i = 0;
     for (; i + 8 <= key.n; i += 8) {
         uint64_t m;

@@ -479,8 +479,10 @@ void conf_free(struct conf *c)
     free(c->inside_devices.v);
     free(c->monitor.domains.v);
     free(c->metrics.addresses.v);
-    struct conf_words *portal[] = {&c->portal.addresses, &c->portal.redirects, &c->portal.proxied,
-                                   &c->portal.proxies, &c->portal.languages};
+    struct conf_words *portal[] = {
+        &c->portal.addresses, &c->portal.redirects, &c->portal.proxied,
+        &c->portal.proxies,   &c->portal.languages,
+    };
     for (size_t i = 0; i < ARRAY_LEN(portal); i++) {
         free(portal[i]->v);
     }

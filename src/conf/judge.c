@@ -126,9 +126,11 @@ static void judge_port_numbers(struct judge *j)
         const char *end;
         enum conf_listen_kind meant;
         const char *label;
-    } known[] = {{":25", CONF_LISTEN_SMTP, "smtp"},
-                 {":587", CONF_LISTEN_SUBMISSION, "submission"},
-                 {":465", CONF_LISTEN_SUBMISSIONS, "submissions"}};
+    } known[] = {
+        {":25", CONF_LISTEN_SMTP, "smtp"},
+        {":587", CONF_LISTEN_SUBMISSION, "submission"},
+        {":465", CONF_LISTEN_SUBMISSIONS, "submissions"},
+    };
     const struct conf *c = j->conf;
     for (size_t i = 0; i < c->n_listens; i++) {
         for (size_t k = 0; k < c->listens[i].addresses.n; k++) {
@@ -598,9 +600,11 @@ static void judge_directories(struct judge *j)
     const struct conf *c = j->conf;
     const struct {
         const char *key, *path;
-    } all[] = {{"store", c->store_path},
-               {"run-directory", c->run_path},
-               {"drop-directory", c->drop_directory}};
+    } all[] = {
+        {"store", c->store_path},
+        {"run-directory", c->run_path},
+        {"drop-directory", c->drop_directory},
+    };
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         for (size_t k = 0; k < i; k++) {
             if (all[i].path && all[k].path && *all[i].path &&

@@ -31,9 +31,10 @@ static bool is_host_name(struct str name)
  * make up. */
 static bool is_of_a_house(struct str name)
 {
-    static const char *const ends[] = {".local",    ".lan",       ".localdomain",
-                                       ".internal", ".home.arpa", ".home",
-                                       ".intranet", ".lxd",       ".docker"};
+    static const char *const ends[] = {
+        ".local", ".lan",      ".localdomain", ".internal", ".home.arpa",
+        ".home",  ".intranet", ".lxd",         ".docker",
+    };
     for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
         if (str_ends_nocase(name, str_c(ends[i]))) {
             return true;

@@ -181,10 +181,11 @@ static void check_header(const struct check *k, const struct conf_rule *r)
 
 static void protection_check_rule(const struct check *k, const struct conf_rule *r)
 {
-    static const char *const unread[] = {"any",     "password", "image",   "media",  "unknown",
-                                         "damaged", "limit",    "partial", "opaque", "field",
-                                         "header",  "boundary", "outside", "footer", "encoding",
-                                         "charset", "crash"};
+    static const char *const unread[] = {
+        "any",     "password", "image",    "media",   "unknown", "damaged",
+        "limit",   "partial",  "opaque",   "field",   "header",  "boundary",
+        "outside", "footer",   "encoding", "charset", "crash",
+    };
     const struct conf *c = k->conf;
     for (size_t i = 0; i < r->content.n; i++) {
         bool known = false;

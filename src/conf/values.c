@@ -116,8 +116,10 @@ static void number_hint(const struct conf_key *key, struct str text, char *dst, 
 {
     static const struct {
         const char *word, *unit;
-    } words[] = {{"ms", "ms"}, {"sec", "s"}, {"min", "m"}, {"h", "h"},
-                 {"day", "d"}, {"k", "K"},   {"m", "M"},   {"g", "G"}};
+    } words[] = {
+        {"ms", "ms"}, {"sec", "s"}, {"min", "m"}, {"h", "h"},
+        {"day", "d"}, {"k", "K"},   {"m", "M"},   {"g", "G"},
+    };
     size_t digits = 0;
     while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9') {
         digits++;

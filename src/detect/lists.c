@@ -41,11 +41,11 @@ static bool lists_is_noted(const unsigned char *bits, const char *form)
     return bits[at / 8] >> at % 8 & 1;
 }
 
-static const char *const known[LISTS_KNOWN] = {"given",    "given-weak",   "surname",  "title",
-                                               "degree",   "abbreviation", "place",    "patient",
-                                               "relation", "role",         "third",    "nouns",
-                                               "greeting", "cited",        "particle", "opening",
-                                               "you",      "own",          "note"};
+static const char *const known[LISTS_KNOWN] = {
+    "given",    "given-weak", "surname", "title", "degree", "abbreviation", "place",
+    "patient",  "relation",   "role",    "third", "nouns",  "greeting",     "cited",
+    "particle", "opening",    "you",     "own",   "note",
+};
 
 struct lists *lists_new(void)
 {
@@ -744,9 +744,10 @@ static bool is_abbreviation(const struct lists *l, struct str text, size_t point
 /* Behind the marks that close what was said: "I am gone." (she said so.) */
 static size_t behind_closing(struct str text, size_t at)
 {
-    static const struct str marks[] =
-        {{"\"", 1},           {"'", 1},       {")", 1}, {"\xe2\x80\x9d", 3}, {"\xe2\x80\x9c", 3},
-         {"\xe2\x80\x99", 3}, {"\xc2\xbb", 2}};
+    static const struct str marks[] = {
+        {"\"", 1},           {"'", 1},        {")", 1}, {"\xe2\x80\x9d", 3}, {"\xe2\x80\x9c", 3},
+        {"\xe2\x80\x99", 3}, {"\xc2\xbb", 2},
+    };
     for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
         if (str_starts_nocase(str_slice(text, at, text.n), marks[i])) {
             return at + marks[i].n;

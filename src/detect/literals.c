@@ -11,8 +11,8 @@
 enum {
     PIECE_MIN = 3,
     PIECE_MAX = 24,
-    PIECES_MAX = 64 /* of one expression */,
-    BUCKETS = 1 << 16 /* bucket_of */,
+    PIECES_MAX = 64,   /* of one expression */
+    BUCKETS = 1 << 16, /* bucket_of */
     DEPTH_MAX = 20
 };
 

@@ -24,26 +24,21 @@ static bool in(uint32_t c, const struct range *ranges, size_t n)
 /* 0: nothing is shown for it; 1: leave it; else the octet that stands for it. */
 static char plain_form(uint32_t c)
 {
-    static const struct range blank[] = {{0xa0, 0xa0},
-                                         {0x2000, 0x200a},
-                                         {0x202f, 0x202f},
-                                         {0x205f, 0x205f},
-                                         {0x3000, 0x3000}};
-    static const struct range dash[] = {{0x2010, 0x2015},
-                                        {0x2043, 0x2043},
-                                        {0x2212, 0x2212},
-                                        {0xfe58, 0xfe58},
-                                        {0xfe63, 0xfe63}};
-    static const struct range dot[] = {{0xb7, 0xb7},
-                                       {0x2024, 0x2024},
-                                       {0x2027, 0x2027},
-                                       {0x2219, 0x2219},
-                                       {0x22c5, 0x22c5}};
+    static const struct range blank[] = {
+        {0xa0, 0xa0}, {0x2000, 0x200a}, {0x202f, 0x202f}, {0x205f, 0x205f}, {0x3000, 0x3000},
+    };
+    static const struct range dash[] = {
+        {0x2010, 0x2015}, {0x2043, 0x2043}, {0x2212, 0x2212}, {0xfe58, 0xfe58}, {0xfe63, 0xfe63},
+    };
+    static const struct range dot[] = {
+        {0xb7, 0xb7}, {0x2024, 0x2024}, {0x2027, 0x2027}, {0x2219, 0x2219}, {0x22c5, 0x22c5},
+    };
     static const struct range slash[] = {{0x2044, 0x2044}, {0x2215, 0x2215}};
     static const struct range line[] = {{0x85, 0x85}, {0x2028, 0x2029}};
     /* Arabic, Persian, Devanagari, Bengali, Gujarati, Tamil, Thai, Lao, Khmer, full-width */
-    static const uint32_t zeros[] = {0x660, 0x6f0, 0x966, 0x9e6,  0xae6,
-                                     0xbe6, 0xe50, 0xed0, 0x17e0, 0xff10};
+    static const uint32_t zeros[] = {
+        0x660, 0x6f0, 0x966, 0x9e6, 0xae6, 0xbe6, 0xe50, 0xed0, 0x17e0, 0xff10,
+    };
     if (unseen_is(c)) {
         return 0;
     }

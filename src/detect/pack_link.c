@@ -40,10 +40,12 @@ static bool read_level(struct str level, unsigned char *ret)
     static const struct {
         const char *name;
         unsigned char least;
-    } levels[] = {{"", DETECT_MEDIUM},
-                  {"low", 1},
-                  {"medium", DETECT_MEDIUM},
-                  {"high", DETECT_HIGH}};
+    } levels[] = {
+        {"", DETECT_MEDIUM},
+        {"low", 1},
+        {"medium", DETECT_MEDIUM},
+        {"high", DETECT_HIGH},
+    };
     for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
         if (str_eq(level, str_c(levels[i].name))) {
             *ret = levels[i].least;
@@ -76,8 +78,10 @@ static bool read_who(const struct detect_packs *p, struct str who, struct link_r
     static const struct {
         const char *word;
         enum link_who who;
-    } words[] = {{"name", WHO_NAME},     {"given", WHO_GIVEN},   {"unknown", WHO_UNKNOWN},
-                 {"doctor", WHO_DOCTOR}, {"beside", WHO_BESIDE}, {"noted", WHO_NOTED}};
+    } words[] = {
+        {"name", WHO_NAME},     {"given", WHO_GIVEN},   {"unknown", WHO_UNKNOWN},
+        {"doctor", WHO_DOCTOR}, {"beside", WHO_BESIDE}, {"noted", WHO_NOTED},
+    };
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         if (str_eq(who, str_c(words[i].word))) {
             r->who = words[i].who;
@@ -131,9 +135,11 @@ static enum add_where add_where(struct str *rest)
     static const struct {
         struct str word;
         enum add_where where;
-    } kinds[] = {{{"between ", 8}, ADD_BETWEEN},
-                 {{"around ", 7}, ADD_AROUND},
-                 {{"next ", 5}, ADD_NEXT}};
+    } kinds[] = {
+        {{"between ", 8}, ADD_BETWEEN},
+        {{"around ", 7}, ADD_AROUND},
+        {{"next ", 5}, ADD_NEXT},
+    };
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         if (str_starts_nocase(*rest, kinds[i].word)) {
             *rest = str_trim(str_slice(*rest, kinds[i].word.n, rest->n));

@@ -330,9 +330,10 @@ static bool is_marked_below(struct str text, size_t at, bool has_fields)
  * quotation marks. */
 static bool is_list_below(struct str text, size_t at)
 {
-    static const char *const marks[] = {"\"", "'",  "„",   "“",   "”",  "«",  "»",
-                                        "‘",  "‚",  "- ",  "* ",  "+ ", "• ", "– ",
-                                        "— ", "· ", "-\t", "*\t", "•\t"};
+    static const char *const marks[] = {
+        "\"", "'",  "„",  "“",  "”",  "«",  "»",   "‘",   "‚",   "- ",
+        "* ", "+ ", "• ", "– ", "— ", "· ", "-\t", "*\t", "•\t",
+    };
     struct str line = full_line_at(text, at, &at);
     size_t n = 0;
     while (n < line.n && line.p[n] >= '0' && line.p[n] <= '9') {

@@ -25,9 +25,10 @@ struct weights {
     int fixed[WEIGH_WORD][NUMBERS_MAX]; /* of all other kinds, by the number of what weighs */
 };
 
-static const char *const names[WEIGH_KINDS] = {"always", "name",  "given",  "unknown", "doctor",
-                                               "before", "score", "length", "who",     "list",
-                                               "type",   "meets", "word",   "pair"};
+static const char *const names[WEIGH_KINDS] = {
+    "always", "name", "given", "unknown", "doctor", "before", "score",
+    "length", "who",  "list",  "type",    "meets",  "word",   "pair",
+};
 static const char *const whos[WEIGH_WHOS] = {"named", "you", "own", "third", "nobody"};
 
 const char *weigh_kind_name(enum weigh_kind kind)

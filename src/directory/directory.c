@@ -109,8 +109,10 @@ static int connect_directory(const struct directory_config *c, LDAP *ld)
 
 static int open_directory(const struct directory_config *c, LDAP **ret)
 {
-    const struct timeval limit = {.tv_sec = c->timeout_ms / 1000,
-                                  .tv_usec = (c->timeout_ms % 1000) * 1000};
+    const struct timeval limit = {
+        .tv_sec = c->timeout_ms / 1000,
+        .tv_usec = (c->timeout_ms % 1000) * 1000,
+    };
     const int version = LDAP_VERSION3, demand = LDAP_OPT_X_TLS_DEMAND, fresh = 0;
     int r = ldap_initialize(ret, c->url);
     if (r != LDAP_SUCCESS) {
@@ -186,8 +188,10 @@ static int search(const struct directory_config *c, LDAP *ld, const char *base, 
                   const char *filter, LDAPMessage **ret)
 {
     char *wanted[] = {(char *)c->mail_attribute, NULL};
-    struct timeval limit = {.tv_sec = c->timeout_ms / 1000,
-                            .tv_usec = (c->timeout_ms % 1000) * 1000};
+    struct timeval limit = {
+        .tv_sec = c->timeout_ms / 1000,
+        .tv_usec = (c->timeout_ms % 1000) * 1000,
+    };
     return ldap_search_ext_s(ld, base, scope, filter, wanted, 0, NULL, NULL, &limit, 2, ret);
 }
 
@@ -262,8 +266,10 @@ enum directory_result directory_login(const struct directory_config *c, const ch
 static int search_all(const struct directory_config *c, LDAP *ld, const char *base, int scope,
                       const char *filter, char **wanted, LDAPMessage **ret)
 {
-    struct timeval limit = {.tv_sec = c->timeout_ms / 1000,
-                            .tv_usec = (c->timeout_ms % 1000) * 1000};
+    struct timeval limit = {
+        .tv_sec = c->timeout_ms / 1000,
+        .tv_usec = (c->timeout_ms % 1000) * 1000,
+    };
     return ldap_search_ext_s(ld, base, scope, filter, wanted, 0, NULL, NULL, &limit, LDAP_NO_LIMIT,
                              ret);
 }

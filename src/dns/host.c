@@ -59,8 +59,10 @@ static bool keep_records(struct dns_host *h, const struct dns_answer *a)
     struct buf all = BUF_INIT(HOST_TLSA_OCTETS_MAX);
     bool ok = !a->truncated;
     for (size_t i = 0; ok && i < a->n_records; i++) {
-        const unsigned char length[2] = {(unsigned char)(a->records[i].n >> 8),
-                                         (unsigned char)a->records[i].n};
+        const unsigned char length[2] = {
+            (unsigned char)(a->records[i].n >> 8),
+            (unsigned char)a->records[i].n,
+        };
         ok = buf_append(&all, length, 2) == 0 && buf_add(&all, a->records[i]) == 0;
     }
     if (!ok) {

@@ -234,19 +234,22 @@ enum use { USE_NONE, USE_XML, USE_FILE, USE_BINARY };
  * names them. */
 static bool is_about_form(struct str name)
 {
-    static const char *const ends[] = {".rels",
-                                       "[Content_Types].xml",
-                                       "/styles.xml",
-                                       "/stylesWithEffects.xml",
-                                       "/settings.xml",
-                                       "/fontTable.xml",
-                                       "/webSettings.xml",
-                                       "/calcChain.xml",
-                                       "/sharedStrings.xml",
-                                       ".vml",
-                                       ".rdf"};
-    static const char *const folders[] = {"META-INF/", "Configurations2/", "Thumbnails/",
-                                          "docProps/thumbnail", "_xmlsignatures/"};
+    static const char *const ends[] = {
+        ".rels",
+        "[Content_Types].xml",
+        "/styles.xml",
+        "/stylesWithEffects.xml",
+        "/settings.xml",
+        "/fontTable.xml",
+        "/webSettings.xml",
+        "/calcChain.xml",
+        "/sharedStrings.xml",
+        ".vml",
+        ".rdf",
+    };
+    static const char *const folders[] = {
+        "META-INF/", "Configurations2/", "Thumbnails/", "docProps/thumbnail", "_xmlsignatures/",
+    };
     bool is = str_eq_nocase(name, STR("settings.xml")) || str_eq_nocase(name, STR("mimetype")) ||
               str_has(name, STR("/theme/"));
     for (size_t i = 0; i < ARRAY_LEN(ends); i++) {

@@ -15,7 +15,7 @@
 
 enum {
     FRONT = 512,
-    LOOK_MAX = 256 * 1024 /* what is longer says something */,
+    LOOK_MAX = 256 * 1024, /* what is longer says something */
     SEEN_MAX = 4 * LOOK_MAX
 };
 

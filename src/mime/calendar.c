@@ -411,8 +411,10 @@ static bool read_days(struct str list, char kind, unsigned *ret_days, int *ret_n
 static void calendar_put_rule(struct str rule, char *dst, size_t size)
 {
     static const struct str fine[] = {STR("DAILY"), STR("WEEKLY"), STR("MONTHLY"), STR("YEARLY")};
-    static const struct str other[] = {STR("BYSETPOS"), STR("BYWEEKNO"), STR("BYYEARDAY"),
-                                       STR("BYHOUR"),   STR("BYMINUTE"), STR("BYSECOND")};
+    static const struct str other[] = {
+        STR("BYSETPOS"), STR("BYWEEKNO"), STR("BYYEARDAY"),
+        STR("BYHOUR"),   STR("BYMINUTE"), STR("BYSECOND"),
+    };
     char kind = 0, until[16] = "-";
     unsigned days = 0, of_month = rule_number(rule, STR("BYMONTHDAY"), 0);
     int nth = 0, year, month, day;
@@ -642,8 +644,9 @@ static bool is_method_of_answer(const struct line *l)
 
 void calendar_words(struct str text, struct buf *out)
 {
-    static const struct str names[] = {STR("SUMMARY"), STR("DESCRIPTION"), STR("COMMENT"),
-                                       STR("LOCATION"), STR("CONTACT")};
+    static const struct str names[] = {
+        STR("SUMMARY"), STR("DESCRIPTION"), STR("COMMENT"), STR("LOCATION"), STR("CONTACT"),
+    };
     bool answers = false;
     while (text.n > 0) {
         struct line l = calendar_split(str_trim(str_take_line(&text)));

@@ -37,9 +37,11 @@ static const struct charset *by_mark(struct str *octets)
         const char *octets;
         size_t n;
         const char *set;
-    } marks[] = {{"\xef\xbb\xbf", 3, "utf-8"},
-                 {"\xfe\xff", 2, "utf-16be"},
-                 {"\xff\xfe", 2, "utf-16le"}};
+    } marks[] = {
+        {"\xef\xbb\xbf", 3, "utf-8"},
+        {"\xfe\xff", 2, "utf-16be"},
+        {"\xff\xfe", 2, "utf-16le"},
+    };
     for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
         if (charset_starts(*octets, marks[i].octets, marks[i].n)) {
             *octets = str_slice(*octets, marks[i].n, octets->n);

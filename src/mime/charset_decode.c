@@ -224,11 +224,9 @@ static size_t charset_decode_take_escape(struct text *t, uint32_t *ret)
     static const struct {
         char octets[3];
         int state;
-    } escapes[] = {{"(B", JP_ASCII},
-                   {"(J", JP_ROMAN},
-                   {"(I", JP_KATAKANA},
-                   {"$@", JP_TWO},
-                   {"$B", JP_TWO}};
+    } escapes[] = {
+        {"(B", JP_ASCII}, {"(J", JP_ROMAN}, {"(I", JP_KATAKANA}, {"$@", JP_TWO}, {"$B", JP_TWO},
+    };
     for (size_t i = 0; t->n > 2 && i < ARRAY_LEN(escapes); i++) {
         if (memcmp(t->p + 1, escapes[i].octets, 2) == 0) {
             bool before = t->jp.switched;

@@ -168,8 +168,11 @@ static void load_pairs(const struct charset *c, struct table *t)
     t->codes = err_calloc(LEADS * TRAILS, sizeof *t->codes);
     for (unsigned lead = 0; lead < LEADS; lead++) {
         for (unsigned trail = 0x40; trail < 0xff; trail++) {
-            const unsigned char octets[] = {0x8f, (unsigned char)(LEAD_FIRST + lead),
-                                            (unsigned char)trail};
+            const unsigned char octets[] = {
+                0x8f,
+                (unsigned char)(LEAD_FIRST + lead),
+                (unsigned char)trail,
+            };
             t->codes[lead * TRAILS + trail] =
                 three ? looked_up(t->library, octets, 3) : looked_up(t->library, octets + 1, 2);
         }

@@ -51,8 +51,10 @@ static const char *const blocks[] = {
 };
 
 /* What stands in a line as a box of its own. */
-static const char *const boxes[] = {"img",    "input",  "button", "textarea", "select", "label",
-                                    "iframe", "object", "video",  "audio",    "canvas", "svg"};
+static const char *const boxes[] = {
+    "img",    "input",  "button", "textarea", "select", "label",
+    "iframe", "object", "video",  "audio",    "canvas", "svg",
+};
 
 /* Small letters above or below: a digit there belongs to no number beside it. */
 static const char *const raised[] = {"sup", "sub", "rt", "rp"};
@@ -291,10 +293,10 @@ static bool style_says(const xmlChar **attributes, const char *const *words, siz
 /* An element that its style makes a block, or in which line ends are line ends. */
 static void begin_styled(struct page *p, const xmlChar *name, const xmlChar **attributes)
 {
-    static const char *const as_block[] = {"display:block",    "display:flex",
-                                           "display:grid",     "display:list-item",
-                                           "display:table;",   "display:table-row",
-                                           "display:flow-root"};
+    static const char *const as_block[] = {
+        "display:block",  "display:flex",      "display:grid",      "display:list-item",
+        "display:table;", "display:table-row", "display:flow-root",
+    };
     static const char *const as_written[] = {"white-space:pre", "white-space:break-spaces"},
                              *const elements[] = {"pre", "listing", "xmp"};
     if (p->n_styled < STYLED_MAX && style_says(attributes, as_block, ARRAY_LEN(as_block))) {
@@ -376,10 +378,13 @@ void read_html(struct reader *r, const struct piece *p)
         .startElement = html_on_start,
         .endElement = html_on_end,
     };
-    struct page page = {.out = reader_text(r, p->place, p->part),
-                        .comments = BUF_INIT(1024 * 1024)};
-    const struct tags tags = {&events,    &page,        html_on_begin,
-                              on_comment, html_on_text, html_is_full};
+    struct page page = {
+        .out = reader_text(r, p->place, p->part),
+        .comments = BUF_INIT(1024 * 1024),
+    };
+    const struct tags tags = {
+        &events, &page, html_on_begin, on_comment, html_on_text, html_is_full,
+    };
     if (!page.out) {
         return;
     }

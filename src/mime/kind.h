@@ -8,9 +8,19 @@
 #define KINDS(X) \
     X(TEXT, "text") \
     X(HTML, "html") \
-    X(PDF, "pdf") X(ZIP, "zip") X(ARCHIVE, "archive") X(PACKED, "packed") X(RTF, "rtf") \
-        X(TNEF, "tnef") X(OLE, "office") X(MESSAGE, "message") X(CALENDAR, "calendar") \
-            X(IMAGE, "image") X(MEDIA, "media") X(PROGRAM, "program") X(UNKNOWN, "unknown")
+    X(PDF, "pdf") \
+    X(ZIP, "zip") \
+    X(ARCHIVE, "archive") \
+    X(PACKED, "packed") \
+    X(RTF, "rtf") \
+    X(TNEF, "tnef") \
+    X(OLE, "office") \
+    X(MESSAGE, "message") \
+    X(CALENDAR, "calendar") \
+    X(IMAGE, "image") \
+    X(MEDIA, "media") \
+    X(PROGRAM, "program") \
+    X(UNKNOWN, "unknown")
 #define KIND_ENUM(n, s) KIND_##n,
 enum kind { KINDS(KIND_ENUM) };
 

@@ -73,8 +73,12 @@ static struct str without_marks(struct str s)
 /* The link that begins here; empty: none does. *ret_looked: how far that is known. */
 static struct str link_at(struct str s, size_t *ret_looked)
 {
-    static const struct str schemes[] = {STR("https://"), STR("http://"), STR("mailto:"),
-                                         STR("tel:")};
+    static const struct str schemes[] = {
+        STR("https://"),
+        STR("http://"),
+        STR("mailto:"),
+        STR("tel:"),
+    };
     size_t scheme = 0, n = 0;
     for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
         scheme = str_starts_nocase(s, schemes[i]) ? schemes[i].n : scheme;

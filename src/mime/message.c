@@ -41,9 +41,11 @@ static void keep_fields(struct mime_reading *out, const struct tree_fields *fiel
 
 static bool is_told_in_text(const char *name)
 {
-    static const char *const names[] = {"Subject",  "Comments",     "Keywords",
-                                        "From",     "To",           "Cc",
-                                        "Reply-To", "Thread-Topic", "Content-Description"};
+    static const char *const names[] = {
+        "Subject",  "Comments",     "Keywords",
+        "From",     "To",           "Cc",
+        "Reply-To", "Thread-Topic", "Content-Description",
+    };
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         if (str_eq_nocase(str_c(name), str_c(names[i]))) {
             return true;
@@ -291,8 +293,9 @@ static void note_file(struct reader *r, const struct part *part, struct str octe
 /* Text as it stands there, for people. Other kinds of text are read as the files that they are. */
 static bool message_is_plain(const struct part *p, bool body)
 {
-    static const char *const files[] = {"text/calendar", "text/rtf",     "text/csv",
-                                        "text/vcard",    "text/x-vcard", "text/directory"};
+    static const char *const files[] = {
+        "text/calendar", "text/rtf", "text/csv", "text/vcard", "text/x-vcard", "text/directory",
+    };
     bool plain = part_is(p, "text/plain") || part_is(p, "text/html") ||
                  (body && strncmp(p->type, "text/", 5) == 0);
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {

@@ -139,8 +139,12 @@ static const struct {
  * the vocabularies of the two standards text runs on from element to element. */
 static bool office_is_property(xmlTextReaderPtr x)
 {
-    static const char *const running[] = {"openxmlformats", "opendocument", "microsoft",
-                                          "purl.oclc.org"};
+    static const char *const running[] = {
+        "openxmlformats",
+        "opendocument",
+        "microsoft",
+        "purl.oclc.org",
+    };
     const char *space = (const char *)xmlTextReaderConstNamespaceUri(x);
     bool runs = false;
     for (size_t i = 0; space && i < ARRAY_LEN(running) && !runs; i++) {

@@ -64,10 +64,12 @@ void read_ole(struct reader *r, const struct piece *p, const char **ret_type)
 {
     static const struct {
         const char *stream, *type;
-    } streams[] = {{"WordDocument", "doc"},
-                   {"Workbook", "xls"},
-                   {"PowerPoint Document", "ppt"},
-                   {"__substg1.0_", "msg"}};
+    } streams[] = {
+        {"WordDocument", "doc"},
+        {"Workbook", "xls"},
+        {"PowerPoint Document", "ppt"},
+        {"__substg1.0_", "msg"},
+    };
     for (size_t i = 0; i < ARRAY_LEN(streams); i++) {
         *ret_type = has_utf16(p->octets, streams[i].stream) ? streams[i].type : *ret_type;
     }

@@ -202,8 +202,10 @@ static bool read_pieces(struct str value, struct pieces *ret)
 {
     bool cut = false;
     for (size_t at = first_parameter(value); at < value.n;) {
-        struct piece_of_value p = {.octets = BUF_INIT(PARAM_VALUE_MAX),
-                                   .other = BUF_INIT(PARAM_VALUE_MAX)};
+        struct piece_of_value p = {
+            .octets = BUF_INIT(PARAM_VALUE_MAX),
+            .other = BUF_INIT(PARAM_VALUE_MAX),
+        };
         size_t equals = str_find(value, '=', at), semicolon = str_find(value, ';', at);
         if (equals >= value.n || ret->n == PIECES_MAX) {
             return !cut && equals >= value.n;

@@ -46,8 +46,9 @@ static bool quotation_has_word(struct str list, struct str word)
  * "border: 0px". */
 static bool has_stroke(const char *style)
 {
-    static const char *const kinds[] = {"solid",  "dashed", "dotted", "double",
-                                        "groove", "ridge",  "inset",  "outset"};
+    static const char *const kinds[] = {
+        "solid", "dashed", "dotted", "double", "groove", "ridge", "inset", "outset",
+    };
     for (const char *at = strcasestr(style, "border"); at; at = strcasestr(at + 1, "border")) {
         const char *value = at + strlen("border");
         struct str rest = str_from(value, strnlen(value, LONGEST_VALUE));
@@ -68,8 +69,9 @@ static bool has_stroke(const char *style)
  * editors write for their users, too. The button "indent" writes a margin at most. */
 static enum quotation quotation_of_blockquote(const xmlChar **attributes)
 {
-    static const char *const words[] = {"quot",    "cite",     "repl",    "rply",  "fwd",
-                                        "forward", "original", "history", "bloop", "qt"};
+    static const char *const words[] = {
+        "quot", "cite", "repl", "rply", "fwd", "forward", "original", "history", "bloop", "qt",
+    };
     bool sign = false;
     for (size_t i = 0; attributes && attributes[i]; i += 2) {
         struct str name = str_c((const char *)attributes[i]);

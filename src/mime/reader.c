@@ -718,9 +718,10 @@ const char *mime_field_next(const struct mime_reading *r, const char *name, size
 /* "Re:", "AW:", "RE :", "Re[2]:", "Fwd:" as mail programs write them. */
 static bool reader_is_repeated(struct str subject)
 {
-    static const char *const words[] = {"re",  "aw",  "sv",  "vs", "antw",  "rif", "r",
-                                        "res", "odp", "ynt", "fw", "fwd",   "wg",  "tr",
-                                        "rv",  "enc", "i",   "vl", "doorst"};
+    static const char *const words[] = {
+        "re", "aw",  "sv", "vs", "antw", "rif", "r", "res", "odp",    "ynt",
+        "fw", "fwd", "wg", "tr", "rv",   "enc", "i", "vl",  "doorst",
+    };
     size_t colon = str_find(subject, ':', 0);
     struct str word = str_slice(subject, 0, colon);
     word = str_trim(str_slice(word, 0, str_find(word, '[', 0)));

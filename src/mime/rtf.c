@@ -191,13 +191,16 @@ static void begin_tag(struct rtf *x)
 /* What stands in a group of its own and is no text. True: the word began such a one. */
 static bool begin_destination(struct rtf *x, struct str word)
 {
-    static const char *const skipped[] = {"fonttbl",   "colortbl",          "stylesheet",
-                                          "pict",      "themedata",         "colorschememapping",
-                                          "listtable", "listoverridetable", "rsidtbl",
-                                          "generator", "latentstyles",      "datastore",
-                                          "xmlnstbl",  "fldinst",           "objdata"};
-    static const char *const told[] = {"bkmkstart", "annotation", "shptxt", "footnote",
-                                       "nesttableprops"};
+    static const char *const skipped[] = {
+        "fonttbl",   "colortbl",          "stylesheet",
+        "pict",      "themedata",         "colorschememapping",
+        "listtable", "listoverridetable", "rsidtbl",
+        "generator", "latentstyles",      "datastore",
+        "xmlnstbl",  "fldinst",           "objdata",
+    };
+    static const char *const told[] = {
+        "bkmkstart", "annotation", "shptxt", "footnote", "nesttableprops",
+    };
     static const char *const not_html[] = {"info", "pntext"};
     if (x->star && str_eq(word, STR("htmltag"))) {
         begin_tag(x);

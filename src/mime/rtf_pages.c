@@ -37,9 +37,10 @@ static const struct {
 /* One that begins each character below 0x80 with the octet of ASCII, whatever stands before it. */
 static bool rtf_pages_is_ascii_based(const struct charset *c)
 {
-    static const enum charset_kind kinds[] = {CHARSET_UTF8,  CHARSET_SINGLE, CHARSET_GB18030,
-                                              CHARSET_BIG5,  CHARSET_EUC_JP, CHARSET_SHIFT_JIS,
-                                              CHARSET_EUC_KR};
+    static const enum charset_kind kinds[] = {
+        CHARSET_UTF8,   CHARSET_SINGLE,    CHARSET_GB18030, CHARSET_BIG5,
+        CHARSET_EUC_JP, CHARSET_SHIFT_JIS, CHARSET_EUC_KR,
+    };
     struct str name = str_c(c->name);
     bool dos = str_starts_nocase(name, STR("cp")) || str_starts_nocase(name, STR("mac-")) ||
                str_eq(name, STR("johab"));

@@ -27,7 +27,7 @@
 #include <strings.h>
 
 enum {
-    OPEN_MAX = 200 /* of what is deeper only the text is kept */,
+    OPEN_MAX = 200, /* of what is deeper only the text is kept */
     NAME_MAX_OCTETS = 32,
     END_TAG = 13,
     URL_MAX = 8192,
@@ -72,40 +72,54 @@ struct rewrite {
     bool full, remote;
 };
 
-static const char *const kept[] =
-    {"a",          "abbr",   "address", "article", "b",    "bdi",  "bdo",   "big",
-     "blockquote", "br",     "caption", "center",  "cite", "code", "col",   "colgroup",
-     "dd",         "del",    "dfn",     "div",     "dl",   "dt",   "em",    "figcaption",
-     "figure",     "font",   "footer",  "h1",      "h2",   "h3",   "h4",    "h5",
-     "h6",         "header", "hr",      "i",       "img",  "ins",  "kbd",   "li",
-     "mark",       "ol",     "p",       "pre",     "q",    "s",    "samp",  "section",
-     "small",      "span",   "strike",  "strong",  "sub",  "sup",  "table", "tbody",
-     "td",         "tfoot",  "th",      "thead",   "time", "tr",   "tt",    "u",
-     "ul",         "var"};
+static const char *const kept[] = {
+    "a",          "abbr",   "address", "article", "b",    "bdi",  "bdo",   "big",
+    "blockquote", "br",     "caption", "center",  "cite", "code", "col",   "colgroup",
+    "dd",         "del",    "dfn",     "div",     "dl",   "dt",   "em",    "figcaption",
+    "figure",     "font",   "footer",  "h1",      "h2",   "h3",   "h4",    "h5",
+    "h6",         "header", "hr",      "i",       "img",  "ins",  "kbd",   "li",
+    "mark",       "ol",     "p",       "pre",     "q",    "s",    "samp",  "section",
+    "small",      "span",   "strike",  "strong",  "sub",  "sup",  "table", "tbody",
+    "td",         "tfoot",  "th",      "thead",   "time", "tr",   "tt",    "u",
+    "ul",         "var",
+};
 /* With all that is in them. */
-static const char *const dropped[] = {"script", "style", "template", "iframe", "head", "title",
-                                      "datalist", "xml",
-                                      /* of SVG and MathML: nothing that is drawn */
-                                      "defs", "symbol", "metadata", "desc", "annotation",
-                                      "annotation-xml"};
+static const char *const dropped[] = {
+    "script",
+    "style",
+    "template",
+    "iframe",
+    "head",
+    "title",
+    "datalist",
+    "xml",
+    /* of SVG and MathML: nothing that is drawn */
+    "defs",
+    "symbol",
+    "metadata",
+    "desc",
+    "annotation",
+    "annotation-xml",
+};
 /* Each of these stands apart from the text around it, and loses its tag. */
-static const char *const apart[] = {"button", "select", "option", "optgroup", "textarea", "text",
-                                    "tspan",  "legend", "object", "video",    "audio"};
+static const char *const apart[] = {
+    "button", "select", "option", "optgroup", "textarea", "text",
+    "tspan",  "legend", "object", "video",    "audio",
+};
 static const char *const empty[] = {"br", "col", "hr", "img"};
 /* Nothing is in them: what libxml2 takes for their content follows them (HTML 13.1.2,
  * 13.2.6.4.7). */
-static const char *const bare[] = {"frame",   "embed",    "param",   "meta",   "link",
-                                   "base",    "input",    "source",  "track",  "area",
-                                   "bgsound", "basefont", "isindex", "keygen", "wbr"};
+static const char *const bare[] = {
+    "frame", "embed", "param",   "meta",     "link",    "base",   "input", "source",
+    "track", "area",  "bgsound", "basefont", "isindex", "keygen", "wbr",
+};
 /* Values of these are words and numbers only. */
-static const char *const attributes[] = {"align",       "valign",  "width",    "height",
-                                         "colspan",     "rowspan", "bgcolor",  "color",
-                                         "size",        "dir",     "lang",     "cellpadding",
-                                         "cellspacing", "border",  "start",    "type",
-                                         "face",        "alt",     "title",    "summary",
-                                         "scope",       "headers", "abbr",     "datetime",
-                                         "noshade",     "nowrap",  "reversed", "value",
-                                         "span"};
+static const char *const attributes[] = {
+    "align",   "valign", "width",    "height",      "colspan",     "rowspan", "bgcolor", "color",
+    "size",    "dir",    "lang",     "cellpadding", "cellspacing", "border",  "start",   "type",
+    "face",    "alt",    "title",    "summary",     "scope",       "headers", "abbr",    "datetime",
+    "noshade", "nowrap", "reversed", "value",       "span",
+};
 
 static bool sanitise_is_in(struct str name, const char *const *list, size_t n)
 {
@@ -296,8 +310,10 @@ static bool is_location_of(struct str src, const struct picture *p)
  * of these. */
 static bool put_data_picture(struct rewrite *w, struct str src)
 {
-    static const char *const kinds[] = {"data:image/png", "data:image/jpeg", "data:image/jpg",
-                                        "data:image/gif", "data:image/webp", "data:image/bmp"};
+    static const char *const kinds[] = {
+        "data:image/png", "data:image/jpeg", "data:image/jpg",
+        "data:image/gif", "data:image/webp", "data:image/bmp",
+    };
     size_t comma = str_find(src, ',', 0), before = buf_len(&w->tag);
     struct str head = str_slice(src, 0, comma), kind = str_slice(head, 0, str_find(head, ';', 0));
     bool known =
@@ -491,8 +507,9 @@ static void sanitise_put_field(struct rewrite *w, const xmlChar **attributes_of)
 /* A frame, a film, a drawing: what a browser would show there is not text, and not here. */
 static bool is_left_out(const char *name, const xmlChar **attributes_of)
 {
-    static const char *const things[] = {"iframe", "frame", "embed", "object",
-                                         "video",  "audio", "source"};
+    static const char *const things[] = {
+        "iframe", "frame", "embed", "object", "video", "audio", "source",
+    };
     static const char *const addresses[] = {"src", "srcdoc", "srcset", "data"};
     bool has_address = strcmp(name, "svg") == 0 || strcmp(name, "canvas") == 0;
     for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
@@ -693,8 +710,9 @@ static bool rewrite_page(struct reader *r, struct str html, struct rewrite *w)
     w->style = BUF_INIT(16 * 1024);
     w->quirks = !has_tag(html, STR("<!doctype"));
     w->has_sheet = has_tag(html, STR("<style")) || has_tag(html, STR("<link"));
-    const struct tags tags = {&events,         w, sanitise_on_begin, NULL, sanitise_on_text,
-                              sanitise_is_full};
+    const struct tags tags = {
+        &events, w, sanitise_on_begin, NULL, sanitise_on_text, sanitise_is_full,
+    };
     bool boxed = open_box(w, html);
     tags_read(r, "", html, &tags);
     end_elements(w, 0);

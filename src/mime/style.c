@@ -11,18 +11,19 @@
 
 enum { VALUE_MAX = 512, STYLE_MAX = 8192 };
 
-static const char *const properties[] =
-    {"color",           "background-color", "font",          "font-family",     "font-size",
-     "font-style",      "font-weight",      "font-variant",  "line-height",     "letter-spacing",
-     "text-align",      "text-decoration",  "text-indent",   "text-transform",  "vertical-align",
-     "white-space",     "word-break",       "word-wrap",     "overflow-wrap",   "width",
-     "max-width",       "height",           "padding",       "padding-top",     "padding-right",
-     "padding-bottom",  "padding-left",     "margin",        "margin-top",      "margin-right",
-     "margin-bottom",   "margin-left",      "border",        "border-top",      "border-right",
-     "border-bottom",   "border-left",      "border-color",  "border-style",    "border-width",
-     "border-collapse", "border-spacing",   "border-radius", "list-style-type", "table-layout",
-     "caption-side",    "direction",        "display",       "float",           "clear",
-     "visibility"};
+static const char *const properties[] = {
+    "color",           "background-color", "font",          "font-family",     "font-size",
+    "font-style",      "font-weight",      "font-variant",  "line-height",     "letter-spacing",
+    "text-align",      "text-decoration",  "text-indent",   "text-transform",  "vertical-align",
+    "white-space",     "word-break",       "word-wrap",     "overflow-wrap",   "width",
+    "max-width",       "height",           "padding",       "padding-top",     "padding-right",
+    "padding-bottom",  "padding-left",     "margin",        "margin-top",      "margin-right",
+    "margin-bottom",   "margin-left",      "border",        "border-top",      "border-right",
+    "border-bottom",   "border-left",      "border-color",  "border-style",    "border-width",
+    "border-collapse", "border-spacing",   "border-radius", "list-style-type", "table-layout",
+    "caption-side",    "direction",        "display",       "float",           "clear",
+    "visibility",
+};
 
 /* One declaration: name in lowercase, value without "!important". */
 struct declaration {
@@ -143,12 +144,12 @@ static bool is_plain_value(struct str v)
 /* #rgb, rgb(), hsl(), or a word: a name of a colour, which are letters only. */
 static bool style_is_colour(struct str word)
 {
-    static const char *const others[] = {"none",        "scroll",    "fixed",      "local",
-                                         "repeat",      "no-repeat", "repeat-x",   "repeat-y",
-                                         "round",       "space",     "center",     "top",
-                                         "bottom",      "left",      "right",      "cover",
-                                         "contain",     "auto",      "border-box", "padding-box",
-                                         "content-box", "inherit",   "initial",    "unset"};
+    static const char *const others[] = {
+        "none",       "scroll",      "fixed",       "local",   "repeat",  "no-repeat",
+        "repeat-x",   "repeat-y",    "round",       "space",   "center",  "top",
+        "bottom",     "left",        "right",       "cover",   "contain", "auto",
+        "border-box", "padding-box", "content-box", "inherit", "initial", "unset",
+    };
     for (size_t i = 0; i < ARRAY_LEN(others); i++) {
         if (str_eq_nocase(word, str_c(others[i]))) {
             return false;

@@ -78,8 +78,10 @@ static const char *const closers[] = {
 
 /* What such an end tag does not reach through ("in scope", 13.2.4.2), and what has no elements
  * in it. */
-static const char *const walls[] = {"applet", "caption", "html", "marquee",  "object", "script",
-                                    "style",  "table",   "td",   "template", "th"};
+static const char *const walls[] = {
+    "applet", "caption", "html", "marquee",  "object", "script",
+    "style",  "table",   "td",   "template", "th",
+};
 
 static bool ends_name(char c)
 {

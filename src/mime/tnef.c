@@ -512,8 +512,11 @@ static void on_inner_file(void *arg, const struct tnef_file *f)
         .place = i->p->place,
     };
     struct inner_files below = *i;
-    const struct tnef_wants inner = {i->wants->on_body ? on_inner_body : NULL, on_inner_file,
-                                     &below};
+    const struct tnef_wants inner = {
+        i->wants->on_body ? on_inner_body : NULL,
+        on_inner_file,
+        &below,
+    };
     below.depth++;
     read_attributes(&(struct tnef){.r = i->r, .p = &p, .wants = &inner});
 }

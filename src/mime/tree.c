@@ -194,10 +194,12 @@ static void read_description(struct walk *w, GMimeObject *o, struct part *p)
 /* Types that programs write the wrong way round: mail programs show what is meant. */
 static void mend_type(struct part *p)
 {
-    static const char *const types[][2] = {{"plain/text", "text/plain"},
-                                           {"text/text", "text/plain"},
-                                           {"html/text", "text/html"},
-                                           {"text/htm", "text/html"}};
+    static const char *const types[][2] = {
+        {"plain/text", "text/plain"},
+        {"text/text", "text/plain"},
+        {"html/text", "text/html"},
+        {"text/htm", "text/html"},
+    };
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         if (p->kind == PART_LEAF && part_is(p, types[i][0])) {
             free(p->type);

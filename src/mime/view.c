@@ -660,8 +660,10 @@ struct view *view_of_message(struct str message)
     for (size_t i = 0; i < reading->n_problems; i++) {
         v->cut |= reading->problems[i].kind == MIME_LIMIT;
     }
-    char **fields[] = {&v->from,    &v->from_name, &v->to,         &v->cc,
-                       &v->subject, &v->date,      &v->message_id, &v->references};
+    char **fields[] = {
+        &v->from,    &v->from_name, &v->to,         &v->cc,
+        &v->subject, &v->date,      &v->message_id, &v->references,
+    };
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         *fields[i] = *fields[i] ? *fields[i] : err_strdup("");
     }
@@ -677,8 +679,9 @@ void view_free(struct view *v)
     if (!v) {
         return;
     }
-    char *fields[] = {v->from,    v->from_name, v->to,         v->cc,
-                      v->subject, v->date,      v->message_id, v->references};
+    char *fields[] = {
+        v->from, v->from_name, v->to, v->cc, v->subject, v->date, v->message_id, v->references,
+    };
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         free(fields[i]);
     }

@@ -301,9 +301,10 @@ static void attach_tnef_file(void *arg, const struct tnef_file *f)
     const struct tnef_files *t = arg;
     struct build *b = t->b;
     struct nested_place places[NESTED_MAX];
-    struct nested_place two[] = {view_place_of(b, t->p),
-                                 {(uint64_t)(f->octets.p - t->octets.p), f->octets.n,
-                                  TRANSFER_AS_IS}};
+    struct nested_place two[] = {
+        view_place_of(b, t->p),
+        {(uint64_t)(f->octets.p - t->octets.p), f->octets.n, TRANSFER_AS_IS},
+    };
     b->v->cut |= b->has_no_place;
     if (!b->has_no_place) {
         unsigned n = view_places_with(b, two, 2, places);

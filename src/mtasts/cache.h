@@ -12,7 +12,10 @@ enum {
 };
 
 #define STS_STATES(X) \
-    X(NONE, "none") X(TESTING, "testing") X(ENFORCE, "enforce") X(WAIT, "wait")
+    X(NONE, "none") \
+    X(TESTING, "testing") \
+    X(ENFORCE, "enforce") \
+    X(WAIT, "wait")
 #define STS_STATE_ENUM(n, s) STS_STATE_##n,
 enum sts_state { STS_STATES(STS_STATE_ENUM) STS_STATE_END };
 const char *sts_state_name(enum sts_state s);
@@ -21,9 +24,11 @@ const char *sts_state_name(enum sts_state s);
 #define STS_PROBLEMS(X) \
     X(NONE, "") \
     X(TXT_LOOKUP, "validation-failure") \
-    X(TXT_GONE, "validation-failure") X(RECORD_INVALID, "sts-policy-invalid") \
-        X(FETCH, "sts-policy-fetch-error") X(WEBPKI, "sts-webpki-invalid") \
-            X(POLICY_INVALID, "sts-policy-invalid")
+    X(TXT_GONE, "validation-failure") \
+    X(RECORD_INVALID, "sts-policy-invalid") \
+    X(FETCH, "sts-policy-fetch-error") \
+    X(WEBPKI, "sts-webpki-invalid") \
+    X(POLICY_INVALID, "sts-policy-invalid")
 #define STS_PROBLEM_ENUM(n, s) STS_PROBLEM_##n,
 enum sts_problem { STS_PROBLEMS(STS_PROBLEM_ENUM) STS_PROBLEM_END };
 const char *sts_problem_result(enum sts_problem p);

@@ -10,7 +10,10 @@
 enum { STS_ID_MAX = 33, STS_POLICY_OCTETS_MAX = 64 * 1024, STS_MX_MAX = 256 };
 enum { STS_MAX_AGE_S = 31557600 }; /* RFC 8461 3.2; larger values are capped */
 
-#define STS_MODES(X)        X(NONE, "none") X(TESTING, "testing") X(ENFORCE, "enforce")
+#define STS_MODES(X) \
+    X(NONE, "none") \
+    X(TESTING, "testing") \
+    X(ENFORCE, "enforce")
 #define STS_MODE_ENUM(n, s) STS_MODE_##n,
 enum sts_mode { STS_MODES(STS_MODE_ENUM) STS_MODE_END };
 const char *sts_mode_name(enum sts_mode m);

@@ -88,15 +88,17 @@ int oidc_login_url(const struct oidc_server *s, const char *client, const char *
     const struct {
         const char *name;
         struct str value;
-    } fields[] = {{"response_type", STR("code")},
-                  {"scope", STR("openid email")},
-                  {"client_id", str_c(client)},
-                  {"redirect_uri", str_c(back)},
-                  {"state", state},
-                  {"nonce", nonce},
-                  {"code_challenge", buf_str(&hash)},
-                  {"code_challenge_method", STR("S256")},
-                  {"login_hint", hint}};
+    } fields[] = {
+        {"response_type", STR("code")},
+        {"scope", STR("openid email")},
+        {"client_id", str_c(client)},
+        {"redirect_uri", str_c(back)},
+        {"state", state},
+        {"nonce", nonce},
+        {"code_challenge", buf_str(&hash)},
+        {"code_challenge_method", STR("S256")},
+        {"login_hint", hint},
+    };
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(fields); i++) {
         r = oidc_put_field(out, fields[i].name, fields[i].value);
     }

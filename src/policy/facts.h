@@ -9,30 +9,70 @@
 
 /* TLS grades, weakest first; a floor is a grade too. */
 #define POLICY_GRADES(X) \
-    X(PLAIN, "plain") X(ENCRYPT, "encrypt") X(CERT, "cert") X(AUTH, "auth") X(PIN, "pin")
+    X(PLAIN, "plain") \
+    X(ENCRYPT, "encrypt") \
+    X(CERT, "cert") \
+    X(AUTH, "auth") \
+    X(PIN, "pin")
 /* The rule that matched, by its demand on transport. */
 #define POLICY_FORCES(X) \
-    X(NONE, "none") X(ENCRYPT, "encrypt") X(CERT, "cert") X(AUTH, "auth") X(PIN, "pin")
-#define POLICY_OVERRIDES(X) X(NONE, "none") X(RELAX, "relax")
-#define POLICY_DEMANDS(X)   X(NONE, "none") X(SECURE, "secure") X(ESCALATED, "escalated")
-#define POLICY_COUNTS(X)    X(ENCRYPT, "encrypt") X(CERT, "cert") X(AUTH, "auth")
-#define POLICY_LADDERS(X)   X(NONE, "none") X(MSGENC, "msgenc") X(PORTAL, "portal")
-#define POLICY_TRNOS(X)     X(OFF, "off") X(RELAX, "relax") X(REPORT, "report")
+    X(NONE, "none") \
+    X(ENCRYPT, "encrypt") \
+    X(CERT, "cert") \
+    X(AUTH, "auth") \
+    X(PIN, "pin")
+#define POLICY_OVERRIDES(X) \
+    X(NONE, "none") \
+    X(RELAX, "relax")
+#define POLICY_DEMANDS(X) \
+    X(NONE, "none") \
+    X(SECURE, "secure") \
+    X(ESCALATED, "escalated")
+#define POLICY_COUNTS(X) \
+    X(ENCRYPT, "encrypt") \
+    X(CERT, "cert") \
+    X(AUTH, "auth")
+#define POLICY_LADDERS(X) \
+    X(NONE, "none") \
+    X(MSGENC, "msgenc") \
+    X(PORTAL, "portal")
+#define POLICY_TRNOS(X) \
+    X(OFF, "off") \
+    X(RELAX, "relax") \
+    X(REPORT, "report")
 #define POLICY_MXES(X) \
-    X(SECURE, "secure") X(INSECURE, "insecure") X(ERROR, "error") X(NULL, "null")
+    X(SECURE, "secure") \
+    X(INSECURE, "insecure") \
+    X(ERROR, "error") \
+    X(NULL, "null")
 #define POLICY_TLSAS(X) \
-    X(NONE, "none") X(USABLE, "usable") X(UNUSABLE, "unusable") X(ERROR, "error")
+    X(NONE, "none") \
+    X(USABLE, "usable") \
+    X(UNUSABLE, "unusable") \
+    X(ERROR, "error")
 #define POLICY_STSES(X) \
-    X(NONE, "none") X(TESTING, "testing") X(MATCH, "match") X(NOMATCH, "nomatch") X(WAIT, "wait")
+    X(NONE, "none") \
+    X(TESTING, "testing") \
+    X(MATCH, "match") \
+    X(NOMATCH, "nomatch") \
+    X(WAIT, "wait")
 #define POLICY_SESSES(X) \
     X(NOCONN, "noconn") \
     X(NOADV, "noadv") \
-    X(REFUSED, "refused") X(HSFAIL, "hsfail") X(LEGACY, "legacy") X(DANE_OK, "dane_ok") \
-        X(PIN_OK, "pin_ok") X(PKIX_OK, "pkix_ok") X(PKIX_BAD, "pkix_bad")
+    X(REFUSED, "refused") \
+    X(HSFAIL, "hsfail") \
+    X(LEGACY, "legacy") \
+    X(DANE_OK, "dane_ok") \
+    X(PIN_OK, "pin_ok") \
+    X(PKIX_OK, "pkix_ok") \
+    X(PKIX_BAD, "pkix_bad")
 
 /* Plaintext rests on a look at all addresses of all the domain's servers. Overdue: it never became
  * complete within the configured patience. The first value is the safe one. */
-#define POLICY_LOOKS(X) X(INCOMPLETE, "incomplete") X(COMPLETE, "complete") X(OVERDUE, "overdue")
+#define POLICY_LOOKS(X) \
+    X(INCOMPLETE, "incomplete") \
+    X(COMPLETE, "complete") \
+    X(OVERDUE, "overdue")
 
 #define POLICY_GRADE_ENUM(n, s)    GRADE_##n,
 #define POLICY_FORCE_ENUM(n, s)    FORCE_##n,

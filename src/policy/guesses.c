@@ -55,8 +55,8 @@ struct step {
 };
 static const struct step steps_4[] = {{4, 1}, {3, 4}, {0, 0}},
                          steps_6[] = {{8, 1}, {7, 2}, {6, 4}, {4, 32}, {0, 0}};
-static const struct step steps_none[] = {{1, 1},
-                                         {0, 0}}; /* no address: all of them are one network */
+/* No address: all of them are one network. */
+static const struct step steps_none[] = {{1, 1}, {0, 0}};
 
 struct network {
     unsigned char octets[16];

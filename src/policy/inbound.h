@@ -5,7 +5,11 @@
 #pragma once
 #include "conf/conf.h"
 
-#define INBOUND_GRADES(X)        X(NONE, "none") X(TLS, "tls") X(CERT, "cert") X(PIN, "pin")
+#define INBOUND_GRADES(X) \
+    X(NONE, "none") \
+    X(TLS, "tls") \
+    X(CERT, "cert") \
+    X(PIN, "pin")
 #define INBOUND_GRADE_ENUM(n, s) INBOUND_##n,
 enum inbound_grade { INBOUND_GRADES(INBOUND_GRADE_ENUM) INBOUND_GRADE_END };
 const char *inbound_grade_name(enum inbound_grade g);

@@ -10,7 +10,11 @@
 
 #define LADDER_CHANNELS(X) \
     X(TLS, "tls") \
-    X(SMIME, "smime") X(PGP, "pgp") X(PORTAL, "portal") X(HOLD, "hold") X(DROP, "drop")
+    X(SMIME, "smime") \
+    X(PGP, "pgp") \
+    X(PORTAL, "portal") \
+    X(HOLD, "hold") \
+    X(DROP, "drop")
 #define LADDER_CHANNEL_ENUM(n, s) CHANNEL_##n,
 enum channel { LADDER_CHANNELS(LADDER_CHANNEL_ENUM) CHANNEL_END };
 

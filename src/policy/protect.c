@@ -191,10 +191,12 @@ static void tell_of_no_flags(struct str facts, const struct conf_account *by, st
 {
     static const struct {
         const char *key, *words;
-    } kinds[] = {{"flag", "the flag "},
-                 {"label", "the label "},
-                 {"asks", "the field X-Postern-Protect: "},
-                 {"near", "nearly a flag, "}};
+    } kinds[] = {
+        {"flag", "the flag "},
+        {"label", "the label "},
+        {"asks", "the field X-Postern-Protect: "},
+        {"near", "nearly a flag, "},
+    };
     struct str f[INSPECTION_FIELDS];
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         for (struct str rest = facts; inspection_next(&rest, kinds[i].key, f);) {
@@ -382,11 +384,15 @@ static void add_name(const char **list, size_t *n, const char *name)
 
 static enum protect_action protect_action_of(int action)
 {
-    static const enum protect_action actions[] = {[CONF_PASS] = PROTECT_PASS,
-                                                  [CONF_REJECT] = PROTECT_REJECT,
-                                                  [CONF_BOUNCE] = PROTECT_BOUNCE,
-                                                  [CONF_HOLD] = PROTECT_HOLD,
-                                                  [CONF_CHOOSE] = PROTECT_CHOOSE};
+    /* clang-format off */
+    static const enum protect_action actions[] = {
+        [CONF_PASS] = PROTECT_PASS,
+        [CONF_REJECT] = PROTECT_REJECT,
+        [CONF_BOUNCE] = PROTECT_BOUNCE,
+        [CONF_HOLD] = PROTECT_HOLD,
+        [CONF_CHOOSE] = PROTECT_CHOOSE,
+    };
+    /* clang-format on */
     return actions[action];
 }
 
@@ -546,8 +552,9 @@ static void take_encryption(struct str facts, struct protection *p)
  * lies in it (SRS). A bounce has none. */
 static bool is_sent_on(const struct conf *c, const struct protect_mail *m)
 {
-    static const char *const marks[] = {"SRS0=", "SRS0-", "SRS0+",  "SRS1=", "SRS1-",
-                                        "SRS1+", "+SRS=", "+SRS0=", "+caf_="};
+    static const char *const marks[] = {
+        "SRS0=", "SRS0-", "SRS0+", "SRS1=", "SRS1-", "SRS1+", "+SRS=", "+SRS0=", "+caf_=",
+    };
     struct str from = m->reverse_path;
     bool rewritten = false;
     /* those of SRS begin it, Exchange's and Gmail's stand behind the mailbox */

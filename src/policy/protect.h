@@ -23,7 +23,11 @@ enum {
 #define PROTECT_ACTIONS(X) \
     X(PASS, "pass") \
     X(CHOOSE, "choose") \
-    X(HOLD, "hold") X(BOUNCE, "bounce") X(REJECT, "reject") X(ASK, "ask") X(TEST, "test")
+    X(HOLD, "hold") \
+    X(BOUNCE, "bounce") \
+    X(REJECT, "reject") \
+    X(ASK, "ask") \
+    X(TEST, "test")
 #define PROTECT_ACTION_ENUM(n, s) PROTECT_##n,
 enum protect_action { PROTECT_ACTIONS(PROTECT_ACTION_ENUM) PROTECT_ACTION_END };
 

@@ -8,7 +8,9 @@
 #define POLICY_ACTIONS(X) \
     X(SEND, "send") \
     X(DEFER, "defer") \
-    X(BOUNCE, "bounce") X(FALLBACK, "fallback") X(DEFER_FALLBACK, "defer, then fallback")
+    X(BOUNCE, "bounce") \
+    X(FALLBACK, "fallback") \
+    X(DEFER_FALLBACK, "defer, then fallback")
 #define POLICY_ACTION_ENUM(n, s) ACTION_##n,
 enum action { POLICY_ACTIONS(POLICY_ACTION_ENUM) ACTION_END };
 

@@ -82,23 +82,25 @@ int packed_write(const struct view *v, struct buf *out)
     const struct {
         char letter;
         struct str value;
-    } fields[] = {{'f', str_c(v->from)},
-                  {'n', str_c(v->from_name)},
-                  {'t', str_c(v->to)},
-                  {'c', str_c(v->cc)},
-                  {'s', str_c(v->subject)},
-                  {'d', str_c(v->date)},
-                  {'i', str_c(v->message_id)},
-                  {'r', str_c(v->references)},
-                  {'x', buf_str(&v->text)},
-                  {'h', buf_str(&v->html)},
-                  {'!', str_c(v->cut ? "1" : "")},
-                  {'I', str_c(v->incomplete ? "1" : "")},
-                  {'R', str_c(v->remote ? "1" : "")},
-                  {'G', str_c(v->pgp ? "1" : "")},
-                  {'S', str_c(v->smime ? "1" : "")},
-                  {'P', str_c(v->elsewhere ? "1" : "")},
-                  {'B', str_c(v->blank ? "1" : "")}};
+    } fields[] = {
+        {'f', str_c(v->from)},
+        {'n', str_c(v->from_name)},
+        {'t', str_c(v->to)},
+        {'c', str_c(v->cc)},
+        {'s', str_c(v->subject)},
+        {'d', str_c(v->date)},
+        {'i', str_c(v->message_id)},
+        {'r', str_c(v->references)},
+        {'x', buf_str(&v->text)},
+        {'h', buf_str(&v->html)},
+        {'!', str_c(v->cut ? "1" : "")},
+        {'I', str_c(v->incomplete ? "1" : "")},
+        {'R', str_c(v->remote ? "1" : "")},
+        {'G', str_c(v->pgp ? "1" : "")},
+        {'S', str_c(v->smime ? "1" : "")},
+        {'P', str_c(v->elsewhere ? "1" : "")},
+        {'B', str_c(v->blank ? "1" : "")},
+    };
     int r = 0;
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(fields); i++) {
         r = fields[i].value.n > 0 ? packed_put(out, fields[i].letter, fields[i].value) : 0;
@@ -182,8 +184,9 @@ static int packed_read_event(char letter, struct str v, struct packed *ret)
         return -EBADMSG;
     }
     struct packed_event *e = &ret->events[ret->n_events++];
-    struct str *const lines[] = {&e->what,   &e->when,  &e->where, &e->organizer,
-                                 &e->people, &e->times, &e->rule,  &e->url};
+    struct str *const lines[] = {
+        &e->what, &e->when, &e->where, &e->organizer, &e->people, &e->times, &e->rule, &e->url,
+    };
     size_t n = letter == 'v' ? 4 : letter == 'w' ? 7 : ARRAY_LEN(lines);
     *e = (struct packed_event){.kind = (enum event_kind)kind, .repeats = v.p[1] == '1'};
     v = str_slice(v, 2, v.n);

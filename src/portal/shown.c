@@ -120,10 +120,12 @@ static bool read_rule(struct str text, struct rule *r)
 /* The same as flags and numbers for the texts of a language. */
 static void shown_put_rule(struct data *m, struct str text)
 {
-    static const char *const flags[] = {"monday", "tuesday",  "wednesday", "thursday",
-                                        "friday", "saturday", "sunday"};
-    static const char *const which[] = {"is-on-days", "is-first", "is-second", "is-third",
-                                        "is-fourth"};
+    static const char *const flags[] = {
+        "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday",
+    };
+    static const char *const which[] = {
+        "is-on-days", "is-first", "is-second", "is-third", "is-fourth",
+    };
     struct rule r = {.kind = '\0'};
     bool known = read_rule(text, &r);
     data_flag(m, "repeats-somehow", !known);
@@ -167,11 +169,16 @@ static void shown_put_times(struct data *m, struct str times)
 
 static void shown_put_events(struct data *d, const struct packed *p)
 {
+    /* clang-format off */
     static const char *const kinds[] = {
-        [EVENT_ENTRY] = "is-entry",         [EVENT_INVITATION] = "is-invitation",
-        [EVENT_CANCELLED] = "is-cancelled", [EVENT_ANSWER] = "is-reply",
-        [EVENT_ACCEPTED] = "is-accepted",   [EVENT_DECLINED] = "is-declined",
+        [EVENT_ENTRY] = "is-entry",
+        [EVENT_INVITATION] = "is-invitation",
+        [EVENT_CANCELLED] = "is-cancelled",
+        [EVENT_ANSWER] = "is-reply",
+        [EVENT_ACCEPTED] = "is-accepted",
+        [EVENT_DECLINED] = "is-declined",
     };
+    /* clang-format on */
     for (size_t i = 0; i < p->n_events; i++) {
         const struct packed_event *e = &p->events[i];
         struct data *m = data_item(d, "events");

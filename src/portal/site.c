@@ -12,11 +12,11 @@
 enum { FILE_MAX = 256 * 1024, TEXTS_MAX = 1000, LINE_MAX_OCTETS = 4096 };
 
 /* Every template there is. Pages are HTML, mails come in both. */
-static const char *const html_names[] = {"head",     "foot",    "start",      "knock", "code",
-                                         "phrase",   "list",    "mail",       "part",  "body",
-                                         "answer",   "over",    "problem",    "login", "sent",
-                                         "sent-one", "compose", "own-phrase", "back",  "notice",
-                                         "code-mail"};
+static const char *const html_names[] = {
+    "head", "foot",     "start",   "knock",      "code", "phrase",  "list",
+    "mail", "part",     "body",    "answer",     "over", "problem", "login",
+    "sent", "sent-one", "compose", "own-phrase", "back", "notice",  "code-mail",
+};
 static const char *const text_names[] = {"notice-text", "code-mail-text"};
 static const char *const file_names[] = {"style.css", "portal.js"};
 

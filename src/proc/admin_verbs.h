@@ -9,26 +9,41 @@
 #define ADMIN_VERBS(ASK, ACT) \
     ASK(STATUS, "status") \
     ACT(RELOAD, "reload") \
-    ASK(LIST, "list") ASK(MESSAGE, "message") ACT(RETRY, "retry") ACT(HOLD, "hold") \
-        ACT(RELEASE, "release") ACT(DELETE, "delete") ASK(DOMAINS, "domains") \
-            ASK(DOMAIN, "domain") ASK(ALARMS, "alarms") ACT(CONFIRM, "confirm") \
-                ASK(EXCEPTIONS, "exceptions") ACT(EXCEPTION_ADD, "exception-add") \
-                    ACT(EXCEPTION_END, "exception-end") ASK(PROBE, "probe") ASK(STS, "sts") \
-                        ACT(STS_SET, "sts-set") ASK(RPT_LIST, "tlsrpt-list") ASK(RPT_SENT, \
-                                                                                 "tlsrpt-sent") \
-                            ACT(RPT_SEND, "tlsrpt-send") ACT(LEARN, "learn") ASK(ACCOUNTS, \
-                                                                                 "accounts") \
-                                ACT(ACCOUNT_PUT, "account-put") ACT(ACCOUNT_DROP, "account-drop") \
-                                    ACT(ACCOUNT_ENABLE, "account-enable") ACT(ACCOUNT_DISABLE, \
-                                                                              "account-disable") \
-                                        ASK(REFUSALS, "refusals") ASK(REPLAY, "replay") \
-                                            ASK(FORWARDS, "forwards") ASK(ENVELOPES, "envelopes") \
-                                                ASK(ENVELOPE, "envelope") \
-                                                    ACT(ENVELOPE_ACT, "envelope-act") \
-                                                        ASK(ACTS, "acts") ASK(QUIRKS, "quirks") \
-                                                            ACT(FORGET_QUIRKS, "forget-quirks") \
-                                                                ACT(ACCOUNT_FORGIVE, \
-                                                                    "account-forgive")
+    ASK(LIST, "list") \
+    ASK(MESSAGE, "message") \
+    ACT(RETRY, "retry") \
+    ACT(HOLD, "hold") \
+    ACT(RELEASE, "release") \
+    ACT(DELETE, "delete") \
+    ASK(DOMAINS, "domains") \
+    ASK(DOMAIN, "domain") \
+    ASK(ALARMS, "alarms") \
+    ACT(CONFIRM, "confirm") \
+    ASK(EXCEPTIONS, "exceptions") \
+    ACT(EXCEPTION_ADD, "exception-add") \
+    ACT(EXCEPTION_END, "exception-end") \
+    ASK(PROBE, "probe") \
+    ASK(STS, "sts") \
+    ACT(STS_SET, "sts-set") \
+    ASK(RPT_LIST, "tlsrpt-list") \
+    ASK(RPT_SENT, "tlsrpt-sent") \
+    ACT(RPT_SEND, "tlsrpt-send") \
+    ACT(LEARN, "learn") \
+    ASK(ACCOUNTS, "accounts") \
+    ACT(ACCOUNT_PUT, "account-put") \
+    ACT(ACCOUNT_DROP, "account-drop") \
+    ACT(ACCOUNT_ENABLE, "account-enable") \
+    ACT(ACCOUNT_DISABLE, "account-disable") \
+    ASK(REFUSALS, "refusals") \
+    ASK(REPLAY, "replay") \
+    ASK(FORWARDS, "forwards") \
+    ASK(ENVELOPES, "envelopes") \
+    ASK(ENVELOPE, "envelope") \
+    ACT(ENVELOPE_ACT, "envelope-act") \
+    ASK(ACTS, "acts") \
+    ASK(QUIRKS, "quirks") \
+    ACT(FORGET_QUIRKS, "forget-quirks") \
+    ACT(ACCOUNT_FORGIVE, "account-forgive")
 #define ADMIN_VERB_ENUM(n, s) ADMIN_##n,
 enum admin_verb { ADMIN_VERBS(ADMIN_VERB_ENUM, ADMIN_VERB_ENUM) ADMIN_END };
 

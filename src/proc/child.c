@@ -21,8 +21,9 @@
 
 enum { KEPT_FREE = 16 * 1024 * 1024 }; /* octets */
 
-const char *const role_names[] = {"queue", "lookup",  "keys",    "smtpin", "smtpout",
-                                  "login", "metrics", "inspect", "web"};
+const char *const role_names[] = {
+    "queue", "lookup", "keys", "smtpin", "smtpout", "login", "metrics", "inspect", "web",
+};
 
 struct child_file {
     char name[160];

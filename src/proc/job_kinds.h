@@ -7,9 +7,9 @@ enum job_kind {
     JOB_DELIVER,
     JOB_BOUNCE,
     JOB_NOTICE,
-    JOB_TLS_REPORT /* a JOB_DELIVER for ourselves */,
+    JOB_TLS_REPORT, /* a JOB_DELIVER for ourselves */
     JOB_INSPECT,
-    JOB_PREPARE /* for the portal */,
+    JOB_PREPARE, /* for the portal */
     JOB_KIND_END
 };
 
@@ -18,8 +18,8 @@ enum rcpt_result {
     RESULT_DELIVERED,
     RESULT_DEFERRED,
     RESULT_FAILED,
-    RESULT_FALLBACK /* the next rung of the ladder, now */,
-    RESULT_OPEN /* nothing yet: never told */
+    RESULT_FALLBACK, /* the next rung of the ladder, now */
+    RESULT_OPEN      /* nothing yet: never told */
 };
 
 /* The recipients of one delivery at most, and their numbers as a text: 20 digits and a comma

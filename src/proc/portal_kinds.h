@@ -77,7 +77,7 @@ enum pass_kind {
     PASS_RECIPIENT,
     PASS_INSIDE,
     PASS_REMEMBERED,
-    PASS_FILES /* of one envelope */,
+    PASS_FILES, /* of one envelope */
     PASS_KIND_END
 };
 

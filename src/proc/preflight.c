@@ -418,8 +418,10 @@ static bool warn_of_user(struct flight *f, const char *process)
 static void check_users(struct flight *f)
 {
     const struct conf *c = f->conf;
-    const char *roles[] = {"keys",    "queue", "lookup", "smtpout", "smtpin",
-                           "inspect", "login", "pickup", "web",     "metrics"};
+    const char *roles[] = {
+        "keys",    "queue", "lookup", "smtpout", "smtpin",
+        "inspect", "login", "pickup", "web",     "metrics",
+    };
     bool is_warned = false;
     for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
         struct spawn_user user;
@@ -668,8 +670,11 @@ static void try_ports(struct flight *f)
     const struct conf *c = f->conf;
     bool running = is_running(c);
     static const char *const keys[] = {"address", "redirect-address", "proxy-address"};
-    const struct conf_words *portal[] = {&c->portal.addresses, &c->portal.redirects,
-                                         &c->portal.proxied};
+    const struct conf_words *portal[] = {
+        &c->portal.addresses,
+        &c->portal.redirects,
+        &c->portal.proxied,
+    };
     for (size_t i = 0; i < c->n_listens; i++) {
         for (size_t k = 0; k < c->listens[i].addresses.n; k++) {
             try_port(f, conf_place_of(c->listens[i].node, "address"), c->listens[i].addresses.v[k],

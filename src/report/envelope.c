@@ -8,9 +8,12 @@
 
 #include <stdio.h>
 
-static const char *const levels[] = {"the link alone", "a code sent to the mailbox",
-                                     "a code, and a phrase agreed on",
-                                     "a code and a phrase; sealed: only the link opens it"};
+static const char *const levels[] = {
+    "the link alone",
+    "a code sent to the mailbox",
+    "a code, and a phrase agreed on",
+    "a code and a phrase; sealed: only the link opens it",
+};
 
 struct json *envelope_json(const struct ipc_row_envelope *e,
                            const struct ipc_row_envelope_event *const *events, size_t n)

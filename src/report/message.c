@@ -100,12 +100,17 @@ int message_transport_words(const struct ipc_row_attempt *a, struct buf *out)
                                           : pinned ? STR("")
                                                    : a->cert_check));
     }
-    static const char *const words[] =
-        {[SESS_NOCONN] = "no connection",           [SESS_NOADV] = "no encryption offered",
-         [SESS_REFUSED] = "encryption refused",     [SESS_HSFAIL] = "encryption failed",
-         [SESS_LEGACY] = "outdated encryption",     [SESS_DANE_OK] = "DANE",
-         [SESS_PIN_OK] = "pinned certificate",      [SESS_PKIX_OK] = "verified certificate",
-         [SESS_PKIX_BAD] = "unverified certificate"};
+    static const char *const words[] = {
+        [SESS_NOCONN] = "no connection",
+        [SESS_NOADV] = "no encryption offered",
+        [SESS_REFUSED] = "encryption refused",
+        [SESS_HSFAIL] = "encryption failed",
+        [SESS_LEGACY] = "outdated encryption",
+        [SESS_DANE_OK] = "DANE",
+        [SESS_PIN_OK] = "pinned certificate",
+        [SESS_PKIX_OK] = "verified certificate",
+        [SESS_PKIX_BAD] = "unverified certificate",
+    };
     return buf_printf(out, "%s", a->sess < SESS_END ? words[a->sess] : "unknown");
 }
 

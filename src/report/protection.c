@@ -121,9 +121,11 @@ int protection_words(struct str record, const char *indent, struct buf *out)
     struct protect_record p;
     struct str line;
     protect_record_read(record, &p);
-    static const char *const needs[] = {"nothing special",
-                                        "a connection that counts as secure, else the ladder",
-                                        "more than transport: the ladder"};
+    static const char *const needs[] = {
+        "nothing special",
+        "a connection that counts as secure, else the ladder",
+        "more than transport: the ladder",
+    };
     int r = buf_printf(out, "%sNeeds: %s (%s)%s%s%s\n", indent, demand_name(p.demand),
                        needs[p.demand], p.ladder[0] && p.demand ? "; ladder \"" : "",
                        p.demand ? p.ladder : "", p.ladder[0] && p.demand ? "\"" : "");

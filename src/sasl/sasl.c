@@ -127,8 +127,12 @@ int sasl_client_new(const char *offered, const char *refused, const char *name,
                     const char *password, const char *exporter, struct sasl **ret,
                     const char **ret_mechanism)
 {
-    static const char *const strongest_first[] = {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN",
-                                                  "LOGIN"};
+    static const char *const strongest_first[] = {
+        "SCRAM-SHA-256-PLUS",
+        "SCRAM-SHA-256",
+        "PLAIN",
+        "LOGIN",
+    };
     Gsasl *g = library();
     for (size_t i = exporter ? 0 : 1; g && i < ARRAY_LEN(strongest_first); i++) {
         if (!offers(offered, strongest_first[i]) || offers(refused, strongest_first[i])) {

@@ -71,8 +71,8 @@ struct sched_lane {
 
 enum sched_pause {
     SCHED_NO_PAUSE,
-    SCHED_PAUSE_DEAD /* connections fail */,
-    SCHED_PAUSE_RATE /* its partner's rate */
+    SCHED_PAUSE_DEAD, /* connections fail */
+    SCHED_PAUSE_RATE  /* its partner's rate */
 };
 
 /* Changed in sched/ alone. */

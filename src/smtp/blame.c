@@ -68,10 +68,12 @@ enum extension refusal_blames(const struct smtp_answer *a, extension_set said, b
     static const struct {
         enum extension extension;
         bool needed;
-    } order[] = {{EXTENSION_DSN, false},
-                 {EXTENSION_SIZE, false},
-                 {EXTENSION_8BITMIME, true},
-                 {EXTENSION_SMTPUTF8, true}};
+    } order[] = {
+        {EXTENSION_DSN, false},
+        {EXTENSION_SIZE, false},
+        {EXTENSION_8BITMIME, true},
+        {EXTENSION_SMTPUTF8, true},
+    };
     *ret_certain = false;
     if (!may_mean_words(a)) {
         return EXTENSION_END;

@@ -23,7 +23,7 @@
 
 enum {
     IN_MAX = 64 * 1024,
-    OUT_MAX = 8 * 1024 * 1024 /* a header section that was kept whole, its dots doubled */,
+    OUT_MAX = 8 * 1024 * 1024, /* a header section that was kept whole, its dots doubled */
     EXPECT_MAX = 64
 };
 
@@ -76,15 +76,24 @@ struct smtp_client {
     struct dot_writer dots;
 };
 
+/* clang-format off */
 static const enum smtp_wait wait_of[] = {
-    [STEP_GREETING] = SMTP_WAIT_GREETING, [STEP_EHLO] = SMTP_WAIT_EHLO,
-    [STEP_HELO] = SMTP_WAIT_EHLO,         [STEP_STARTTLS] = SMTP_WAIT_STARTTLS,
-    [STEP_RSET] = SMTP_WAIT_MAIL,         [STEP_MAIL] = SMTP_WAIT_MAIL,
-    [STEP_RCPT] = SMTP_WAIT_RCPT,         [STEP_DATA] = SMTP_WAIT_DATA,
-    [STEP_DOT] = SMTP_WAIT_DOT,           [STEP_EMPTY_DOT] = SMTP_WAIT_DOT,
-    [STEP_QUIT] = SMTP_WAIT_EHLO,         [STEP_EMPTY_CHUNK] = SMTP_WAIT_DATA,
-    [STEP_CHUNK] = SMTP_WAIT_DOT,         [STEP_AUTH] = SMTP_WAIT_MAIL,
+    [STEP_GREETING] = SMTP_WAIT_GREETING,
+    [STEP_EHLO] = SMTP_WAIT_EHLO,
+    [STEP_HELO] = SMTP_WAIT_EHLO,
+    [STEP_STARTTLS] = SMTP_WAIT_STARTTLS,
+    [STEP_RSET] = SMTP_WAIT_MAIL,
+    [STEP_MAIL] = SMTP_WAIT_MAIL,
+    [STEP_RCPT] = SMTP_WAIT_RCPT,
+    [STEP_DATA] = SMTP_WAIT_DATA,
+    [STEP_DOT] = SMTP_WAIT_DOT,
+    [STEP_EMPTY_DOT] = SMTP_WAIT_DOT,
+    [STEP_QUIT] = SMTP_WAIT_EHLO,
+    [STEP_EMPTY_CHUNK] = SMTP_WAIT_DATA,
+    [STEP_CHUNK] = SMTP_WAIT_DOT,
+    [STEP_AUTH] = SMTP_WAIT_MAIL,
 };
+/* clang-format on */
 
 static void emit(struct smtp_client *c, enum smtp_client_event_type type)
 {

@@ -6,7 +6,7 @@
 #include "store/records.h"
 
 enum {
-    NUMBER_MAX = 10 /* octets of the largest number */,
+    NUMBER_MAX = 10, /* octets of the largest number */
     DONE = 0x40 /* in the octet of the kind */
 };
 

@@ -14,7 +14,10 @@ enum { ENVELOPE_HASH = 32, ENVELOPE_WRAPPED_MAX = 256 };
 
 #define ENVELOPE_STATES(X) \
     X(WAITING, "waiting") \
-    X(LOCKED, "locked") X(RECALLED, "recalled") X(EXPIRED, "expired") X(LOST, "lost")
+    X(LOCKED, "locked") \
+    X(RECALLED, "recalled") \
+    X(EXPIRED, "expired") \
+    X(LOST, "lost")
 #define ENVELOPE_STATE_ENUM(n, s) ENVELOPE_##n,
 /* lost: its notice could not be delivered. Recalled, expired and lost ones have no key any more. */
 enum envelope_state { ENVELOPE_STATES(ENVELOPE_STATE_ENUM) ENVELOPE_STATE_END };
@@ -22,13 +25,26 @@ enum envelope_state { ENVELOPE_STATES(ENVELOPE_STATE_ENUM) ENVELOPE_STATE_END };
 #define ENVELOPE_EVENTS(X) \
     X(MADE, "made") \
     X(NOTICE_SENT, "notice-sent") \
-    X(NOTICE_DELIVERED, "notice-delivered") X(NOTICE_FAILED, "notice-failed") \
-        X(REMINDED, "reminded") X(CODE_SENT, "code-sent") X(CODE_WRONG, "code-wrong") \
-            X(OPENED, "opened") X(READ, "read") X(DOWNLOADED, "downloaded") X(REPLIED, "replied") \
-                X(MAIL_REPLY, "mail-reply") X(EXTENDED, "extended") X(RECALLED_BY, "recalled") \
-                    X(LOCKED_BY, "locked") X(UNLOCKED, "unlocked") X(LEVEL, "level") \
-                        X(HELD, "legal-hold") X(EXPIRED_ON, "expired") X(SEALED, "sealed") \
-                            X(ASKED_AGAIN, "asked-to-resend") X(PROOF_WRONG, "proof-wrong")
+    X(NOTICE_DELIVERED, "notice-delivered") \
+    X(NOTICE_FAILED, "notice-failed") \
+    X(REMINDED, "reminded") \
+    X(CODE_SENT, "code-sent") \
+    X(CODE_WRONG, "code-wrong") \
+    X(OPENED, "opened") \
+    X(READ, "read") \
+    X(DOWNLOADED, "downloaded") \
+    X(REPLIED, "replied") \
+    X(MAIL_REPLY, "mail-reply") \
+    X(EXTENDED, "extended") \
+    X(RECALLED_BY, "recalled") \
+    X(LOCKED_BY, "locked") \
+    X(UNLOCKED, "unlocked") \
+    X(LEVEL, "level") \
+    X(HELD, "legal-hold") \
+    X(EXPIRED_ON, "expired") \
+    X(SEALED, "sealed") \
+    X(ASKED_AGAIN, "asked-to-resend") \
+    X(PROOF_WRONG, "proof-wrong")
 #define ENVELOPE_EVENT_ENUM(n, s) EVENT_##n,
 enum envelope_event { ENVELOPE_EVENTS(ENVELOPE_EVENT_ENUM) EVENT_END };
 
@@ -118,7 +134,7 @@ enum envelope_by {
 enum store_result store_envelopes(struct store *s, enum envelope_by by, uint64_t number,
                                   store_envelope_fn fn, void *arg) MUST_USE;
 enum envelope_of {
-    ENVELOPE_OF_TOKEN /* SHA-256 of what a notice gave */,
+    ENVELOPE_OF_TOKEN, /* SHA-256 of what a notice gave */
     ENVELOPE_OF_ADDRESS,
     ENVELOPE_OF_SENDER,
     ENVELOPE_OF_THREAD,

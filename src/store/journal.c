@@ -46,7 +46,7 @@ enum {
 };
 enum {
     PAGE = 4096,
-    KEPT_MAX = 256 * 1024 * 1024 /* more than two files of entries alone come to */,
+    KEPT_MAX = 256 * 1024 * 1024, /* more than two files of entries alone come to */
     PIECES = 128,
     ROOMY = 8
 };

@@ -29,15 +29,19 @@ enum store_result {
 #define STORE_STATES(X) \
     X(QUEUED, "queued") \
     X(HELD, "held") \
-    X(DELIVERED, "delivered") X(FAILED, "failed") X(EXPIRED, "expired") X(DELETED, "deleted") \
-        X(PICKUP, "pickup")
+    X(DELIVERED, "delivered") \
+    X(FAILED, "failed") \
+    X(EXPIRED, "expired") \
+    X(DELETED, "deleted") \
+    X(PICKUP, "pickup")
 #define STORE_STATE_ENUM(n, s) RCPT_##n,
 enum rcpt_state { STORE_STATES(STORE_STATE_ENUM) RCPT_STATE_END };
 const char *rcpt_state_name(enum rcpt_state s);
 
 struct store_message {
-    RECORD_message(RECORD_MEMBER) uint32_t deaths; /* workers that died over it */
-    struct str body;                               /* sealed octets when inline */
+    RECORD_message(RECORD_MEMBER)
+    uint32_t deaths; /* workers that died over it */
+    struct str body; /* sealed octets when inline */
 };
 
 /* Whether the sender is told that their mail waits: soon for a secure connection, later for any
@@ -46,14 +50,14 @@ enum rcpt_notice {
     NOTICE_NONE,
     NOTICE_DUE,
     NOTICE_SENT,
-    NOTICE_DELAY /* due later: it is merely late */,
-    NOTICE_LOST /* the bounce about it could not be delivered itself */,
+    NOTICE_DELAY, /* due later: it is merely late */
+    NOTICE_LOST, /* the bounce about it could not be delivered itself */
     NOTICE_OUTCOME /* due: what was done with it, whatever that is */
 };
 
 struct store_rcpt {
-    RECORD_rcpt(RECORD_MEMBER) struct str
-        reverse_path; /* of the message; only from store_each_due() and store_each_over() */
+    RECORD_rcpt(RECORD_MEMBER)
+    struct str reverse_path; /* of the message; only from store_each_due() and store_each_over() */
 };
 
 struct store_attempt {

@@ -61,8 +61,11 @@ static bool receive_fds(int from, int fds[3], struct bounds *ret)
 static _Noreturn void filter_become(const char *const argv[], const int fds[3],
                                     struct bounds bounds)
 {
-    static char *const environment[] = {(char *)(uintptr_t) "LC_ALL=C.UTF-8",
-                                        (char *)(uintptr_t) "HOME=/", NULL};
+    static char *const environment[] = {
+        (char *)(uintptr_t) "LC_ALL=C.UTF-8",
+        (char *)(uintptr_t) "HOME=/",
+        NULL,
+    };
     const struct rlimit memory = {bounds.memory, bounds.memory},
                         time = {FILTER_SECONDS, FILTER_SECONDS}, nothing = {0, 0};
     int high[3]; /* above the standard ones, so that none is overwritten before its turn */

@@ -14,8 +14,8 @@ struct filter;
 
 enum {
     FILTER_SECONDS = 10,
-    FILTER_MEMORY = 256 * 1024 * 1024 /* and twice the input */,
-    FILTER_DESCRIPTORS = 6 /* for a moment */
+    FILTER_MEMORY = 256 * 1024 * 1024, /* and twice the input */
+    FILTER_DESCRIPTORS = 6             /* for a moment */
 };
 
 struct filter_outcome {

@@ -82,9 +82,10 @@ static const int base_calls[] = {
     SCMP_SYS(setitimer),
 };
 static const int accept_calls[] = {SCMP_SYS(accept4)};
-static const int connect_calls[] = {SCMP_SYS(socket),   SCMP_SYS(connect),  SCMP_SYS(bind),
-                                    SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg), SCMP_SYS(ioctl),
-                                    SCMP_SYS(uname)};
+static const int connect_calls[] = {
+    SCMP_SYS(socket),   SCMP_SYS(connect), SCMP_SYS(bind),  SCMP_SYS(sendmmsg),
+    SCMP_SYS(recvmmsg), SCMP_SYS(ioctl),   SCMP_SYS(uname),
+};
 static const int file_calls[] = {
     SCMP_SYS(openat),     SCMP_SYS(open),     SCMP_SYS(newfstatat), SCMP_SYS(stat),
     SCMP_SYS(lstat),      SCMP_SYS(fsync),    SCMP_SYS(fdatasync),  SCMP_SYS(ftruncate),
@@ -110,10 +111,11 @@ static const int exec_calls[] = {
     SCMP_SYS(prctl),
 };
 /* The sanitizers' runtime reads /proc and starts helpers; never in a release build. */
-static const int sanitizer_calls[] =
-    {SCMP_SYS(openat),      SCMP_SYS(open),  SCMP_SYS(readlink),
-     SCMP_SYS(personality), SCMP_SYS(stat),  SCMP_SYS(newfstatat),
-     SCMP_SYS(prctl),       SCMP_SYS(ioctl), SCMP_SYS(sched_getaffinity)};
+static const int sanitizer_calls[] = {
+    SCMP_SYS(openat),      SCMP_SYS(open),  SCMP_SYS(readlink),
+    SCMP_SYS(personality), SCMP_SYS(stat),  SCMP_SYS(newfstatat),
+    SCMP_SYS(prctl),       SCMP_SYS(ioctl), SCMP_SYS(sched_getaffinity),
+};
 
 static int sandbox_allow(scmp_filter_ctx filter, const int *calls, size_t n, unsigned *count)
 {

@@ -66,11 +66,18 @@ enum tls_cause { TLS_CAUSES(TLS_CAUSE_ENUM) TLS_CAUSE_END };
 #define TLS_GROUPS(X) \
     X(X25519MLKEM768, "X25519MLKEM768", true) \
     X(P256MLKEM768, "SecP256r1MLKEM768", true) \
-    X(P384MLKEM1024, "SecP384r1MLKEM1024", true) X(X25519, "x25519", false) \
-        X(P256, "secp256r1", true) X(P384, "secp384r1", true) X(P521, "secp521r1", true) \
-            X(X448, "x448", false) X(FFDHE2048, "ffdhe2048", true) X(FFDHE3072, "ffdhe3072", true) \
-                X(FFDHE4096, "ffdhe4096", true) X(FFDHE6144, "ffdhe6144", true) \
-                    X(FFDHE8192, "ffdhe8192", true) X(OTHER, "other", false)
+    X(P384MLKEM1024, "SecP384r1MLKEM1024", true) \
+    X(X25519, "x25519", false) \
+    X(P256, "secp256r1", true) \
+    X(P384, "secp384r1", true) \
+    X(P521, "secp521r1", true) \
+    X(X448, "x448", false) \
+    X(FFDHE2048, "ffdhe2048", true) \
+    X(FFDHE3072, "ffdhe3072", true) \
+    X(FFDHE4096, "ffdhe4096", true) \
+    X(FFDHE6144, "ffdhe6144", true) \
+    X(FFDHE8192, "ffdhe8192", true) \
+    X(OTHER, "other", false)
 #define TLS_GROUP_ENUM(id, name, nist) TLS_GROUP_##id,
 enum tls_group { TLS_GROUPS(TLS_GROUP_ENUM) TLS_GROUP_END };
 

@@ -110,17 +110,21 @@ static int key_import(void *key, int selection, const OSSL_PARAM params[])
 
 static const OSSL_PARAM *rsa_types(int selection)
 {
-    static const OSSL_PARAM types[] = {OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_N, NULL, 0),
-                                       OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0),
-                                       OSSL_PARAM_END};
+    static const OSSL_PARAM types[] = {
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_N, NULL, 0),
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0),
+        OSSL_PARAM_END,
+    };
     return types;
 }
 
 static const OSSL_PARAM *ec_types(int selection)
 {
-    static const OSSL_PARAM types[] = {OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, NULL, 0),
-                                       OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, NULL, 0),
-                                       OSSL_PARAM_END};
+    static const OSSL_PARAM types[] = {
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, NULL, 0),
+        OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, NULL, 0),
+        OSSL_PARAM_END,
+    };
     return types;
 }
 
@@ -140,13 +144,14 @@ static int key_get_params(void *key, OSSL_PARAM params[])
 
 static const OSSL_PARAM *key_gettable_params(void *provider)
 {
-    static const OSSL_PARAM list[] = {OSSL_PARAM_int(OSSL_PKEY_PARAM_BITS, NULL),
-                                      OSSL_PARAM_int(OSSL_PKEY_PARAM_SECURITY_BITS, NULL),
-                                      OSSL_PARAM_int(OSSL_PKEY_PARAM_MAX_SIZE, NULL),
-                                      OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, NULL, 0),
-                                      OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_DEFAULT_DIGEST, NULL,
-                                                             0),
-                                      OSSL_PARAM_END};
+    static const OSSL_PARAM list[] = {
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_BITS, NULL),
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_SECURITY_BITS, NULL),
+        OSSL_PARAM_int(OSSL_PKEY_PARAM_MAX_SIZE, NULL),
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, NULL, 0),
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_DEFAULT_DIGEST, NULL, 0),
+        OSSL_PARAM_END,
+    };
     return list;
 }
 
@@ -221,10 +226,12 @@ static int signature_set_params(void *ctx, const OSSL_PARAM params[])
 
 static const OSSL_PARAM *signature_settable(void *ctx, void *provider)
 {
-    static const OSSL_PARAM list[] =
-        {OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PAD_MODE, NULL, 0),
-         OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, NULL, 0),
-         OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_MGF1_DIGEST, NULL, 0), OSSL_PARAM_END};
+    static const OSSL_PARAM list[] = {
+        OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PAD_MODE, NULL, 0),
+        OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, NULL, 0),
+        OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_MGF1_DIGEST, NULL, 0),
+        OSSL_PARAM_END,
+    };
     return list;
 }
 
@@ -284,31 +291,32 @@ static int signature_at_once(void *ctx, unsigned char *sig, size_t *ret_n, size_
     return (!sig || signature_update(ctx, p, n) == 1) && signature_end(ctx, sig, ret_n, size);
 }
 
-static const OSSL_DISPATCH signatures[] =
-    {{OSSL_FUNC_SIGNATURE_NEWCTX, (tls_provider_call)signature_new},
-     {OSSL_FUNC_SIGNATURE_FREECTX, (tls_provider_call)signature_free},
-     {OSSL_FUNC_SIGNATURE_DIGEST_SIGN_INIT, (tls_provider_call)signature_begin},
-     {OSSL_FUNC_SIGNATURE_DIGEST_SIGN_UPDATE, (tls_provider_call)signature_update},
-     {OSSL_FUNC_SIGNATURE_DIGEST_SIGN_FINAL, (tls_provider_call)signature_end},
-     {OSSL_FUNC_SIGNATURE_DIGEST_SIGN, (tls_provider_call)signature_at_once},
-     {OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, (tls_provider_call)signature_set_params},
-     {OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS, (tls_provider_call)signature_settable},
-     {0, NULL}};
+static const OSSL_DISPATCH signatures[] = {
+    {OSSL_FUNC_SIGNATURE_NEWCTX, (tls_provider_call)signature_new},
+    {OSSL_FUNC_SIGNATURE_FREECTX, (tls_provider_call)signature_free},
+    {OSSL_FUNC_SIGNATURE_DIGEST_SIGN_INIT, (tls_provider_call)signature_begin},
+    {OSSL_FUNC_SIGNATURE_DIGEST_SIGN_UPDATE, (tls_provider_call)signature_update},
+    {OSSL_FUNC_SIGNATURE_DIGEST_SIGN_FINAL, (tls_provider_call)signature_end},
+    {OSSL_FUNC_SIGNATURE_DIGEST_SIGN, (tls_provider_call)signature_at_once},
+    {OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, (tls_provider_call)signature_set_params},
+    {OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS, (tls_provider_call)signature_settable},
+    {0, NULL},
+};
 
 /* --- the provider ------------------------------------------------------- */
 
 static const OSSL_ALGORITHM *remote_query(void *provider, int operation, int *ret_no_cache)
 {
-    static const OSSL_ALGORITHM key_types[] = {{"RSA:rsaEncryption", DEFINITION, rsa_keys,
-                                                "RSA, kept elsewhere"},
-                                               {"EC:id-ecPublicKey", DEFINITION, ec_keys,
-                                                "EC, kept elsewhere"},
-                                               {NULL, NULL, NULL, NULL}};
-    static const OSSL_ALGORITHM kinds[] = {{"RSA:rsaEncryption", DEFINITION, signatures,
-                                            "RSA, kept elsewhere"},
-                                           {"ECDSA", DEFINITION, signatures,
-                                            "ECDSA, kept elsewhere"},
-                                           {NULL, NULL, NULL, NULL}};
+    static const OSSL_ALGORITHM key_types[] = {
+        {"RSA:rsaEncryption", DEFINITION, rsa_keys, "RSA, kept elsewhere"},
+        {"EC:id-ecPublicKey", DEFINITION, ec_keys, "EC, kept elsewhere"},
+        {NULL, NULL, NULL, NULL},
+    };
+    static const OSSL_ALGORITHM kinds[] = {
+        {"RSA:rsaEncryption", DEFINITION, signatures, "RSA, kept elsewhere"},
+        {"ECDSA", DEFINITION, signatures, "ECDSA, kept elsewhere"},
+        {NULL, NULL, NULL, NULL},
+    };
     *ret_no_cache = 0;
     return operation == OSSL_OP_KEYMGMT ? key_types : operation == OSSL_OP_SIGNATURE ? kinds : NULL;
 }
@@ -316,9 +324,10 @@ static const OSSL_ALGORITHM *remote_query(void *provider, int operation, int *re
 static int remote_provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in,
                                 const OSSL_DISPATCH **out, void **ret_provider)
 {
-    static const OSSL_DISPATCH functions[] = {{OSSL_FUNC_PROVIDER_QUERY_OPERATION,
-                                               (tls_provider_call)remote_query},
-                                              {0, NULL}};
+    static const OSSL_DISPATCH functions[] = {
+        {OSSL_FUNC_PROVIDER_QUERY_OPERATION, (tls_provider_call)remote_query},
+        {0, NULL},
+    };
     *out = functions;
     *ret_provider = (void *)core;
     return 1;

@@ -45,12 +45,13 @@ int tls_ticket_derive(const unsigned char seed[TLS_TICKET_SEED], uint64_t period
     EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
     EVP_KDF_CTX *ctx = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
     char digest[] = "SHA256";
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
-                           OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY,
-                                                             (void *)(uintptr_t)seed,
-                                                             TLS_TICKET_SEED),
-                           OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, label, (size_t)n),
-                           OSSL_PARAM_END};
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)(uintptr_t)seed,
+                                          TLS_TICKET_SEED),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, label, (size_t)n),
+        OSSL_PARAM_END,
+    };
     int ok = ctx && EVP_KDF_derive(ctx, ret, TLS_TICKET_SECRET, params) == 1;
     EVP_KDF_CTX_free(ctx);
     EVP_KDF_free(kdf);
@@ -95,12 +96,13 @@ static int use(const struct secret *s, unsigned char *iv, EVP_CIPHER_CTX *cipher
                int seal)
 {
     char digest[] = "SHA256";
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY,
-                                                             (void *)(uintptr_t)(s->octets + NAME +
-                                                                                 CIPHER_KEY),
-                                                             MAC_KEY),
-                           OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-                           OSSL_PARAM_END};
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY,
+                                          (void *)(uintptr_t)(s->octets + NAME + CIPHER_KEY),
+                                          MAC_KEY),
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_END,
+    };
     return EVP_MAC_CTX_set_params(mac, params) == 1 &&
                    EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, s->octets + NAME, iv, seal) ==
                        1

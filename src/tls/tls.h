@@ -16,7 +16,10 @@ struct tls_channel;
 
 /* legacy: TLS 1.0 and older suites, still 128 bit; only for an administrator's exception. */
 #define TLS_PROFILES(X) \
-    X(STRICT, "strict") X(NIST, "nist") X(WIDE, "wide") X(LEGACY, "legacy")
+    X(STRICT, "strict") \
+    X(NIST, "nist") \
+    X(WIDE, "wide") \
+    X(LEGACY, "legacy")
 #define TLS_PROFILE_ENUM(n, s) TLS_PROFILE_##n,
 enum tls_profile { TLS_PROFILES(TLS_PROFILE_ENUM) TLS_PROFILE_END };
 const char *tls_profile_name(enum tls_profile p);

@@ -226,12 +226,14 @@ static int get_params(OSSL_PARAM params[], size_t key_n)
     const struct {
         const char *name;
         size_t value;
-    } all[] = {{OSSL_CIPHER_PARAM_MODE, EVP_CIPH_GCM_MODE},
-               {OSSL_CIPHER_PARAM_KEYLEN, key_n},
-               {OSSL_CIPHER_PARAM_IVLEN, NONCE},
-               {OSSL_CIPHER_PARAM_BLOCK_SIZE, 1},
-               {OSSL_CIPHER_PARAM_AEAD, 1},
-               {OSSL_CIPHER_PARAM_CUSTOM_IV, 1}};
+    } all[] = {
+        {OSSL_CIPHER_PARAM_MODE, EVP_CIPH_GCM_MODE},
+        {OSSL_CIPHER_PARAM_KEYLEN, key_n},
+        {OSSL_CIPHER_PARAM_IVLEN, NONCE},
+        {OSSL_CIPHER_PARAM_BLOCK_SIZE, 1},
+        {OSSL_CIPHER_PARAM_AEAD, 1},
+        {OSSL_CIPHER_PARAM_CUSTOM_IV, 1},
+    };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         OSSL_PARAM *p = OSSL_PARAM_locate(params, all[i].name);
         bool is_flag = i >= 4;
@@ -256,13 +258,15 @@ static int get_params_256(OSSL_PARAM params[])
 
 static const OSSL_PARAM *gettable(void *provider)
 {
-    static const OSSL_PARAM known[] = {OSSL_PARAM_uint(OSSL_CIPHER_PARAM_MODE, NULL),
-                                       OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_KEYLEN, NULL),
-                                       OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_IVLEN, NULL),
-                                       OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_BLOCK_SIZE, NULL),
-                                       OSSL_PARAM_int(OSSL_CIPHER_PARAM_AEAD, NULL),
-                                       OSSL_PARAM_int(OSSL_CIPHER_PARAM_CUSTOM_IV, NULL),
-                                       OSSL_PARAM_END};
+    static const OSSL_PARAM known[] = {
+        OSSL_PARAM_uint(OSSL_CIPHER_PARAM_MODE, NULL),
+        OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_KEYLEN, NULL),
+        OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_IVLEN, NULL),
+        OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_BLOCK_SIZE, NULL),
+        OSSL_PARAM_int(OSSL_CIPHER_PARAM_AEAD, NULL),
+        OSSL_PARAM_int(OSSL_CIPHER_PARAM_CUSTOM_IV, NULL),
+        OSSL_PARAM_END,
+    };
     return known;
 }
 
@@ -289,12 +293,14 @@ static int gcm_get_params(void *ctx, OSSL_PARAM params[])
 
 static const OSSL_PARAM *gettable_ctx(void *ctx, void *provider)
 {
-    static const OSSL_PARAM known[] = {OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_KEYLEN, NULL),
-                                       OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_IVLEN, NULL),
-                                       OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, NULL, 0),
-                                       OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_AEAD_TAGLEN, NULL),
-                                       OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_AEAD_TLS1_AAD_PAD, NULL),
-                                       OSSL_PARAM_END};
+    static const OSSL_PARAM known[] = {
+        OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_KEYLEN, NULL),
+        OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_IVLEN, NULL),
+        OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, NULL, 0),
+        OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_AEAD_TAGLEN, NULL),
+        OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_AEAD_TLS1_AAD_PAD, NULL),
+        OSSL_PARAM_END,
+    };
     return known;
 }
 
@@ -368,14 +374,14 @@ static int gcm_set_params(void *ctx, const OSSL_PARAM params[])
 
 static const OSSL_PARAM *settable_ctx(void *ctx, void *provider)
 {
-    static const OSSL_PARAM known[] = {OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_KEYLEN, NULL),
-                                       OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_IVLEN, NULL),
-                                       OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, NULL, 0),
-                                       OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TLS1_IV_FIXED,
-                                                               NULL, 0),
-                                       OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TLS1_AAD,
-                                                               NULL, 0),
-                                       OSSL_PARAM_END};
+    static const OSSL_PARAM known[] = {
+        OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_KEYLEN, NULL),
+        OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_IVLEN, NULL),
+        OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, NULL, 0),
+        OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TLS1_IV_FIXED, NULL, 0),
+        OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TLS1_AAD, NULL, 0),
+        OSSL_PARAM_END,
+    };
     return known;
 }
 
@@ -402,11 +408,13 @@ DISPATCH(256);
 
 static const OSSL_ALGORITHM *vector_query(void *provider, int operation, int *ret_no_cache)
 {
-    static const OSSL_ALGORITHM ciphers[] = {{"AES-128-GCM:id-aes128-GCM:2.16.840.1.101.3.4.1.6",
-                                              OURS, cipher_128, "AES-128-GCM, vector AES"},
-                                             {"AES-256-GCM:id-aes256-GCM:2.16.840.1.101.3.4.1.46",
-                                              OURS, cipher_256, "AES-256-GCM, vector AES"},
-                                             {NULL, NULL, NULL, NULL}};
+    static const OSSL_ALGORITHM ciphers[] = {
+        {"AES-128-GCM:id-aes128-GCM:2.16.840.1.101.3.4.1.6", OURS, cipher_128,
+         "AES-128-GCM, vector AES"},
+        {"AES-256-GCM:id-aes256-GCM:2.16.840.1.101.3.4.1.46", OURS, cipher_256,
+         "AES-256-GCM, vector AES"},
+        {NULL, NULL, NULL, NULL},
+    };
     *ret_no_cache = 0;
     return operation == OSSL_OP_CIPHER ? ciphers : NULL;
 }
@@ -414,9 +422,10 @@ static const OSSL_ALGORITHM *vector_query(void *provider, int operation, int *re
 static int vector_provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in,
                                 const OSSL_DISPATCH **out, void **ret_provider)
 {
-    static const OSSL_DISPATCH calls[] = {{OSSL_FUNC_PROVIDER_QUERY_OPERATION,
-                                           (tls_provider_call)vector_query},
-                                          {0, NULL}};
+    static const OSSL_DISPATCH calls[] = {
+        {OSSL_FUNC_PROVIDER_QUERY_OPERATION, (tls_provider_call)vector_query},
+        {0, NULL},
+    };
     *out = calls;
     *ret_provider = (void *)core;
     return 1;

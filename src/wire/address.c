@@ -311,10 +311,11 @@ bool address_net_covers(const struct address_net *net, const struct address_net 
 
 bool address_is_private(struct str ip)
 {
-    static const char *const nets[] = {"0.0.0.0/8",     "127.0.0.0/8",    "10.0.0.0/8",
-                                       "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16",
-                                       "100.64.0.0/10", "224.0.0.0/3",    "::/127",
-                                       "fe80::/10",     "fc00::/7",       "ff00::/8"};
+    static const char *const nets[] = {
+        "0.0.0.0/8",      "127.0.0.0/8",    "10.0.0.0/8",    "172.16.0.0/12",
+        "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10", "224.0.0.0/3",
+        "::/127",         "fe80::/10",      "fc00::/7",      "ff00::/8",
+    };
     for (size_t i = 0; i < ARRAY_LEN(nets); i++) {
         struct address_net net;
         if (address_net_parse(str_c(nets[i]), &net) == 0 && address_net_has(&net, ip)) {

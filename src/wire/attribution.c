@@ -29,8 +29,10 @@ static const char *const wrote_before[] = {"schrieb", "schreef", "skrev"};
 /* The name first, the date behind the verb: Gmail in German, Hungarian, Turkish and Chinese. */
 static const char *const wrote_then_date[] = {"schrieb am", "ezt írta", "yazdı", "写道", "寫道"};
 /* How they begin where no number or day of the week does. */
-static const char *const starts[] = {"On ", "At ",  "Am ",     "Le ",   "El ",  "Il ",  "Op ",
-                                     "Em ", "Den ", "W dniu ", "Dnia ", "Dne ", "Vào ", "Στις "};
+static const char *const starts[] = {
+    "On ", "At ",  "Am ",     "Le ",   "El ",  "Il ",  "Op ",
+    "Em ", "Den ", "W dniu ", "Dnia ", "Dne ", "Vào ", "Στις ",
+};
 /* Parts of dates of those that have no verb: Gmail in Russian, Japanese and Chinese, and of ten
  * years ago. */
 static const char *const dates_without_verb[] = {" г. в ", " г., ", "年", " GMT+", " GMT-"};

@@ -11,8 +11,9 @@
 enum { WORD_MAX = 5 /* letters of a zone's name: RFC 5322 4.3 */ };
 
 static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+static const char *const months[] = {
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+};
 
 static struct tm date_split(int64_t wall_ms)
 {
@@ -71,8 +72,10 @@ static bool zone_of(struct str word, struct date_said *ret)
     static const struct {
         const char *name;
         int hours;
-    } names[] = {{"UT", 0},   {"GMT", 0},  {"UTC", 0},  {"Z", 0},    {"EDT", -4}, {"EST", -5},
-                 {"CDT", -5}, {"CST", -6}, {"MDT", -6}, {"MST", -7}, {"PDT", -7}, {"PST", -8}};
+    } names[] = {
+        {"UT", 0},   {"GMT", 0},  {"UTC", 0},  {"Z", 0},    {"EDT", -4}, {"EST", -5},
+        {"CDT", -5}, {"CST", -6}, {"MDT", -6}, {"MST", -7}, {"PDT", -7}, {"PST", -8},
+    };
     int hours = 0, minutes = 0;
     ret->zone = word;
     if (word.n == 5 && (word.p[0] == '+' || word.p[0] == '-')) {

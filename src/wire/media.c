@@ -115,11 +115,15 @@ static void media_read_type(struct str value, struct media *m)
 
 static enum media_encoding media_read_encoding(struct str value)
 {
-    static const char *const names[] = {[MEDIA_7BIT] = "7bit",
-                                        [MEDIA_8BIT] = "8bit",
-                                        [MEDIA_BINARY] = "binary",
-                                        [MEDIA_QP] = "quoted-printable",
-                                        [MEDIA_BASE64] = "base64"};
+    /* clang-format off */
+    static const char *const names[] = {
+        [MEDIA_7BIT] = "7bit",
+        [MEDIA_8BIT] = "8bit",
+        [MEDIA_BINARY] = "binary",
+        [MEDIA_QP] = "quoted-printable",
+        [MEDIA_BASE64] = "base64",
+    };
+    /* clang-format on */
     char word[WORD_MAX];
     media_skip_blanks(&value);
     (void)read_word(&value, ";(", true, word);

@@ -8,10 +8,12 @@
 static const struct {
     const char *word;
     enum notify bit;
-} words[] = {{"NEVER", NOTIFY_NEVER},
-             {"SUCCESS", NOTIFY_SUCCESS},
-             {"FAILURE", NOTIFY_FAILURE},
-             {"DELAY", NOTIFY_DELAY}};
+} words[] = {
+    {"NEVER", NOTIFY_NEVER},
+    {"SUCCESS", NOTIFY_SUCCESS},
+    {"FAILURE", NOTIFY_FAILURE},
+    {"DELAY", NOTIFY_DELAY},
+};
 
 int notify_parse(struct str value, uint8_t *ret)
 {

@@ -23,8 +23,9 @@ int main(int argc, char **argv)
 {
     static char chunk[65536];
     struct buf in = BUF_INIT(64 * 1024 * 1024), out = BUF_INIT(256 * 1024 * 1024);
-    struct sevenbit_plan plan = {.need = argc > 1 && strcmp(argv[1], "all") == 0 ? SEVENBIT_ALL
-                                                                                 : SEVENBIT_LINES};
+    struct sevenbit_plan plan = {
+        .need = argc > 1 && strcmp(argv[1], "all") == 0 ? SEVENBIT_ALL : SEVENBIT_LINES,
+    };
     for (size_t n; (n = fread(chunk, 1, sizeof chunk, stdin)) > 0;) {
         must(buf_append(&in, chunk, n) == 0);
     }

@@ -20,9 +20,10 @@
 
 enum { NAMES_MAX = 100, SAMPLES_LEAST = 100 };
 
-static const char *const checked[] = {"card",      "iban",   "us-ssn", "us-itin", "us-mbi",
-                                      "us-npi",    "us-dea", "us-aba", "uk-nhs",  "uk-nino",
-                                      "uk-driver", "icd-10", "ndc",    "dob"};
+static const char *const checked[] = {
+    "card",   "iban",   "us-ssn",  "us-itin",   "us-mbi", "us-npi", "us-dea",
+    "us-aba", "uk-nhs", "uk-nino", "uk-driver", "icd-10", "ndc",    "dob",
+};
 static const char *const with_mails[] = {"hipaa", "pci", "glba", "uk-health", "secrets"};
 
 struct tally {

@@ -33,19 +33,17 @@
 
 enum { TURN_MS = 2, JOIN_TURNS = 20, CLIENTS = 24, COPIES = 2, WAIT_TURNS = 500 };
 
-static const enum role talks[][2] = {{ROLE_QUEUE, ROLE_SMTPIN},  {ROLE_QUEUE, ROLE_SMTPOUT},
-                                     {ROLE_QUEUE, ROLE_INSPECT}, {ROLE_QUEUE, ROLE_WEB},
-                                     {ROLE_QUEUE, ROLE_LOGIN},   {ROLE_QUEUE, ROLE_LOOKUP},
-                                     {ROLE_QUEUE, ROLE_KEYS},    {ROLE_SMTPIN, ROLE_QUEUE},
-                                     {ROLE_SMTPIN, ROLE_LOGIN},  {ROLE_SMTPOUT, ROLE_QUEUE},
-                                     {ROLE_SMTPOUT, ROLE_KEYS},  {ROLE_SMTPOUT, ROLE_LOOKUP},
-                                     {ROLE_INSPECT, ROLE_QUEUE}, {ROLE_INSPECT, ROLE_KEYS},
-                                     {ROLE_WEB, ROLE_QUEUE},     {ROLE_WEB, ROLE_KEYS},
-                                     {ROLE_WEB, ROLE_LOGIN},     {ROLE_LOGIN, ROLE_QUEUE},
-                                     {ROLE_LOGIN, ROLE_SMTPIN},  {ROLE_LOGIN, ROLE_WEB},
-                                     {ROLE_LOOKUP, ROLE_QUEUE},  {ROLE_LOOKUP, ROLE_SMTPOUT},
-                                     {ROLE_KEYS, ROLE_QUEUE},    {ROLE_KEYS, ROLE_SMTPOUT},
-                                     {ROLE_KEYS, ROLE_INSPECT},  {ROLE_KEYS, ROLE_WEB}};
+static const enum role talks[][2] = {
+    {ROLE_QUEUE, ROLE_SMTPIN},   {ROLE_QUEUE, ROLE_SMTPOUT}, {ROLE_QUEUE, ROLE_INSPECT},
+    {ROLE_QUEUE, ROLE_WEB},      {ROLE_QUEUE, ROLE_LOGIN},   {ROLE_QUEUE, ROLE_LOOKUP},
+    {ROLE_QUEUE, ROLE_KEYS},     {ROLE_SMTPIN, ROLE_QUEUE},  {ROLE_SMTPIN, ROLE_LOGIN},
+    {ROLE_SMTPOUT, ROLE_QUEUE},  {ROLE_SMTPOUT, ROLE_KEYS},  {ROLE_SMTPOUT, ROLE_LOOKUP},
+    {ROLE_INSPECT, ROLE_QUEUE},  {ROLE_INSPECT, ROLE_KEYS},  {ROLE_WEB, ROLE_QUEUE},
+    {ROLE_WEB, ROLE_KEYS},       {ROLE_WEB, ROLE_LOGIN},     {ROLE_LOGIN, ROLE_QUEUE},
+    {ROLE_LOGIN, ROLE_SMTPIN},   {ROLE_LOGIN, ROLE_WEB},     {ROLE_LOOKUP, ROLE_QUEUE},
+    {ROLE_LOOKUP, ROLE_SMTPOUT}, {ROLE_KEYS, ROLE_QUEUE},    {ROLE_KEYS, ROLE_SMTPOUT},
+    {ROLE_KEYS, ROLE_INSPECT},   {ROLE_KEYS, ROLE_WEB},
+};
 
 static struct alone {
     const char *program;
@@ -225,16 +223,18 @@ static bool has_ended(void)
 
 static const char *some_words(void)
 {
-    static const char *const smtp[] = {"EHLO a\r\nMAIL FROM:<a@inside.test>\r\nRCPT "
-                                       "TO:<b@good.test>\r\nDATA\r\nSubject: x\r\n\r\nx\r\n.\r\n",
-                                       "EHLO a\r\nMAIL FROM:<a@inside.test> SIZE=200000\r\nRCPT "
-                                       "TO:<b@good.test>\r\nDATA\r\nSubject: x\r\n",
-                                       "x\r\n.\r\n",
-                                       "\r\n.\r\nQUIT\r\n",
-                                       "RSET\r\n",
-                                       "EHLO a\r\nAUTH PLAIN AGEAYg==\r\n",
-                                       "AUTH LOGIN\r\nYQ==\r\nYg==\r\n",
-                                       "BDAT 5 LAST\r\nx\r\n\r\nMAIL FROM:<a@inside.test>\r\n"};
+    static const char *const smtp[] = {
+        "EHLO a\r\nMAIL FROM:<a@inside.test>\r\nRCPT "
+        "TO:<b@good.test>\r\nDATA\r\nSubject: x\r\n\r\nx\r\n.\r\n",
+        "EHLO a\r\nMAIL FROM:<a@inside.test> SIZE=200000\r\nRCPT "
+        "TO:<b@good.test>\r\nDATA\r\nSubject: x\r\n",
+        "x\r\n.\r\n",
+        "\r\n.\r\nQUIT\r\n",
+        "RSET\r\n",
+        "EHLO a\r\nAUTH PLAIN AGEAYg==\r\n",
+        "AUTH LOGIN\r\nYQ==\r\nYg==\r\n",
+        "BDAT 5 LAST\r\nx\r\n\r\nMAIL FROM:<a@inside.test>\r\n",
+    };
     static const char *const http[] = {
 #define HEAD \
     " HTTP/1.1\r\nHost: gateway.test\r\nX-Forwarded-For: 192.0.2.1\r\nCookie: " \

@@ -338,16 +338,14 @@ static const struct {
 /* Without what should go before it. */
 static bool is_refused_soon(enum ipc_type t)
 {
-    static const enum ipc_type soon[] = {IPC_job,           IPC_rpt_policy,   IPC_rpt_failure,
-                                         IPC_rpt_write,     IPC_submitted,    IPC_spool_opened,
-                                         IPC_login_ruling,  IPC_pass_kept,    IPC_inspect,
-                                         IPC_submit,        IPC_spool_drop,   IPC_alarm,
-                                         IPC_outcome_host,  IPC_outcome_rcpt, IPC_outcome_part,
-                                         IPC_outcome,       IPC_inspected,    IPC_prepared_piece,
-                                         IPC_prepared,      IPC_login_judged, IPC_proved,
-                                         IPC_group_members, IPC_rpt_written,  IPC_probe_host,
-                                         IPC_probe_done,    IPC_unwrap,       IPC_lease_taken,
-                                         IPC_worker_ready};
+    static const enum ipc_type soon[] = {
+        IPC_job,          IPC_rpt_policy,    IPC_rpt_failure,    IPC_rpt_write,    IPC_submitted,
+        IPC_spool_opened, IPC_login_ruling,  IPC_pass_kept,      IPC_inspect,      IPC_submit,
+        IPC_spool_drop,   IPC_alarm,         IPC_outcome_host,   IPC_outcome_rcpt, IPC_outcome_part,
+        IPC_outcome,      IPC_inspected,     IPC_prepared_piece, IPC_prepared,     IPC_login_judged,
+        IPC_proved,       IPC_group_members, IPC_rpt_written,    IPC_probe_host,   IPC_probe_done,
+        IPC_unwrap,       IPC_lease_taken,   IPC_worker_ready,
+    };
     for (size_t i = 0; i < ARRAY_LEN(soon); i++) {
         if (soon[i] == t) {
             return true;
@@ -396,8 +394,9 @@ static void send_it(struct speaker *p, const struct ipc_msg *m)
 
 static void say_something(struct speaker *p)
 {
-    struct ipc_msg m = {.type = p->signing ? dice_below(2) ? IPC_tls_signature : IPC_ticket_secret
-                                           : some_type(p)};
+    struct ipc_msg m = {
+        .type = p->signing ? dice_below(2) ? IPC_tls_signature : IPC_ticket_secret : some_type(p),
+    };
     evil.as = p->as;
     if (m.type == IPC_none) {
         return;
@@ -527,8 +526,12 @@ static void forge_mail(void)
 /* What came of a delivery: of its own, or of another smtpout's; each part once, twice or never. */
 static void say_ending(void)
 {
-    static const enum ipc_type parts[] = {IPC_outcome_host, IPC_outcome_rcpt, IPC_outcome_part,
-                                          IPC_outcome};
+    static const enum ipc_type parts[] = {
+        IPC_outcome_host,
+        IPC_outcome_rcpt,
+        IPC_outcome_part,
+        IPC_outcome,
+    };
     struct speaker *queue = some_peer(ROLE_SMTPOUT, ROLE_QUEUE);
     if (!queue || evil.n_given == 0) {
         return;
@@ -562,8 +565,12 @@ static void say_findings(void)
     if (!queue || evil.n_read == 0) {
         return;
     }
-    static const enum ipc_type parts[] = {IPC_prepared_piece, IPC_prepared_piece, IPC_prepared,
-                                          IPC_inspected};
+    static const enum ipc_type parts[] = {
+        IPC_prepared_piece,
+        IPC_prepared_piece,
+        IPC_prepared,
+        IPC_inspected,
+    };
     const struct given *g = some_given(evil.read, evil.n_read, POOL);
     if (queue->careful && g->number != queue->number && dice_below(20)) {
         return;

@@ -60,10 +60,11 @@ static const char *const words[N_END][12] = {
     [N_MATCH_MISSING] = {"no", "yes"},
     [N_CLASS] = {"send", "temporary", "clear", "permanent"},
 };
-static const char *const name_words[N_END] =
-    {"force", "override", "demand",      "counts",       "ladder", "reqtls",        "trno",
-     "mx",    "tlsa",     "sts",         "seen",         "sess",   "ext",           "look",
-     "soft",  "floor",    "sender-only", "dane-decides", "below",  "match-missing", "class"};
+static const char *const name_words[N_END] = {
+    "force", "override", "demand",      "counts",       "ladder", "reqtls",        "trno",
+    "mx",    "tlsa",     "sts",         "seen",         "sess",   "ext",           "look",
+    "soft",  "floor",    "sender-only", "dane-decides", "below",  "match-missing", "class",
+};
 static const char *const action_words[] = {"send", "defer", "bounce", "fallback", "defer-fallback"};
 
 struct row {
@@ -321,9 +322,10 @@ static int unused_rows(const struct row *rows, unsigned n, const unsigned *hits)
 
 int main(int argc, char **argv)
 {
-    static const int sizes[] = {FORCE_END, OVERRIDE_END, DEMAND_END, COUNTS_END, LADDER_END,
-                                2,         TRNO_END,     MX_END,     TLSA_END,   STS_END,
-                                2,         SESS_END,     2,          LOOK_END};
+    static const int sizes[] = {
+        FORCE_END, OVERRIDE_END, DEMAND_END, COUNTS_END, LADDER_END, 2, TRNO_END,
+        MX_END,    TLSA_END,     STS_END,    2,          SESS_END,   2, LOOK_END,
+    };
     int v[N_END] = {0};
     unsigned long n = 0;
     read_table(argc > 1 ? argv[1] : "tests/exhaustive/table.txt");

@@ -14,17 +14,17 @@
 
 enum { DIMENSIONS = 9, LINES_MAX = 100, VALUES_MAX = 7 };
 
-static const char *const values[DIMENSIONS][VALUES_MAX] = {{"out", "internal", "in"},
-                                                           {"none", "flag", "near", "test", "trial",
-                                                            "transport", "message"},
-                                                           {"ask", "protect", "ignore"},
-                                                           {"yes", "no"},
-                                                           {"none", "secure", "escalated"},
-                                                           {"none", "report", "secure",
-                                                            "escalated"},
-                                                           {"none", "secure", "escalated"},
-                                                           {"counts", "never"},
-                                                           {"no", "yes"}};
+static const char *const values[DIMENSIONS][VALUES_MAX] = {
+    {"out", "internal", "in"},
+    {"none", "flag", "near", "test", "trial", "transport", "message"},
+    {"ask", "protect", "ignore"},
+    {"yes", "no"},
+    {"none", "secure", "escalated"},
+    {"none", "report", "secure", "escalated"},
+    {"none", "secure", "escalated"},
+    {"counts", "never"},
+    {"no", "yes"},
+};
 
 struct line {
     char words[DIMENSIONS + 2][16];
@@ -77,9 +77,12 @@ static struct conf *configuration(const unsigned *at, bool forced)
 {
     struct buf text = BUF_INIT(1 << 16), problems = BUF_INIT(1 << 16);
     struct conf *c;
-    static const char *const contents[] = {"", "protect escalated; mode report-only;",
-                                           "protect secure; mode enforce;",
-                                           "protect escalated; mode enforce;"};
+    static const char *const contents[] = {
+        "",
+        "protect escalated; mode report-only;",
+        "protect secure; mode enforce;",
+        "protect escalated; mode enforce;",
+    };
     must(buf_printf(&text,
                     "hostname a.test; listen smtp { address 127.0.0.1:25; } inside { domains "
                     "in.test; networks 10.0.0.0/8; deliver-to b.test { tls none; } }flags { "
@@ -102,13 +105,15 @@ static struct conf *configuration(const unsigned *at, bool forced)
 
 static void write_facts(const unsigned *at, struct buf *facts)
 {
-    static const char *const flags[] = {"",
-                                        "flag\t[secure]\tsubject\n",
-                                        "near\t[secrue]\t[secure]\tsubject\n",
-                                        "test\tsubject\n",
-                                        "test\tsubject\n",
-                                        "asks\ttransport\n",
-                                        "asks\tmessage\n"};
+    static const char *const flags[] = {
+        "",
+        "flag\t[secure]\tsubject\n",
+        "near\t[secrue]\t[secure]\tsubject\n",
+        "test\tsubject\n",
+        "test\tsubject\n",
+        "asks\ttransport\n",
+        "asks\tmessage\n",
+    };
     must(buf_add(facts, str_c(flags[at[1]])) == 0);
     must(!at[5] || buf_add(facts, STR("content\tk\n")) == 0);
     must(!at[8] || buf_add(facts, STR("encrypted\tpgp\n")) == 0);

@@ -63,11 +63,21 @@ unsigned child_index(const struct child *c)
 
 static void check_verb(enum portal_verb verb)
 {
-    static const bool changes[PORTAL_VERB_END] =
-        {[PORTAL_SEND_CODE] = true,  [PORTAL_CODE] = true,        [PORTAL_PROVE] = true,
-         [PORTAL_REMEMBERED] = true, [PORTAL_LEAVE] = true,       [PORTAL_DRAFT_PUT] = true,
-         [PORTAL_PHRASE] = true,     [PORTAL_PASSKEY_NEW] = true, [PORTAL_PASSKEY_DROP] = true,
-         [PORTAL_ACT] = true,        [PORTAL_ASK_AGAIN] = true};
+    /* clang-format off */
+    static const bool changes[PORTAL_VERB_END] = {
+        [PORTAL_SEND_CODE] = true,
+        [PORTAL_CODE] = true,
+        [PORTAL_PROVE] = true,
+        [PORTAL_REMEMBERED] = true,
+        [PORTAL_LEAVE] = true,
+        [PORTAL_DRAFT_PUT] = true,
+        [PORTAL_PHRASE] = true,
+        [PORTAL_PASSKEY_NEW] = true,
+        [PORTAL_PASSKEY_DROP] = true,
+        [PORTAL_ACT] = true,
+        [PORTAL_ASK_AGAIN] = true,
+    };
+    /* clang-format on */
     must(verb < PORTAL_VERB_END && !(reading && changes[verb]));
 }
 
@@ -346,9 +356,11 @@ static void start(void)
  * either. */
 static void check_answers(void)
 {
-    static const char *const always[] = {"X-Content-Type-Options: nosniff",
-                                         "Content-Security-Policy: default-src 'none'",
-                                         "Strict-Transport-Security: "};
+    static const char *const always[] = {
+        "X-Content-Type-Options: nosniff",
+        "Content-Security-Policy: default-src 'none'",
+        "Strict-Transport-Security: ",
+    };
     struct str s = buf_str(&answers);
     char head[16384];
     if (s.n < 12 || !str_starts_nocase(s, STR("HTTP/1.1 "))) {

@@ -21,8 +21,10 @@ enum { PEERS = 6, NUMBERS = 8, ACTS = 40 };
 static const struct {
     enum role role;
     unsigned index;
-} who[PEERS] = {{ROLE_QUEUE, 0},   {ROLE_SMTPOUT, 0}, {ROLE_SMTPOUT, 1},
-                {ROLE_INSPECT, 0}, {ROLE_WEB, 0},     {ROLE_SMTPIN, 0}};
+} who[PEERS] = {
+    {ROLE_QUEUE, 0},   {ROLE_SMTPOUT, 0}, {ROLE_SMTPOUT, 1},
+    {ROLE_INSPECT, 0}, {ROLE_WEB, 0},     {ROLE_SMTPIN, 0},
+};
 
 static struct keys keys;
 static struct loop *the_loop;

@@ -9,8 +9,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const words[] = {"[secure]", "[send secure]", "[marked for secure delivery]",
-                                        "+encrypt+"};
+    static const char *const words[] = {
+        "[secure]",
+        "[send secure]",
+        "[marked for secure delivery]",
+        "+encrypt+",
+    };
     struct str text = str_from((const char *)data, size), rest = text, f[INSPECTION_FIELDS];
     struct flag_found found;
     for (int alone = 0; alone < 2; alone++) {

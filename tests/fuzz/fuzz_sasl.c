@@ -42,8 +42,9 @@ static void talk(struct sasl *s, struct str in, bool scram_client)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const mechanisms[] = {"SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "PLAIN",
-                                             "LOGIN", "EXTERNAL"};
+    static const char *const mechanisms[] = {
+        "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "PLAIN", "LOGIN", "EXTERNAL",
+    };
     const struct sasl_server server = {NULL, never, decoy, not_external, "ZXhwb3J0ZXI="};
     struct str in = str_from((const char *)data, size);
     struct sasl *s = NULL;

@@ -38,8 +38,9 @@ static bool holds(struct str text, struct str word)
  * Cascade 4 2). */
 static void check_harmless(struct str style)
 {
-    static const char *const never[] = {"url(",    "image(",    "image-set(",  "expression(",
-                                        "@import", "behavior:", "-moz-binding"};
+    static const char *const never[] = {
+        "url(", "image(", "image-set(", "expression(", "@import", "behavior:", "-moz-binding",
+    };
     for (size_t i = 0; i < ARRAY_LEN(never); i++) {
         must(!holds(style, str_c(never[i])));
     }
@@ -54,9 +55,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void)str_split(&page, '\n', &line);
     words = line;
     (void)str_split(&line, '\t', &words);
-    const struct sheet_element elements[] = {{.name = "html"},
-                                             {.name = "body", .classes = "a"},
-                                             element_of(words)};
+    const struct sheet_element elements[] = {
+        {.name = "html"},
+        {.name = "body", .classes = "a"},
+        element_of(words),
+    };
     struct sheet *s = sheet_of_page(page);
     sheet_style(s, elements, ARRAY_LEN(elements), line, &said);
     sheet_free(s);

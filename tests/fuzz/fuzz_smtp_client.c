@@ -119,8 +119,10 @@ static void see(struct run *r)
 static void send_mail(struct run *r)
 {
     const struct smtp_caps *caps = smtp_client_caps(r->c);
-    const struct permit permit = {.granted = true,
-                                  .transport = r->tls ? PERMIT_TLS : PERMIT_PLAINTEXT};
+    const struct permit permit = {
+        .granted = true,
+        .transport = r->tls ? PERMIT_TLS : PERMIT_PLAINTEXT,
+    };
     r->mail = (struct smtp_mail){
         .reverse_path = STR("a@b.test"),
         .rcpts = rcpts,

@@ -149,11 +149,14 @@ static inline struct tls_channel *channel_new(uint8_t flags, struct str der, boo
     CLEANUP(buf_free) struct buf rdata = BUF_INIT(65536);
     struct dane_set dane = {0};
     struct tls_context *ctx = fuzz.ours[(flags & STRICT) != 0];
-    struct tls_peer to = {.name = flags & BY_ADDRESS ? "192.0.2.1" : "mx.good.test",
-                          .is_service = flags & IN_OCTETS};
+    struct tls_peer to = {
+        .name = flags & BY_ADDRESS ? "192.0.2.1" : "mx.good.test",
+        .is_service = flags & IN_OCTETS,
+    };
     if (flags & WITH_DANE) { /* the certificate itself, as that of a server or of its authority */
-        const char head[] = {(char)((der.n + 3) >> 8), (char)(der.n + 3), flags & STRICT ? 2 : 3, 0,
-                             0};
+        const char head[] = {
+            (char)((der.n + 3) >> 8), (char)(der.n + 3), flags & STRICT ? 2 : 3, 0, 0,
+        };
         must(buf_append(&rdata, head, sizeof head) == 0 && buf_add(&rdata, der) == 0);
         must(dane_read(buf_str(&rdata), &dane) == 0);
         to.dane = &dane;

@@ -37,9 +37,10 @@ static void check_inside(const struct view_part *p, struct str message)
 
 static void check(const struct view *v, struct str message)
 {
-    static const char *const never[] = {"<script", "<iframe", "<object",  "<embed", "<form",
-                                        "<input",  "<svg",    "<math",    "<style", "<link",
-                                        "<meta",   "<base",   "<template"};
+    static const char *const never[] = {
+        "<script", "<iframe", "<object", "<embed", "<form", "<input",    "<svg",
+        "<math",   "<style",  "<link",   "<meta",  "<base", "<template",
+    };
     static struct packed p;
     struct buf b = BUF_INIT(PACKED_MAX);
     for (size_t i = 0; i < ARRAY_LEN(never); i++) {

@@ -152,7 +152,8 @@ def submit(gateway, to, params='', headers='', body='hello', sender='nurse@insid
 def table():
     """The program's own list: name -> (deferred, bounced, sentence)."""
     with open(os.path.join(TOP, 'src', 'policy', 'reasons.tbl')) as text:
-        rows = re.findall(r'^R\(\w+, "([^"]*)", "([^"]*)", "([^"]*)", "[^"]*", "([^"]*)"\)$', text.read(), re.M)
+        joined = re.sub(r'"\n +"', '', text.read())
+    rows = re.findall(r'^R\(\w+, "([^"]*)", "([^"]*)", "([^"]*)", "[^"]*",\s+"([^"]*)"\)$', joined, re.M)
     return {name: rest for name, *rest in rows}
 
 

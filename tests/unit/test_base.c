@@ -180,15 +180,17 @@ static void long_values_are_cut(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(numbers),
-                                       cmocka_unit_test(splitting),
-                                       cmocka_unit_test(case_is_ascii_only),
-                                       cmocka_unit_test(buffer_never_exceeds_its_maximum),
-                                       cmocka_unit_test(buffer_formats_with_and_without_room),
-                                       cmocka_unit_test(buffer_blanks_what_stands_in_it),
-                                       cmocka_unit_test(map_holds_and_forgets),
-                                       cmocka_unit_test(arena_is_bounded),
-                                       cmocka_unit_test(log_lines_cannot_be_forged),
-                                       cmocka_unit_test(long_values_are_cut)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers),
+        cmocka_unit_test(splitting),
+        cmocka_unit_test(case_is_ascii_only),
+        cmocka_unit_test(buffer_never_exceeds_its_maximum),
+        cmocka_unit_test(buffer_formats_with_and_without_room),
+        cmocka_unit_test(buffer_blanks_what_stands_in_it),
+        cmocka_unit_test(map_holds_and_forgets),
+        cmocka_unit_test(arena_is_bounded),
+        cmocka_unit_test(log_lines_cannot_be_forged),
+        cmocka_unit_test(long_values_are_cut),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,26 +63,29 @@ static void the_design_example(void **state)
 static void standard_values(void **state)
 {
     struct conf *c = good(BASE);
-    const int64_t got[] = {c->limits.command_line,
-                           c->limits.header_octets,
-                           c->limits.header_lines,
-                           c->limits.header_field,
-                           c->limits.recipients,
-                           c->limits.hops,
-                           c->limits.command_time,
-                           c->limits.handshake_time,
-                           c->limits.connections_per_address,
-                           c->limits.connections_per_network,
-                           c->limits.hurry_time,
-                           c->smtpout.greeting,
-                           c->smtpout.mail,
-                           c->smtpout.rcpt,
-                           c->smtpout.data,
-                           c->smtpout.block,
-                           c->smtpout.dot};
-    static const int64_t want[] =
-        {8192, 2 * 1024 * 1024, 50000,  2 * 1024 * 1024, 1000,   100,    300000, 30000, 50,
-         200,  10000,           300000, 300000,          300000, 120000, 180000, 600000};
+    const int64_t got[] = {
+        c->limits.command_line,
+        c->limits.header_octets,
+        c->limits.header_lines,
+        c->limits.header_field,
+        c->limits.recipients,
+        c->limits.hops,
+        c->limits.command_time,
+        c->limits.handshake_time,
+        c->limits.connections_per_address,
+        c->limits.connections_per_network,
+        c->limits.hurry_time,
+        c->smtpout.greeting,
+        c->smtpout.mail,
+        c->smtpout.rcpt,
+        c->smtpout.data,
+        c->smtpout.block,
+        c->smtpout.dot,
+    };
+    static const int64_t want[] = {
+        8192, 2 * 1024 * 1024, 50000,  2 * 1024 * 1024, 1000,   100,    300000, 30000,  50,
+        200,  10000,           300000, 300000,          300000, 120000, 180000, 600000,
+    };
     for (size_t i = 0; i < ARRAY_LEN(want); i++) {
         assert_int_equal(got[i], want[i]);
     }
@@ -330,8 +333,9 @@ static void what_a_change_takes(void **state)
         {"queue lifetime", ""},
         {"inside networks", ""},
     };
-    static const char *const processes[] = {"queue", "lookup",  "keys",    "smtpin", "smtpout",
-                                            "login", "metrics", "inspect", "web"};
+    static const char *const processes[] = {
+        "queue", "lookup", "keys", "smtpin", "smtpout", "login", "metrics", "inspect", "web",
+    };
     size_t found = 0;
     for (size_t i = 0; i < conf_schema_len; i++) {
         const struct conf_key *key = &conf_schema[i];
@@ -356,15 +360,17 @@ static void what_a_change_takes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_design_example),
-                                       cmocka_unit_test(a_reload_sees_each_changed_setting),
-                                       cmocka_unit_test(what_a_change_takes),
-                                       cmocka_unit_test(standard_values),
-                                       cmocka_unit_test(devices),
-                                       cmocka_unit_test(errors_say_where_and_what),
-                                       cmocka_unit_test(canonical_text_is_the_same_configuration),
-                                       cmocka_unit_test(includes_are_read_and_named_in_errors),
-                                       cmocka_unit_test(every_setting_is_in_the_manual),
-                                       cmocka_unit_test(every_type_has_its_row)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_design_example),
+        cmocka_unit_test(a_reload_sees_each_changed_setting),
+        cmocka_unit_test(what_a_change_takes),
+        cmocka_unit_test(standard_values),
+        cmocka_unit_test(devices),
+        cmocka_unit_test(errors_say_where_and_what),
+        cmocka_unit_test(canonical_text_is_the_same_configuration),
+        cmocka_unit_test(includes_are_read_and_named_in_errors),
+        cmocka_unit_test(every_setting_is_in_the_manual),
+        cmocka_unit_test(every_type_has_its_row),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

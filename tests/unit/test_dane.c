@@ -8,8 +8,9 @@
 /* Adds a record with n octets of data. */
 static void add(struct buf *b, int usage, int selector, int matching, size_t n)
 {
-    const char head[5] = {(char)((n + 3) >> 8), (char)(n + 3), (char)usage, (char)selector,
-                          (char)matching};
+    const char head[5] = {
+        (char)((n + 3) >> 8), (char)(n + 3), (char)usage, (char)selector, (char)matching,
+    };
     assert_int_equal(buf_append(b, head, 5), 0);
     for (size_t i = 0; i < n; i++) {
         assert_int_equal(buf_append(b, "x", 1), 0);
@@ -94,7 +95,10 @@ static void framing(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(one_by_one), cmocka_unit_test(agility),
-                                       cmocka_unit_test(framing)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_by_one),
+        cmocka_unit_test(agility),
+        cmocka_unit_test(framing),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,11 +93,11 @@ static void one_wrong_digit(void **state)
     static const struct {
         detect_check check;
         const char *number;
-    } rows[] = {{check_card, "4539578763621486"},
-                {check_us_npi, "1245319599"},
-                {check_uk_nhs, "9434765919"},
-                {check_iban, "DE89370400440532013000"},
-                {check_us_aba, "121000358"}};
+    } rows[] = {
+        {check_card, "4539578763621486"}, {check_us_npi, "1245319599"},
+        {check_uk_nhs, "9434765919"},     {check_iban, "DE89370400440532013000"},
+        {check_us_aba, "121000358"},
+    };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char text[40];
         assert_true(rows[i].check(str_c(rows[i].number)));
@@ -387,9 +387,11 @@ static void places_in_any_order(void **state)
     const struct {
         size_t at;
         bool quoted;
-    } rows[] = {{69999, false},   {10, true},     {60000, true}, {65540, true},
-                {65541, false},   {2, false},     {4, true},     {end - 3, false},
-                {end - 12, true}, {69999, false}, {65540, true}};
+    } rows[] = {
+        {69999, false},   {10, true},     {60000, true}, {65540, true},
+        {65541, false},   {2, false},     {4, true},     {end - 3, false},
+        {end - 12, true}, {69999, false}, {65540, true},
+    };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         if (detect_is_quoted(&q, rows[i].at) != rows[i].quoted) {
             fail_msg("row %zu: %zu", i, rows[i].at);
@@ -519,20 +521,22 @@ static void kinds_have_vectors(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(public_vectors),
-                                       cmocka_unit_test(one_wrong_digit),
-                                       cmocka_unit_test(context_makes_it_likely),
-                                       cmocka_unit_test(headings_of_tables),
-                                       cmocka_unit_test(disguises),
-                                       cmocka_unit_test(numbers_in_groups),
-                                       cmocka_unit_test(groups_behind_other_groups),
-                                       cmocka_unit_test(dictionary_and_rules),
-                                       cmocka_unit_test(quotations),
-                                       cmocka_unit_test(places_in_any_order),
-                                       cmocka_unit_test(limits_are_no_clean_bill),
-                                       cmocka_unit_test(the_clock_ends_it),
-                                       cmocka_unit_test(mistakes),
-                                       cmocka_unit_test(vectors_in_packs),
-                                       cmocka_unit_test(kinds_have_vectors)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(public_vectors),
+        cmocka_unit_test(one_wrong_digit),
+        cmocka_unit_test(context_makes_it_likely),
+        cmocka_unit_test(headings_of_tables),
+        cmocka_unit_test(disguises),
+        cmocka_unit_test(numbers_in_groups),
+        cmocka_unit_test(groups_behind_other_groups),
+        cmocka_unit_test(dictionary_and_rules),
+        cmocka_unit_test(quotations),
+        cmocka_unit_test(places_in_any_order),
+        cmocka_unit_test(limits_are_no_clean_bill),
+        cmocka_unit_test(the_clock_ends_it),
+        cmocka_unit_test(mistakes),
+        cmocka_unit_test(vectors_in_packs),
+        cmocka_unit_test(kinds_have_vectors),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -206,9 +206,9 @@ static const char *const same_names[] = {
     "\xef\xbd\x8d\xc3\xbcller\xef\xbc\x8e"
     "example",
 };
-static const char *const other_names[] = {"mller.example",  "mueller.example",
-                                          "muller.example", "xn--mller-kvb.example",
-                                          "example",        ""};
+static const char *const other_names[] = {
+    "mller.example", "mueller.example", "muller.example", "xn--mller-kvb.example", "example", "",
+};
 
 static bool route_is(const struct conf *c, const char *address, const char *hop)
 {
@@ -353,8 +353,9 @@ static void every_place(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(spellings), cmocka_unit_test(lengths),
-                                       cmocka_unit_test(patterns),  cmocka_unit_test(addresses),
-                                       cmocka_unit_test(shown),     cmocka_unit_test(every_place)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(spellings), cmocka_unit_test(lengths), cmocka_unit_test(patterns),
+        cmocka_unit_test(addresses), cmocka_unit_test(shown),   cmocka_unit_test(every_place),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

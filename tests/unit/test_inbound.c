@@ -136,14 +136,16 @@ static void proxy_header(void **state)
     assert_int_equal(n, 28);
     assert_int_equal(proxy(str_from(v2_ip6, sizeof v2_ip6 - 1), &n, "2001:db8::1"), PROXY_GIVEN);
     assert_int_equal(proxy(str_from(v2_local, sizeof v2_local - 1), &n, ""), PROXY_LOCAL);
-    static const char *const bad[] = {"EHLO x\r\n",
-                                      "PROXY TCP4 192.0.2.7 192.0.2.8 56324\r\n",
-                                      "PROXY TCP4 2001:db8::7 192.0.2.8 1 25\r\n",
-                                      "PROXY TCP4 192.0.2.7 192.0.2.8 1 70000\r\n",
-                                      "PROXY TCP4 192.0.2.7 192.0.2.8 1 25\n",
-                                      "PROXY TCP4 192.0.2.7 192.0.2.8 1 25 x\r\n",
-                                      "PROXY Ax\r\n",
-                                      "PROXY \r\n"};
+    static const char *const bad[] = {
+        "EHLO x\r\n",
+        "PROXY TCP4 192.0.2.7 192.0.2.8 56324\r\n",
+        "PROXY TCP4 2001:db8::7 192.0.2.8 1 25\r\n",
+        "PROXY TCP4 192.0.2.7 192.0.2.8 1 70000\r\n",
+        "PROXY TCP4 192.0.2.7 192.0.2.8 1 25\n",
+        "PROXY TCP4 192.0.2.7 192.0.2.8 1 25 x\r\n",
+        "PROXY Ax\r\n",
+        "PROXY \r\n",
+    };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         assert_int_equal(proxy(str_c(bad[i]), &n, ""), PROXY_BAD);
     }
@@ -183,37 +185,38 @@ static void sections(void **state)
     assert_int_equal(section_end(STR("A: b\r\nC: d\r\n\r\nbody"), 13), 14);
     assert_int_equal(section_end(STR("A: b\r\nC: d\r\n"), 0), 0);
     assert_int_equal(section_end(STR("\r\nbody"), 0), 2);
-    static const char *const authors[][2] =
-        {{"From: a@b.test\r\n", "a@b.test"},
-         {"X: y\r\nFrom: \"<evil@x>, (\" <a@b.test>\r\n", "a@b.test"},
-         {"From: (x <y@z>) a@b.test (c), d@e.test\r\n", "a@b.test d@e.test"},
-         {"From:\r\n Dr. A <a@b.test>, <c@d.test>\r\n", "a@b.test c@d.test"},
-         {"From: team: a@b.test;\r\n", "a@b.test"},
-         {"From: <@x.test,@y.test:a@b.test>\r\n", "a@b.test"},
-         {"From: (open <a@b.test>\r\n", ""},
-         {"From: \"open <a@b.test>, c@d.test\r\n", "\"open <a@b.test>, c@d.test"},
-         /* RFC 5322 A.5, A.6.1, A.6.3: comments and blanks
+    static const char *const authors[][2] = {
+        {"From: a@b.test\r\n", "a@b.test"},
+        {"X: y\r\nFrom: \"<evil@x>, (\" <a@b.test>\r\n", "a@b.test"},
+        {"From: (x <y@z>) a@b.test (c), d@e.test\r\n", "a@b.test d@e.test"},
+        {"From:\r\n Dr. A <a@b.test>, <c@d.test>\r\n", "a@b.test c@d.test"},
+        {"From: team: a@b.test;\r\n", "a@b.test"},
+        {"From: <@x.test,@y.test:a@b.test>\r\n", "a@b.test"},
+        {"From: (open <a@b.test>\r\n", ""},
+        {"From: \"open <a@b.test>, c@d.test\r\n", "\"open <a@b.test>, c@d.test"},
+        /* RFC 5322 A.5, A.6.1, A.6.3: comments and blanks
                                               * inside addresses */
-         {"From: Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>\r\n",
-          "pete@silly.test"},
-         {"From: A Group(Some people)\r\n     :Chris Jones <c@(Chris's host.)public.example>,\r\n  "
-          "       joe@example.org,\r\n"
-          "  John <jdoe@one.test> (my dear friend); (the end of the group)\r\n",
-          "c@public.example joe@example.org jdoe@one.test"},
-         {"From: (Empty list)(start)Hidden recipients  :(nobody(that I know))  ;\r\n", ""},
-         {"From: Mary Smith <@node.test:mary@example.net>, , jdoe@test  . example\r\n",
-          "mary@example.net jdoe@test.example"},
-         {"From: John Doe <jdoe@machine(comment).  example>\r\n", "jdoe@machine.example"},
-         {"From: user @ example . com (a (b) >c)\r\n", "user@example.com"},
-         {"From: \"a . b\" @ c.test, <x(>)@y.test>, <x(>\r\n", "\"a . b\"@c.test x@y.test x("},
-         /* found by fuzzing */
-         {"From: <(nobody)>, <a@b.test>\r\n", "a@b.test"},
-         /* two words are not one: */
-         {"From: a b@c.test, <a (x) b@c.test>, a@b (c\r\n", "a b@c.test a (x) b@c.test a@b"},
-         /* a ">" in quotes (wneessen/go-mail#495) */
-         {"From: <\"foo@x.test> ORCPT=admin@admin.com\"@good.test>, <\"\\\">\"@b.test>, "
-          "<c@d.test>\r\n",
-          "\"foo@x.test> ORCPT=admin@admin.com\"@good.test \"\\\">\"@b.test c@d.test"}};
+        {"From: Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>\r\n",
+         "pete@silly.test"},
+        {"From: A Group(Some people)\r\n     :Chris Jones <c@(Chris's host.)public.example>,\r\n  "
+         "       joe@example.org,\r\n"
+         "  John <jdoe@one.test> (my dear friend); (the end of the group)\r\n",
+         "c@public.example joe@example.org jdoe@one.test"},
+        {"From: (Empty list)(start)Hidden recipients  :(nobody(that I know))  ;\r\n", ""},
+        {"From: Mary Smith <@node.test:mary@example.net>, , jdoe@test  . example\r\n",
+         "mary@example.net jdoe@test.example"},
+        {"From: John Doe <jdoe@machine(comment).  example>\r\n", "jdoe@machine.example"},
+        {"From: user @ example . com (a (b) >c)\r\n", "user@example.com"},
+        {"From: \"a . b\" @ c.test, <x(>)@y.test>, <x(>\r\n", "\"a . b\"@c.test x@y.test x("},
+        /* found by fuzzing */
+        {"From: <(nobody)>, <a@b.test>\r\n", "a@b.test"},
+        /* two words are not one: */
+        {"From: a b@c.test, <a (x) b@c.test>, a@b (c\r\n", "a b@c.test a (x) b@c.test a@b"},
+        /* a ">" in quotes (wneessen/go-mail#495) */
+        {"From: <\"foo@x.test> ORCPT=admin@admin.com\"@good.test>, <\"\\\">\"@b.test>, "
+         "<c@d.test>\r\n",
+         "\"foo@x.test> ORCPT=admin@admin.com\"@good.test \"\\\">\"@b.test c@d.test"},
+    };
     for (size_t i = 0; i < ARRAY_LEN(authors); i++) {
         CLEANUP(buf_free) struct buf all = BUF_INIT(200);
         struct str section = str_c(authors[i][0]);
@@ -238,8 +241,9 @@ static void notices(void **state)
     uint8_t bits = 0;
     assert_int_equal(notify_parse(STR("success,FAILURE"), &bits), 0);
     assert_int_equal(bits, NOTIFY_SUCCESS | NOTIFY_FAILURE);
-    static const char *const bad[] = {"",       "NEVER,DELAY", "SUCCESS,", "SUCCESS,SUCCESS",
-                                      "ALWAYS", ",SUCCESS"};
+    static const char *const bad[] = {
+        "", "NEVER,DELAY", "SUCCESS,", "SUCCESS,SUCCESS", "ALWAYS", ",SUCCESS",
+    };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         assert_int_equal(notify_parse(str_c(bad[i]), &bits), -EINVAL);
     }
@@ -262,8 +266,11 @@ static void notices(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(inbound_rules),
-                                       cmocka_unit_test(proxy_header), cmocka_unit_test(sections),
-                                       cmocka_unit_test(notices)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(inbound_rules),
+        cmocka_unit_test(proxy_header),
+        cmocka_unit_test(sections),
+        cmocka_unit_test(notices),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

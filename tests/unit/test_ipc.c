@@ -671,22 +671,23 @@ static void a_watch_rests(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] =
-        {cmocka_unit_test(round_trip),
-         cmocka_unit_test(fields_over_their_maximum_are_refused),
-         cmocka_unit_test(malformed),
-         cmocka_unit_test(what_does_not_fit_closes_the_channel),
-         cmocka_unit_test(no_value_without_a_word),
-         cmocka_unit_test(a_signal_does_not_end_a_call),
-         cmocka_unit_test(no_descriptor_left_is_nobodys_fault),
-         cmocka_unit_test(some_descriptors_are_kept_free),
-         cmocka_unit_test(a_descriptor_waits_without_another),
-         cmocka_unit_test(what_was_said_before_the_end_is_heard),
-         cmocka_unit_test(a_watch_rests),
-         cmocka_unit_test(an_end_comes_behind_what_was_said),
-         cmocka_unit_test(who_is_given_up_is_heard),
-         cmocka_unit_test(more_descriptors_than_may_be_under_way),
-         cmocka_unit_test(a_hook_is_added_once),
-         cmocka_unit_test(channel_carries_order_and_descriptors_and_closes_on_the_unexpected)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(round_trip),
+        cmocka_unit_test(fields_over_their_maximum_are_refused),
+        cmocka_unit_test(malformed),
+        cmocka_unit_test(what_does_not_fit_closes_the_channel),
+        cmocka_unit_test(no_value_without_a_word),
+        cmocka_unit_test(a_signal_does_not_end_a_call),
+        cmocka_unit_test(no_descriptor_left_is_nobodys_fault),
+        cmocka_unit_test(some_descriptors_are_kept_free),
+        cmocka_unit_test(a_descriptor_waits_without_another),
+        cmocka_unit_test(what_was_said_before_the_end_is_heard),
+        cmocka_unit_test(a_watch_rests),
+        cmocka_unit_test(an_end_comes_behind_what_was_said),
+        cmocka_unit_test(who_is_given_up_is_heard),
+        cmocka_unit_test(more_descriptors_than_may_be_under_way),
+        cmocka_unit_test(a_hook_is_added_once),
+        cmocka_unit_test(channel_carries_order_and_descriptors_and_closes_on_the_unexpected),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -755,18 +755,20 @@ static void come(struct store *s, uint64_t id, unsigned n, unsigned octets, uint
                  const uint64_t *bounced, size_t n_bounced)
 {
     static char body[30000];
-    struct store_rcpt r[RCPTS] = {{.forward_path = STR("x@one.test"), .next_hop = STR("one.test")},
-                                  {
-                                      .forward_path = STR("y@two.test"),
-                                      .next_hop = STR("two.test"),
-                                      .state = RCPT_HELD,
-                                      .notice = NOTICE_DUE,
-                                  },
-                                  {
-                                      .forward_path = STR("z@two.test"),
-                                      .next_hop = STR("two.test"),
-                                      .notify = 1,
-                                  }};
+    struct store_rcpt r[RCPTS] = {
+        {.forward_path = STR("x@one.test"), .next_hop = STR("one.test")},
+        {
+            .forward_path = STR("y@two.test"),
+            .next_hop = STR("two.test"),
+            .state = RCPT_HELD,
+            .notice = NOTICE_DUE,
+        },
+        {
+            .forward_path = STR("z@two.test"),
+            .next_hop = STR("two.test"),
+            .notify = 1,
+        },
+    };
     memset(body, (char)id, sizeof body);
     const struct store_message m = {
         .id = id,
@@ -847,11 +849,11 @@ static void apply(struct store *s, const struct change *c)
 /* Everything the tables say. */
 static void dump(const char *name, struct buf *out)
 {
-    static const char *const queries[] = {"SELECT * FROM message ORDER BY id",
-                                          "SELECT * FROM body ORDER BY id",
-                                          "SELECT * FROM recipient ORDER BY rcpt",
-                                          "SELECT * FROM attempt ORDER BY attempt",
-                                          "SELECT * FROM inspection ORDER BY id"};
+    static const char *const queries[] = {
+        "SELECT * FROM message ORDER BY id",     "SELECT * FROM body ORDER BY id",
+        "SELECT * FROM recipient ORDER BY rcpt", "SELECT * FROM attempt ORDER BY attempt",
+        "SELECT * FROM inspection ORDER BY id",
+    };
     char path[128];
     sqlite3 *db = NULL;
     buf_reset(out);
@@ -1137,28 +1139,29 @@ static void another_journal_is_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] =
-        {cmocka_unit_test(entries_come_back),
-         cmocka_unit_test(entries_of_earlier_versions),
-         cmocka_unit_test(fields_are_counted),
-         cmocka_unit_test(entries_that_end_early),
-         cmocka_unit_test_setup_teardown(one_flipped_bit_costs_one_batch, setup, teardown),
-         cmocka_unit_test_setup_teardown(batches_of_version_16, setup, teardown),
-         cmocka_unit_test_setup_teardown(the_mark_tells_of_the_newest, setup, teardown),
-         cmocka_unit_test_setup_teardown(damage_of_what_is_settled_costs_nothing, setup, teardown),
-         cmocka_unit_test_setup_teardown(another_life_is_refused, setup, teardown),
-         cmocka_unit_test_setup_teardown(an_older_round_is_no_damage, setup, teardown),
-         cmocka_unit_test_setup_teardown(batches_come_back, setup, teardown),
-         cmocka_unit_test_setup_teardown(a_batch_is_whole_or_not_there, setup, teardown),
-         cmocka_unit_test_setup_teardown(what_is_missing_is_told, setup, teardown),
-         cmocka_unit_test_setup_teardown(files_made_ready, setup, teardown),
-         cmocka_unit_test_setup_teardown(wiped_in_part, setup, teardown),
-         cmocka_unit_test_setup_teardown(files_in_turn, setup, teardown),
-         cmocka_unit_test_setup_teardown(the_same_as_at_once, setup, teardown),
-         cmocka_unit_test_setup_teardown(what_has_ended_leaves_no_body, setup, teardown),
-         cmocka_unit_test_setup_teardown(what_is_not_synced_changes_nothing, setup, teardown),
-         cmocka_unit_test_setup_teardown(a_backup_has_the_journal, setup, teardown),
-         cmocka_unit_test_setup_teardown(a_damaged_journal_is_told, setup, teardown),
-         cmocka_unit_test_setup_teardown(another_journal_is_refused, setup, teardown)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(entries_come_back),
+        cmocka_unit_test(entries_of_earlier_versions),
+        cmocka_unit_test(fields_are_counted),
+        cmocka_unit_test(entries_that_end_early),
+        cmocka_unit_test_setup_teardown(one_flipped_bit_costs_one_batch, setup, teardown),
+        cmocka_unit_test_setup_teardown(batches_of_version_16, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_mark_tells_of_the_newest, setup, teardown),
+        cmocka_unit_test_setup_teardown(damage_of_what_is_settled_costs_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_life_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_older_round_is_no_damage, setup, teardown),
+        cmocka_unit_test_setup_teardown(batches_come_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_batch_is_whole_or_not_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_missing_is_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(files_made_ready, setup, teardown),
+        cmocka_unit_test_setup_teardown(wiped_in_part, setup, teardown),
+        cmocka_unit_test_setup_teardown(files_in_turn, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_same_as_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_has_ended_leaves_no_body, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_not_synced_changes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_backup_has_the_journal, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_damaged_journal_is_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_journal_is_refused, setup, teardown),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -114,9 +114,11 @@ static void part_says_what_it_needs(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(marks_of_octets),
-                                       cmocka_unit_test(well_formed_utf8),
-                                       cmocka_unit_test(quoted_printable),
-                                       cmocka_unit_test(part_says_what_it_needs)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(marks_of_octets),
+        cmocka_unit_test(well_formed_utf8),
+        cmocka_unit_test(quoted_printable),
+        cmocka_unit_test(part_says_what_it_needs),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -283,15 +283,17 @@ static void merging(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sightings),
-                                       cmocka_unit_test(looks),
-                                       cmocka_unit_test(helo_alone),
-                                       cmocka_unit_test(lowering),
-                                       cmocka_unit_test(looks_are_not_days),
-                                       cmocka_unit_test(signs_break_the_row),
-                                       cmocka_unit_test(no_evidence),
-                                       cmocka_unit_test(confirmation),
-                                       cmocka_unit_test(alarms),
-                                       cmocka_unit_test(merging)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sightings),
+        cmocka_unit_test(looks),
+        cmocka_unit_test(helo_alone),
+        cmocka_unit_test(lowering),
+        cmocka_unit_test(looks_are_not_days),
+        cmocka_unit_test(signs_break_the_row),
+        cmocka_unit_test(no_evidence),
+        cmocka_unit_test(confirmation),
+        cmocka_unit_test(alarms),
+        cmocka_unit_test(merging),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -375,8 +375,10 @@ static struct mime_reading *read_fixture(const char *name, struct mime_pdf *pdf)
 /* LibreOffice wrote them from one letter and one table. */
 static void documents(void **state)
 {
-    static const char *const letters[] = {"letter.docx", "letter.odt", "letter.rtf",  "letter.pdf",
-                                          "letter.doc",  "plain.7z",   "plain.tar.gz"};
+    static const char *const letters[] = {
+        "letter.docx", "letter.odt", "letter.rtf",   "letter.pdf",
+        "letter.doc",  "plain.7z",   "plain.tar.gz",
+    };
     static const char *const tables[] = {"table.xlsx", "table.ods"};
     struct mime_pdf *pdf = mime_pdf_new();
     assert_non_null(pdf);
@@ -414,12 +416,14 @@ static void unreadable_things(void **state)
         struct str octets;
         enum mime_problem_kind kind;
         const char *name;
-    } rows[] = {{LIT("\x89PNG\r\n\x1a\n...."), MIME_IMAGE, "scan.png"},
-                {LIT("%PDF-1.4 nothing of a PDF"), MIME_DAMAGED, "x.pdf"},
-                {LIT("PK\x03\x04 broken"), MIME_DAMAGED, "x.zip"},
-                {{ole, sizeof ole}, MIME_PASSWORD, "x.docx"},
-                {LIT("ID3\x04"), MIME_MEDIA, "voice.mp3"},
-                {LIT("\x01\x02\x00\x03\x04 card 4539578763621486 "), MIME_UNKNOWN, "x.bin"}};
+    } rows[] = {
+        {LIT("\x89PNG\r\n\x1a\n...."), MIME_IMAGE, "scan.png"},
+        {LIT("%PDF-1.4 nothing of a PDF"), MIME_DAMAGED, "x.pdf"},
+        {LIT("PK\x03\x04 broken"), MIME_DAMAGED, "x.zip"},
+        {{ole, sizeof ole}, MIME_PASSWORD, "x.docx"},
+        {LIT("ID3\x04"), MIME_MEDIA, "voice.mp3"},
+        {LIT("\x01\x02\x00\x03\x04 card 4539578763621486 "), MIME_UNKNOWN, "x.bin"},
+    };
     struct mime_limits limits = mime_standard_limits;
     struct mime_pdf *pdf = mime_pdf_new();
     limits.pdf = mime_pdf_read;
@@ -456,44 +460,46 @@ static void compressed_by_the_old_program(void **state)
  * it. */
 static void outlooks_envelope(void **state)
 {
-    static const unsigned char packed[] = {0x2d, 0,    0,    0,    0x2b, 0,    0,    0,    0x4c,
-                                           0x5a, 0x46, 0x75, 0xf1, 0xc5, 0xc7, 0xa7, 0x03, 0,
-                                           0x0a, 0,    0x72, 0x63, 0x70, 0x67, 0x31, 0x32, 0x35,
-                                           0x42, 0x32, 0x0a, 0xf3, 0x20, 0x68, 0x65, 0x6c, 0x09,
-                                           0,    0x20, 0x62, 0x77, 0x05, 0xb0, 0x6c, 0x64, 0x7d,
-                                           0x0a, 0x80, 0x0f, 0xa0};
+    static const unsigned char packed[] = {
+        0x2d, 0,    0,    0,    0x2b, 0,    0,    0,    0x4c, 0x5a, 0x46, 0x75, 0xf1,
+        0xc5, 0xc7, 0xa7, 0x03, 0,    0x0a, 0,    0x72, 0x63, 0x70, 0x67, 0x31, 0x32,
+        0x35, 0x42, 0x32, 0x0a, 0xf3, 0x20, 0x68, 0x65, 0x6c, 0x09, 0,    0x20, 0x62,
+        0x77, 0x05, 0xb0, 0x6c, 0x64, 0x7d, 0x0a, 0x80, 0x0f, 0xa0,
+    };
     struct buf tnef = BUF_INIT(4096);
-    unsigned char head[] = {0x78,
-                            0x9f,
-                            0x3e,
-                            0x22,
-                            1,
-                            0,
-                            /* attMAPIProps */ 1,
-                            0x03,
-                            0x90,
-                            0x06,
-                            0x00,
-                            0,
-                            0,
-                            0,
-                            0,
-                            /* one property: PT_BINARY, PR_RTF_COMPRESSED, one value */ 1,
-                            0,
-                            0,
-                            0,
-                            0x02,
-                            0x01,
-                            0x09,
-                            0x10,
-                            1,
-                            0,
-                            0,
-                            0,
-                            sizeof packed,
-                            0,
-                            0,
-                            0};
+    unsigned char head[] = {
+        0x78,
+        0x9f,
+        0x3e,
+        0x22,
+        1,
+        0,
+        /* attMAPIProps */ 1,
+        0x03,
+        0x90,
+        0x06,
+        0x00,
+        0,
+        0,
+        0,
+        0,
+        /* one property: PT_BINARY, PR_RTF_COMPRESSED, one value */ 1,
+        0,
+        0,
+        0,
+        0x02,
+        0x01,
+        0x09,
+        0x10,
+        1,
+        0,
+        0,
+        0,
+        sizeof packed,
+        0,
+        0,
+        0,
+    };
     size_t padded = (sizeof packed + 3) / 4 * 4;
     head[11] = (unsigned char)(16 + padded);
     assert_int_equal(buf_append(&tnef, head, sizeof head), 0);
@@ -627,23 +633,25 @@ static void names_in_archives(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(ordinary_messages),
-                                       cmocka_unit_test(ambiguous_messages),
-                                       cmocka_unit_test(folded_lines),
-                                       cmocka_unit_test(events_as_people_read_them),
-                                       cmocka_unit_test(files_in_doubt),
-                                       cmocka_unit_test(charsets_of_other_texts),
-                                       cmocka_unit_test(utf8_under_another_label),
-                                       cmocka_unit_test(escapes_under_another_label),
-                                       cmocka_unit_test(html_files),
-                                       cmocka_unit_test(compressed_by_the_old_program),
-                                       cmocka_unit_test(documents),
-                                       cmocka_unit_test(names_in_archives),
-                                       cmocka_unit_test(unreadable_things),
-                                       cmocka_unit_test(outlooks_envelope),
-                                       cmocka_unit_test(files_without_a_label),
-                                       cmocka_unit_test(limits_hold),
-                                       cmocka_unit_test(empty_files_have_names)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ordinary_messages),
+        cmocka_unit_test(ambiguous_messages),
+        cmocka_unit_test(folded_lines),
+        cmocka_unit_test(events_as_people_read_them),
+        cmocka_unit_test(files_in_doubt),
+        cmocka_unit_test(charsets_of_other_texts),
+        cmocka_unit_test(utf8_under_another_label),
+        cmocka_unit_test(escapes_under_another_label),
+        cmocka_unit_test(html_files),
+        cmocka_unit_test(compressed_by_the_old_program),
+        cmocka_unit_test(documents),
+        cmocka_unit_test(names_in_archives),
+        cmocka_unit_test(unreadable_things),
+        cmocka_unit_test(outlooks_envelope),
+        cmocka_unit_test(files_without_a_label),
+        cmocka_unit_test(limits_hold),
+        cmocka_unit_test(empty_files_have_names),
+    };
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

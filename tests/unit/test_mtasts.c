@@ -229,7 +229,11 @@ static void cache_table(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(txt_records), cmocka_unit_test(policies),
-                                       cmocka_unit_test(matching), cmocka_unit_test(cache_table)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(txt_records),
+        cmocka_unit_test(policies),
+        cmocka_unit_test(matching),
+        cmocka_unit_test(cache_table),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,35 +10,39 @@
  * 186, none with SHA-1. */
 static void offers(void **state)
 {
-    static const char *const suites[] = {"TLS_AES_256_GCM_SHA384",
-                                         "TLS_AES_128_GCM_SHA256",
-                                         "ECDHE-ECDSA-AES256-GCM-SHA384",
-                                         "ECDHE-RSA-AES256-GCM-SHA384",
-                                         "ECDHE-ECDSA-AES256-CCM",
-                                         "DHE-RSA-AES256-GCM-SHA384",
-                                         "ECDHE-ECDSA-AES128-GCM-SHA256",
-                                         "ECDHE-RSA-AES128-GCM-SHA256",
-                                         "ECDHE-ECDSA-AES128-CCM",
-                                         "DHE-RSA-AES128-GCM-SHA256",
-                                         "ECDHE-ECDSA-AES256-SHA384",
-                                         "ECDHE-RSA-AES256-SHA384",
-                                         "ECDHE-ECDSA-AES128-SHA256",
-                                         "ECDHE-RSA-AES128-SHA256",
-                                         "DHE-RSA-AES256-SHA256",
-                                         "DHE-RSA-AES128-SHA256",
-                                         "ECDHE-ECDSA-AES256-SHA",
-                                         "ECDHE-RSA-AES256-SHA",
-                                         "ECDHE-ECDSA-AES128-SHA",
-                                         "ECDHE-RSA-AES128-SHA",
-                                         "DHE-RSA-AES256-SHA",
-                                         "DHE-RSA-AES128-SHA"};
+    static const char *const suites[] = {
+        "TLS_AES_256_GCM_SHA384",
+        "TLS_AES_128_GCM_SHA256",
+        "ECDHE-ECDSA-AES256-GCM-SHA384",
+        "ECDHE-RSA-AES256-GCM-SHA384",
+        "ECDHE-ECDSA-AES256-CCM",
+        "DHE-RSA-AES256-GCM-SHA384",
+        "ECDHE-ECDSA-AES128-GCM-SHA256",
+        "ECDHE-RSA-AES128-GCM-SHA256",
+        "ECDHE-ECDSA-AES128-CCM",
+        "DHE-RSA-AES128-GCM-SHA256",
+        "ECDHE-ECDSA-AES256-SHA384",
+        "ECDHE-RSA-AES256-SHA384",
+        "ECDHE-ECDSA-AES128-SHA256",
+        "ECDHE-RSA-AES128-SHA256",
+        "DHE-RSA-AES256-SHA256",
+        "DHE-RSA-AES128-SHA256",
+        "ECDHE-ECDSA-AES256-SHA",
+        "ECDHE-RSA-AES256-SHA",
+        "ECDHE-ECDSA-AES128-SHA",
+        "ECDHE-RSA-AES128-SHA",
+        "DHE-RSA-AES256-SHA",
+        "DHE-RSA-AES128-SHA",
+    };
     static const struct {
         int signature, hash;
-    } signatures[] = {{EVP_PKEY_EC, NID_sha256},      {EVP_PKEY_EC, NID_sha384},
-                      {EVP_PKEY_EC, NID_sha512},      {EVP_PKEY_RSA_PSS, NID_sha256},
-                      {EVP_PKEY_RSA_PSS, NID_sha384}, {EVP_PKEY_RSA_PSS, NID_sha512},
-                      {EVP_PKEY_RSA, NID_sha256},     {EVP_PKEY_RSA, NID_sha384},
-                      {EVP_PKEY_RSA, NID_sha512}};
+    } signatures[] = {
+        {EVP_PKEY_EC, NID_sha256},      {EVP_PKEY_EC, NID_sha384},
+        {EVP_PKEY_EC, NID_sha512},      {EVP_PKEY_RSA_PSS, NID_sha256},
+        {EVP_PKEY_RSA_PSS, NID_sha384}, {EVP_PKEY_RSA_PSS, NID_sha512},
+        {EVP_PKEY_RSA, NID_sha256},     {EVP_PKEY_RSA, NID_sha384},
+        {EVP_PKEY_RSA, NID_sha512},
+    };
     struct tls_context *c = client_context(TLS_PROFILE_NIST), *s = server_context("good");
     STACK_OF(SSL_CIPHER) *list = SSL_CTX_get_ciphers(c->ssl);
     assert_int_equal(sk_SSL_CIPHER_num(list), ARRAY_LEN(suites));
@@ -95,14 +99,16 @@ static bool is_offered(struct tls_context *ctx, struct str suite)
 /* Why a suite of the publication is not offered (docs/nist.md). */
 static bool is_left_out(const char *suite)
 {
-    static const char *const kinds[] = {"CCM_8",
-                                        "TLS_RSA_WITH",
-                                        "TLS_DH_",
-                                        "TLS_ECDH_",
-                                        "_DSS_",
-                                        "TLS_DHE_RSA_WITH_AES_128_CCM",
-                                        "TLS_DHE_RSA_WITH_AES_256_CCM",
-                                        "TLS_AES_128_CCM_SHA256"};
+    static const char *const kinds[] = {
+        "CCM_8",
+        "TLS_RSA_WITH",
+        "TLS_DH_",
+        "TLS_ECDH_",
+        "_DSS_",
+        "TLS_DHE_RSA_WITH_AES_128_CCM",
+        "TLS_DHE_RSA_WITH_AES_256_CCM",
+        "TLS_AES_128_CCM_SHA256",
+    };
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         if (strstr(suite, kinds[i])) {
             return true;
@@ -207,17 +213,20 @@ static void shake_bare(SSL_CTX *client, SSL_CTX *server, int version, const char
  * a server answers. */
 static void extensions(void **state)
 {
-    static const int said[] = {SERVER_NAME,
-                               STATUS_REQUEST,
-                               SUPPORTED_GROUPS,
-                               POINT_FORMATS,
-                               SIGNATURE_ALGORITHMS,
-                               ENCRYPT_THEN_MAC,
-                               EXTENDED_MASTER_SECRET,
-                               SUPPORTED_VERSIONS,
-                               KEY_SHARE};
-    static const int never[] = {CERT_URL,         TRUNCATED_HMAC,   HEARTBEAT,
-                                CLIENT_CERT_TYPE, SERVER_CERT_TYPE, EARLY_DATA};
+    static const int said[] = {
+        SERVER_NAME,
+        STATUS_REQUEST,
+        SUPPORTED_GROUPS,
+        POINT_FORMATS,
+        SIGNATURE_ALGORITHMS,
+        ENCRYPT_THEN_MAC,
+        EXTENDED_MASTER_SECRET,
+        SUPPORTED_VERSIONS,
+        KEY_SHARE,
+    };
+    static const int never[] = {
+        CERT_URL, TRUNCATED_HMAC, HEARTBEAT, CLIENT_CERT_TYPE, SERVER_CERT_TYPE, EARLY_DATA,
+    };
     served = TLS_PROFILE_NIST;
     struct tls_context *c = client_context(TLS_PROFILE_NIST), *s = server_context("good");
     served = TLS_PROFILE_WIDE;
@@ -275,13 +284,12 @@ static void keys(void **state)
         bool opens; /* with profile nist; wide takes what the library does */
         bool within;
         const char *key;
-    } cases[] = {{"good", true, true, "EC 256"},
-                 {"rsa", true, true, "RSA 2048"},
-                 {"p384", true, true, "EC 384"},
-                 {"small", true, false, "RSA 1024"},
-                 {"ed25519", false, false, NULL},
-                 {"brainpool", false, false, "brainpoolP256r1 256"},
-                 {"k1", false, false, "secp256k1 256"}};
+    } cases[] = {
+        {"good", true, true, "EC 256"},        {"rsa", true, true, "RSA 2048"},
+        {"p384", true, true, "EC 384"},        {"small", true, false, "RSA 1024"},
+        {"ed25519", false, false, NULL},       {"brainpool", false, false, "brainpoolP256r1 256"},
+        {"k1", false, false, "secp256k1 256"},
+    };
     served = TLS_PROFILE_LEGACY;
     for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
         bool wide = i % 2 > 0;
@@ -322,12 +330,14 @@ static void finite_fields(void **state)
         EVP_PKEY_CTX_free(made);
         SSL_CTX_set_max_proto_version(s->ssl, TLS1_2_VERSION);
         assert_int_equal(SSL_CTX_set_cipher_list(s->ssl, "DHE-RSA-AES256-GCM-SHA384"), 1);
-        struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test"}),
-                         tls_channel_server(s),
-                         BUF_INIT(1 << 20),
-                         BUF_INIT(1 << 20),
-                         BUF_INIT(1 << 20),
-                         BUF_INIT(1 << 20)};
+        struct pair p = {
+            tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test"}),
+            tls_channel_server(s),
+            BUF_INIT(1 << 20),
+            BUF_INIT(1 << 20),
+            BUF_INIT(1 << 20),
+            BUF_INIT(1 << 20),
+        };
         tls_context_free(s);
         tls_context_free(c);
         pump(&p);
@@ -341,11 +351,10 @@ static void finite_fields(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(offers),
-                                       cmocka_unit_test(suites_of_the_list),
-                                       cmocka_unit_test(extensions),
-                                       cmocka_unit_test(hints_are_empty),
-                                       cmocka_unit_test(keys),
-                                       cmocka_unit_test(finite_fields)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(offers),     cmocka_unit_test(suites_of_the_list),
+        cmocka_unit_test(extensions), cmocka_unit_test(hints_are_empty),
+        cmocka_unit_test(keys),       cmocka_unit_test(finite_fields),
+    };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

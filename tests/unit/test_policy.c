@@ -11,8 +11,10 @@
 static struct verdict join(enum host_class a, enum host_class b)
 {
     struct facts f = {.mx = MX_INSECURE};
-    struct host_verdict hosts[] = {{.class = a, .reason = REASON_CONNECT},
-                                   {.class = b, .reason = REASON_GRADE_TOO_LOW}};
+    struct host_verdict hosts[] = {
+        {.class = a, .reason = REASON_CONNECT},
+        {.class = b, .reason = REASON_GRADE_TOO_LOW},
+    };
     return policy_recipient(&f, hosts, 2);
 }
 
@@ -26,9 +28,11 @@ static void several_hosts(void **state)
     struct facts f = {0};
     assert_int_equal(policy_recipient(&f, NULL, 0).action, ACTION_DEFER);
     /* what mail waits for is said, whoever else could not be reached */
-    struct host_verdict hosts[] = {{.class = HOST_TEMPORARY, .reason = REASON_LOOK_INCOMPLETE},
-                                   {.class = HOST_TEMPORARY, .reason = REASON_TLS_FAILED},
-                                   {.class = HOST_TEMPORARY, .reason = REASON_CONNECT}};
+    struct host_verdict hosts[] = {
+        {.class = HOST_TEMPORARY, .reason = REASON_LOOK_INCOMPLETE},
+        {.class = HOST_TEMPORARY, .reason = REASON_TLS_FAILED},
+        {.class = HOST_TEMPORARY, .reason = REASON_CONNECT},
+    };
     assert_int_equal(policy_recipient(&f, hosts, 3).reason, REASON_LOOK_INCOMPLETE);
     assert_int_equal(policy_recipient(&f, hosts + 1, 2).reason, REASON_TLS_FAILED);
 }
@@ -108,19 +112,21 @@ static void deliver_to_by_itself(void **state)
     static const struct {
         const char *target;
         enum force right;
-    } rows[] = {{"b.test", FORCE_CERT},
-                {"10.0.0.1:2525", FORCE_CERT},
-                {"[2001:db8::1]:25", FORCE_CERT},
-                {"127.example.org", FORCE_CERT},
-                {"127.0.0.1.example.org:25", FORCE_CERT},
-                {"localhost.example.org", FORCE_CERT},
-                {"127.0.3.4:24", FORCE_NONE},
-                {"[127.0.0.1]:24", FORCE_NONE},
-                {"[::1]:24", FORCE_NONE},
-                {"localhost", FORCE_NONE},
-                {"b.test { tls none; }", FORCE_NONE},
-                {"127.0.0.1:24 { tls cert; }", FORCE_CERT},
-                {"127.0.0.1:24 { tls auto; }", FORCE_NONE}};
+    } rows[] = {
+        {"b.test", FORCE_CERT},
+        {"10.0.0.1:2525", FORCE_CERT},
+        {"[2001:db8::1]:25", FORCE_CERT},
+        {"127.example.org", FORCE_CERT},
+        {"127.0.0.1.example.org:25", FORCE_CERT},
+        {"localhost.example.org", FORCE_CERT},
+        {"127.0.3.4:24", FORCE_NONE},
+        {"[127.0.0.1]:24", FORCE_NONE},
+        {"[::1]:24", FORCE_NONE},
+        {"localhost", FORCE_NONE},
+        {"b.test { tls none; }", FORCE_NONE},
+        {"127.0.0.1:24 { tls cert; }", FORCE_CERT},
+        {"127.0.0.1:24 { tls auto; }", FORCE_NONE},
+    };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         CLEANUP(buf_free) struct buf problems = BUF_INIT(4096);
         struct conf *c;
@@ -220,11 +226,10 @@ static void rules_join(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(several_hosts),
-                                       cmocka_unit_test(who_demands_what),
-                                       cmocka_unit_test(routes),
-                                       cmocka_unit_test(deliver_to_by_itself),
-                                       cmocka_unit_test(rules_join),
-                                       cmocka_unit_test(reason_codes)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(several_hosts), cmocka_unit_test(who_demands_what),
+        cmocka_unit_test(routes),        cmocka_unit_test(deliver_to_by_itself),
+        cmocka_unit_test(rules_join),    cmocka_unit_test(reason_codes),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

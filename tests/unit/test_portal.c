@@ -84,16 +84,17 @@ static void templates_escape_always(void **state)
 
 static void broken_templates_are_named(void **state)
 {
-    static const char *const bad[][2] =
-        {{"\n\n{{#a}}", "file:3: this section has no end: \"a\"\n"},
-         {"{{/a}}", "file:1: this ends a section that was not begun: \"a\"\n"},
-         {"{{#a}}\n{{/b}}", "file:2: this ends another section than the one that is open \"b\"\n"},
-         {"x\n{{a", "file:2: {{ without }} before \"a\"\n"},
-         {"{{{raw}}}",
-          "file:1: not a name (values are always escaped, there is no other way): \"{raw\"\n"},
-         {"{{&raw}}",
-          "file:1: not a name (values are always escaped, there is no other way): \"&raw\"\n"},
-         {"{{}}", "file:1: not a name (values are always escaped, there is no other way): \"\"\n"}};
+    static const char *const bad[][2] = {
+        {"\n\n{{#a}}", "file:3: this section has no end: \"a\"\n"},
+        {"{{/a}}", "file:1: this ends a section that was not begun: \"a\"\n"},
+        {"{{#a}}\n{{/b}}", "file:2: this ends another section than the one that is open \"b\"\n"},
+        {"x\n{{a", "file:2: {{ without }} before \"a\"\n"},
+        {"{{{raw}}}",
+         "file:1: not a name (values are always escaped, there is no other way): \"{raw\"\n"},
+        {"{{&raw}}",
+         "file:1: not a name (values are always escaped, there is no other way): \"&raw\"\n"},
+        {"{{}}", "file:1: not a name (values are always escaped, there is no other way): \"\"\n"},
+    };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct buf problems = BUF_INIT(4096);
         struct template *t = NULL;
@@ -151,10 +152,11 @@ static void views_survive_packing(void **state)
     assert_true(str_eq(str_slice(str_c(mail), p.parts[0].places[0].at, p.parts[0].places[0].at + 4),
                        STR("YWJj")));
     /* FIPS 180-2, B.1 */
-    static const unsigned char abc[32] = {0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea,
-                                          0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23,
-                                          0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c,
-                                          0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad};
+    static const unsigned char abc[32] = {
+        0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40,
+        0xde, 0x5d, 0xae, 0x22, 0x23, 0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17,
+        0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad,
+    };
     assert_memory_equal(p.parts[0].sha256.p, abc, 32);
     for (size_t n = 0; n < buf_len(&b); n++) { /* cut anywhere: refused, or less */
         struct packed cut;
@@ -162,8 +164,12 @@ static void views_survive_packing(void **state)
             assert_true(cut.n_parts <= 2);
         }
     }
-    static const char *const odd[] = {"z\0\0\0\0", "f\xff\xff\xff\xff", "p\1\0\0\0x",
-                                      "f\5\0\0\0ab"};
+    static const char *const odd[] = {
+        "z\0\0\0\0",
+        "f\xff\xff\xff\xff",
+        "p\1\0\0\0x",
+        "f\5\0\0\0ab",
+    };
     for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
         assert_int_equal(packed_read(str_from(odd[i], i == 2 ? 6 : i == 3 ? 7 : 5), &p), -EBADMSG);
     }
@@ -232,20 +238,21 @@ static void events_survive_packing(void **state)
 
 static void html_keeps_what_is_harmless(void **state)
 {
-    static const char *const cases[][2] =
-        {{"<p class=x id=y>a<b>b</b></p>", "<p>a<b>b</b></p>"},
-         {"<script>x</script>a", "a"},
-         {"<a href='https://x.test/?a=1&b=2'>l</a>",
-          "<a href=\"https://x.test/?a=1&#38;b=2\" target=\"_blank\" rel=\"noopener noreferrer "
-          "nofollow\">l</a>"},
-         {"<a href='javascript:x'>l</a>", "<a>l</a>"},
-         {"<a href='//x.test'>l</a>", "<a>l</a>"},
-         {"<img src='cid:1' alt='p'>", "<img src=\"data:image/png;base64,YWJj\" alt=\"p\">"},
-         {"<img src='http://x.test/1'>", "<img>"},
-         {"<p style='color:red;position:fixed;background:url(x)'>a</p>", "<p>a</p>"},
-         {"<unknown>a<custom-tag>b</custom-tag></unknown>", "ab"},
-         {"a &lt;script&gt; b", "a &#60;script&#62; b"},
-         {"<!-- c -->a", "a"}};
+    static const char *const cases[][2] = {
+        {"<p class=x id=y>a<b>b</b></p>", "<p>a<b>b</b></p>"},
+        {"<script>x</script>a", "a"},
+        {"<a href='https://x.test/?a=1&b=2'>l</a>",
+         "<a href=\"https://x.test/?a=1&#38;b=2\" target=\"_blank\" rel=\"noopener noreferrer "
+         "nofollow\">l</a>"},
+        {"<a href='javascript:x'>l</a>", "<a>l</a>"},
+        {"<a href='//x.test'>l</a>", "<a>l</a>"},
+        {"<img src='cid:1' alt='p'>", "<img src=\"data:image/png;base64,YWJj\" alt=\"p\">"},
+        {"<img src='http://x.test/1'>", "<img>"},
+        {"<p style='color:red;position:fixed;background:url(x)'>a</p>", "<p>a</p>"},
+        {"<unknown>a<custom-tag>b</custom-tag></unknown>", "ab"},
+        {"a &lt;script&gt; b", "a &#60;script&#62; b"},
+        {"<!-- c -->a", "a"},
+    };
     const struct picture one = {.cid = "1", .type = "image/png", .octets = STR("abc")};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct buf out = BUF_INIT(4096);
@@ -280,14 +287,16 @@ static void conversations_have_addresses(void **state)
     assert_string_equal(address, "secure+abcdefghjkmnpqrs@clinic.test");
     assert_true(str_eq(thread_of_address(c, STR("SECURE+abcdefghjkmnpqrs@Clinic.test")),
                        STR("abcdefghjkmnpqrs")));
-    static const char *const none[] = {"secure@clinic.test",
-                                       "secure+@clinic.test",
-                                       "secure+short@clinic.test",
-                                       "secure+abcdefghjkmnpqrs@other.test",
-                                       "other+abcdefghjkmnpqrs@clinic.test",
-                                       "secure+abcdefghjkmnpq'rs@clinic.test",
-                                       "",
-                                       "@"};
+    static const char *const none[] = {
+        "secure@clinic.test",
+        "secure+@clinic.test",
+        "secure+short@clinic.test",
+        "secure+abcdefghjkmnpqrs@other.test",
+        "other+abcdefghjkmnpqrs@clinic.test",
+        "secure+abcdefghjkmnpq'rs@clinic.test",
+        "",
+        "@",
+    };
     for (size_t i = 0; i < ARRAY_LEN(none); i++) {
         assert_int_equal(thread_of_address(c, str_c(none[i])).n, 0);
     }
@@ -298,21 +307,22 @@ static void conversations_have_addresses(void **state)
     assert_int_equal(thread_of_references(c, STR("<portal.abcdefghjkmnpqrs.01@evil.test>")).n, 0);
     assert_int_equal(thread_of_references(c, STR("<portal.abc")).n, 0);
     conf_free(c);
-    static const char *const bad[] =
-        {"portal { url http://x.test; from a@clinic.test; proxy-address 127.0.0.1:1; proxies "
-         "127.0.0.1; }",
-         "portal { url https://x.test/path; from a@clinic.test; proxy-address 127.0.0.1:1; proxies "
-         "127.0.0.1; }",
-         "portal { url https://x.test; from a@elsewhere.test; proxy-address 127.0.0.1:1; proxies "
-         "127.0.0.1; }",
-         "portal { url https://x.test; from a@clinic.test; }",
-         "portal { url https://x.test; from a@clinic.test; address 127.0.0.1:443; }",
-         "portal { url https://x.test; from a@clinic.test; proxy-address 127.0.0.1:1; }",
-         "portal { url https://x.test; from a@clinic.test; proxy-address 127.0.0.1:1; proxies "
-         "127.0.0.1; colour \"#cccccc\"; }",
-         "portal { url https://x.test; }",
-         "portal { url https://x.test; from a@clinic.test; proxy-address 127.0.0.1:1; proxies "
-         "127.0.0.1; colour red; }"};
+    static const char *const bad[] = {
+        "portal { url http://x.test; from a@clinic.test; proxy-address 127.0.0.1:1; proxies "
+        "127.0.0.1; }",
+        "portal { url https://x.test/path; from a@clinic.test; proxy-address 127.0.0.1:1; proxies "
+        "127.0.0.1; }",
+        "portal { url https://x.test; from a@elsewhere.test; proxy-address 127.0.0.1:1; proxies "
+        "127.0.0.1; }",
+        "portal { url https://x.test; from a@clinic.test; }",
+        "portal { url https://x.test; from a@clinic.test; address 127.0.0.1:443; }",
+        "portal { url https://x.test; from a@clinic.test; proxy-address 127.0.0.1:1; }",
+        "portal { url https://x.test; from a@clinic.test; proxy-address 127.0.0.1:1; proxies "
+        "127.0.0.1; colour \"#cccccc\"; }",
+        "portal { url https://x.test; }",
+        "portal { url https://x.test; from a@clinic.test; proxy-address 127.0.0.1:1; proxies "
+        "127.0.0.1; colour red; }",
+    };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct buf words = BUF_INIT(4096);
         assert_int_equal(buf_printf(&words,
@@ -362,12 +372,13 @@ static void words_in_header_fields(void **state)
         const char *text;
         bool quoted;
         const char *expected;
-    } cases[] = {{"plain", false, "plain"},
-                 {"a \"b\" \\", true, "\"a \\\"b\\\" \\\\\""},
-                 {"Größe", false,
-                  "=?UTF-8?B?R3LDtsOfZQ==?="}, /* email.header.Header('Größe', 'utf-8') */
-                 {"one\r\nBcc: x", false, "one  Bcc: x"},
-                 {"=?utf-8?q?x?=", false, "=?UTF-8?B?PT91dGYtOD9xP3g/PQ==?="}};
+    } cases[] = {
+        {"plain", false, "plain"},
+        {"a \"b\" \\", true, "\"a \\\"b\\\" \\\\\""},
+        {"Größe", false, "=?UTF-8?B?R3LDtsOfZQ==?="}, /* email.header.Header('Größe', 'utf-8') */
+        {"one\r\nBcc: x", false, "one  Bcc: x"},
+        {"=?utf-8?q?x?=", false, "=?UTF-8?B?PT91dGYtOD9xP3g/PQ==?="},
+    };
     struct buf out = BUF_INIT(8192);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         buf_reset(&out);
@@ -395,15 +406,17 @@ static void words_in_header_fields(void **state)
 int main(void)
 {
     mime_init();
-    const struct CMUnitTest tests[] = {cmocka_unit_test(templates_escape_always),
-                                       cmocka_unit_test(broken_templates_are_named),
-                                       cmocka_unit_test(templates_cannot_run_away),
-                                       cmocka_unit_test(views_survive_packing),
-                                       cmocka_unit_test(places_survive_packing),
-                                       cmocka_unit_test(events_survive_packing),
-                                       cmocka_unit_test(html_keeps_what_is_harmless),
-                                       cmocka_unit_test(conversations_have_addresses),
-                                       cmocka_unit_test(links_open_what_they_seal),
-                                       cmocka_unit_test(words_in_header_fields)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(templates_escape_always),
+        cmocka_unit_test(broken_templates_are_named),
+        cmocka_unit_test(templates_cannot_run_away),
+        cmocka_unit_test(views_survive_packing),
+        cmocka_unit_test(places_survive_packing),
+        cmocka_unit_test(events_survive_packing),
+        cmocka_unit_test(html_keeps_what_is_harmless),
+        cmocka_unit_test(conversations_have_addresses),
+        cmocka_unit_test(links_open_what_they_seal),
+        cmocka_unit_test(words_in_header_fields),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

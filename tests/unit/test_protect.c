@@ -13,9 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const words[] = {"[secure]",     "[send secure]", "[sendsecure]",
-                                    "[securetest]", "[cgnsecure]",   "[marked for secure delivery]",
-                                    "+encrypt+"};
+static const char *const words[] = {
+    "[secure]",     "[send secure]", "[sendsecure]",
+    "[securetest]", "[cgnsecure]",   "[marked for secure delivery]",
+    "+encrypt+",
+};
 
 static const char *found(const char *text, bool near_alone, bool *ret_exact)
 {
@@ -34,85 +36,87 @@ static void flags_as_people_write_them(void **state)
     static const struct {
         const char *text, *meant;
         bool exact;
-    } rows[] = {{"[secure] x", "[secure]", true},
-                {"x [SECURE]", "[secure]", true},
-                {"x [ Secure\t]", "[secure]", true},
-                {"[send  secure]", "[send secure]", true},
-                {"[SendSecure]", "[send secure]", true},
-                {"[cgnsecure]", "[cgnsecure]", true},
-                {"[Marked for\r\n secure delivery] x", "[marked for secure delivery]", true},
-                {"[securetest]", "[securetest]", true},
-                {"[secure\xc2\xa0]", "[secure]", true},
-                {"x +ENCRYPT+ y", "+encrypt+", true},
-                {"[secrue] x", "[secure]", false},
-                {"[secur] x", "[secure]", false},
-                {"[secure} x", "[secure]", false},
-                {"(secure] x", "[secure]", false},
-                {"[seccure]", "[secure]", false},
-                {"[sedure]", "[secure]", false},
-                {"[send secrue]", "[send secure]", false},
-                /* a clinic's administrator, first hours */
-                {"[s\xc3\xa9"
-                 "cure] x",
-                 "[secure]", false},
-                {"{secure} x", "[secure]", false},
-                {"x {Secure}", "[secure]", false},
-                {"[secure email] x", "[secure]", false},
-                {"x [securemail]", "[secure]", false},
-                {"[Secure E-Mail]", "[secure]", false},
-                {"[send secured] x", "[secure]", false},
-                {"[secure-send] x", "[secure]", false},
-                {"[Send securely] x", "[secure]", false},
-                {"Re: [Secure Email] invoice", NULL, false},
-                {"[Secure Mail Gateway] down", NULL, false},
-                {"[s\xc3\xa9"
-                 "cur\xc3\xa9]",
-                 NULL, false},
-                {"a {secure} b", NULL, false},
-                {"{secured}", NULL, false},
-                {"[mail]", NULL, false},
-                {"[secured mail]", NULL, false},
-                /* field F5: ordinary mail */
-                {"(secure) x", NULL, false},
-                {"x (secure)", NULL, false},
-                {"[Secure Boot] firmware update on Monday", NULL, false},
-                {"Invoice for [F-Secure] renewal", NULL, false},
-                {"[Cisco Secure] case 123", NULL, false},
-                {"[Secure Score] weekly", NULL, false},
-                {"[Fwd: Netscape vs. Apache Secure]", NULL, false},
-                {"[Team Secure] lunch", NULL, false},
-                {"[SECURE DELIVERY] parcel", NULL, false},
-                {"[secure print] queue", NULL, false},
-                {"(secure) login page", NULL, false},
-                {"Re: [Secured] the venue", NULL, false},
-                {"[Secures]", NULL, false},
-                {"[unsecure]", NULL, false},
-                {"[security] advisory", NULL, false},
-                {"[Secure: new](1)", NULL, false},
-                {"the form (secure) was sent", NULL, false},
-                {"secure] x", "[secure]", false},
-                {"x [secure", "[secure]", false},
-                /* issue 21 2.3: half a bracket beside the word at an end of a subject */
-                {"[ secure lab", "[secure]", false},
-                {"secure ] lab", "[secure]", false},
-                {"lab [ Secure", "[secure]", false},
-                {"lab secure ]", "[secure]", false},
-                {"see [ secure lab", NULL, false},
-                {"is it secure ] or not", NULL, false},
-                {"[ secrue lab", NULL, false},
-                {"[ security lab", NULL, false},
-                {"[ Secure Boot ] update", NULL, false},
-                {"[mark for secure delivery]", "[marked for secure delivery]", false},
-                {"Re: [EXTERNAL] minutes", NULL, false},
-                {"[source] code", NULL, false},
-                {"[insecure]", NULL, false},
-                {"see [1] and (2)", NULL, false},
-                {"a secure site", NULL, false},
-                {"x+encrypt+y", NULL, false},
-                {"", NULL, false},
-                {"[", NULL, false},
-                {"]", NULL, false},
-                {"[]", NULL, false}};
+    } rows[] = {
+        {"[secure] x", "[secure]", true},
+        {"x [SECURE]", "[secure]", true},
+        {"x [ Secure\t]", "[secure]", true},
+        {"[send  secure]", "[send secure]", true},
+        {"[SendSecure]", "[send secure]", true},
+        {"[cgnsecure]", "[cgnsecure]", true},
+        {"[Marked for\r\n secure delivery] x", "[marked for secure delivery]", true},
+        {"[securetest]", "[securetest]", true},
+        {"[secure\xc2\xa0]", "[secure]", true},
+        {"x +ENCRYPT+ y", "+encrypt+", true},
+        {"[secrue] x", "[secure]", false},
+        {"[secur] x", "[secure]", false},
+        {"[secure} x", "[secure]", false},
+        {"(secure] x", "[secure]", false},
+        {"[seccure]", "[secure]", false},
+        {"[sedure]", "[secure]", false},
+        {"[send secrue]", "[send secure]", false},
+        /* a clinic's administrator, first hours */
+        {"[s\xc3\xa9"
+         "cure] x",
+         "[secure]", false},
+        {"{secure} x", "[secure]", false},
+        {"x {Secure}", "[secure]", false},
+        {"[secure email] x", "[secure]", false},
+        {"x [securemail]", "[secure]", false},
+        {"[Secure E-Mail]", "[secure]", false},
+        {"[send secured] x", "[secure]", false},
+        {"[secure-send] x", "[secure]", false},
+        {"[Send securely] x", "[secure]", false},
+        {"Re: [Secure Email] invoice", NULL, false},
+        {"[Secure Mail Gateway] down", NULL, false},
+        {"[s\xc3\xa9"
+         "cur\xc3\xa9]",
+         NULL, false},
+        {"a {secure} b", NULL, false},
+        {"{secured}", NULL, false},
+        {"[mail]", NULL, false},
+        {"[secured mail]", NULL, false},
+        /* field F5: ordinary mail */
+        {"(secure) x", NULL, false},
+        {"x (secure)", NULL, false},
+        {"[Secure Boot] firmware update on Monday", NULL, false},
+        {"Invoice for [F-Secure] renewal", NULL, false},
+        {"[Cisco Secure] case 123", NULL, false},
+        {"[Secure Score] weekly", NULL, false},
+        {"[Fwd: Netscape vs. Apache Secure]", NULL, false},
+        {"[Team Secure] lunch", NULL, false},
+        {"[SECURE DELIVERY] parcel", NULL, false},
+        {"[secure print] queue", NULL, false},
+        {"(secure) login page", NULL, false},
+        {"Re: [Secured] the venue", NULL, false},
+        {"[Secures]", NULL, false},
+        {"[unsecure]", NULL, false},
+        {"[security] advisory", NULL, false},
+        {"[Secure: new](1)", NULL, false},
+        {"the form (secure) was sent", NULL, false},
+        {"secure] x", "[secure]", false},
+        {"x [secure", "[secure]", false},
+        /* issue 21 2.3: half a bracket beside the word at an end of a subject */
+        {"[ secure lab", "[secure]", false},
+        {"secure ] lab", "[secure]", false},
+        {"lab [ Secure", "[secure]", false},
+        {"lab secure ]", "[secure]", false},
+        {"see [ secure lab", NULL, false},
+        {"is it secure ] or not", NULL, false},
+        {"[ secrue lab", NULL, false},
+        {"[ security lab", NULL, false},
+        {"[ Secure Boot ] update", NULL, false},
+        {"[mark for secure delivery]", "[marked for secure delivery]", false},
+        {"Re: [EXTERNAL] minutes", NULL, false},
+        {"[source] code", NULL, false},
+        {"[insecure]", NULL, false},
+        {"see [1] and (2)", NULL, false},
+        {"a secure site", NULL, false},
+        {"x+encrypt+y", NULL, false},
+        {"", NULL, false},
+        {"[", NULL, false},
+        {"]", NULL, false},
+        {"[]", NULL, false},
+    };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         bool exact = false;
         const char *meant = found(rows[i].text, false, &exact);
@@ -212,14 +216,16 @@ static void groups_of_every_kind(void **state)
     static const struct {
         const char *login, *certificate, *from;
         bool member;
-    } rows[] = {{"", "", "x@in.test", false},
-                {"eve", "", "x@in.test", true},
-                {"EVE", "", "x@in.test", true},
-                {"", "a.test mail.ward.test", "x@in.test", true},
-                {"", "mail.ward.test.evil", "x@in.test", false},
-                {"", "", "law@in.test", true},
-                {"", "", "x@sub.dep.test", true},
-                {"", "", "old@in.test", false}};
+    } rows[] = {
+        {"", "", "x@in.test", false},
+        {"eve", "", "x@in.test", true},
+        {"EVE", "", "x@in.test", true},
+        {"", "a.test mail.ward.test", "x@in.test", true},
+        {"", "mail.ward.test.evil", "x@in.test", false},
+        {"", "", "law@in.test", true},
+        {"", "", "x@sub.dep.test", true},
+        {"", "", "old@in.test", false},
+    };
     struct protection p;
     struct conf *c =
         conf_of("group \"inner\" { members law@in.test @.dep.test \"old@in.test until 2001-01-01\" "
@@ -313,16 +319,17 @@ static void levels_only_rise(void **state)
     static const struct {
         const char *rules;
         int level; /* 1 + level, 0: not said */
-    } cases[] =
-        {{"rule \"a\" { pickup-level 1; } rule \"b\" { pickup-level 3; } rule \"c\" { pickup-level "
-          "2; }",
-          4},
-         {"rule \"a\" { pickup-level 3; } rule \"b\" { pickup-level 0; }", 4},
-         {"rule \"a\" { pickup-level 2; } rule \"b\" { protect secure; }", 3},
-         {"rule \"a\" { pickup-level 2; } rule \"b\" { header \"X-Level: low\"; pickup-level 0; }",
-          3},
-         {"rule \"a\" { pickup-level 1; } rule \"b\" { pickup-level 3; mode report-only; }", 2},
-         {"rule \"a\" { protect secure; }", 0}};
+    } cases[] = {
+        {"rule \"a\" { pickup-level 1; } rule \"b\" { pickup-level 3; } rule \"c\" { pickup-level "
+         "2; }",
+         4},
+        {"rule \"a\" { pickup-level 3; } rule \"b\" { pickup-level 0; }", 4},
+        {"rule \"a\" { pickup-level 2; } rule \"b\" { protect secure; }", 3},
+        {"rule \"a\" { pickup-level 2; } rule \"b\" { header \"X-Level: low\"; pickup-level 0; }",
+         3},
+        {"rule \"a\" { pickup-level 1; } rule \"b\" { pickup-level 3; mode report-only; }", 2},
+        {"rule \"a\" { protect secure; }", 0},
+    };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char text[1000];
         struct protection p;
@@ -368,8 +375,9 @@ static void records_keep_their_meaning(void **state)
     assert_string_equal(s.ladder, "my ladder");
     assert_string_equal(s.tags, "a, b");
     assert_true(str_eq(s.words, STR("one\ntwo\n")));
-    static const char *const odd[] = {"", "x", "9 9 9 9 9\ta\tb\n", "1 2\n",
-                                      "1 1 1 1 99999999999\tl\tt\n"};
+    static const char *const odd[] = {
+        "", "x", "9 9 9 9 9\ta\tb\n", "1 2\n", "1 1 1 1 99999999999\tl\tt\n",
+    };
     for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
         protect_record_read(str_c(odd[i]), &s);
         /* not understood: never weaker than it was */
@@ -446,23 +454,24 @@ static void ladders_are_checked(void **state)
     ladder_of(c, LADDER_PORTAL_ONLY, &l);
     assert_true(l.n == 1 && l.rungs[0].channel == CHANNEL_PORTAL);
     conf_free(c);
-    static const char *const bad[] =
-        {"ladder \"a\" { channels hold tls; }",
-         "ladder \"a\" { channels portal; }",
-         "ladder \"a\" { channels tls smime; }",
-         "ladder \"a\" { channels hold:5m; }",
-         "account default { ladder nowhere; }",
-         "account x { }",
-         "rule \"r\" { content nothing; }",
-         "rule \"r\" { unread everything; }",
-         "group \"g\" { members a@b.test; } group \"g\" { members a@c.test; }",
-         "flags { in footer; }",
-         "group \"g\" { members \"ldap:cn=x\"; }",
-         "directory { url \"ldap://127.0.0.1\"; } group \"g\" { members \"ldap:cn=x\"; } account "
-         "group:g { protect none; }",
-         "directory { url \"ldap://127.0.0.1\"; } group \"g\" { members \"ldap:cn=x\"; } rule "
-         "\"r\" { from group:g; protect secure; final yes; }",
-         "rule \"r\" { content k; inbound require tls; } content \"k\" { pack p; }"};
+    static const char *const bad[] = {
+        "ladder \"a\" { channels hold tls; }",
+        "ladder \"a\" { channels portal; }",
+        "ladder \"a\" { channels tls smime; }",
+        "ladder \"a\" { channels hold:5m; }",
+        "account default { ladder nowhere; }",
+        "account x { }",
+        "rule \"r\" { content nothing; }",
+        "rule \"r\" { unread everything; }",
+        "group \"g\" { members a@b.test; } group \"g\" { members a@c.test; }",
+        "flags { in footer; }",
+        "group \"g\" { members \"ldap:cn=x\"; }",
+        "directory { url \"ldap://127.0.0.1\"; } group \"g\" { members \"ldap:cn=x\"; } account "
+        "group:g { protect none; }",
+        "directory { url \"ldap://127.0.0.1\"; } group \"g\" { members \"ldap:cn=x\"; } rule "
+        "\"r\" { from group:g; protect secure; final yes; }",
+        "rule \"r\" { content k; inbound require tls; } content \"k\" { pack p; }",
+    };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct buf text = BUF_INIT(1 << 16), problems = BUF_INIT(1 << 16);
         assert_int_equal(buf_printf(&text,
@@ -503,21 +512,22 @@ static void off_site(void **state)
         const char *from, *login, *client, *to;
         bool is_copy;
         enum demand right;
-    } rows[] = {{"a@in.test", "", "10.0.0.1", "r@out.test", false, DEMAND_NONE},
-                {"a@else.test", "", "10.0.0.1", "r@out.test", false, DEMAND_SECURE},
-                {"a@ELSE.test", "", "10.0.0.1", "r@in.test", false, DEMAND_NONE},
-                {"srs0=HHH=TT=else.test=a@in.test", "", "10.0.0.1", "r@out.test", false,
-                 DEMAND_SECURE},
-                {"SRS1+HHH=relay.test==HHH=TT=else.test=a@in.test", "", "10.0.0.1", "r@out.test",
-                 false, DEMAND_SECURE},
-                {"srs0lo@in.test", "", "10.0.0.1", "r@out.test", false, DEMAND_NONE},
-                {"", "", "10.0.0.1", "r@out.test", false, DEMAND_NONE},
-                /* sender any */
-                {"a@else.test", "server", "192.0.2.1", "r@out.test", false, DEMAND_SECURE},
-                {"a@in.test", "ann", "192.0.2.1", "r@out.test", false, DEMAND_NONE},
-                {"a@in.test", "", "10.0.0.1", "archive@out.test", true, DEMAND_SECURE},
-                {"a@else.test", "", "192.0.2.1", "archive@out.test", true, DEMAND_SECURE},
-                {"a@else.test", "", "192.0.2.1", "archive@in.test", true, DEMAND_NONE}};
+    } rows[] = {
+        {"a@in.test", "", "10.0.0.1", "r@out.test", false, DEMAND_NONE},
+        {"a@else.test", "", "10.0.0.1", "r@out.test", false, DEMAND_SECURE},
+        {"a@ELSE.test", "", "10.0.0.1", "r@in.test", false, DEMAND_NONE},
+        {"srs0=HHH=TT=else.test=a@in.test", "", "10.0.0.1", "r@out.test", false, DEMAND_SECURE},
+        {"SRS1+HHH=relay.test==HHH=TT=else.test=a@in.test", "", "10.0.0.1", "r@out.test", false,
+         DEMAND_SECURE},
+        {"srs0lo@in.test", "", "10.0.0.1", "r@out.test", false, DEMAND_NONE},
+        {"", "", "10.0.0.1", "r@out.test", false, DEMAND_NONE},
+        /* sender any */
+        {"a@else.test", "server", "192.0.2.1", "r@out.test", false, DEMAND_SECURE},
+        {"a@in.test", "ann", "192.0.2.1", "r@out.test", false, DEMAND_NONE},
+        {"a@in.test", "", "10.0.0.1", "archive@out.test", true, DEMAND_SECURE},
+        {"a@else.test", "", "192.0.2.1", "archive@out.test", true, DEMAND_SECURE},
+        {"a@else.test", "", "192.0.2.1", "archive@in.test", true, DEMAND_NONE},
+    };
     struct protection p;
     struct conf *c = conf_of("");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -591,19 +601,21 @@ static void labels_alone_are_looked_for(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(flags_as_people_write_them),
-                                       cmocka_unit_test(lines_of_an_inspection),
-                                       cmocka_unit_test(accounts_inherit),
-                                       cmocka_unit_test(flags_that_do_nothing_are_said),
-                                       cmocka_unit_test(groups_of_every_kind),
-                                       cmocka_unit_test(rules_in_order),
-                                       cmocka_unit_test(levels_only_rise),
-                                       cmocka_unit_test(records_keep_their_meaning),
-                                       cmocka_unit_test(ladders_with_doubles),
-                                       cmocka_unit_test(ladders_are_checked),
-                                       cmocka_unit_test(lines_travel),
-                                       cmocka_unit_test(off_site),
-                                       cmocka_unit_test(copies_need_the_long_way),
-                                       cmocka_unit_test(labels_alone_are_looked_for)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(flags_as_people_write_them),
+        cmocka_unit_test(lines_of_an_inspection),
+        cmocka_unit_test(accounts_inherit),
+        cmocka_unit_test(flags_that_do_nothing_are_said),
+        cmocka_unit_test(groups_of_every_kind),
+        cmocka_unit_test(rules_in_order),
+        cmocka_unit_test(levels_only_rise),
+        cmocka_unit_test(records_keep_their_meaning),
+        cmocka_unit_test(ladders_with_doubles),
+        cmocka_unit_test(ladders_are_checked),
+        cmocka_unit_test(lines_travel),
+        cmocka_unit_test(off_site),
+        cmocka_unit_test(copies_need_the_long_way),
+        cmocka_unit_test(labels_alone_are_looked_for),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,19 +70,19 @@ static void ed25519_keys(void **state)
     static const struct {
         const char *record;
         enum dkim_key_says right;
-    } rows[] = {{"v=DKIM1; k=ed25519; p=" ED_P, DKIM_KEY_OURS},
-                /* RFC 6376 3.2: blanks */
-                {"v=DKIM1;k=ed25519;p= 11qYAYKxCrfVS/7TyWQH \t Og7hcvPapiMlrwIaaPcHURo= ;",
-                 DKIM_KEY_OURS},
-                {"k=ed25519; p=" ED_P, DKIM_KEY_OURS},
-                {"v=DKIM1; p=" ED_P, DKIM_KEY_ANOTHER}, /* k= not said: RSA */
-                {"v=DKIM1; k=ed25519; p=21qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
-                 DKIM_KEY_ANOTHER},
-                {"v=DKIM1; k=ed25519; p=", DKIM_KEY_REVOKED},
-                {"v=DKIM1; k=ed25519", DKIM_KEY_OTHER_RECORD},
-                {"v=DKIM2; k=ed25519; p=" ED_P, DKIM_KEY_OTHER_RECORD},
-                {"v=spf1 -all", DKIM_KEY_OTHER_RECORD},
-                {"", DKIM_KEY_OTHER_RECORD}};
+    } rows[] = {
+        {"v=DKIM1; k=ed25519; p=" ED_P, DKIM_KEY_OURS},
+        /* RFC 6376 3.2: blanks */
+        {"v=DKIM1;k=ed25519;p= 11qYAYKxCrfVS/7TyWQH \t Og7hcvPapiMlrwIaaPcHURo= ;", DKIM_KEY_OURS},
+        {"k=ed25519; p=" ED_P, DKIM_KEY_OURS},
+        {"v=DKIM1; p=" ED_P, DKIM_KEY_ANOTHER}, /* k= not said: RSA */
+        {"v=DKIM1; k=ed25519; p=21qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", DKIM_KEY_ANOTHER},
+        {"v=DKIM1; k=ed25519; p=", DKIM_KEY_REVOKED},
+        {"v=DKIM1; k=ed25519", DKIM_KEY_OTHER_RECORD},
+        {"v=DKIM2; k=ed25519; p=" ED_P, DKIM_KEY_OTHER_RECORD},
+        {"v=spf1 -all", DKIM_KEY_OTHER_RECORD},
+        {"", DKIM_KEY_OTHER_RECORD},
+    };
     CLEANUP(buf_free) struct buf public_key = BUF_INIT(1000), wanted = BUF_INIT(1000);
     struct tls_signer *s;
     char problem[200];

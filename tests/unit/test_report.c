@@ -44,19 +44,20 @@ static void bounce(void **state)
         assert_true(s.p[i] != '\n' || (i > 0 && s.p[i - 1] == '\r'));
     }
     assert_int_equal(buf_append(&out, "", 1), 0);
-    static const char *const want[] =
-        {"To: <a@b.test>\r\n",
-         "Auto-Submitted: auto-replied\r\n",
-         "Content-Type: multipart/report; report-type=delivery-status;\r\n",
-         "Content-Type: message/delivery-status\r\n",
-         "Reporting-MTA: dns;mx.test\r\n",
-         "Final-Recipient: rfc822;x@bad.test\r\n",
-         "Action: failed\r\n",
-         "Status: 5.1.1\r\n",
-         "Remote-MTA: dns;mx.bad.test\r\n",
-         "Diagnostic-Code: smtp;550 5.1.1 no such person",
-         "Content-Type: text/rfc822-headers\r\n\r\nSubject: x\r\n",
-         "postmaster@mx.test"};
+    static const char *const want[] = {
+        "To: <a@b.test>\r\n",
+        "Auto-Submitted: auto-replied\r\n",
+        "Content-Type: multipart/report; report-type=delivery-status;\r\n",
+        "Content-Type: message/delivery-status\r\n",
+        "Reporting-MTA: dns;mx.test\r\n",
+        "Final-Recipient: rfc822;x@bad.test\r\n",
+        "Action: failed\r\n",
+        "Status: 5.1.1\r\n",
+        "Remote-MTA: dns;mx.bad.test\r\n",
+        "Diagnostic-Code: smtp;550 5.1.1 no such person",
+        "Content-Type: text/rfc822-headers\r\n\r\nSubject: x\r\n",
+        "postmaster@mx.test",
+    };
     for (size_t i = 0; i < ARRAY_LEN(want); i++) {
         if (!strstr(buf_str(&out).p, want[i])) {
             fail_msg("missing: %s in\n%s", want[i], buf_str(&out).p);
@@ -107,35 +108,39 @@ static void bounce_needs_nothing(void **state)
         assert_true((unsigned char)s.p[i] < 0x80);
     }
     assert_int_equal(buf_append(&out, "", 1), 0);
-    static const char *const want[] =
-        {"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: "
-         "quoted-printable\r\n",
-         "Z=C3=BCrich",
-         "550 caf=C3=A9",
-         "Content-Type: message/delivery-status\r\n",
-         "Final-Recipient: utf-8;j\\x{FC}rgen\\x{2B}x@bad.test\r\n",
-         "Diagnostic-Code: smtp;550 caf??\r\n",
-         "Content-Type: message/global-headers\r\nContent-Transfer-Encoding: "
-         "quoted-printable\r\n\r\nSubject: =C3=A4\r\n"};
+    static const char *const want[] = {
+        "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: "
+        "quoted-printable\r\n",
+        "Z=C3=BCrich",
+        "550 caf=C3=A9",
+        "Content-Type: message/delivery-status\r\n",
+        "Final-Recipient: utf-8;j\\x{FC}rgen\\x{2B}x@bad.test\r\n",
+        "Diagnostic-Code: smtp;550 caf??\r\n",
+        "Content-Type: message/global-headers\r\nContent-Transfer-Encoding: "
+        "quoted-printable\r\n\r\nSubject: =C3=A4\r\n",
+    };
     must_hold(&out, want, ARRAY_LEN(want));
 }
 
 /* Only an address that needs SMTPUTF8 itself gets the forms of RFC 6533 3 and 6. */
 static void bounce_to_an_international_address(void **state)
 {
-    static const struct dsn_rcpt r = {.forward_path = STR("j\xc3\xbcrgen+x@bad.test"),
-                                      .reason = REASON_REJECTED};
+    static const struct dsn_rcpt r = {
+        .forward_path = STR("j\xc3\xbcrgen+x@bad.test"),
+        .reason = REASON_REJECTED,
+    };
     CLEANUP(buf_free) struct buf out = BUF_INIT(65536);
     struct dsn d = notice_about(&r, STR("\xc3\xa4@b.test"), STR("Subject: \xc3\xa4\r\n"));
     d.utf8 = true;
     assert_int_equal(dsn_write(&d, &out), 0);
     assert_int_equal(buf_append(&out, "", 1), 0);
-    static const char *const want[] =
-        {"To: <\xc3\xa4@b.test>\r\n",
-         "Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit\r\n",
-         "Final-Recipient: utf-8;j\xc3\xbcrgen\\x{2B}x@bad.test\r\n",
-         "Content-Type: message/global-headers\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSubject: "
-         "\xc3\xa4\r\n"};
+    static const char *const want[] = {
+        "To: <\xc3\xa4@b.test>\r\n",
+        "Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit\r\n",
+        "Final-Recipient: utf-8;j\xc3\xbcrgen\\x{2B}x@bad.test\r\n",
+        "Content-Type: message/global-headers\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSubject: "
+        "\xc3\xa4\r\n",
+    };
     must_hold(&out, want, ARRAY_LEN(want));
 }
 
@@ -209,9 +214,12 @@ static void report_of_two_servers(void **state)
     const struct ipc_row_rcpt *rcpts[] = {&x, &z};
     const struct ipc_row_attempt *attempts[] = {&a, &b};
     const struct message_report r = {&m, rcpts, 2, attempts, 2};
-    static const char *const want[] =
-        {"To <x@y.test>: delivered\n  Sent securely: yes; ", "By: mx1 ",
-         "To <z@y.test>: delivered\n  Sent securely: NO; not encrypted", "By: mx2 "};
+    static const char *const want[] = {
+        "To <x@y.test>: delivered\n  Sent securely: yes; ",
+        "By: mx1 ",
+        "To <z@y.test>: delivered\n  Sent securely: NO; not encrypted",
+        "By: mx2 ",
+    };
     assert_int_equal(message_report_words(&r, &out), 0);
     assert_int_equal(buf_append(&out, "", 1), 0);
     must_hold(&out, want, ARRAY_LEN(want));
@@ -223,7 +231,8 @@ static void report_of_many_recipients(void **state)
     enum { ALL = 250, TRIED = 200 };
     static struct ipc_row_rcpt rows[ALL];
     static const char *const want[] = {
-        "     for r0@y.test, r1@y.test, r2@y.test, r3@y.test, r4@y.test and 195 more\n"};
+        "     for r0@y.test, r1@y.test, r2@y.test, r3@y.test, r4@y.test and 195 more\n",
+    };
     const struct ipc_row_rcpt *rcpts[ALL];
     char paths[ALL][20];
     CLEANUP(buf_free) struct buf out = BUF_INIT(256 * 1024), numbers = BUF_INIT(8192);
@@ -266,12 +275,15 @@ static void bounce_of_what_expired(void **state)
         .reason = REASON_EXPIRED,
         .expired = true,
     };
-    static const char *const first[] = {"could not be delivered to:\r\n\r\n<x@y.test>\r\n    its "
-                                        "time was over; at the last attempt:\r\n    no connection",
-                                        "Action: failed\r\nStatus: 4.4.1\r\n"};
-    static const char *const second[] =
-        {"<x@y.test>\r\n    the message could not be delivered within its lifetime\r\n",
-         "Action: failed\r\nStatus: 4.4.7\r\n"};
+    static const char *const first[] = {
+        "could not be delivered to:\r\n\r\n<x@y.test>\r\n    its "
+        "time was over; at the last attempt:\r\n    no connection",
+        "Action: failed\r\nStatus: 4.4.1\r\n",
+    };
+    static const char *const second[] = {
+        "<x@y.test>\r\n    the message could not be delivered within its lifetime\r\n",
+        "Action: failed\r\nStatus: 4.4.7\r\n",
+    };
     CLEANUP(buf_free) struct buf out = BUF_INIT(65536);
     struct dsn d = notice_about(&tried, STR("a@b.test"), STR(""));
     assert_int_equal(dsn_write(&d, &out), 0);
@@ -370,9 +382,11 @@ static void who_was_told(void **state)
         const struct ipc_row_message *m;
         const struct ipc_row_rcpt *r;
         const char *words, *json;
-    } cases[] = {{&m, &told, "The sender was told.", "\"sender-told\": true"},
-                 {&m, &untold, "and was not told.", "\"sender-told\": false"},
-                 {&null, &told, "and was not told.", "\"sender-told\": false"}};
+    } cases[] = {
+        {&m, &told, "The sender was told.", "\"sender-told\": true"},
+        {&m, &untold, "and was not told.", "\"sender-told\": false"},
+        {&null, &told, "and was not told.", "\"sender-told\": false"},
+    };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         CLEANUP(buf_free) struct buf words = BUF_INIT(65536), json = BUF_INIT(65536);
         const struct ipc_row_rcpt *rcpts[] = {cases[i].r};
@@ -460,17 +474,19 @@ static void told_of_many(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(bounce),
-                                       cmocka_unit_test(bounce_needs_nothing),
-                                       cmocka_unit_test(bounce_to_an_international_address),
-                                       cmocka_unit_test(bounce_with_broken_headers),
-                                       cmocka_unit_test(report_of_two_servers),
-                                       cmocka_unit_test(report_of_many_recipients),
-                                       cmocka_unit_test(bounce_of_what_expired),
-                                       cmocka_unit_test(report_words),
-                                       cmocka_unit_test(who_was_told),
-                                       cmocka_unit_test(flags_found),
-                                       cmocka_unit_test(lines_of_an_inspection),
-                                       cmocka_unit_test(told_of_many)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bounce),
+        cmocka_unit_test(bounce_needs_nothing),
+        cmocka_unit_test(bounce_to_an_international_address),
+        cmocka_unit_test(bounce_with_broken_headers),
+        cmocka_unit_test(report_of_two_servers),
+        cmocka_unit_test(report_of_many_recipients),
+        cmocka_unit_test(bounce_of_what_expired),
+        cmocka_unit_test(report_words),
+        cmocka_unit_test(who_was_told),
+        cmocka_unit_test(flags_found),
+        cmocka_unit_test(lines_of_an_inspection),
+        cmocka_unit_test(told_of_many),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,8 +77,9 @@ static void take_spool(const char *store, struct image *to)
 
 static void take_image(const char *store, struct image *to)
 {
-    static const char *const names[] = {"journal-0", "journal-1", MARK_FILE, "postern.db",
-                                        "postern.db-wal"};
+    static const char *const names[] = {
+        "journal-0", "journal-1", MARK_FILE, "postern.db", "postern.db-wal",
+    };
     char path[200];
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         path_of(store, names[i], path);
@@ -756,12 +757,14 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(each_page_of_each_file),
-                                       cmocka_unit_test(what_is_damaged_is_not_read),
-                                       cmocka_unit_test(whole_files),
-                                       cmocka_unit_test(a_repair_lists_and_keeps),
-                                       cmocka_unit_test(damaged_tables_are_written_anew),
-                                       cmocka_unit_test(a_repair_takes_what_is_there),
-                                       cmocka_unit_test(a_copy_is_put_back_where_nothing_is)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_page_of_each_file),
+        cmocka_unit_test(what_is_damaged_is_not_read),
+        cmocka_unit_test(whole_files),
+        cmocka_unit_test(a_repair_lists_and_keeps),
+        cmocka_unit_test(damaged_tables_are_written_anew),
+        cmocka_unit_test(a_repair_takes_what_is_there),
+        cmocka_unit_test(a_copy_is_put_back_where_nothing_is),
+    };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -128,7 +128,10 @@ static void passwords(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mechanisms), cmocka_unit_test(vectors),
-                                       cmocka_unit_test(passwords)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(mechanisms),
+        cmocka_unit_test(vectors),
+        cmocka_unit_test(passwords),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -118,10 +118,11 @@ static void only_keys_can_unwrap(void **state)
 static void gcm_vectors(void **state)
 {
     static const unsigned char key[TLS_AEAD_KEY], zeros[16];
-    static const unsigned char want[32] = {0xce, 0xa7, 0x40, 0x3d, 0x4d, 0x60, 0x6b, 0x6e,
-                                           0x07, 0x4e, 0xc5, 0xd3, 0xba, 0xf3, 0x9d, 0x18,
-                                           0xd0, 0xd1, 0xc8, 0xa7, 0x99, 0x99, 0x6b, 0xf0,
-                                           0x26, 0x5b, 0x98, 0xb5, 0xd4, 0x8a, 0xb9, 0x19};
+    static const unsigned char want[32] = {
+        0xce, 0xa7, 0x40, 0x3d, 0x4d, 0x60, 0x6b, 0x6e, 0x07, 0x4e, 0xc5,
+        0xd3, 0xba, 0xf3, 0x9d, 0x18, 0xd0, 0xd1, 0xc8, 0xa7, 0x99, 0x99,
+        0x6b, 0xf0, 0x26, 0x5b, 0x98, 0xb5, 0xd4, 0x8a, 0xb9, 0x19,
+    };
     char out[32], back[16], first = 'x';
     struct tls_aead *a = tls_aead_new(key, true), *b = tls_aead_new(key, false);
     assert_int_equal(tls_aead_seal(a, 0, str_from((const char *)zeros, 1),
@@ -181,11 +182,13 @@ static void tokens(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(tokens),
-                                       cmocka_unit_test(gcm_vectors),
-                                       cmocka_unit_test(old_bodies),
-                                       cmocka_unit_test(round_trips),
-                                       cmocka_unit_test(changes_are_noticed),
-                                       cmocka_unit_test(only_keys_can_unwrap)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tokens),
+        cmocka_unit_test(gcm_vectors),
+        cmocka_unit_test(old_bodies),
+        cmocka_unit_test(round_trips),
+        cmocka_unit_test(changes_are_noticed),
+        cmocka_unit_test(only_keys_can_unwrap),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

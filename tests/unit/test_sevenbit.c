@@ -152,8 +152,10 @@ static void long_lines(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(one_text), cmocka_unit_test(parts_in_parts),
-                                       cmocka_unit_test(what_is_sealed), cmocka_unit_test(binary),
-                                       cmocka_unit_test(long_lines)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_text),       cmocka_unit_test(parts_in_parts),
+        cmocka_unit_test(what_is_sealed), cmocka_unit_test(binary),
+        cmocka_unit_test(long_lines),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

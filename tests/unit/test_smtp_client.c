@@ -53,8 +53,10 @@ static void act(struct play *p)
         note_out(p);
         give_body(p);
         char line[200];
-        struct permit permit = {.granted = true,
-                                .transport = p->plain_permit ? PERMIT_PLAINTEXT : PERMIT_TLS};
+        struct permit permit = {
+            .granted = true,
+            .transport = p->plain_permit ? PERMIT_PLAINTEXT : PERMIT_TLS,
+        };
         switch (ev.type) {
         case SMTP_CL_NONE:
             return;
@@ -742,9 +744,13 @@ static void servers_of_other_suites(void **state)
 static void answers_before_the_dot(void **state)
 {
     static const struct smtp_client_config config = {.hello = "gw.test"};
-    static const char *const replies[] = {"552 5.3.4 too large\r\n",
-                                          "451-4.3.0 full\r\n451 4.3.0 later\r\n",
-                                          "421 4.3.0 going\r\n", "250 taken\r\n", "354 go\r\n"};
+    static const char *const replies[] = {
+        "552 5.3.4 too large\r\n",
+        "451-4.3.0 full\r\n451 4.3.0 later\r\n",
+        "421 4.3.0 going\r\n",
+        "250 taken\r\n",
+        "354 go\r\n",
+    };
     const struct permit permit = {.granted = true, .transport = PERMIT_PLAINTEXT};
     const struct smtp_mail mail = {
         .reverse_path = STR("a@b.test"),
@@ -834,33 +840,35 @@ static void many_recipients_keep_a_window(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(pipelined_over_tls),
-                                       cmocka_unit_test(chunks_and_notices),
-                                       cmocka_unit_test(chunks_are_kept_for_binary),
-                                       cmocka_unit_test(no_body_for_nobody),
-                                       cmocka_unit_test(empty_chunk_refused),
-                                       cmocka_unit_test(refused_chunk),
-                                       cmocka_unit_test(no_session_after_a_refused_chunk),
-                                       cmocka_unit_test(bare_lf_in_replies),
-                                       cmocka_unit_test(refused_words_of_mail),
-                                       cmocka_unit_test(refused_to_the_end),
-                                       cmocka_unit_test(a_guess_that_does_not_help_is_given_back),
-                                       cmocka_unit_test(refused_words_of_rcpt),
-                                       cmocka_unit_test(avoided),
-                                       cmocka_unit_test(binary_is_never_downgraded),
-                                       cmocka_unit_test(lmtp),
-                                       cmocka_unit_test(logging_in),
-                                       cmocka_unit_test(one_at_a_time_without_pipelining),
-                                       cmocka_unit_test(data_without_recipients),
-                                       cmocka_unit_test(mail_refused),
-                                       cmocka_unit_test(helo_only_after_5yz),
-                                       cmocka_unit_test(long_lists_of_mechanisms),
-                                       cmocka_unit_test(starttls_seam),
-                                       cmocka_unit_test(permits),
-                                       cmocka_unit_test(not_smtp),
-                                       cmocka_unit_test(servers_of_other_suites),
-                                       cmocka_unit_test(long_replies),
-                                       cmocka_unit_test(answers_before_the_dot),
-                                       cmocka_unit_test(many_recipients_keep_a_window)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pipelined_over_tls),
+        cmocka_unit_test(chunks_and_notices),
+        cmocka_unit_test(chunks_are_kept_for_binary),
+        cmocka_unit_test(no_body_for_nobody),
+        cmocka_unit_test(empty_chunk_refused),
+        cmocka_unit_test(refused_chunk),
+        cmocka_unit_test(no_session_after_a_refused_chunk),
+        cmocka_unit_test(bare_lf_in_replies),
+        cmocka_unit_test(refused_words_of_mail),
+        cmocka_unit_test(refused_to_the_end),
+        cmocka_unit_test(a_guess_that_does_not_help_is_given_back),
+        cmocka_unit_test(refused_words_of_rcpt),
+        cmocka_unit_test(avoided),
+        cmocka_unit_test(binary_is_never_downgraded),
+        cmocka_unit_test(lmtp),
+        cmocka_unit_test(logging_in),
+        cmocka_unit_test(one_at_a_time_without_pipelining),
+        cmocka_unit_test(data_without_recipients),
+        cmocka_unit_test(mail_refused),
+        cmocka_unit_test(helo_only_after_5yz),
+        cmocka_unit_test(long_lists_of_mechanisms),
+        cmocka_unit_test(starttls_seam),
+        cmocka_unit_test(permits),
+        cmocka_unit_test(not_smtp),
+        cmocka_unit_test(servers_of_other_suites),
+        cmocka_unit_test(long_replies),
+        cmocka_unit_test(answers_before_the_dot),
+        cmocka_unit_test(many_recipients_keep_a_window),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -354,11 +354,17 @@ static void words_that_no_line_holds(void **state)
         const char *begin, *end;
         int octets;
         bool taken;
-    } rows[] = {{"X: ", "", 997, true},          {"X: ", "", 998, false},
-                {"X:", "", 996, true},           {"X:", "", 997, false},
-                {"X: a\r\n ", "", 997, true},    {"X: ", " b", 990, true},
-                {"X: a\r\n\t", "", 998, false},  {"", ":", 998, false},
-                {"X: y\r\n\r\n", "", 3000, true}};
+    } rows[] = {
+        {"X: ", "", 997, true},
+        {"X: ", "", 998, false},
+        {"X:", "", 996, true},
+        {"X:", "", 997, false},
+        {"X: a\r\n ", "", 997, true},
+        {"X: ", " b", 990, true},
+        {"X: a\r\n\t", "", 998, false},
+        {"", ":", 998, false},
+        {"X: y\r\n\r\n", "", 3000, true},
+    };
     const struct smtp_server_config before = config;
     char script[8000];
     config.header_field_max = 4096;
@@ -842,8 +848,10 @@ static void sessions_of_other_suites(void **state)
  * with a code that its class fits. */
 static void every_refusal_helps(void **state)
 {
-    static const int codes[] = {421, 450, 451, 452, 454, 455, 500, 501, 502, 503,
-                                504, 530, 534, 535, 538, 550, 552, 553, 554, 555};
+    static const int codes[] = {
+        421, 450, 451, 452, 454, 455, 500, 501, 502, 503,
+        504, 530, 534, 535, 538, 550, 552, 553, 554, 555,
+    };
     for (int i = 0; i < REFUSE_END; i++) {
         const struct smtp_reply *r = smtp_refusal((enum smtp_refusal)i);
         const char *semicolon = strrchr(r->text, ';');
@@ -1155,33 +1163,35 @@ static void refusals_are_told(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(one_message),
-                                       cmocka_unit_test(long_addresses),
-                                       cmocka_unit_test(odd_addresses),
-                                       cmocka_unit_test(words_that_no_line_holds),
-                                       cmocka_unit_test(large_header_sections),
-                                       cmocka_unit_test(long_auth_lines),
-                                       cmocka_unit_test(devices_are_understood),
-                                       cmocka_unit_test(devices_lines_are_repaired),
-                                       cmocka_unit_test(devices_that_end_with_lf_are_known),
-                                       cmocka_unit_test(refusals_are_told),
-                                       cmocka_unit_test(sessions_of_other_suites),
-                                       cmocka_unit_test(every_refusal_helps),
-                                       cmocka_unit_test(nothing_is_smuggled),
-                                       cmocka_unit_test(nothing_is_smuggled_in_chunks),
-                                       cmocka_unit_test(order_of_commands),
-                                       cmocka_unit_test(parameters),
-                                       cmocka_unit_test(notice_parameters),
-                                       cmocka_unit_test(original_recipients_in_utf8),
-                                       cmocka_unit_test(chunking),
-                                       cmocka_unit_test(chunks_and_line_ends),
-                                       cmocka_unit_test(logging_in),
-                                       cmocka_unit_test(auth_of_mail),
-                                       cmocka_unit_test(too_many),
-                                       cmocka_unit_test(starttls_seam),
-                                       cmocka_unit_test(without_a_certificate),
-                                       cmocka_unit_test(lines_must_be_lines),
-                                       cmocka_unit_test(bodies_refused),
-                                       cmocka_unit_test(body_sizes)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_message),
+        cmocka_unit_test(long_addresses),
+        cmocka_unit_test(odd_addresses),
+        cmocka_unit_test(words_that_no_line_holds),
+        cmocka_unit_test(large_header_sections),
+        cmocka_unit_test(long_auth_lines),
+        cmocka_unit_test(devices_are_understood),
+        cmocka_unit_test(devices_lines_are_repaired),
+        cmocka_unit_test(devices_that_end_with_lf_are_known),
+        cmocka_unit_test(refusals_are_told),
+        cmocka_unit_test(sessions_of_other_suites),
+        cmocka_unit_test(every_refusal_helps),
+        cmocka_unit_test(nothing_is_smuggled),
+        cmocka_unit_test(nothing_is_smuggled_in_chunks),
+        cmocka_unit_test(order_of_commands),
+        cmocka_unit_test(parameters),
+        cmocka_unit_test(notice_parameters),
+        cmocka_unit_test(original_recipients_in_utf8),
+        cmocka_unit_test(chunking),
+        cmocka_unit_test(chunks_and_line_ends),
+        cmocka_unit_test(logging_in),
+        cmocka_unit_test(auth_of_mail),
+        cmocka_unit_test(too_many),
+        cmocka_unit_test(starttls_seam),
+        cmocka_unit_test(without_a_certificate),
+        cmocka_unit_test(lines_must_be_lines),
+        cmocka_unit_test(bodies_refused),
+        cmocka_unit_test(body_sizes),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,9 +28,10 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     char command[128];
-    static const char *const names[] = {"spool",          "postern.db", "postern.db-wal",
-                                        "postern.db-shm", "journal-0",  "journal-1",
-                                        "journal-mark"};
+    static const char *const names[] = {
+        "spool",     "postern.db", "postern.db-wal", "postern.db-shm",
+        "journal-0", "journal-1",  "journal-mark",
+    };
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         snprintf(command, sizeof command, "%s/%s", dir, names[i]);
         if (i == 0) {
@@ -68,16 +69,18 @@ static void add(struct store *s, uint64_t id, const char *hop, int *result)
         .body = STR("sealed"),
         .client = STR("192.0.2.1"),
     };
-    struct store_rcpt r[2] = {{
-                                  .forward_path = STR("x@one.test"),
-                                  .next_hop = str_c(hop),
-                                  .next_ms = 1000,
-                              },
-                              {
-                                  .forward_path = STR("y@one.test"),
-                                  .next_hop = str_c(hop),
-                                  .next_ms = 2000,
-                              }};
+    struct store_rcpt r[2] = {
+        {
+            .forward_path = STR("x@one.test"),
+            .next_hop = str_c(hop),
+            .next_ms = 1000,
+        },
+        {
+            .forward_path = STR("y@one.test"),
+            .next_hop = str_c(hop),
+            .next_ms = 2000,
+        },
+    };
     store_enqueue(s, &m, r, 2, NULL, 0, on_done, result);
 }
 
@@ -722,24 +725,25 @@ static void readings_are_not_endless(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] =
-        {cmocka_unit_test_setup_teardown(nothing_before_the_flush, setup, teardown),
-         cmocka_unit_test_setup_teardown(the_next_due, setup, teardown),
-         cmocka_unit_test_setup_teardown(destinations, setup, teardown),
-         cmocka_unit_test_setup_teardown(an_alarm_is_over_once, setup, teardown),
-         cmocka_unit_test_setup_teardown(how_many_were_set, setup, teardown),
-         cmocka_unit_test_setup_teardown(a_change_of_some, setup, teardown),
-         cmocka_unit_test_setup_teardown(what_a_look_asked_is_kept, setup, teardown),
-         cmocka_unit_test_setup_teardown(what_is_too_old, setup, teardown),
-         cmocka_unit_test_setup_teardown(a_clock_that_is_set_back, setup, teardown),
-         cmocka_unit_test_setup_teardown(outcomes_and_bounces, setup, teardown),
-         cmocka_unit_test_setup_teardown(restart_finds_everything, setup, teardown),
-         cmocka_unit_test_setup_teardown(spool_files, setup, teardown),
-         cmocka_unit_test_setup_teardown(spool_files_again, setup, teardown),
-         cmocka_unit_test_setup_teardown(what_can_wait, setup, teardown),
-         cmocka_unit_test_setup_teardown(readings_are_not_endless, setup, teardown),
-         cmocka_unit_test_setup_teardown(the_log_begins_anew, setup, teardown),
-         cmocka_unit_test_setup_teardown(the_log_has_an_end, setup, teardown),
-         cmocka_unit_test_setup_teardown(a_write_that_fails, setup, teardown)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(nothing_before_the_flush, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_next_due, setup, teardown),
+        cmocka_unit_test_setup_teardown(destinations, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_alarm_is_over_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(how_many_were_set, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_change_of_some, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_look_asked_is_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_too_old, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_clock_that_is_set_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(outcomes_and_bounces, setup, teardown),
+        cmocka_unit_test_setup_teardown(restart_finds_everything, setup, teardown),
+        cmocka_unit_test_setup_teardown(spool_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(spool_files_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_can_wait, setup, teardown),
+        cmocka_unit_test_setup_teardown(readings_are_not_endless, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_log_begins_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_log_has_an_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_write_that_fails, setup, teardown),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

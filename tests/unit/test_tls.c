@@ -87,12 +87,14 @@ static void regroup(struct str flight, size_t n, bool *sealed, struct buf *out)
 /* In both directions, each octet by itself. */
 static void shake_in_records(struct tls_context *s, struct tls_context *c, size_t n)
 {
-    struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test"}),
-                     tls_channel_server(s),
-                     BUF_INIT(1 << 20),
-                     BUF_INIT(1 << 20),
-                     BUF_INIT(1 << 20),
-                     BUF_INIT(1 << 20)};
+    struct pair p = {
+        tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test"}),
+        tls_channel_server(s),
+        BUF_INIT(1 << 20),
+        BUF_INIT(1 << 20),
+        BUF_INIT(1 << 20),
+        BUF_INIT(1 << 20),
+    };
     bool sealed[2] = {false, false};
     assert_int_equal(tls_channel_feed(p.client, STR(""), &p.client_plain, &p.to_server), 0);
     while (buf_len(&p.to_server) + buf_len(&p.to_client) > 0) {
@@ -235,16 +237,18 @@ static void client_certificates_for_servers(void **state)
         const char *cert;
         uint32_t causes;
         const char *text;
-    } cases[] = {{"server", 0, "trusted CA"},
-                 {"client", 0, "trusted CA"},
-                 {"any", 0, "trusted CA"},
-                 {"good", 0, "trusted CA"},
-                 {"chained", 0, "trusted CA"},
-                 {"code", ONE(PURPOSE), "is for other purposes: Code Signing, E-mail Protection; "},
-                 {"self", ONE(SELF_SIGNED), "is self-signed; "},
-                 {"foreign", ONE(UNKNOWN_CA), "Other CA"},
-                 {"expired", ONE(EXPIRED), "has expired (2020-02-01)"},
-                 {"alone", ONE(UNKNOWN_CA), "comes without its intermediate: Unit Intermediate"}};
+    } cases[] = {
+        {"server", 0, "trusted CA"},
+        {"client", 0, "trusted CA"},
+        {"any", 0, "trusted CA"},
+        {"good", 0, "trusted CA"},
+        {"chained", 0, "trusted CA"},
+        {"code", ONE(PURPOSE), "is for other purposes: Code Signing, E-mail Protection; "},
+        {"self", ONE(SELF_SIGNED), "is self-signed; "},
+        {"foreign", ONE(UNKNOWN_CA), "Other CA"},
+        {"expired", ONE(EXPIRED), "has expired (2020-02-01)"},
+        {"alone", ONE(UNKNOWN_CA), "comes without its intermediate: Unit Intermediate"},
+    };
     struct buf ca = load("ca.pem"), own = load("good.pem"), own_key = load("good.key");
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char file[64], problem[200] = "";
@@ -260,12 +264,14 @@ static void client_certificates_for_servers(void **state)
         assert_int_equal(tls_context_show(c, &(struct tls_own){buf_str(&chain), buf_str(&key)},
                                           problem, sizeof problem),
                          0);
-        struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test"}),
-                         tls_channel_server(s),
-                         BUF_INIT(1 << 20),
-                         BUF_INIT(1 << 20),
-                         BUF_INIT(1 << 20),
-                         BUF_INIT(1 << 20)};
+        struct pair p = {
+            tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test"}),
+            tls_channel_server(s),
+            BUF_INIT(1 << 20),
+            BUF_INIT(1 << 20),
+            BUF_INIT(1 << 20),
+            BUF_INIT(1 << 20),
+        };
         pump(&p);
         const struct tls_facts *f = tls_channel_facts(p.server);
         if (tls_channel_state(p.server) != TLS_OPEN || f->causes != cases[i].causes ||
@@ -297,13 +303,14 @@ static struct pair shake_profile(enum tls_profile profile, bool classical)
     served = profile;
     struct tls_context *s = server_context("good"), *c = client_context(profile);
     served = TLS_PROFILE_WIDE;
-    struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test",
-                                                              .classical = classical}),
-                     tls_channel_server(s),
-                     BUF_INIT(1 << 20),
-                     BUF_INIT(1 << 20),
-                     BUF_INIT(1 << 20),
-                     BUF_INIT(1 << 20)};
+    struct pair p = {
+        tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test", .classical = classical}),
+        tls_channel_server(s),
+        BUF_INIT(1 << 20),
+        BUF_INIT(1 << 20),
+        BUF_INIT(1 << 20),
+        BUF_INIT(1 << 20),
+    };
     assert_int_equal(tls_channel_feed(p.client, STR(""), &p.client_plain, &p.to_server), 0);
     assert_int_equal(tls_channel_hybrid_unheard(p.client), has_hybrids() && !classical);
     /* tldr.fail: with ML-KEM it no longer fits one segment of 1,460 octets */
@@ -321,9 +328,11 @@ static void groups(void **state)
     static const struct {
         enum tls_profile profile;
         const char *classical;
-    } cases[] = {{TLS_PROFILE_STRICT, "x25519"},
-                 {TLS_PROFILE_WIDE, "x25519"},
-                 {TLS_PROFILE_NIST, "secp256r1"}};
+    } cases[] = {
+        {TLS_PROFILE_STRICT, "x25519"},
+        {TLS_PROFILE_WIDE, "x25519"},
+        {TLS_PROFILE_NIST, "secp256r1"},
+    };
     for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
         bool classical = i % 2 > 0;
         struct pair p = shake_profile(cases[i / 2].profile, classical);
@@ -404,12 +413,14 @@ static void check_staple(const char *cert, const char *answer, enum tls_check wa
         staple = load(answer);
         SSL_CTX_set_tlsext_status_cb(s->ssl, give_staple);
     }
-    struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test"}),
-                     tls_channel_server(s),
-                     BUF_INIT(1 << 20),
-                     BUF_INIT(1 << 20),
-                     BUF_INIT(1 << 20),
-                     BUF_INIT(1 << 20)};
+    struct pair p = {
+        tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test"}),
+        tls_channel_server(s),
+        BUF_INIT(1 << 20),
+        BUF_INIT(1 << 20),
+        BUF_INIT(1 << 20),
+        BUF_INIT(1 << 20),
+    };
     pump(&p);
     assert_int_equal(tls_channel_state(p.client), TLS_OPEN);
     assert_int_equal(tls_channel_facts(p.client)->check, want);
@@ -441,12 +452,14 @@ static void extended_master_secret(void **state)
                            *c = client_context(strict ? TLS_PROFILE_STRICT : TLS_PROFILE_WIDE);
         SSL_CTX_set_options(s->ssl, SSL_OP_NO_EXTENDED_MASTER_SECRET);
         SSL_CTX_set_max_proto_version(s->ssl, TLS1_2_VERSION);
-        struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test"}),
-                         tls_channel_server(s),
-                         BUF_INIT(1 << 20),
-                         BUF_INIT(1 << 20),
-                         BUF_INIT(1 << 20),
-                         BUF_INIT(1 << 20)};
+        struct pair p = {
+            tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test"}),
+            tls_channel_server(s),
+            BUF_INIT(1 << 20),
+            BUF_INIT(1 << 20),
+            BUF_INIT(1 << 20),
+            BUF_INIT(1 << 20),
+        };
         pump(&p);
         assert_int_equal(tls_channel_state(p.client), strict ? TLS_BROKEN : TLS_OPEN);
         end(&p);
@@ -471,13 +484,14 @@ static void dane_handshakes(void **state)
         octets[36] = (char)(octets[36] ^ wrong);
         assert_int_equal(dane_read(str_from(octets, sizeof octets), &set), 0);
         struct tls_context *s = server_context("self"), *c = client_context(TLS_PROFILE_WIDE);
-        struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.other.test",
-                                                                  .dane = &set}),
-                         tls_channel_server(s),
-                         BUF_INIT(1 << 20),
-                         BUF_INIT(1 << 20),
-                         BUF_INIT(1 << 20),
-                         BUF_INIT(1 << 20)};
+        struct pair p = {
+            tls_channel_client(c, &(struct tls_peer){.name = "mx.other.test", .dane = &set}),
+            tls_channel_server(s),
+            BUF_INIT(1 << 20),
+            BUF_INIT(1 << 20),
+            BUF_INIT(1 << 20),
+            BUF_INIT(1 << 20),
+        };
         pump(&p);
         assert_int_equal(tls_channel_facts(p.client)->dane, wrong ? TLS_DANE_BAD : TLS_DANE_OK);
         /* self-signed, another name */
@@ -512,12 +526,14 @@ static struct pair speak(struct tls_context *server, const char *name, int versi
     struct tls_context *c = client_context(TLS_PROFILE_WIDE);
     assert_int_equal(SSL_CTX_set_max_proto_version(c->ssl, version), 1);
     assert_int_equal(SSL_CTX_set1_sigalgs_list(c->ssl, algorithms), 1);
-    struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = name}),
-                     tls_channel_server(server),
-                     BUF_INIT(1 << 20),
-                     BUF_INIT(1 << 20),
-                     BUF_INIT(1 << 20),
-                     BUF_INIT(1 << 20)};
+    struct pair p = {
+        tls_channel_client(c, &(struct tls_peer){.name = name}),
+        tls_channel_server(server),
+        BUF_INIT(1 << 20),
+        BUF_INIT(1 << 20),
+        BUF_INIT(1 << 20),
+        BUF_INIT(1 << 20),
+    };
     tls_context_free(c);
     pump(&p);
     return p;
@@ -542,8 +558,8 @@ static void remote_keys(void **state)
                  TLS_CHECK_OK, true},
                 {"mx.good.test", TLS1_2_VERSION, "ECDSA+SHA256", "ECDSA", TLS_CHECK_OK},
                 {"a.wild.test", TLS1_3_VERSION, "ECDSA+SHA256", "ECDSA", TLS_CHECK_OK},
-                {"unknown.test", TLS1_3_VERSION, "ECDSA+SHA256", "ECDSA",
-                 TLS_CHECK_BAD} /* the first one, never an abort */};
+                {"unknown.test", TLS1_3_VERSION, "ECDSA+SHA256", "ECDSA", TLS_CHECK_BAD},
+                /* the first one, never an abort */};
     struct buf chains[3];
     struct tls_own own[3];
     struct tls_context *server = NULL, *rsa = NULL;
@@ -611,21 +627,25 @@ static void client_certificates(void **state)
                                         TLS_PROFILE_WIDE, buf_str(&ca), problem, sizeof problem,
                                         &server),
                      0);
-    const struct tls_own shown[] = {{STR_NONE, STR_NONE},
-                                    {buf_str(&wild), buf_str(&wild_key)},
-                                    {buf_str(&self), buf_str(&self_key)}};
+    const struct tls_own shown[] = {
+        {STR_NONE, STR_NONE},
+        {buf_str(&wild), buf_str(&wild_key)},
+        {buf_str(&self), buf_str(&self_key)},
+    };
     static const enum tls_check want[] = {TLS_CHECK_NONE, TLS_CHECK_OK, TLS_CHECK_BAD};
     for (size_t i = 0; i < 3; i++) {
         struct tls_context *c = client_context(TLS_PROFILE_WIDE);
         if (i > 0) {
             assert_int_equal(tls_context_show(c, &shown[i], problem, sizeof problem), 0);
         }
-        struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test"}),
-                         tls_channel_server(server),
-                         BUF_INIT(1 << 20),
-                         BUF_INIT(1 << 20),
-                         BUF_INIT(1 << 20),
-                         BUF_INIT(1 << 20)};
+        struct pair p = {
+            tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test"}),
+            tls_channel_server(server),
+            BUF_INIT(1 << 20),
+            BUF_INIT(1 << 20),
+            BUF_INIT(1 << 20),
+            BUF_INIT(1 << 20),
+        };
         pump(&p);
         assert_int_equal(tls_channel_state(p.server), TLS_OPEN);
         assert_int_equal(tls_channel_facts(p.server)->check, want[i]);

@@ -10,13 +10,15 @@
 
 static void base64(void **state)
 {
-    static const char *const rows[][2] = {{"", ""},
-                                          {"f", "Zg=="},
-                                          {"fo", "Zm8="},
-                                          {"foo", "Zm9v"},
-                                          {"foob", "Zm9vYg=="},
-                                          {"fooba", "Zm9vYmE="},
-                                          {"foobar", "Zm9vYmFy"}};
+    static const char *const rows[][2] = {
+        {"", ""},
+        {"f", "Zg=="},
+        {"fo", "Zm8="},
+        {"foo", "Zm9v"},
+        {"foob", "Zm9vYg=="},
+        {"fooba", "Zm9vYmE="},
+        {"foobar", "Zm9vYmFy"},
+    };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf out = BUF_INIT(100), back = BUF_INIT(100);
         assert_int_equal(base64_write(str_c(rows[i][0]), 0, &out), 0);
@@ -87,12 +89,14 @@ static void on_row(void *arg, const struct tlsrpt_row *r)
 
 static void round_trip(void **state)
 {
-    const struct tlsrpt_failure failure = {STR("certificate-expired"),
-                                           STR("2001:db8::1"),
-                                           STR("mx1.example"),
-                                           STR("192.0.2.5"),
-                                           STR(""),
-                                           100};
+    const struct tlsrpt_failure failure = {
+        STR("certificate-expired"),
+        STR("2001:db8::1"),
+        STR("mx1.example"),
+        STR("192.0.2.5"),
+        STR(""),
+        100,
+    };
     const struct tlsrpt_policy policy = {
         .type = "sts",
         .domain = STR("company-y.example"),
@@ -249,11 +253,13 @@ static void canonical(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(base64),
-                                       cmocka_unit_test(record),
-                                       cmocka_unit_test(round_trip),
-                                       cmocka_unit_test(sloppy),
-                                       cmocka_unit_test(shapes_of_other_reporters),
-                                       cmocka_unit_test(canonical)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(base64),
+        cmocka_unit_test(record),
+        cmocka_unit_test(round_trip),
+        cmocka_unit_test(sloppy),
+        cmocka_unit_test(shapes_of_other_reporters),
+        cmocka_unit_test(canonical),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

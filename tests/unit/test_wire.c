@@ -389,17 +389,19 @@ static void received_field(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(paths),
-                                       cmocka_unit_test(path_sizes),
-                                       cmocka_unit_test(networks),
-                                       cmocka_unit_test(dots),
-                                       cmocka_unit_test(dots_round_trip),
-                                       cmocka_unit_test(dots_in_blocks),
-                                       cmocka_unit_test(dots_written_in_blocks),
-                                       cmocka_unit_test(headers),
-                                       cmocka_unit_test(dates_that_are_read),
-                                       cmocka_unit_test(dates),
-                                       cmocka_unit_test(ids),
-                                       cmocka_unit_test(received_field)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(paths),
+        cmocka_unit_test(path_sizes),
+        cmocka_unit_test(networks),
+        cmocka_unit_test(dots),
+        cmocka_unit_test(dots_round_trip),
+        cmocka_unit_test(dots_in_blocks),
+        cmocka_unit_test(dots_written_in_blocks),
+        cmocka_unit_test(headers),
+        cmocka_unit_test(dates_that_are_read),
+        cmocka_unit_test(dates),
+        cmocka_unit_test(ids),
+        cmocka_unit_test(received_field),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

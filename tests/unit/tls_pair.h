@@ -108,12 +108,14 @@ __attribute__((unused)) static struct pair shake(const char *cert, const char *n
                                                  enum tls_profile profile)
 {
     struct tls_context *s = server_context(cert), *c = client_context(profile);
-    struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = name}),
-                     tls_channel_server(s),
-                     BUF_INIT(1 << 20),
-                     BUF_INIT(1 << 20),
-                     BUF_INIT(1 << 20),
-                     BUF_INIT(1 << 20)};
+    struct pair p = {
+        tls_channel_client(c, &(struct tls_peer){.name = name}),
+        tls_channel_server(s),
+        BUF_INIT(1 << 20),
+        BUF_INIT(1 << 20),
+        BUF_INIT(1 << 20),
+        BUF_INIT(1 << 20),
+    };
     tls_context_free(s);
     tls_context_free(c);
     pump(&p);

@@ -30,8 +30,9 @@ enum peer_kind {
     PEER_NO_TLS,
     PEER_OURS
 };
-static const char *const kinds[] = {"good",    "dead",   "greylist", "busy",
-                                    "hundred", "refuse", "no-tls",   "ours"};
+static const char *const kinds[] = {
+    "good", "dead", "greylist", "busy", "hundred", "refuse", "no-tls", "ours",
+};
 
 struct peer {
     char name[80];
@@ -508,12 +509,10 @@ static int64_t duration(struct str t)
     static const struct {
         const char *unit;
         int64_t ms;
-    } units[] = {{"ms", 1},
-                 {"s", SECOND},
-                 {"m", 60 * SECOND},
-                 {"h", 3600 * SECOND},
-                 {"d", 86400 * SECOND},
-                 {"", 1}};
+    } units[] = {
+        {"ms", 1}, {"s", SECOND}, {"m", 60 * SECOND}, {"h", 3600 * SECOND}, {"d", 86400 * SECOND},
+        {"", 1},
+    };
     size_t n = 0;
     uint64_t value = 0;
     while (n < t.n && t.p[n] >= '0' && t.p[n] <= '9') {
@@ -672,9 +671,10 @@ static int64_t measure(struct str what, struct str words)
     static const struct {
         const char *word;
         enum rcpt_state state;
-    } states[] = {{"waiting", RCPT_QUEUED},  {"delivered", RCPT_DELIVERED},
-                  {"expired", RCPT_EXPIRED}, {"failed", RCPT_FAILED},
-                  {"held", RCPT_HELD},       {"deleted", RCPT_DELETED}};
+    } states[] = {
+        {"waiting", RCPT_QUEUED}, {"delivered", RCPT_DELIVERED}, {"expired", RCPT_EXPIRED},
+        {"failed", RCPT_FAILED},  {"held", RCPT_HELD},           {"deleted", RCPT_DELETED},
+    };
     struct str to = value_of(words, "to", STR(""));
     int64_t n = 0, attempts = 0, most = 0, last = 0, latest = 0;
     for (size_t i = 0; i < w.n_rows; i++) {

@@ -73,10 +73,10 @@ static int test_packs(struct wanted *w)
 }
 
 /* Fields of a mail, any of which makes it one. */
-static const char *const mail_fields[] = {"From",        "To",         "Cc",
-                                          "Subject",     "Date",       "Received",
-                                          "Return-Path", "Message-ID", "MIME-Version",
-                                          "Content-Type"};
+static const char *const mail_fields[] = {
+    "From",     "To",          "Cc",         "Subject",      "Date",
+    "Received", "Return-Path", "Message-ID", "MIME-Version", "Content-Type",
+};
 
 static bool is_mail(const struct mime_reading *m)
 {
@@ -200,10 +200,12 @@ static void finding_words(const struct mime_reading *m, const struct detect_resu
     const struct {
         bool is;
         const char *words;
-    } remarks[] = {{f->checked, "check right"},
-                   {f->context, "words near it"},
-                   {f->sample, "sample number, ignored"},
-                   {f->quoted, "quoted"}};
+    } remarks[] = {
+        {f->checked, "check right"},
+        {f->context, "words near it"},
+        {f->sample, "sample number, ignored"},
+        {f->quoted, "quoted"},
+    };
     CLEANUP(buf_free) struct buf said = BUF_INIT(REMARKS_MAX);
     const char *before = at.part;
     for (size_t k = 0; k < ARRAY_LEN(remarks); k++) {

@@ -16,8 +16,11 @@ enum { LOOK_MS = 5000, HOST_MAX = 300 };
 
 static void look_directory(struct doctor *d)
 {
-    const struct directory_place p = {d->c->directory.url, d->c->trust_store,
-                                      d->c->directory.starttls != 0};
+    const struct directory_place p = {
+        d->c->directory.url,
+        d->c->trust_store,
+        d->c->directory.starttls != 0,
+    };
     char why[500], text[900];
     if (!p.url) {
         return;

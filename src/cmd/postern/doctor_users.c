@@ -16,8 +16,10 @@ static const char advice[] =
 
 void doctor_users(struct doctor *d)
 {
-    static const char *const processes[] = {"keys",  "queue", "smtpin",  "smtpout", "lookup",
-                                            "login", "web",   "inspect", "metrics", "pickup"};
+    static const char *const processes[] = {
+        "keys",  "queue", "smtpin",  "smtpout", "lookup",
+        "login", "web",   "inspect", "metrics", "pickup",
+    };
     struct spawn_user users[ARRAY_LEN(processes)];
     CLEANUP(buf_free) struct buf shared = BUF_INIT(256);
     char text[400];

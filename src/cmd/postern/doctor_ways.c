@@ -147,9 +147,11 @@ static void look_hop(struct doctor *d, const char *what, const char *target, int
 {
     char text[400];
     bool here = conf_target_is_loopback(target);
-    static const char *const words[] = {"may be clear",
-                                        "must be encrypted, the server is not verified",
-                                        "must be encrypted and verified"};
+    static const char *const words[] = {
+        "may be clear",
+        "must be encrypted, the server is not verified",
+        "must be encrypted and verified",
+    };
     snprintf(text, sizeof text, "%s: %s", target,
              here && force == 0 ? "on this machine" : words[force < 2 ? force : 2]);
     doctor_tell(
@@ -570,11 +572,12 @@ static void look_key_record(struct doctor *d, const char *name, struct tls_signe
     char why[200] = "", text[700];
     enum name_state state = doctor_texts(d, name, &lines, why, sizeof why);
     struct str rest = buf_str(&lines), line;
-    static const char *const words[] = {[DKIM_KEY_OTHER_RECORD] = "is not a DKIM key",
-                                        [DKIM_KEY_OURS] = "is the key that signs here",
-                                        [DKIM_KEY_ANOTHER] =
-                                            "is another key than the one that signs here",
-                                        [DKIM_KEY_REVOKED] = "is revoked (p= is empty)"};
+    static const char *const words[] = {
+        [DKIM_KEY_OTHER_RECORD] = "is not a DKIM key",
+        [DKIM_KEY_OURS] = "is the key that signs here",
+        [DKIM_KEY_ANOTHER] = "is another key than the one that signs here",
+        [DKIM_KEY_REVOKED] = "is revoked (p= is empty)",
+    };
     if (tls_signer_public(signer, &own) < 0) {
         return;
     }

@@ -131,8 +131,10 @@ static int envelope_change(const struct options *o)
 
 int command_envelope(const struct options *o)
 {
-    static const char *const changes[] = {"extend", "recall", "lock",   "unlock", "resend",
-                                          "level",  "hold",   "unhold", "phrase", "lower"};
+    static const char *const changes[] = {
+        "extend", "recall", "lock",   "unlock", "resend",
+        "level",  "hold",   "unhold", "phrase", "lower",
+    };
     int r = -1;
     if (o->argc > 0 && strcmp(o->argv[0], "list") == 0) {
         r = envelope_list(o);

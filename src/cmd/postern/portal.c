@@ -14,41 +14,44 @@
 
 static void put_values(struct data *d)
 {
-    static const char *const values[][2] = {{"page-title", "Preview"},
-                                            {"who", "anna@example.org"},
-                                            {"csrf", "0"},
-                                            {"token", "abcdefgh"},
-                                            {"words", "amber falcon"},
-                                            {"remember-days", "30"},
-                                            {"left", "3"},
-                                            {"minutes", "4"},
-                                            {"subject", "Your results <b>"},
-                                            {"from", "Nurse Example <nurse@clinic.example>"},
-                                            {"to", "anna@example.org"},
-                                            {"cc", "ben@example.org"},
-                                            {"date", "2026-11-22"},
-                                            {"until", "2027-02-20"},
-                                            {"days", "90"},
-                                            {"id", "0000000000000"},
-                                            {"number", "0000000000000"},
-                                            {"text", "Dear Anna,\n\nyour results are fine.\n"},
-                                            {"address", "anna@example.org"},
-                                            {"limit", "25.0 MB"},
-                                            {"state", "..."},
-                                            {"sender", "nurse@clinic.example"},
-                                            {"sender-name", "Nurse Example"},
-                                            {"attachments", "2"},
-                                            {"kilobytes", "120"},
-                                            {"link", "https://portal.example/p/abcdefgh"},
-                                            {"code", "abcd-efgh-jkmn"},
-                                            {"phrase", "my own words"},
-                                            {"title", "Preview"},
-                                            {"what", "..."},
-                                            {"proof", "..."},
-                                            {"level-words", "..."},
-                                            {"back", "/"}};
-    static const char *const flags[] = {"is-recipient",    "has-parts", "several",      "many",
-                                        "has-attachments", "alive",     "level-changes"};
+    static const char *const values[][2] = {
+        {"page-title", "Preview"},
+        {"who", "anna@example.org"},
+        {"csrf", "0"},
+        {"token", "abcdefgh"},
+        {"words", "amber falcon"},
+        {"remember-days", "30"},
+        {"left", "3"},
+        {"minutes", "4"},
+        {"subject", "Your results <b>"},
+        {"from", "Nurse Example <nurse@clinic.example>"},
+        {"to", "anna@example.org"},
+        {"cc", "ben@example.org"},
+        {"date", "2026-11-22"},
+        {"until", "2027-02-20"},
+        {"days", "90"},
+        {"id", "0000000000000"},
+        {"number", "0000000000000"},
+        {"text", "Dear Anna,\n\nyour results are fine.\n"},
+        {"address", "anna@example.org"},
+        {"limit", "25.0 MB"},
+        {"state", "..."},
+        {"sender", "nurse@clinic.example"},
+        {"sender-name", "Nurse Example"},
+        {"attachments", "2"},
+        {"kilobytes", "120"},
+        {"link", "https://portal.example/p/abcdefgh"},
+        {"code", "abcd-efgh-jkmn"},
+        {"phrase", "my own words"},
+        {"title", "Preview"},
+        {"what", "..."},
+        {"proof", "..."},
+        {"level-words", "..."},
+        {"back", "/"},
+    };
+    static const char *const flags[] = {
+        "is-recipient", "has-parts", "several", "many", "has-attachments", "alive", "level-changes",
+    };
     for (size_t i = 0; i < ARRAY_LEN(values); i++) {
         data_c(d, values[i][0], values[i][1]);
     }
@@ -63,20 +66,21 @@ static void put_values(struct data *d)
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
         struct data *one = data_item(d, lists[i]);
         if (one) {
-            static const char *const more[][2] =
-                {{"name", "results.pdf"},
-                 {"type", "application/pdf"},
-                 {"size", "112 KB"},
-                 {"n", "1"},
-                 {"sha256", "e3b0c442"},
-                 {"at", "2026-11-22T10:00:00Z"},
-                 {"by", "192.0.2.1"},
-                 {"value", "1"},
-                 {"words", "..."},
-                 {"what", "Review"},
-                 {"when", "2026-11-23, 14:30 \xe2\x80\x93 15:30 (Europe/Berlin)"},
-                 {"where", "Room 4"},
-                 {"organizer", "Nurse Example <nurse@clinic.example>"}};
+            static const char *const more[][2] = {
+                {"name", "results.pdf"},
+                {"type", "application/pdf"},
+                {"size", "112 KB"},
+                {"n", "1"},
+                {"sha256", "e3b0c442"},
+                {"at", "2026-11-22T10:00:00Z"},
+                {"by", "192.0.2.1"},
+                {"value", "1"},
+                {"words", "..."},
+                {"what", "Review"},
+                {"when", "2026-11-23, 14:30 \xe2\x80\x93 15:30 (Europe/Berlin)"},
+                {"where", "Room 4"},
+                {"organizer", "Nurse Example <nurse@clinic.example>"},
+            };
             for (size_t k = 0; k < ARRAY_LEN(more); k++) {
                 data_c(one, more[k][0], more[k][1]);
             }

@@ -109,14 +109,15 @@ void protect_sender_of(const struct conf *c, struct str from, const struct sende
 
 static const char *action_words(enum protect_action a)
 {
-    static const char *const words[] =
-        {"it is sent",
-         "it is held, and its sender is asked what to do",
-         "it is held for a person to look at",
-         "it is sent back",
-         "it is refused while the client waits, else sent back",
-         "it is refused with the question what was meant",
-         "it goes to nobody, and its sender gets a letter that says what would have been done"};
+    static const char *const words[] = {
+        "it is sent",
+        "it is held, and its sender is asked what to do",
+        "it is held for a person to look at",
+        "it is sent back",
+        "it is refused while the client waits, else sent back",
+        "it is refused with the question what was meant",
+        "it goes to nobody, and its sender gets a letter that says what would have been done",
+    };
     return a < PROTECT_ACTION_END ? words[a] : "";
 }
 
@@ -220,11 +221,11 @@ static enum protect_action action_then(const struct ipc_row_rcpt *r)
     static const struct {
         enum reason reason;
         enum protect_action action;
-    } then[] = {{REASON_HELD, PROTECT_HOLD},
-                {REASON_ASKED, PROTECT_CHOOSE},
-                {REASON_REFUSED, PROTECT_BOUNCE},
-                {REASON_TESTED, PROTECT_TEST},
-                {REASON_NEAR_MISS, PROTECT_ASK}};
+    } then[] = {
+        {REASON_HELD, PROTECT_HOLD},      {REASON_ASKED, PROTECT_CHOOSE},
+        {REASON_REFUSED, PROTECT_BOUNCE}, {REASON_TESTED, PROTECT_TEST},
+        {REASON_NEAR_MISS, PROTECT_ASK},
+    };
     for (size_t i = 0; i < ARRAY_LEN(then); i++) {
         if (r->reason == then[i].reason) {
             return then[i].action;

@@ -176,10 +176,12 @@ int command_queue(const struct options *o)
     static const struct {
         const char *name;
         enum admin_verb verb;
-    } verbs[] = {{"retry", ADMIN_RETRY},
-                 {"hold", ADMIN_HOLD},
-                 {"release", ADMIN_RELEASE},
-                 {"delete", ADMIN_DELETE}};
+    } verbs[] = {
+        {"retry", ADMIN_RETRY},
+        {"hold", ADMIN_HOLD},
+        {"release", ADMIN_RELEASE},
+        {"delete", ADMIN_DELETE},
+    };
     if (o->argc == 0 || (o->argc == 1 && strcmp(o->argv[0], "list") == 0)) {
         return queue_list(o);
     }

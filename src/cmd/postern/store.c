@@ -308,8 +308,10 @@ static void store_find_key(const struct conf *c, struct findings *f, bool sure)
 
 static int check(const struct options *o, const struct conf *c)
 {
-    struct findings f = {.list = o->json ? report_array() : NULL,
-                         .lost = o->json ? report_array() : NULL};
+    struct findings f = {
+        .list = o->json ? report_array() : NULL,
+        .lost = o->json ? report_array() : NULL,
+    };
     struct store_health h;
     char problem[600];
     store_find_key(c, &f, false);
@@ -391,8 +393,10 @@ static void print_repair(const struct store_repaired *done)
 
 static int repair(const struct options *o, const struct conf *c)
 {
-    struct findings f = {.list = o->json ? report_array() : NULL,
-                         .lost = o->json ? report_array() : NULL};
+    struct findings f = {
+        .list = o->json ? report_array() : NULL,
+        .lost = o->json ? report_array() : NULL,
+    };
     struct store_repaired done;
     CLEANUP(err_close_fd) int lock = -1;
     char problem[600] = "";
@@ -488,8 +492,9 @@ static int is_copy_name(const struct dirent *e)
 
 static int remove_copy(const char *path)
 {
-    static const char *const names[] = {"journal-0",  "journal-1",      "journal-mark",
-                                        "postern.db", "postern.db-wal", "postern.db-shm"};
+    static const char *const names[] = {
+        "journal-0", "journal-1", "journal-mark", "postern.db", "postern.db-wal", "postern.db-shm",
+    };
     char name[4096];
     const struct dirent *e;
     snprintf(name, sizeof name, "%s/spool", path);

@@ -62,10 +62,12 @@ static int received(const struct options *o, const char *number)
 
 static int sent(const struct options *o)
 {
-    static const char *const states[] = {[RPT_DUE] = "waiting",
-                                         [RPT_DONE] = "sent",
-                                         [RPT_NOT_WANTED] = "not asked for",
-                                         [RPT_GIVEN_UP] = "given up"};
+    static const char *const states[] = {
+        [RPT_DUE] = "waiting",
+        [RPT_DONE] = "sent",
+        [RPT_NOT_WANTED] = "not asked for",
+        [RPT_GIVEN_UP] = "given up",
+    };
     struct answer a;
     char day[32];
     int r = ask(o, "queue.sock", ADMIN_RPT_SENT, "", &a);

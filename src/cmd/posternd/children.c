@@ -368,8 +368,10 @@ static int lend_ports(const struct posternd *d, const struct supervised *s)
     for (size_t i = 0; i < d->ports.n && r == 0; i++) {
         const struct port *p = &d->ports.v[i];
         if (takes[p->kind].role == s->role) {
-            const struct ipc_ctl_listener l = {.name = str_c(takes[p->kind].name),
-                                               .kind = (uint8_t)p->listen};
+            const struct ipc_ctl_listener l = {
+                .name = str_c(takes[p->kind].name),
+                .kind = (uint8_t)p->listen,
+            };
             r = lend(s, &(struct ipc_msg){.type = IPC_ctl_listener, .ctl_listener = l}, p->fd);
         }
     }
@@ -654,9 +656,10 @@ static void stop_old(struct supervised *s)
 /* First those that bring mail in or out, then those they need: nothing half done is lost. */
 static void stop_next(struct posternd *d)
 {
-    static const enum role order[] = {ROLE_METRICS, ROLE_WEB,     ROLE_SMTPIN,
-                                      ROLE_LOGIN,   ROLE_INSPECT, ROLE_SMTPOUT,
-                                      ROLE_QUEUE,   ROLE_LOOKUP,  ROLE_KEYS};
+    static const enum role order[] = {
+        ROLE_METRICS, ROLE_WEB,   ROLE_SMTPIN, ROLE_LOGIN, ROLE_INSPECT,
+        ROLE_SMTPOUT, ROLE_QUEUE, ROLE_LOOKUP, ROLE_KEYS,
+    };
     for (size_t k = 0; k < ARRAY_LEN(order); k++) {
         bool running = false;
         for (size_t i = 0; i < d->n_children; i++) {

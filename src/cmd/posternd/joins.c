@@ -27,13 +27,13 @@ struct joined {
 /* The arrows of ARCHITECTURE.md. */
 static bool may_talk(enum role a, enum role b)
 {
-    static const enum role pairs[][2] = {{ROLE_SMTPIN, ROLE_QUEUE},  {ROLE_SMTPOUT, ROLE_QUEUE},
-                                         {ROLE_SMTPOUT, ROLE_KEYS},  {ROLE_SMTPOUT, ROLE_LOOKUP},
-                                         {ROLE_QUEUE, ROLE_KEYS},    {ROLE_QUEUE, ROLE_LOOKUP},
-                                         {ROLE_QUEUE, ROLE_LOGIN},   {ROLE_SMTPIN, ROLE_LOGIN},
-                                         {ROLE_INSPECT, ROLE_QUEUE}, {ROLE_INSPECT, ROLE_KEYS},
-                                         {ROLE_WEB, ROLE_QUEUE},     {ROLE_WEB, ROLE_KEYS},
-                                         {ROLE_WEB, ROLE_LOGIN}};
+    static const enum role pairs[][2] = {
+        {ROLE_SMTPIN, ROLE_QUEUE},   {ROLE_SMTPOUT, ROLE_QUEUE}, {ROLE_SMTPOUT, ROLE_KEYS},
+        {ROLE_SMTPOUT, ROLE_LOOKUP}, {ROLE_QUEUE, ROLE_KEYS},    {ROLE_QUEUE, ROLE_LOOKUP},
+        {ROLE_QUEUE, ROLE_LOGIN},    {ROLE_SMTPIN, ROLE_LOGIN},  {ROLE_INSPECT, ROLE_QUEUE},
+        {ROLE_INSPECT, ROLE_KEYS},   {ROLE_WEB, ROLE_QUEUE},     {ROLE_WEB, ROLE_KEYS},
+        {ROLE_WEB, ROLE_LOGIN},
+    };
     for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
         if ((pairs[i][0] == a && pairs[i][1] == b) || (pairs[i][0] == b && pairs[i][1] == a)) {
             return true;

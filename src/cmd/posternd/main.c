@@ -268,10 +268,12 @@ static int posternd_run(const char *path)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {"version", no_argument, NULL, 'V'},
-                                            {0}};
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {0},
+    };
     const char *path = "/etc/postern/postern.conf";
     int c;
     while ((c = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {

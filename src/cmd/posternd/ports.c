@@ -106,9 +106,11 @@ static void close_but(const struct ports *p, const struct ports *kept)
 int ports_open(const struct conf *c, const struct ports *old, struct ports *ret, char *problem,
                size_t size)
 {
-    const struct conf_words *portal[] = {[PORTAL_HTTPS] = &c->portal.addresses,
-                                         [PORTAL_REDIRECT] = &c->portal.redirects,
-                                         [PORTAL_PROXY] = &c->portal.proxied};
+    const struct conf_words *portal[] = {
+        [PORTAL_HTTPS] = &c->portal.addresses,
+        [PORTAL_REDIRECT] = &c->portal.redirects,
+        [PORTAL_PROXY] = &c->portal.proxied,
+    };
     int r = 0;
     *ret = (struct ports){0};
     for (unsigned i = 0; r == 0 && i < c->n_listens; i++) {

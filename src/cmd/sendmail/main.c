@@ -508,8 +508,10 @@ static int pick_up(const struct settings *s)
 int main(int argc, char **argv)
 {
     const char *environment = getenv("POSTERN_CONFIG");
-    struct settings s = {.config = environment ? environment : "/etc/postern/postern.conf",
-                         .mode = "m"};
+    struct settings s = {
+        .config = environment ? environment : "/etc/postern/postern.conf",
+        .mode = "m",
+    };
     int at = 1;
     for (; at < argc && argv[at][0] == '-' && argv[at][1]; at++) {
         if (strcmp(argv[at], "--") == 0) {

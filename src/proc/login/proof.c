@@ -142,12 +142,14 @@ void proof_on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, 
     static const struct {
         size_t n_known;
         bool (*check)(struct proof *p);
-    } kinds[PROOF_KIND_END] = {[PROOF_HASH] = {0, hash},
-                               [PROOF_PHRASE] = {1, phrase},
-                               [PROOF_NEW_PASSKEY] = {2, new_passkey},
-                               [PROOF_PASSKEY] = {5, passkey},
-                               [PROOF_PROVIDER] = {1, provider},
-                               [PROOF_LOGIN] = {5, login}};
+    } kinds[PROOF_KIND_END] = {
+        [PROOF_HASH] = {0, hash},
+        [PROOF_PHRASE] = {1, phrase},
+        [PROOF_NEW_PASSKEY] = {2, new_passkey},
+        [PROOF_PASSKEY] = {5, passkey},
+        [PROOF_PROVIDER] = {1, provider},
+        [PROOF_LOGIN] = {5, login},
+    };
     const struct ipc_prove *a = &m->prove;
     struct proof *p = err_calloc(1, sizeof *p);
     p->answer = a->answer;

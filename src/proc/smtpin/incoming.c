@@ -25,7 +25,7 @@
 enum {
     SEALED_MAX = 8 * 1024 * 1024,
     SEALED_ENOUGH = 512 * 1024,
-    SEALED_ROOM = 768 * 1024 /* that and one read more */,
+    SEALED_ROOM = 768 * 1024, /* that and one read more */
     HEAD_SPARE = 512 * 1024
 };
 

@@ -27,8 +27,10 @@ static size_t own_certificates(struct child *c, const struct conf *conf,
 
 static void set_engine(struct settings *s, const struct conf *conf, struct service *v)
 {
-    struct admission_client w = {.submits = v->kind != CONF_LISTEN_SMTP,
-                                 .can_start = v->tls != NULL && v->kind != CONF_LISTEN_SUBMISSIONS};
+    struct admission_client w = {
+        .submits = v->kind != CONF_LISTEN_SMTP,
+        .can_start = v->tls != NULL && v->kind != CONF_LISTEN_SUBMISSIONS,
+    };
     v->engine = admission_engine(conf, &w, s->hostname);
     w.inside_network = true;
     v->engine_inside = admission_engine(conf, &w, s->hostname);

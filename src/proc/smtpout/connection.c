@@ -173,14 +173,16 @@ static void connection_keep_time(struct connection *l)
 /* For what the server did not say in time, and how long that was. */
 static void describe_wait(const struct connection *l, char *dst, size_t size)
 {
-    static const char *const words[] = {[SMTP_WAIT_NOTHING] = "it took no more of the message",
-                                        [SMTP_WAIT_GREETING] = "no greeting",
-                                        [SMTP_WAIT_EHLO] = "no answer to EHLO",
-                                        [SMTP_WAIT_STARTTLS] = "no answer to STARTTLS",
-                                        [SMTP_WAIT_MAIL] = "no answer to MAIL",
-                                        [SMTP_WAIT_RCPT] = "no answer to RCPT",
-                                        [SMTP_WAIT_DATA] = "no answer to DATA",
-                                        [SMTP_WAIT_DOT] = "no answer to the message"};
+    static const char *const words[] = {
+        [SMTP_WAIT_NOTHING] = "it took no more of the message",
+        [SMTP_WAIT_GREETING] = "no greeting",
+        [SMTP_WAIT_EHLO] = "no answer to EHLO",
+        [SMTP_WAIT_STARTTLS] = "no answer to STARTTLS",
+        [SMTP_WAIT_MAIL] = "no answer to MAIL",
+        [SMTP_WAIT_RCPT] = "no answer to RCPT",
+        [SMTP_WAIT_DATA] = "no answer to DATA",
+        [SMTP_WAIT_DOT] = "no answer to the message",
+    };
     const struct conf *c = child_conf(l->out->child);
     bool connecting = l->state == CONNECTION_CONNECTING;
     const char *what = connecting       ? "no connection"

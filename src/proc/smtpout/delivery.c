@@ -435,9 +435,10 @@ bool delivery_without(struct delivery *d, struct connection *l, enum extension e
 {
     /* TLS all the same, and the certificate as demanded */
     bool hello = e == EXTENSION_HYBRID_GROUPS;
-    const struct host_verdict broken = {.class = HOST_TEMPORARY,
-                                        .reason =
-                                            hello ? REASON_TLS_FAILED : REASON_BROKEN_SESSION};
+    const struct host_verdict broken = {
+        .class = HOST_TEMPORARY,
+        .reason = hello ? REASON_TLS_FAILED : REASON_BROKEN_SESSION,
+    };
     char words[500];
     struct facts f = d->facts;
     f.seen |= l->offered;
@@ -696,8 +697,10 @@ static void try_address(struct delivery *d, const struct route_host *h, const ch
 static void try_next(struct delivery *d)
 {
     const struct conf *c = child_conf(d->out->child);
-    const struct round_times most = {.connect_ms = c->smtpout.connect,
-                                     .silent_ms = c->smtpout.silent};
+    const struct round_times most = {
+        .connect_ms = c->smtpout.connect,
+        .silent_ms = c->smtpout.silent,
+    };
     if (!d->round.again) { /* what was found out about one address says nothing about another */
         d->avoid = 0;
         d->suspicion.set = false;

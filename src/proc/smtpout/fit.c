@@ -53,8 +53,10 @@ static bool needs_conversion(const struct delivery *d, const struct smtp_caps *c
  * its beginning. */
 static bool can_convert(struct delivery *d, const struct smtp_caps *caps)
 {
-    struct sevenbit_plan plan = {.need = caps->is_8bit ? SEVENBIT_LINES : SEVENBIT_ALL,
-                                 .utf8_headers = d->is_utf8};
+    struct sevenbit_plan plan = {
+        .need = caps->is_8bit ? SEVENBIT_LINES : SEVENBIT_ALL,
+        .utf8_headers = d->is_utf8,
+    };
     if (d->planned && plan.need == d->plan.need) {
         return d->plan.problem == SEVENBIT_FINE;
     }

@@ -20,7 +20,7 @@
 
 enum {
     SUBJECT_MAX = 64 * 1024,
-    READ_MAX = SUBJECT_MAX / 4 /* longer ones stay as they are */,
+    READ_MAX = SUBJECT_MAX / 4, /* longer ones stay as they are */
     TOKENS_MAX = 1000,
     WORD_MAX = 8192,
     CONVERTED_MAX = 16 * 1024 * 1024

@@ -27,11 +27,15 @@ static void outcome_send_host(const struct delivery *d, const struct connection 
     const struct tls_facts *f = l && l->tls && tls_channel_state(l->tls) != TLS_HANDSHAKING
                                     ? tls_channel_facts(l->tls)
                                     : &none;
-    static const enum action actions[] = {[HOST_SEND] = ACTION_SEND,
-                                          [HOST_TEMPORARY] = ACTION_DEFER,
-                                          [HOST_CLEAR] = ACTION_DEFER,
-                                          [HOST_PERMANENT] = ACTION_BOUNCE,
-                                          [HOST_CLASS_END] = ACTION_DEFER};
+    /* clang-format off */
+    static const enum action actions[] = {
+        [HOST_SEND] = ACTION_SEND,
+        [HOST_TEMPORARY] = ACTION_DEFER,
+        [HOST_CLEAR] = ACTION_DEFER,
+        [HOST_PERMANENT] = ACTION_BOUNCE,
+        [HOST_CLASS_END] = ACTION_DEFER,
+    };
+    /* clang-format on */
     ipc_send(d->out->queue,
              &(struct ipc_msg){.type = IPC_outcome_host,
                                .outcome_host = {

@@ -60,8 +60,9 @@ void compose_form(struct request *r)
 
 static void on_fates(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    static const char *const keys[FATE_END] = {"fate-inside", "fate-tls",  "fate-tls-known",
-                                               "fate-portal", "fate-held", "fate-back"};
+    static const char *const keys[FATE_END] = {
+        "fate-inside", "fate-tls", "fate-tls-known", "fate-portal", "fate-held", "fate-back",
+    };
     if (a->result != PORTAL_OK) {
         page_problem(r, 403, "session-over");
         return;

@@ -420,17 +420,18 @@ static void disposition(struct request *r, struct str name)
  * them here. */
 static const char *safe_type(struct str type)
 {
-    static const char *const safe[] =
-        {"application/pdf",
-         "image/png",
-         "image/jpeg",
-         "image/gif",
-         "text/plain",
-         "application/zip",
-         "application/msword",
-         "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-         "application/vnd.openxmlformats-officedocument.presentationml.presentation"};
+    static const char *const safe[] = {
+        "application/pdf",
+        "image/png",
+        "image/jpeg",
+        "image/gif",
+        "text/plain",
+        "application/zip",
+        "application/msword",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    };
     for (size_t i = 0; i < ARRAY_LEN(safe); i++) {
         if (str_eq_nocase(type, str_c(safe[i]))) {
             return safe[i];

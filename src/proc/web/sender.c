@@ -23,10 +23,16 @@ static void on_login(struct request *r, enum login_outcome outcome, uint32_t wai
     static const struct {
         unsigned status;
         const char *text;
-    } told[LOGIN_OUTCOME_END] =
-        {[LOGIN_MORE] = {403, "login-wrong"},        [LOGIN_WRONG] = {403, "login-wrong"},
-         [LOGIN_LATER] = {429, "login-later"},       [LOGIN_AWAY] = {503, "login-away"},
-         [LOGIN_NOT_KEPT] = {503, "login-not-kept"}, [LOGIN_NOT_OURS] = {403, "login-not-ours"}};
+        /* clang-format off */
+    } told[LOGIN_OUTCOME_END] = {
+        [LOGIN_MORE] = {403, "login-wrong"},
+        [LOGIN_WRONG] = {403, "login-wrong"},
+        [LOGIN_LATER] = {429, "login-later"},
+        [LOGIN_AWAY] = {503, "login-away"},
+        [LOGIN_NOT_KEPT] = {503, "login-not-kept"},
+        [LOGIN_NOT_OURS] = {403, "login-not-ours"},
+    };
+    /* clang-format on */
     if (outcome == LOGIN_OK) {
         request_cookie(r, "pass", r->pass, -1);
         request_keep_device(r);
@@ -60,9 +66,9 @@ void sender_login_post(struct request *r)
 
 static void put_row(struct request *r, struct data *d, const struct ipc_row_envelope *e)
 {
-    static const char *const states[ENVELOPE_STATE_END] = {"state-waiting", "state-locked",
-                                                           "state-recalled", "state-expired",
-                                                           "state-lost"};
+    static const char *const states[ENVELOPE_STATE_END] = {
+        "state-waiting", "state-locked", "state-recalled", "state-expired", "state-lost",
+    };
     char id[ID_TEXT], date[16];
     struct buf words = BUF_INIT(512);
     const char *key = e->state < ENVELOPE_STATE_END ? states[e->state] : "state-lost";
@@ -193,9 +199,11 @@ void sender_act(struct request *r)
     static const struct {
         const char *name;
         enum portal_act act;
-    } acts[] = {{"extend", ACT_EXTEND}, {"recall", ACT_RECALL}, {"lock", ACT_LOCK},
-                {"unlock", ACT_UNLOCK}, {"resend", ACT_RESEND}, {"level", ACT_LEVEL},
-                {"phrase", ACT_PHRASE}};
+    } acts[] = {
+        {"extend", ACT_EXTEND}, {"recall", ACT_RECALL}, {"lock", ACT_LOCK},
+        {"unlock", ACT_UNLOCK}, {"resend", ACT_RESEND}, {"level", ACT_LEVEL},
+        {"phrase", ACT_PHRASE},
+    };
     struct str argument = http_field(r->call, "argument");
     for (size_t i = 0; i < ARRAY_LEN(acts); i++) {
         if (str_eq(http_field(r->call, "act"), str_c(acts[i].name))) {

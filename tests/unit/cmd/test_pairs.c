@@ -165,7 +165,9 @@ static void words_of_what_is_wrong(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(renewed_in_steps),
-                                       cmocka_unit_test(words_of_what_is_wrong)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(renewed_in_steps),
+        cmocka_unit_test(words_of_what_is_wrong),
+    };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -150,8 +150,10 @@ static void more_than_they_take_is_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_stays_is_taken_over),
-                                       cmocka_unit_test(what_cannot_be_had_changes_nothing),
-                                       cmocka_unit_test(more_than_they_take_is_refused)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_stays_is_taken_over),
+        cmocka_unit_test(what_cannot_be_had_changes_nothing),
+        cmocka_unit_test(more_than_they_take_is_refused),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,17 +36,21 @@ struct step {
 
 static void steps(void **state)
 {
-    static const struct step key_first[] = {{false, true, true, RENEWAL_KEEP}, /* before */
-                                            /* the key is new */
-                                            {true, false, false, RENEWAL_WAIT},
-                                            /* and stays alone for a while */
-                                            {true, false, true, RENEWAL_WAIT},
-                                            /* the chain came: is it whole? */
-                                            {true, true, false, RENEWAL_WAIT},
-                                            {true, true, true, RENEWAL_TAKE}};   /* it rests */
-    static const struct step taken_back[] = {{true, false, false, RENEWAL_WAIT}, /* half a file */
-                                             /* the old one was put back */
-                                             {false, true, false, RENEWAL_KEEP}};
+    static const struct step key_first[] = {
+        {false, true, true, RENEWAL_KEEP}, /* before */
+        /* the key is new */
+        {true, false, false, RENEWAL_WAIT},
+        /* and stays alone for a while */
+        {true, false, true, RENEWAL_WAIT},
+        /* the chain came: is it whole? */
+        {true, true, false, RENEWAL_WAIT},
+        {true, true, true, RENEWAL_TAKE},
+    }; /* it rests */
+    static const struct step taken_back[] = {
+        {true, false, false, RENEWAL_WAIT}, /* half a file */
+        /* the old one was put back */
+        {false, true, false, RENEWAL_KEEP},
+    };
     for (size_t i = 0; i < ARRAY_LEN(key_first); i++) {
         const struct step *s = &key_first[i];
         assert_int_equal(renewal_decide(&(struct renewal_facts){

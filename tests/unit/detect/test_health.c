@@ -35,8 +35,9 @@ static void words_of_a_text(void **state)
     static const char text[] =
         "\xe2\x80\x9eHIV-Test\xe2\x80\x9c l'asthme, Crohn's; d\xe2\x80\x99Ouvi\xc3\xa9r \xc2\xab"
         "AIDS\xc2\xbb x";
-    static const char *const words[] = {"HIV", "Test",          "l",    "asthme", "Crohn's",
-                                        "d",   "Ouvi\xc3\xa9r", "AIDS", "x"};
+    static const char *const words[] = {
+        "HIV", "Test", "l", "asthme", "Crohn's", "d", "Ouvi\xc3\xa9r", "AIDS", "x",
+    };
     struct word w = {0, 0};
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         assert_true(word_next(str_c(text), w.end, &w));

@@ -240,14 +240,16 @@ static void memory_ends_at_the_fence(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(bombs_are_cut_and_said),
-                                       cmocka_unit_test(files_in_a_text_have_a_limit),
-                                       cmocka_unit_test(a_large_table_is_shown_in_part),
-                                       cmocka_unit_test(text_deep_in_tables_is_shown),
-                                       cmocka_unit_test(pages_that_cost_much),
-                                       cmocka_unit_test(sheets_that_cost_much),
-                                       cmocka_unit_test(a_library_that_never_ends_is_ended),
-                                       cmocka_unit_test(memory_ends_at_the_fence)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bombs_are_cut_and_said),
+        cmocka_unit_test(files_in_a_text_have_a_limit),
+        cmocka_unit_test(a_large_table_is_shown_in_part),
+        cmocka_unit_test(text_deep_in_tables_is_shown),
+        cmocka_unit_test(pages_that_cost_much),
+        cmocka_unit_test(sheets_that_cost_much),
+        cmocka_unit_test(a_library_that_never_ends_is_ended),
+        cmocka_unit_test(memory_ends_at_the_fence),
+    };
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

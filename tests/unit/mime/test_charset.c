@@ -39,8 +39,9 @@ static void decode(struct digesting *d, const unsigned char *octets, size_t n)
 
 static size_t some_octets(unsigned char ret[64])
 {
-    static const char *const pieces[] = {"\x1b(B", "\x1b(J", "\x1b(I", "\x1b$@",
-                                         "\x1b$B", "\x1b$",  "\x1b",   "<b>"};
+    static const char *const pieces[] = {
+        "\x1b(B", "\x1b(J", "\x1b(I", "\x1b$@", "\x1b$B", "\x1b$", "\x1b", "<b>",
+    };
     size_t n = 0;
     for (uint32_t i = random_number() % 12 + 1; i > 0; i--) {
         uint32_t kind = random_number() % 8, r = random_number();
@@ -60,15 +61,19 @@ static size_t some_octets(unsigned char ret[64])
 
 static void decode_longer(struct digesting *d, const char *name)
 {
-    static const unsigned char leads[] = {0x81, 0x82, 0x83, 0x84, 0x85,
-                                          0x8f, 0x90, 0x95, 0xe3, 0xe4};
+    static const unsigned char leads[] = {
+        0x81, 0x82, 0x83, 0x84, 0x85, 0x8f, 0x90, 0x95, 0xe3, 0xe4,
+    };
     for (unsigned i = 0; strcmp(name, "euc-jp") == 0 && i < 0x10000; i++) {
         decode(d, (const unsigned char[]){0x8f, (unsigned char)(i >> 8), (unsigned char)i}, 3);
     }
     for (unsigned i = 0; strncmp(name, "gb", 2) == 0 && i < sizeof leads * 10 * 128 * 10; i++) {
-        unsigned char octets[] = {leads[i / 12800], (unsigned char)('0' + i / 1280 % 10),
-                                  (unsigned char)(0x80 + i / 10 % 128),
-                                  (unsigned char)('0' + i % 10)};
+        unsigned char octets[] = {
+            leads[i / 12800],
+            (unsigned char)('0' + i / 1280 % 10),
+            (unsigned char)(0x80 + i / 10 % 128),
+            (unsigned char)('0' + i % 10),
+        };
         decode(d, octets, 4);
     }
 }

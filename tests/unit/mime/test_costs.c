@@ -220,10 +220,13 @@ static void what_is_sent_in_earnest(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(parameters), cmocka_unit_test(addresses),
-                                       cmocka_unit_test(other_fields),
-                                       cmocka_unit_test(things_in_texts),
-                                       cmocka_unit_test(what_is_sent_in_earnest)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parameters),
+        cmocka_unit_test(addresses),
+        cmocka_unit_test(other_fields),
+        cmocka_unit_test(things_in_texts),
+        cmocka_unit_test(what_is_sent_in_earnest),
+    };
     const struct rlimit stack = {1 << 20, 1 << 20}; /* what fits in less fits always */
     if (setrlimit(RLIMIT_STACK, &stack) < 0) {
         return 1;

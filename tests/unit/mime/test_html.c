@@ -42,9 +42,12 @@ static void blocks_and_boxes_part(void **state)
         "button",     "textarea", "label",    "iframe",  "span style='color:red; Display : block'",
         "sup",        "rt",
     };
-    static const char *const pages[] = {"5<img src=x>" CARD, "5<input type=checkbox>" CARD,
-                                        "<select><option>5</select>" CARD,
-                                        "<i style='display:flex'>5</i>" CARD};
+    static const char *const pages[] = {
+        "5<img src=x>" CARD,
+        "5<input type=checkbox>" CARD,
+        "<select><option>5</select>" CARD,
+        "<i style='display:flex'>5</i>" CARD,
+    };
     for (size_t i = 0; i < ARRAY_LEN(elements); i++) {
         char page[300];
         int name = (int)strcspn(elements[i], " ");
@@ -123,10 +126,12 @@ static void the_table_is_whole(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(blocks_and_boxes_part),
-                                       cmocka_unit_test(words_in_a_line_stay_whole),
-                                       cmocka_unit_test(references_are_read),
-                                       cmocka_unit_test(the_table_is_whole)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(blocks_and_boxes_part),
+        cmocka_unit_test(words_in_a_line_stay_whole),
+        cmocka_unit_test(references_are_read),
+        cmocka_unit_test(the_table_is_whole),
+    };
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,10 +14,11 @@
 #define CARD "4539578763621486"
 #define W \
     "<w:document xmlns:w='http://schemas.openxmlformats.org/wordprocessingml/2006/main'><w:body>"
-#define W_END      "</w:body></w:document>"
-#define WP(text)   "<w:p><w:r><w:t>" text "</w:t></w:r></w:p>"
+#define W_END    "</w:body></w:document>"
+#define WP(text) "<w:p><w:r><w:t>" text "</w:t></w:r></w:p>"
 #define S \
-    "<worksheet xmlns='http://schemas.openxmlformats.org/spreadsheetml/2006/main'><sheetData>"
+    "<worksheet xmlns='http://schemas.openxmlformats.org/spreadsheetml/2006/main'>" \
+    "<sheetData>"
 #define S_END      "</sheetData></worksheet>"
 #define CELL(text) "<row r='1'><c r='A1' t='inlineStr'><is><t>" text "</t></is></c></row>"
 #define A \
@@ -161,11 +162,12 @@ static void blocks_part_the_line_they_stand_in(void **state)
           {"xl/worksheets/sheet1.xml",
            S "<row><c r='A1'><f>A2+5</f><v>" CARD "</v></c></row>" S_END}}},
     };
-    static const struct package tab = {"tab.docx",
-                                       {DOCX,
-                                        {"word/document.xml",
-                                         W "<w:p><w:r><w:t>5</w:t><w:ptab/><w:t>" CARD
-                                           "</w:t></w:r></w:p>" W_END}}};
+    static const struct package tab = {
+        "tab.docx",
+        {DOCX,
+         {"word/document.xml",
+          W "<w:p><w:r><w:t>5</w:t><w:ptab/><w:t>" CARD "</w:t></w:r></w:p>" W_END}},
+    };
     check_all(rows, ARRAY_LEN(rows), NULL);
     struct mime_reading *m = read_package(&tab);
     assert_memory_equal(buf_str(&m->texts[0].text).p, "5 " CARD, 18);
@@ -266,11 +268,11 @@ static void every_part_is_read(void **state)
 /* MS-XLSB 2.1.7: the parts of a binary workbook are no XML. */
 static void what_cannot_be_read_is_named(void **state)
 {
-    static const struct package binary = {"x.xlsb",
-                                          {{"[Content_Types].xml",
-                                            TYPES("ms-excel.sheet.binary.macroEnabled.main")},
-                                           {"xl/worksheets/sheet1.bin",
-                                            "\x01\x02\x03 card " CARD " \x04"}}};
+    static const struct package binary = {
+        "x.xlsb",
+        {{"[Content_Types].xml", TYPES("ms-excel.sheet.binary.macroEnabled.main")},
+         {"xl/worksheets/sheet1.bin", "\x01\x02\x03 card " CARD " \x04"}},
+    };
     struct mime_reading *m = read_package(&binary);
     assert_string_equal(m->attachments[0].type, "xlsx");
     assert_int_equal(m->n_problems, 1);
@@ -280,11 +282,13 @@ static void what_cannot_be_read_is_named(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(parts_are_parted),
-                                       cmocka_unit_test(blocks_part_the_line_they_stand_in),
-                                       cmocka_unit_test(names_are_as_the_package_says),
-                                       cmocka_unit_test(every_part_is_read),
-                                       cmocka_unit_test(what_cannot_be_read_is_named)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parts_are_parted),
+        cmocka_unit_test(blocks_part_the_line_they_stand_in),
+        cmocka_unit_test(names_are_as_the_package_says),
+        cmocka_unit_test(every_part_is_read),
+        cmocka_unit_test(what_cannot_be_read_is_named),
+    };
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -129,9 +129,11 @@ static void an_empty_page_says_so(void **state)
 /* roundcube/roundcubemail#8133: an alternative without a word is none. */
 static void an_empty_alternative_is_none(void **state)
 {
-    static const char *const htmls[] =
-        {"", "<html><head><title>x</title></head><body>&nbsp;<br></body></html>",
-         "<p style=\"a\"> </p>"};
+    static const char *const htmls[] = {
+        "",
+        "<html><head><title>x</title></head><body>&nbsp;<br></body></html>",
+        "<p style=\"a\"> </p>",
+    };
     for (size_t i = 0; i < ARRAY_LEN(htmls); i++) {
         struct buf m = BUF_INIT(4096);
         assert_int_equal(buf_printf(&m,
@@ -176,10 +178,15 @@ static struct buf file_with(const char *name, const char *from, const char *to)
 static void signatures_under_other_types(void **state)
 {
     static const char type[] = "application/pkcs7-mime; smime-type=signed-data;";
-    static const char *const others[] = {"application/octet-stream;", "application/pkcs7;",
-                                         "application/x-pkcs7-mime;"};
-    static const char *const sealed[] = {"MIAGCSqGSIb3DQEHA6CAMIACAQA=",
-                                         "MIH/BgsqhkiG9w0BCRABF6CB"};
+    static const char *const others[] = {
+        "application/octet-stream;",
+        "application/pkcs7;",
+        "application/x-pkcs7-mime;",
+    };
+    static const char *const sealed[] = {
+        "MIAGCSqGSIb3DQEHA6CAMIACAQA=",
+        "MIH/BgsqhkiG9w0BCRABF6CB",
+    };
     for (size_t i = 0; i < ARRAY_LEN(others); i++) {
         struct buf m = file_with("17-smime-opaque.eml", type, others[i]);
         struct view *v = view_of_message(buf_str(&m));
@@ -393,8 +400,10 @@ static void what_stands_in_the_text(void **state)
         struct view *v = view_of_message(buf_str(&m));
         assert_true(v->n_parts == 1 && v->parts[0].size == 3 && v->parts[0].n_inner == 1);
         assert_string_equal(v->parts[0].name, "a.txt");
-        struct nested_place places[] = {{v->parts[0].at, v->parts[0].octets, v->parts[0].encoding},
-                                        v->parts[0].inner[0]};
+        struct nested_place places[] = {
+            {v->parts[0].at, v->parts[0].octets, v->parts[0].encoding},
+            v->parts[0].inner[0],
+        };
         nested_begin(&d, places, 2, 0);
         assert_int_equal(nested_read(&d, buf_str(&m), &octets), 1);
         assert_true(str_eq(buf_str(&octets), STR("abc")));

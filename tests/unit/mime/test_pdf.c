@@ -146,18 +146,19 @@ static void pages_that_are_pictures(void **state)
 /* Own: small files that repeat one thing; a moment each. */
 static void costs(void **state)
 {
-    static const char *const units[] =
-        {"(",
-         ")",
-         "((a",
-         "<",
-         "<<",
-         "stream\n",
-         ">>stream\n",
-         ">>stream\nendstream",
-         "\\",
-         "%",
-         "<< /Type /ObjStm /FlateDecode >>\nstream\nx\x9c\nendstream\n"};
+    static const char *const units[] = {
+        "(",
+        ")",
+        "((a",
+        "<",
+        "<<",
+        "stream\n",
+        ">>stream\n",
+        ">>stream\nendstream",
+        "\\",
+        "%",
+        "<< /Type /ObjStm /FlateDecode >>\nstream\nx\x9c\nendstream\n",
+    };
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {
         struct buf octets = BUF_INIT(4 << 20);
         assert_int_equal(buf_add(&octets, STR("%PDF-1.5\n")), 0);
@@ -171,9 +172,12 @@ static void costs(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(files), cmocka_unit_test(strings),
-                                       cmocka_unit_test(pages_that_are_pictures),
-                                       cmocka_unit_test(costs)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files),
+        cmocka_unit_test(strings),
+        cmocka_unit_test(pages_that_are_pictures),
+        cmocka_unit_test(costs),
+    };
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -235,11 +235,11 @@ static void both_names_count(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(archives_behind_archives),
-                                       cmocka_unit_test(octets_of_no_file),
-                                       cmocka_unit_test(what_may_stand_there),
-                                       cmocka_unit_test(comments),
-                                       cmocka_unit_test(both_names_count)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(archives_behind_archives), cmocka_unit_test(octets_of_no_file),
+        cmocka_unit_test(what_may_stand_there),     cmocka_unit_test(comments),
+        cmocka_unit_test(both_names_count),
+    };
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -162,13 +162,15 @@ static bool has_name(const struct mime_reading *m, const char *name)
  * not in armour. The page shows the text. */
 static void open_messages(void **state)
 {
-    static const char *const files[] = {"stored-zip.asc",  "stored-zlib.asc", "stored-bzip2.asc",
-                                        "stored-none.asc", "signed-zip.asc",  "signed-none.asc",
-                                        "signed.asc"};
-    static const char *const around[][2] = {{HEAD "\r\n", ""},
-                                            {HEAD "\r\nhello\r\n\r\n", "bye\r\n"},
-                                            {HEAD "Content-Type: text/html\r\n\r\n<pre>",
-                                             "</pre>"}};
+    static const char *const files[] = {
+        "stored-zip.asc", "stored-zlib.asc", "stored-bzip2.asc", "stored-none.asc",
+        "signed-zip.asc", "signed-none.asc", "signed.asc",
+    };
+    static const char *const around[][2] = {
+        {HEAD "\r\n", ""},
+        {HEAD "\r\nhello\r\n\r\n", "bye\r\n"},
+        {HEAD "Content-Type: text/html\r\n\r\n<pre>", "</pre>"},
+    };
     for (size_t i = 0; i < ARRAY_LEN(files) * ARRAY_LEN(around); i++) {
         struct buf b = BUF_INIT(1 << 16);
         const char *const *side = around[i / ARRAY_LEN(files)];
@@ -407,15 +409,13 @@ static void packets(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(encrypted),
-                                       cmocka_unit_test(not_encrypted),
-                                       cmocka_unit_test(pages),
-                                       cmocka_unit_test(open_messages),
-                                       cmocka_unit_test(odd_armours),
-                                       cmocka_unit_test(words_inside_armour),
-                                       cmocka_unit_test(closed_messages),
-                                       cmocka_unit_test(compressed_is_read),
-                                       cmocka_unit_test(packets)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(encrypted),       cmocka_unit_test(not_encrypted),
+        cmocka_unit_test(pages),           cmocka_unit_test(open_messages),
+        cmocka_unit_test(odd_armours),     cmocka_unit_test(words_inside_armour),
+        cmocka_unit_test(closed_messages), cmocka_unit_test(compressed_is_read),
+        cmocka_unit_test(packets),
+    };
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

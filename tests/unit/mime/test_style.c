@@ -231,13 +231,15 @@ static void pages_keep_ground_and_colour(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(styles_are_cleaned),
-                                       cmocka_unit_test(pages_keep_ground_and_colour),
-                                       cmocka_unit_test(texts_can_be_read),
-                                       cmocka_unit_test(sheets_are_followed),
-                                       cmocka_unit_test(pictures_keep_their_form),
-                                       cmocka_unit_test(pictures_in_the_page),
-                                       cmocka_unit_test(what_follows_a_bare_element)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(styles_are_cleaned),
+        cmocka_unit_test(pages_keep_ground_and_colour),
+        cmocka_unit_test(texts_can_be_read),
+        cmocka_unit_test(sheets_are_followed),
+        cmocka_unit_test(pictures_keep_their_form),
+        cmocka_unit_test(pictures_in_the_page),
+        cmocka_unit_test(what_follows_a_bare_element),
+    };
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

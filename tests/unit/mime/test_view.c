@@ -350,8 +350,10 @@ static bool reads(struct str message, const char *words)
  * with -stream in BER, in pieces of 4,096 octets), inside a message in base64, inside both. */
 static void files_inside_other_octets(void **state)
 {
-    static const char *const signed_mails[] = {"42-smime-opaque-files.eml",
-                                               "43-smime-opaque-files-ber.eml"};
+    static const char *const signed_mails[] = {
+        "42-smime-opaque-files.eml",
+        "43-smime-opaque-files-ber.eml",
+    };
     for (size_t i = 0; i < ARRAY_LEN(signed_mails); i++) {
         struct buf m = mail_of(signed_mails[i]);
         SHOWS(signed_mails[i], buf_str(&m), "agreed text");
@@ -391,15 +393,17 @@ static void files_inside_other_octets(void **state)
 
 static void put_attribute(struct buf *b, uint32_t id, const char *value, size_t n)
 {
-    const unsigned char head[] = {2,
-                                  (unsigned char)id,
-                                  (unsigned char)(id >> 8),
-                                  (unsigned char)(id >> 16),
-                                  (unsigned char)(id >> 24),
-                                  (unsigned char)n,
-                                  (unsigned char)(n >> 8),
-                                  0,
-                                  0};
+    const unsigned char head[] = {
+        2,
+        (unsigned char)id,
+        (unsigned char)(id >> 8),
+        (unsigned char)(id >> 16),
+        (unsigned char)(id >> 24),
+        (unsigned char)n,
+        (unsigned char)(n >> 8),
+        0,
+        0,
+    };
     assert_true(buf_append(b, head, sizeof head) == 0 && buf_append(b, value, n) == 0 &&
                 buf_append(b, "\0\0", 2) == 0);
 }
@@ -958,28 +962,30 @@ static void events_beside_a_text(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(uuencoded_lines_that_are_too_short),
-                                       cmocka_unit_test(bodies_in_their_order),
-                                       cmocka_unit_test(bodies_do_not_reach_into_each_other),
-                                       cmocka_unit_test(messages_inside_messages),
-                                       cmocka_unit_test(texts_among_the_fields),
-                                       cmocka_unit_test(parts_end_where_they_end),
-                                       cmocka_unit_test(mails_of_the_field),
-                                       cmocka_unit_test(bodies_in_other_forms),
-                                       cmocka_unit_test(files_inside_other_octets),
-                                       cmocka_unit_test(files_of_outlook),
-                                       cmocka_unit_test(authors),
-                                       cmocka_unit_test(addresses_on_the_page),
-                                       cmocka_unit_test(words_in_addresses),
-                                       cmocka_unit_test(empty_files_are_listed),
-                                       cmocka_unit_test(pictures_among_texts),
-                                       cmocka_unit_test(reports_are_read),
-                                       cmocka_unit_test(shown_wrongly_elsewhere),
-                                       cmocka_unit_test(pictures_of_the_same_mail),
-                                       cmocka_unit_test(what_is_encrypted_is_said),
-                                       cmocka_unit_test(events_have_cards),
-                                       cmocka_unit_test(events_have_times_and_rules),
-                                       cmocka_unit_test(events_beside_a_text)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(uuencoded_lines_that_are_too_short),
+        cmocka_unit_test(bodies_in_their_order),
+        cmocka_unit_test(bodies_do_not_reach_into_each_other),
+        cmocka_unit_test(messages_inside_messages),
+        cmocka_unit_test(texts_among_the_fields),
+        cmocka_unit_test(parts_end_where_they_end),
+        cmocka_unit_test(mails_of_the_field),
+        cmocka_unit_test(bodies_in_other_forms),
+        cmocka_unit_test(files_inside_other_octets),
+        cmocka_unit_test(files_of_outlook),
+        cmocka_unit_test(authors),
+        cmocka_unit_test(addresses_on_the_page),
+        cmocka_unit_test(words_in_addresses),
+        cmocka_unit_test(empty_files_are_listed),
+        cmocka_unit_test(pictures_among_texts),
+        cmocka_unit_test(reports_are_read),
+        cmocka_unit_test(shown_wrongly_elsewhere),
+        cmocka_unit_test(pictures_of_the_same_mail),
+        cmocka_unit_test(what_is_encrypted_is_said),
+        cmocka_unit_test(events_have_cards),
+        cmocka_unit_test(events_have_times_and_rules),
+        cmocka_unit_test(events_beside_a_text),
+    };
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

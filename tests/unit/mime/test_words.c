@@ -107,8 +107,10 @@ static void beginnings_cost_little(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(words_are_read),
-                                       cmocka_unit_test(beginnings_cost_little)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(words_are_read),
+        cmocka_unit_test(beginnings_cost_little),
+    };
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

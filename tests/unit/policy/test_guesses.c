@@ -211,11 +211,11 @@ static void networks_inside_networks(void **state)
     static const struct {
         const char *form;
         int most;
-    } cases[] = {{"2001:db8:1:1::%x", PER_CLIENT},
-                 {"2001:db8:2:%x::1", 2 * PER_CLIENT},
-                 {"2001:db8:3:%x00::1", 4 * PER_CLIENT},
-                 {"2001:db9:%x::1", 32 * PER_CLIENT},
-                 {"192.0.2.%u", 4 * PER_CLIENT}};
+    } cases[] = {
+        {"2001:db8:1:1::%x", PER_CLIENT},       {"2001:db8:2:%x::1", 2 * PER_CLIENT},
+        {"2001:db8:3:%x00::1", 4 * PER_CLIENT}, {"2001:db9:%x::1", 32 * PER_CLIENT},
+        {"192.0.2.%u", 4 * PER_CLIENT},
+    };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct world w = world_new();
         char client[64], who[32];

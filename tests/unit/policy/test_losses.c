@@ -87,9 +87,11 @@ static void back_again(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(many_within_the_hour),
-                                       cmocka_unit_test(told_ones_count),
-                                       cmocka_unit_test(few_are_single),
-                                       cmocka_unit_test(back_again)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(many_within_the_hour),
+        cmocka_unit_test(told_ones_count),
+        cmocka_unit_test(few_are_single),
+        cmocka_unit_test(back_again),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -72,9 +72,10 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    static const char *const names[] = {"postern.db", "postern.db-wal", "postern.db-shm",
-                                        "journal-0",  "journal-1",      "journal-mark",
-                                        "spool"};
+    static const char *const names[] = {
+        "postern.db", "postern.db-wal", "postern.db-shm", "journal-0",
+        "journal-1",  "journal-mark",   "spool",
+    };
     char path[128];
     store_close(t.q.store);
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -159,6 +160,7 @@ static void nobody_is_behind_a_cap(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(nobody_is_behind_a_cap, setup, teardown)};
+        cmocka_unit_test_setup_teardown(nobody_is_behind_a_cap, setup, teardown),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

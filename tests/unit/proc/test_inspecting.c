@@ -191,20 +191,26 @@ static void other_bodies(void **state)
  * alternative any may be shown (5.1.4). */
 static void bodies_of_odd_types(void **state)
 {
-    static const char *const types[] = {"text/calendar",   "text/calendar; name=x.ics",
-                                        "application/ics", "text/vcard",
-                                        "text/rtf",        "text/enriched",
-                                        "text/richtext",   "text/x-own",
-                                        "text/csv",        "text/directory",
-                                        "application/pgp", "text/xml",
-                                        "application/rtf"};
-    static const char *const bodies[] =
-        {"", "<html><style>",
-         "X: y\r\nMIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n<style>"};
-    static const char *const frames[] =
-        {NEW "Content-Type: ", ALTERNATIVE "Content-Type: ",
-         NEW "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: ",
-         BESIDE "Content-Type: "};
+    static const char *const types[] = {
+        "text/calendar",   "text/calendar; name=x.ics",
+        "application/ics", "text/vcard",
+        "text/rtf",        "text/enriched",
+        "text/richtext",   "text/x-own",
+        "text/csv",        "text/directory",
+        "application/pgp", "text/xml",
+        "application/rtf",
+    };
+    static const char *const bodies[] = {
+        "",
+        "<html><style>",
+        "X: y\r\nMIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n<style>",
+    };
+    static const char *const frames[] = {
+        NEW "Content-Type: ",
+        ALTERNATIVE "Content-Type: ",
+        NEW "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: ",
+        BESIDE "Content-Type: ",
+    };
     struct conf *c = conf_of("");
     for (size_t i = 0; i < ARRAY_LEN(types) * ARRAY_LEN(bodies) * ARRAY_LEN(frames); i++) {
         struct buf m = BUF_INIT(1000);
@@ -893,11 +899,10 @@ static void names_of_attachments(void **state)
 #define PART(type)  BESIDE "Content-Type: " type "\r\n\r\n"
 #define CARD(lines) "BEGIN:VCARD\r\nFN:x\r\n" lines "END:VCARD\r\n--b--\r\n"
 
-    /* Files that stand in a text. RFC 5545 3.8.1.1; their names: spatie/icalendar-generator#142;
+/* Files that stand in a text. RFC 5545 3.8.1.1; their names: spatie/icalendar-generator#142;
  * said twice: nextcloud/calendar#4427; vCard 2.1 2.1.4.2, RFC 2426 3.1.4, RFC 6350 6.8.1;
  * vCalendar 1.0; POSIX uuencode -m; RFC 2397, also with escapes. */
-    static void
-    files_in_texts(void **state)
+static void files_in_texts(void **state)
 {
     static const struct {
         const char *message, *name;
@@ -1371,26 +1376,28 @@ static void rules_of_the_field(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mails_of_the_field),
-                                       cmocka_unit_test(quotations),
-                                       cmocka_unit_test(introductions_of_ones_own),
-                                       cmocka_unit_test(other_bodies),
-                                       cmocka_unit_test(bodies_of_odd_types),
-                                       cmocka_unit_test(texts_around_calendars),
-                                       cmocka_unit_test(words_with_states),
-                                       cmocka_unit_test(names_of_attachments),
-                                       cmocka_unit_test(files_in_texts),
-                                       cmocka_unit_test(words_of_ones_own),
-                                       cmocka_unit_test(long_heads),
-                                       cmocka_unit_test(footers),
-                                       cmocka_unit_test(encodings),
-                                       cmocka_unit_test(too_many_names),
-                                       cmocka_unit_test(flags_of_attached_mails),
-                                       cmocka_unit_test(odd_structures),
-                                       cmocka_unit_test(signatures_that_are_none),
-                                       cmocka_unit_test(fields_that_ask),
-                                       cmocka_unit_test(character_sets_of_the_field),
-                                       cmocka_unit_test(rules_of_the_field)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(mails_of_the_field),
+        cmocka_unit_test(quotations),
+        cmocka_unit_test(introductions_of_ones_own),
+        cmocka_unit_test(other_bodies),
+        cmocka_unit_test(bodies_of_odd_types),
+        cmocka_unit_test(texts_around_calendars),
+        cmocka_unit_test(words_with_states),
+        cmocka_unit_test(names_of_attachments),
+        cmocka_unit_test(files_in_texts),
+        cmocka_unit_test(words_of_ones_own),
+        cmocka_unit_test(long_heads),
+        cmocka_unit_test(footers),
+        cmocka_unit_test(encodings),
+        cmocka_unit_test(too_many_names),
+        cmocka_unit_test(flags_of_attached_mails),
+        cmocka_unit_test(odd_structures),
+        cmocka_unit_test(signatures_that_are_none),
+        cmocka_unit_test(fields_that_ask),
+        cmocka_unit_test(character_sets_of_the_field),
+        cmocka_unit_test(rules_of_the_field),
+    };
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,9 +13,11 @@
 static int64_t now_ms = 1000;
 static struct sockaddr_in v4 = {.sin_family = AF_INET};
 static struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-static struct ifaddrs machine[] = {{.ifa_next = &machine[1]},
-                                   {.ifa_next = &machine[2], .ifa_addr = (struct sockaddr *)&v4},
-                                   {.ifa_addr = (struct sockaddr *)&v6}};
+static struct ifaddrs machine[] = {
+    {.ifa_next = &machine[1]},
+    {.ifa_next = &machine[2], .ifa_addr = (struct sockaddr *)&v4},
+    {.ifa_addr = (struct sockaddr *)&v6},
+};
 static bool is_silent;
 
 int64_t clock_mono_ms(void)
@@ -55,10 +57,11 @@ static struct conf *conf_of(const char *listen)
 static void by_listen(void **state)
 {
     enum { ALL = 9 };
-    static const char *const hosts[ALL] =
-        {"MX.clinic.example",   "mx.other.example", "198.51.100.7", "2001:db8::7",
-         "::ffff:198.51.100.7", "127.0.1.1",        "::1",          "0.0.0.0",
-         "198.51.100.8"};
+    static const char *const hosts[ALL] = {
+        "MX.clinic.example",   "mx.other.example", "198.51.100.7", "2001:db8::7",
+        "::ffff:198.51.100.7", "127.0.1.1",        "::1",          "0.0.0.0",
+        "198.51.100.8",
+    };
     static const struct {
         const char *listen;
         const char *has; /* a digit for each of hosts */
@@ -140,7 +143,10 @@ static void machine_changes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(by_listen), cmocka_unit_test(behind_any),
-                                       cmocka_unit_test(machine_changes)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(by_listen),
+        cmocka_unit_test(behind_any),
+        cmocka_unit_test(machine_changes),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -220,8 +220,9 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    static const char *const names[] = {"postern.db", "postern.db-wal", "postern.db-shm",
-                                        "journal-0",  "journal-1",      "journal-mark"};
+    static const char *const names[] = {
+        "postern.db", "postern.db-wal", "postern.db-shm", "journal-0", "journal-1", "journal-mark",
+    };
     char path[128];
     size_t cursor = 0;
     struct str key;
@@ -591,20 +592,21 @@ static void what_waits_for_a_reason(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] =
-        {cmocka_unit_test_setup_teardown(put_off_at_different_times, setup, teardown),
-         cmocka_unit_test_setup_teardown(a_message_is_inspected_once, setup, teardown),
-         cmocka_unit_test_setup_teardown(an_exception_is_of_one_domain, setup, teardown),
-         cmocka_unit_test_setup_teardown(a_new_way_for_what_is_under_way, setup, teardown),
-         cmocka_unit_test_setup_teardown(more_than_one_reading, setup, teardown),
-         cmocka_unit_test_setup_teardown(what_is_not_durable_is_not_read, setup, teardown),
-         cmocka_unit_test_setup_teardown(too_old_without_an_attempt, setup, teardown),
-         cmocka_unit_test_setup_teardown(not_because_the_clock_was_set, setup, teardown),
-         cmocka_unit_test_setup_teardown(set_back, setup, teardown),
-         cmocka_unit_test_setup_teardown(what_is_forgotten_is_woken, setup, teardown),
-         cmocka_unit_test_setup_teardown(what_is_forgotten_is_seen_when_asked, setup, teardown),
-         cmocka_unit_test_setup_teardown(what_is_put_back_for_a_moment_is_not_forgotten, setup,
-                                         teardown),
-         cmocka_unit_test_setup_teardown(what_waits_for_a_reason, setup, teardown)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(put_off_at_different_times, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_message_is_inspected_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_exception_is_of_one_domain, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_new_way_for_what_is_under_way, setup, teardown),
+        cmocka_unit_test_setup_teardown(more_than_one_reading, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_not_durable_is_not_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(too_old_without_an_attempt, setup, teardown),
+        cmocka_unit_test_setup_teardown(not_because_the_clock_was_set, setup, teardown),
+        cmocka_unit_test_setup_teardown(set_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_forgotten_is_woken, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_forgotten_is_seen_when_asked, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_put_back_for_a_moment_is_not_forgotten, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(what_waits_for_a_reason, setup, teardown),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

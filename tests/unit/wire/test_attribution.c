@@ -217,8 +217,11 @@ static void sentences(void **state)
         "Monday, 3 May 2026, 10:00 AM",
         "5/3/2026",
     };
-    static const char *const people[] = {"Dr. Meier <m@clinic.example>", "m@clinic.example",
-                                         "\"Meier, Max\" <m@clinic.example>"};
+    static const char *const people[] = {
+        "Dr. Meier <m@clinic.example>",
+        "m@clinic.example",
+        "\"Meier, Max\" <m@clinic.example>",
+    };
     for (size_t i = 0; i < ARRAY_LEN(forms) * ARRAY_LEN(dates) * ARRAY_LEN(people); i++) {
         const char *date = dates[i % ARRAY_LEN(dates)];
         const char *who = people[i / ARRAY_LEN(dates) % ARRAY_LEN(people)];
@@ -271,9 +274,10 @@ static void moments(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(lines_of_programs),
-                                       cmocka_unit_test(lines_of_either),
-                                       cmocka_unit_test(lines_of_people),
-                                       cmocka_unit_test(sentences), cmocka_unit_test(moments)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lines_of_programs), cmocka_unit_test(lines_of_either),
+        cmocka_unit_test(lines_of_people),   cmocka_unit_test(sentences),
+        cmocka_unit_test(moments),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,8 +71,9 @@ static void words_of_every_length(void **state)
 
 static void what_is_short_stays(void **state)
 {
-    static const char *const fields[] = {"Subject: x\r\n", "X:\r\n",     "X: a\r\n b\r\n\tc\r\n",
-                                         "no field\r\n",   "X: a\n b\n", ""};
+    static const char *const fields[] = {
+        "Subject: x\r\n", "X:\r\n", "X: a\r\n b\r\n\tc\r\n", "no field\r\n", "X: a\n b\n", "",
+    };
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         struct buf out = BUF_INIT(1000);
         assert_int_equal(fold_field(str_c(fields[i]), &out), 0);
@@ -118,9 +119,11 @@ static void signatures(void **state)
 /* As it is used: the section is folded, but not under such a signature. */
 static void in_a_section(void **state)
 {
-    static const char *const signatures_of[] = {"",
-                                                "DKIM-Signature: c=relaxed/relaxed; h=subject\r\n",
-                                                "DKIM-Signature: c=simple/simple; h=subject\r\n"};
+    static const char *const signatures_of[] = {
+        "",
+        "DKIM-Signature: c=relaxed/relaxed; h=subject\r\n",
+        "DKIM-Signature: c=simple/simple; h=subject\r\n",
+    };
     for (size_t i = 0; i < ARRAY_LEN(signatures_of); i++) {
         struct buf section = BUF_INIT(10000), out = BUF_INIT(10000);
         struct section_done done;
@@ -139,10 +142,12 @@ static void in_a_section(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(words_of_every_length),
-                                       cmocka_unit_test(what_is_short_stays),
-                                       cmocka_unit_test(what_cannot_be_folded_stays),
-                                       cmocka_unit_test(signatures),
-                                       cmocka_unit_test(in_a_section)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(words_of_every_length),
+        cmocka_unit_test(what_is_short_stays),
+        cmocka_unit_test(what_cannot_be_folded_stays),
+        cmocka_unit_test(signatures),
+        cmocka_unit_test(in_a_section),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,7 +93,9 @@ static void limits_hold(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(texts_are_undone),
-                                       cmocka_unit_test(limits_hold)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts_are_undone),
+        cmocka_unit_test(limits_hold),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -514,8 +514,9 @@ static int setup(void **state)
     t.out.queue = t.out.keys = t.out.lookup = (struct ipc_channel *)&t;
     list_init(&t.out.idle);
     list_init(&t.out.pending_rcpts);
-    struct map **const maps[] = {&t.out.deliveries, &t.out.saving, &t.out.routes, &t.out.quirks,
-                                 &t.out.bounces};
+    struct map **const maps[] = {
+        &t.out.deliveries, &t.out.saving, &t.out.routes, &t.out.quirks, &t.out.bounces,
+    };
     for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
         *maps[i] = map_new(100);
     }
@@ -548,8 +549,9 @@ static void close_peer(struct peer *p)
 
 static int teardown(void **state)
 {
-    struct map *const maps[] = {t.out.deliveries, t.out.saving, t.out.routes, t.out.quirks,
-                                t.out.bounces};
+    struct map *const maps[] = {
+        t.out.deliveries, t.out.saving, t.out.routes, t.out.quirks, t.out.bounces,
+    };
     size_t cursor = 0;
     struct str key;
     void *value;
@@ -1325,10 +1327,12 @@ static void what_lookup_found(void **state)
     static const struct {
         enum mx_outcome found;
         const char *told;
-    } cases[] = {{MX_NULL_MX, "rcpt 1 failed null-mx 5.1.10 "},
-                 {MX_NO_DOMAIN, "rcpt 1 failed no-domain 5.1.2 "},
-                 {MX_FAILED, "rcpt 1 deferred mx-lookup 4.4.3 "},
-                 {MX_LOOP, "rcpt 1 failed loop 5.4.6 "}};
+    } cases[] = {
+        {MX_NULL_MX, "rcpt 1 failed null-mx 5.1.10 "},
+        {MX_NO_DOMAIN, "rcpt 1 failed no-domain 5.1.2 "},
+        {MX_FAILED, "rcpt 1 deferred mx-lookup 4.4.3 "},
+        {MX_LOOP, "rcpt 1 failed loop 5.4.6 "},
+    };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct str rest, line;
         buf_reset(&t.told);
@@ -1499,18 +1503,19 @@ static void a_refusal_comes_back(void **state)
     assert_true(
         str_starts_nocase(buf_str(&t.told),
                           STR("mail to from@in.test\nmail from <> about 1000 8bit=0 utf8=0\n")));
-    static const char *const fields[] =
-        {"Content-Type: multipart/report; report-type=delivery-status",
-         "Auto-Submitted: auto-replied",
-         "\r\nReporting-MTA: dns;mx.example.test\r\n",
-         "\r\nOriginal-Envelope-Id: QQ=1\r\n",
-         "\r\nOriginal-Recipient: rfc822;first@old.test\r\n",
-         "\r\nFinal-Recipient: rfc822;x@dest.test\r\n",
-         "\r\nAction: failed\r\n",
-         "\r\nStatus: 5.1.1\r\n",
-         "\r\nRemote-MTA: dns;mx1.dest.test\r\n",
-         "\r\nDiagnostic-Code: smtp;550 5.1.1 who\r\n",
-         "Subject: the secret plan"};
+    static const char *const fields[] = {
+        "Content-Type: multipart/report; report-type=delivery-status",
+        "Auto-Submitted: auto-replied",
+        "\r\nReporting-MTA: dns;mx.example.test\r\n",
+        "\r\nOriginal-Envelope-Id: QQ=1\r\n",
+        "\r\nOriginal-Recipient: rfc822;first@old.test\r\n",
+        "\r\nFinal-Recipient: rfc822;x@dest.test\r\n",
+        "\r\nAction: failed\r\n",
+        "\r\nStatus: 5.1.1\r\n",
+        "\r\nRemote-MTA: dns;mx1.dest.test\r\n",
+        "\r\nDiagnostic-Code: smtp;550 5.1.1 who\r\n",
+        "Subject: the secret plan",
+    };
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         if (!wrote(fields[i])) {
             fail_msg("%s\n" STR_FMT, fields[i], STR_ARG(buf_str(&t.mail)));

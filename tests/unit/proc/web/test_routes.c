@@ -110,11 +110,13 @@ int http_query_text(struct http_call *c, const char *name, char *dst, size_t siz
 /* Every field that a form of ours has is there. */
 struct str http_field(const struct http_call *c, const char *name)
 {
-    static const char *const fields[][2] = {{"address", ""},       {"pickup", "abcdefgh"},
-                                            {"code", "12345678"},  {"agreed", "three grey cats"},
-                                            {"act", "recall"},     {"words", "fine"},
-                                            {"to", "a@good.test"}, {"phrase", "two grey cats"},
-                                            {"state", "s"},        {"drop", "x"}};
+    static const char *const fields[][2] = {
+        {"address", ""},       {"pickup", "abcdefgh"},
+        {"code", "12345678"},  {"agreed", "three grey cats"},
+        {"act", "recall"},     {"words", "fine"},
+        {"to", "a@good.test"}, {"phrase", "two grey cats"},
+        {"state", "s"},        {"drop", "x"},
+    };
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         if (strcmp(fields[i][0], name) == 0) {
             return str_c(fields[i][1]);
@@ -314,11 +316,10 @@ static const char *host_of(const struct route *t)
 static void path_of(const struct route *t, char ret[PATH_MAX_HERE])
 {
     static char id[ID_TEXT];
-    const char *const values[][2] = {{":envelope", id},
-                                     {":part", "1"},
-                                     {":token", "abcdefgh"},
-                                     {":file", "style.css"},
-                                     {":pass", pass}};
+    const char *const values[][2] = {
+        {":envelope", id},      {":part", "1"},  {":token", "abcdefgh"},
+        {":file", "style.css"}, {":pass", pass},
+    };
     struct str rest = str_c(t->path), part;
     id_text(77, id);
     size_t n = 0;
@@ -342,42 +343,43 @@ static void a_path_is_matched_part_by_part(void **state)
     static const struct {
         const char *route, *path;
         bool matches;
-    } cases[] = {{"/", "/", true},
-                 {"/", "", false},
-                 {"/", "//", false},
-                 {"/", "/x", false},
-                 {"/list", "/list", true},
-                 {"/list", "/list/", false},
-                 {"/list", "/List", false},
-                 {"/list", "/lis", false},
-                 {"/list", "/lists", false},
-                 {"/list", "list", false},
-                 {"/list", "//list", false},
-                 {"/list", "/%6cist", false},
-                 {"/static/:file", "/static/style.css", true},
-                 {"/static/:file", "/static/", false},
-                 {"/static/:file", "/static", false},
-                 {"/static/:file", "/static/a/b", false},
-                 {"/static/:file",
-                  "/static/123456789012345678901234567890123456789012345678901234567890123", true},
-                 {"/static/:file",
-                  "/static/1234567890123456789012345678901234567890123456789012345678901234",
-                  false},
-                 {"/mail/:envelope", "/mail/000000000002d", true},
-                 {"/mail/:envelope", "/mail/000000000002D", true},
-                 {"/mail/:envelope", "/mail/0000000000002d", false},
-                 {"/mail/:envelope", "/mail/2d", false},
-                 {"/mail/:envelope", "/mail/:envelope", false},
-                 {"/mail/:envelope", "/mail/000000000002d/", false},
-                 {"/mail/:envelope/part/:part", "/mail/000000000002d/part/1", true},
-                 {"/mail/:envelope/part/:part", "/mail/000000000002d/part/200", true},
-                 {"/mail/:envelope/part/:part", "/mail/000000000002d/part/201", false},
-                 {"/mail/:envelope/part/:part", "/mail/000000000002d/part/0", false},
-                 {"/mail/:envelope/part/:part", "/mail/000000000002d/part/-1", false},
-                 {"/mail/:envelope/part/:part", "/mail/000000000002d/part/1x", false},
-                 {"/mail/:envelope/part/:part", "/mail/000000000002d/part", false},
-                 {"/x/:unknown", "/x/y", false},
-                 {"/x/:unknown", "/x/:unknown", false}};
+    } cases[] = {
+        {"/", "/", true},
+        {"/", "", false},
+        {"/", "//", false},
+        {"/", "/x", false},
+        {"/list", "/list", true},
+        {"/list", "/list/", false},
+        {"/list", "/List", false},
+        {"/list", "/lis", false},
+        {"/list", "/lists", false},
+        {"/list", "list", false},
+        {"/list", "//list", false},
+        {"/list", "/%6cist", false},
+        {"/static/:file", "/static/style.css", true},
+        {"/static/:file", "/static/", false},
+        {"/static/:file", "/static", false},
+        {"/static/:file", "/static/a/b", false},
+        {"/static/:file", "/static/123456789012345678901234567890123456789012345678901234567890123",
+         true},
+        {"/static/:file",
+         "/static/1234567890123456789012345678901234567890123456789012345678901234", false},
+        {"/mail/:envelope", "/mail/000000000002d", true},
+        {"/mail/:envelope", "/mail/000000000002D", true},
+        {"/mail/:envelope", "/mail/0000000000002d", false},
+        {"/mail/:envelope", "/mail/2d", false},
+        {"/mail/:envelope", "/mail/:envelope", false},
+        {"/mail/:envelope", "/mail/000000000002d/", false},
+        {"/mail/:envelope/part/:part", "/mail/000000000002d/part/1", true},
+        {"/mail/:envelope/part/:part", "/mail/000000000002d/part/200", true},
+        {"/mail/:envelope/part/:part", "/mail/000000000002d/part/201", false},
+        {"/mail/:envelope/part/:part", "/mail/000000000002d/part/0", false},
+        {"/mail/:envelope/part/:part", "/mail/000000000002d/part/-1", false},
+        {"/mail/:envelope/part/:part", "/mail/000000000002d/part/1x", false},
+        {"/mail/:envelope/part/:part", "/mail/000000000002d/part", false},
+        {"/x/:unknown", "/x/y", false},
+        {"/x/:unknown", "/x/:unknown", false},
+    };
     struct route_values v;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         if (route_match(cases[i].route, str_c(cases[i].path), &v) != cases[i].matches) {
@@ -475,9 +477,13 @@ static void what_is_not_for_anybody_shows_nothing_to_others(void **state)
 
 static void a_file_pass_has_its_form(void **state)
 {
-    static const char *const wrong[] = {"x", ".", "0123456789abcdef0123456789abcde",
-                                        "0123456789ABCDEF0123456789abcdef",
-                                        "0123456789abcdef0123456789abcdef0"};
+    static const char *const wrong[] = {
+        "x",
+        ".",
+        "0123456789abcdef0123456789abcde",
+        "0123456789ABCDEF0123456789abcdef",
+        "0123456789abcdef0123456789abcdef0",
+    };
     char path[PATH_MAX_HERE];
     queue.says_yes = true;
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
@@ -491,29 +497,31 @@ static void a_file_pass_has_its_form(void **state)
 
 static void what_is_no_path_of_ours_is_not_found(void **state)
 {
-    static const char *const paths[] = {"/x",
-                                        "/list/",
-                                        "//",
-                                        "/mail",
-                                        "/mail/",
-                                        "/mail/x",
-                                        "/mail/000000000002d/x",
-                                        "/sent/x",
-                                        "/static",
-                                        "/static/",
-                                        "/static/../../etc/passwd",
-                                        "/static/%2e%2e",
-                                        "/p",
-                                        "/p/",
-                                        "/p/a/b",
-                                        "/file",
-                                        "/file/x",
-                                        "/mail/000000000002d/part",
-                                        "/mail/000000000002d/part/0",
-                                        "/mail/000000000002d/part/201",
-                                        "/LIST",
-                                        "/answer",
-                                        "/x/000000000002d/answer"};
+    static const char *const paths[] = {
+        "/x",
+        "/list/",
+        "//",
+        "/mail",
+        "/mail/",
+        "/mail/x",
+        "/mail/000000000002d/x",
+        "/sent/x",
+        "/static",
+        "/static/",
+        "/static/../../etc/passwd",
+        "/static/%2e%2e",
+        "/p",
+        "/p/",
+        "/p/a/b",
+        "/file",
+        "/file/x",
+        "/mail/000000000002d/part",
+        "/mail/000000000002d/part/0",
+        "/mail/000000000002d/part/201",
+        "/LIST",
+        "/answer",
+        "/x/000000000002d/answer",
+    };
     queue.says_yes = true;
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
         assert_int_equal(status_of("GET", paths[i], "gateway.test"), 404);

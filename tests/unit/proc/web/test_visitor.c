@@ -285,8 +285,10 @@ static void who_reads_late_gets_all(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_other_half_goes_on),
-                                       cmocka_unit_test(a_handshake_waits_for_keys),
-                                       cmocka_unit_test(who_reads_late_gets_all)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_other_half_goes_on),
+        cmocka_unit_test(a_handshake_waits_for_keys),
+        cmocka_unit_test(who_reads_late_gets_all),
+    };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
