@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * idle.c: settings and rules of a file that would do nothing, or that mean less than they say.
- * Called by judge.c; what no mail can match is found by reach.c.
+ * idle.c: settings of a file that would do nothing, or that mean less than they say. Called by
+ * judge.c; rules are looked at in idle_rules.c, blocks that nobody names in unused.c.
  *
  * A new setting that counts only while another one is on gets a row in `idle` here. What can go
  * wrong: only what is written in the file is judged, never a default.
@@ -199,7 +199,7 @@ static bool tells_nobody(const struct conf *c, const void *at)
 }
 
 /* Such mail has failed once it is decided: no rule and nobody lets it go (queue/protection.c). */
-static bool sends_nothing(const struct conf *c, const void *at)
+bool judge_sends_nothing(const struct conf *c, const void *at)
 {
     const struct conf_rule *r = at;
     return r->action == CONF_REJECT || r->action == CONF_BOUNCE;
@@ -276,7 +276,6 @@ static bool section_over_message(const struct conf *c, const void *at)
     return c->limits.header_octets > c->limits.size;
 }
 
-#define REFUSED_WHY    "mail that is refused or sent back goes to nobody"
 #define HELD_WHY       "held mail that is released takes no ladder, it goes by transport alone"
 #define FLAG_WORDS_WHY "words are looked for in subject and body alone"
 
@@ -388,11 +387,11 @@ static const struct idle {
      "Add one of them"},
     {"rule", "secure-from", always, "it counts in partner and account blocks alone",
      "Write it there"},
-    {"rule", "protect", sends_nothing, REFUSED_WHY, "Leave it out, or the action"},
-    {"rule", "ladder", sends_nothing, REFUSED_WHY, "Leave it out, or the action"},
-    {"rule", "pickup-level", sends_nothing, REFUSED_WHY, "Leave it out, or the action"},
-    {"rule", "tag", sends_nothing, REFUSED_WHY, "Leave it out, or the action"},
-    {"rule", "copy-to", sends_nothing, "of mail that is refused or sent back no copy is made",
+    {"rule", "protect", judge_sends_nothing, JUDGE_REFUSED, "Leave it out, or the action"},
+    {"rule", "ladder", judge_sends_nothing, JUDGE_REFUSED, "Leave it out, or the action"},
+    {"rule", "pickup-level", judge_sends_nothing, JUDGE_REFUSED, "Leave it out, or the action"},
+    {"rule", "tag", judge_sends_nothing, JUDGE_REFUSED, "Leave it out, or the action"},
+    {"rule", "copy-to", judge_sends_nothing, "of mail that is refused or sent back no copy is made",
      "Write notify, which tells somebody without the content, or action hold"},
     {"rule", "ladder", is_held, HELD_WHY, "Leave it out"},
     {"rule", "pickup-level", is_held, HELD_WHY, "Leave it out"},
@@ -450,346 +449,6 @@ static void judge_block(struct judge *j, const char *block, const struct conf_no
     }
 }
 
-/* --- rules -------------------------------------------------------------- */
-
-static bool speaks_of_transport(const struct conf_rule *r)
-{
-    return r->outbound || r->dane || r->profile || r->client_certificate || r->pins.n > 0;
-}
-
-static bool speaks_of_messages(const struct conf_rule *r)
-{
-    return r->protect || r->action || r->ladder || r->pickup_level || r->tag || r->notify ||
-           r->copy_to;
-}
-
-static bool is_partner(const struct conf_rule *r)
-{
-    return strcmp(r->kind, "partner") == 0;
-}
-
-/* Members that only a login or a client certificate makes. */
-static bool needs_login(const struct conf *c, const struct conf_words *list, unsigned depth)
-{
-    for (size_t i = 0; i < list->n; i++) {
-        struct str word = str_c(list->v[i]);
-        bool personal =
-            str_starts_nocase(word, STR("login:")) || str_starts_nocase(word, STR("cert:"));
-        bool is_group = str_starts_nocase(word, STR("group:"));
-        for (size_t k = 0; is_group && depth < 8 && k < c->n_groups; k++) {
-            personal = personal || (str_eq(str_slice(word, 6, word.n), str_c(c->groups[k].name)) &&
-                                    needs_login(c, &c->groups[k].members, depth + 1));
-        }
-        if (personal) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Members that only a login makes, where there is none. */
-static void judge_login_members(struct judge *j, const char *block, const char *name,
-                                const struct conf_words *list, struct conf_place at)
-{
-    for (size_t i = 0; i < list->n && judge_nobody_logs_in(j->conf); i++) {
-        if (str_starts_nocase(str_c(list->v[i]), STR("login:"))) {
-            judge_bad(j, at,
-                      "%s \"%s\": %s never matches: nobody logs in, there is no listen submission, "
-                      "no listen submissions and no portal. Add one of them",
-                      block, name, list->v[i]);
-        }
-    }
-}
-
-static bool idle_says(const struct conf_rule *r, const char *key)
-{
-    return conf_node_find(r->node, key, NULL) != NULL;
-}
-
-/* What an inbound rule does not look at: it would hold for more mail than it says. */
-static void judge_inbound(struct judge *j, const struct conf_rule *r)
-{
-    static const char *const unheard[] = {"to", "clients", "logins", "direction"};
-    for (size_t i = 0; i < ARRAY_LEN(unheard); i++) {
-        if (!is_partner(r) && idle_says(r, unheard[i])) {
-            judge_bad(j, conf_place_of(r->node, unheard[i]),
-                      "rule \"%s\": \"inbound require\" does not look at %s and would hold for "
-                      "more mail than this says. %s",
-                      r->name, unheard[i],
-                      i == 1 ? "Networks of clients are named by inbound-networks"
-                             : "Write two rules: one for what comes in, one for the rest");
-        }
-    }
-    if (!is_partner(r) && r->mode == CONF_REPORT_ONLY) {
-        judge_bad(j, conf_place_of(r->node, "mode"),
-                  "rule \"%s\": mode does not hold for \"inbound require\", which would be "
-                  "enforced. Write inbound-mode report-only",
-                  r->name);
-    }
-    if (!is_partner(r) && r->from.n == 0 && r->inbound_networks.n == 0 && r->inbound_helo.n == 0) {
-        judge_bad(j, conf_place_of(r->node, "inbound"),
-                  "rule \"%s\": \"inbound require\" does nothing: no client and no sender is "
-                  "named. Add from, inbound-networks or inbound-helo",
-                  r->name);
-    }
-    if (!is_partner(r) && needs_login(j->conf, &r->from, 0)) {
-        judge_bad(j, conf_place_of(r->node, "from"),
-                  "rule \"%s\": \"inbound require\" is decided before anybody logs in: members "
-                  "login: and cert: never match. Name addresses or domains",
-                  r->name);
-    }
-}
-
-static void judge_transport(struct judge *j, const struct conf_rule *r)
-{
-    static const char *const unconditional[] = {"dane", "profile", "client-certificate", "pin"};
-    bool conditional = conf_rule_is_conditional(r);
-    for (size_t i = 0; i < ARRAY_LEN(unconditional) && conditional; i++) {
-        if (idle_says(r, unconditional[i])) {
-            judge_bad(j, conf_place_of(r->node, unconditional[i]),
-                      "rule \"%s\": %s does nothing in a rule with a condition beside from and to. "
-                      "Write a rule of its own, with from and to alone",
-                      r->name, unconditional[i]);
-        }
-    }
-    if (!is_partner(r) && !conditional && needs_login(j->conf, &r->from, 0)) {
-        judge_bad(j, conf_place_of(r->node, "from"),
-                  "rule \"%s\": what a connection must be is decided without the login: members "
-                  "login: and cert: never match. Add direction outbound",
-                  r->name);
-    }
-}
-
-/* What the gateway itself writes is not asked for the action (queue/submit.c), and is bound by
- * rules that name people alone. */
-static void judge_refused_transport(struct judge *j, const struct conf_rule *r)
-{
-    static const char *const keys[] = {"outbound", "dane", "profile", "client-certificate", "pin"};
-    bool conditional = conf_rule_is_conditional(r);
-    for (size_t i = 0; i < (conditional ? 1 : ARRAY_LEN(keys)) && sends_nothing(j->conf, r); i++) {
-        if (idle_says(r, keys[i])) {
-            judge_bad(j, conf_place_of(r->node, keys[i]),
-                      "rule \"%s\": %s binds nothing beside this action%s: " REFUSED_WHY
-                      ". Leave it out, or the action%s",
-                      r->name, keys[i], conditional ? "" : " but the gateway's own notices",
-                      conditional ? "" : "; for the notices write a rule of its own");
-        }
-    }
-}
-
-/* Outbound is what we send: of senders outside that is only what servers inside send on. */
-static void judge_outbound_from(struct judge *j, const struct conf_rule *r)
-{
-    if (!is_partner(r) && r->outbound && !r->direction && r->from.n > 0 &&
-        !conf_judge_may_be_inside(j->conf, &r->from)) {
-        conf_warning(j->problems, conf_place_of(r->node, "from"),
-                     "rule \"%s\": outbound speaks of what goes from us to others, and from names "
-                     "nobody inside. For what they send to you write inbound require",
-                     r->name);
-    }
-}
-
-static void judge_rule(struct judge *j, const struct conf_rule *r)
-{
-    struct conf_place at = conf_place_of(r->node, NULL);
-    /* What a partner alone can say; avoid speaks of their servers (docs/decisions/0026) and is
-     * reason enough for a block. */
-    bool limits = is_partner(r) && (idle_says(r, "concurrency") || idle_says(r, "rate") ||
-                                    r->secure_from || r->avoid.n > 0);
-    if (!speaks_of_transport(r) && !speaks_of_messages(r) && !r->inbound && !limits && !r->final) {
-        judge_bad(j, at,
-                  "%s \"%s\" does nothing: it names whom it is about, and nothing that shall "
-                  "happen. Add for instance outbound require cert",
-                  r->kind, r->name);
-    }
-    if (r->final &&
-        (r->mode == CONF_REPORT_ONLY || (!speaks_of_messages(r) && !conf_rule_is_conditional(r)))) {
-        judge_bad(j, conf_place_of(r->node, "final"),
-                  "rule \"%s\": final does nothing %s. Leave it out", r->name,
-                  r->mode == CONF_REPORT_ONLY ? "in a rule that is report-only"
-                                              : "in a rule that says nothing about messages");
-    }
-    if (r->inbound) {
-        judge_inbound(j, r);
-    }
-    if (speaks_of_transport(r)) {
-        judge_transport(j, r);
-        judge_outbound_from(j, r);
-        judge_refused_transport(j, r);
-    }
-    if (needs_login(j->conf, &r->to, 0)) {
-        judge_bad(j, conf_place_of(r->node, "to"),
-                  "rule \"%s\": recipients do not log in: members login: and cert: never match. "
-                  "Name addresses or domains",
-                  r->name);
-    }
-    judge_login_members(j, r->kind, r->name, &r->from, conf_place_of(r->node, "from"));
-    if (!is_partner(r)) {
-        conf_judge_direction(j, r);
-    }
-    for (size_t i = 0; i < r->logins.n; i++) {
-        if (strchr(r->logins.v[i], ':')) {
-            judge_bad(j, conf_place_of(r->node, "logins"),
-                      "rule \"%s\": logins %s never matches: it lists the names with which people "
-                      "log in. Groups stand in from (group:NAME)",
-                      r->name, r->logins.v[i]);
-        }
-    }
-    if (r->header && strchr(r->header, '*')) {
-        conf_warning(j->problems, conf_place_of(r->node, "header"),
-                     "rule \"%s\": in header \"%s\" the star stands for itself: a text is found "
-                     "anywhere in the field. Leave it out",
-                     r->name, r->header);
-    }
-    if (r->flag && conf_flags_are_off(j->conf)) {
-        judge_bad(j, conf_place_of(r->node, "flag"),
-                  "rule \"%s\" never matches: flags count nowhere (flags { in none; }). Say where "
-                  "they count",
-                  r->name);
-    }
-    if (r->size_over >= j->conf->limits.size) {
-        judge_bad(j, conf_place_of(r->node, "size-over"),
-                  "rule \"%s\" never matches: no message that large is taken (limits, message). "
-                  "Lower one or raise the other",
-                  r->name);
-    }
-}
-
-/* --- blocks that nobody names ------------------------------------------- */
-
-static bool names_group(const struct conf_words *list, const char *group)
-{
-    for (size_t i = 0; i < list->n; i++) {
-        struct str word = str_c(list->v[i]);
-        size_t n = strlen(group);
-        if (str_starts_nocase(word, STR("group:")) && word.n >= 6 + n &&
-            memcmp(word.p + 6, group, n) == 0 && (word.n == 6 + n || word.p[6 + n] == ' ')) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool group_is_used(const struct conf *c, const struct conf_group *g)
-{
-    bool used = g->protect != 0;
-    for (size_t i = 0; i < c->n_rules; i++) {
-        used = used || names_group(&c->rules[i].from, g->name) ||
-               names_group(&c->rules[i].to, g->name);
-    }
-    for (size_t i = 0; i < c->n_groups; i++) {
-        used = used || names_group(&c->groups[i].members, g->name);
-    }
-    for (size_t i = 0; i < c->n_accounts_of; i++) {
-        used = used || (str_starts_nocase(str_c(c->accounts_of[i].name), STR("group:")) &&
-                        strcmp(c->accounts_of[i].name + 6, g->name) == 0);
-    }
-    return used;
-}
-
-static bool ladder_is_used(const struct conf *c, const struct conf_ladder *l)
-{
-    bool used = strcmp(l->name, "default") == 0;
-    for (size_t i = 0; i < c->n_rules; i++) {
-        used = used || str_eq(str_c(c->rules[i].ladder), str_c(l->name));
-    }
-    for (size_t i = 0; i < c->n_accounts_of; i++) {
-        used = used || str_eq(str_c(c->accounts_of[i].ladder), str_c(l->name));
-    }
-    return used;
-}
-
-bool judge_has_word(const struct conf_words *list, const char *word)
-{
-    for (size_t i = 0; i < list->n; i++) {
-        if (str_eq_nocase(str_c(list->v[i]), str_c(word))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool content_is_used(const struct conf *c, const struct conf_content *k)
-{
-    bool used = k->protect != 0;
-    for (size_t i = 0; i < c->n_rules; i++) {
-        /* in the same letters, as policy/protect.c finds it */
-        for (size_t w = 0; w < c->rules[i].content.n; w++) {
-            used = used || strcmp(c->rules[i].content.v[w], k->name) == 0;
-        }
-    }
-    return used;
-}
-
-static bool certificate_is_used(const struct conf *c, const struct conf_client_certificate *k)
-{
-    for (size_t i = 0; i < c->n_rules; i++) {
-        if (str_eq(str_c(c->rules[i].client_certificate), str_c(k->name))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void judge_unused(struct judge *j)
-{
-    const struct conf *c = j->conf;
-    for (size_t i = 0; i < c->n_groups; i++) {
-        if (!group_is_used(c, &c->groups[i])) {
-            judge_bad(j, conf_place_of(c->groups[i].node, NULL),
-                      "group \"%s\" does nothing: no rule and no account names it, and it has no "
-                      "protect. Name it as group:%s",
-                      c->groups[i].name, c->groups[i].name);
-        }
-    }
-    for (size_t i = 0; i < c->n_ladders; i++) {
-        if (!ladder_is_used(c, &c->ladders[i])) {
-            judge_bad(j, conf_place_of(c->ladders[i].node, NULL),
-                      "ladder \"%s\" does nothing: nobody names it. Call it \"default\", or name "
-                      "it in a rule, partner or account",
-                      c->ladders[i].name);
-        }
-    }
-    for (size_t i = 0; i < c->n_contents; i++) {
-        if (!content_is_used(c, &c->contents[i])) {
-            judge_bad(j, conf_place_of(c->contents[i].node, NULL),
-                      "content \"%s\" does nothing: it has protect none, and no rule names it. "
-                      "Name it in a rule",
-                      c->contents[i].name);
-        }
-    }
-    for (size_t i = 0; i < c->n_certificates; i++) {
-        if (!certificate_is_used(c, &c->certificates[i])) {
-            judge_bad(j, conf_place_of(c->certificates[i].node, NULL),
-                      "client-certificate \"%s\" does nothing: no partner and no rule names it. "
-                      "Add client-certificate \"%s\" to one",
-                      c->certificates[i].name, c->certificates[i].name);
-        }
-    }
-}
-
-static void judge_accounts(struct judge *j)
-{
-    const struct conf *c = j->conf;
-    for (size_t i = 0; i < c->n_accounts_of; i++) {
-        const struct conf_account *a = &c->accounts_of[i];
-        if (!a->secure_from && !a->protect && !a->flags && !a->ladder) {
-            judge_bad(j, conf_place_of(a->node, NULL),
-                      "account \"%s\" does nothing: it sets nothing. Add secure-from, protect, "
-                      "flags or ladder",
-                      a->name);
-        }
-        for (size_t k = 0; k < a->locked.n; k++) {
-            if (!conf_node_find(a->node, a->locked.v[k], NULL)) {
-                judge_bad(j, conf_place_of(a->node, "locked"),
-                          "account \"%s\": locked names %s, which is not set here. Set it, or "
-                          "leave it out",
-                          a->name, a->locked.v[k]);
-            }
-        }
-    }
-}
-
 /* One of flags says that they are meant (demands_something()). */
 static void judge_empty(struct judge *j, const struct conf_node *block)
 {
@@ -814,9 +473,9 @@ void conf_judge_idle(struct judge *j)
     }
     for (size_t i = 0; i < c->n_rules; i++) {
         judge_block(j, c->rules[i].kind, c->rules[i].node, &c->rules[i]);
-        judge_rule(j, &c->rules[i]);
-        if (!is_partner(&c->rules[i]) && !c->rules[i].inbound &&
-            (!speaks_of_transport(&c->rules[i]) || conf_rule_is_conditional(&c->rules[i]))) {
+        conf_judge_idle_rule(j, &c->rules[i]);
+        if (!judge_is_partner(&c->rules[i]) && !c->rules[i].inbound &&
+            (!judge_speaks_of_transport(&c->rules[i]) || conf_rule_is_conditional(&c->rules[i]))) {
             conf_judge_order(j, i);
         }
     }
@@ -824,6 +483,5 @@ void conf_judge_idle(struct judge *j)
         judge_login_members(j, "group", c->groups[i].name, &c->groups[i].members,
                             conf_place_of(c->groups[i].node, "members"));
     }
-    judge_unused(j);
-    judge_accounts(j);
+    conf_judge_unused(j);
 }

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * judge.h: what judge.c (the whole), idle.c (what would do nothing), reach.c (rules that match
- * nothing), ways.c (what protected mail must go by), doors.c (who can come in), flag_words.c
- * (words of flags), lists.c (words of lists), twins.c (rules that say the same) and names.c (by
- * which others know us) share.
+ * judge.h: what the files that judge a configuration as a whole share. judge.c begins and calls
+ *
+ *   endpoints.c   ports and servers          idle.c        settings that would do nothing
+ *   lists.c       words of lists             idle_rules.c  rules that would do nothing
+ *   flag_words.c  words of flags             unused.c      blocks that nobody names
+ *   doors.c       who can come in            reach.c       rules that match nothing
+ *   names.c       by which others know us    twins.c       rules that say the same
+ *   ways.c        what protected mail must go by
  */
 #pragma once
 #include "conf/conf.h"
@@ -18,7 +22,23 @@ struct judge {
 
 void judge_bad(struct judge *j, struct conf_place at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* Where a key stands in the file; where its block does, or the file begins, when it is not there. */
+struct conf_place judge_at_key(const struct judge *j, const char *block, const char *key);
+/* Ports that we listen on, servers that mail goes to. */
+void conf_judge_endpoints(struct judge *j);
 void conf_judge_idle(struct judge *j);
+/* What a rule or partner says and does not do. */
+void conf_judge_idle_rule(struct judge *j, const struct conf_rule *r);
+/* It says something about the connection; its action leaves nothing to send (and why). */
+bool judge_speaks_of_transport(const struct conf_rule *r);
+bool judge_sends_nothing(const struct conf *c, const void *rule);
+#define JUDGE_REFUSED "mail that is refused or sent back goes to nobody"
+/* Members of a list (of what: block and name) that only a login makes, where nobody logs in. */
+void judge_login_members(struct judge *j, const char *block, const char *name,
+                         const struct conf_words *list, struct conf_place at);
+bool judge_is_partner(const struct conf_rule *r);
+/* Groups, ladders, contents and certificates that nothing names; accounts that set nothing. */
+void conf_judge_unused(struct judge *j);
 /* Rules that say the same as one before them. */
 void conf_judge_twins(struct judge *j);
 /* Each word of each list. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * login: checks who logs in: accounts of the store, of a password file, of a directory; and what
- * people in front of the portal prove (proof.c).
+ * login: checks who logs in: accounts of the store and of a password file (accounts.c), people of a
+ * directory; and what people in front of the portal prove (proof.c).
  *
  * Trust: sees passwords for the length of one step and the hashes of all accounts; reads what
  * strangers say in SASL. May touch: nothing, or the network where a directory is configured. Must
@@ -18,6 +18,7 @@
 #include "directory/directory.h"
 #include "policy/guesses.h"
 #include "proc/child.h"
+#include "proc/login/accounts.h"
 #include "proc/login/proof.h"
 #include "proc/login_kinds.h"
 #include "sasl/sasl.h"
@@ -31,18 +32,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum {
-    GROUP_PIECE = 100000,
-    ACCOUNTS_MAX = 200000,
-    EXCHANGES_MAX = 20000,
-    NAME_MAX_OCTETS = 256,
-    ADDRESSES_MAX = 4096
-};
-
-struct account {
-    char *name, *hash, *scram, *addresses;
-    bool enabled;
-};
+enum { GROUP_PIECE = 100000, EXCHANGES_MAX = 20000, ADDRESSES_MAX = 4096 };
 
 /* What queue said of a login: may its password be looked at? */
 enum ruling {
@@ -70,17 +60,16 @@ struct exchange {
     bool has_pass, away, answered_early;
     enum ruling ruled;
     enum guess_answer why;
-    char asked[NAME_MAX_OCTETS]; /* whose password is to be looked at */
-    uint64_t secret;             /* what was said for it (print_of) */
-    uint64_t number;             /* of the try at queue, 0: none, or it was told how it went */
+    char asked[ACCOUNT_NAME_MAX]; /* whose password is to be looked at */
+    uint64_t secret;              /* what was said for it (print_of) */
+    uint64_t number;              /* of the try at queue, 0: none, or it was told how it went */
     uint32_t wait_s;
     uint64_t waits; /* token of what is asked of queue, a ruling or to keep a pass; 0: nothing */
 };
 
 struct login {
     struct child *child;
-    struct map *accounts;  /* lower-case name -> struct account, of the store */
-    struct map *listed;    /* the same of the password file */
+    struct accounts accounts;
     struct map *exchanges; /* channel and token -> struct exchange */
     struct map *waiting;   /* token -> struct exchange that waits for queue */
     unsigned char salt[16];
@@ -91,35 +80,18 @@ struct login {
     uint64_t right, wrong, later;
 };
 
-/* An account is found by any spelling of its name: many are addresses. */
-static struct str login_lower(const char *name, char key[NAME_MAX_OCTETS])
-{
-    const struct address_key same = address_key(str_c(name));
-    str_copy_cut(str_c(same.text), key, NAME_MAX_OCTETS);
-    return str_c(key);
-}
-
-static const struct account *login_account_of(const struct login *l, const char *name)
-{
-    char key[NAME_MAX_OCTETS];
-    struct str k = login_lower(name, key);
-    const struct account *a = map_get(l->accounts, k);
-    a = a ? a : map_get(l->listed, k);
-    return a && a->enabled ? a : NULL;
-}
-
 /* --- may it be looked at? ----------------------------------------------- */
 
 /* Of what was said for that name, so that the same once more is known as such: nobody outside this
  * process can try passwords against it. Never 0. */
 static uint64_t print_of(const struct login *l, const char *name, const char *secret)
 {
-    char key[NAME_MAX_OCTETS];
+    char key[ACCOUNT_NAME_MAX];
     unsigned char hash[32];
     uint64_t number;
-    CLEANUP(buf_wipe) struct buf text = BUF_INIT(sizeof l->salt + NAME_MAX_OCTETS + SASL_TEXT_MAX);
+    CLEANUP(buf_wipe) struct buf text = BUF_INIT(sizeof l->salt + ACCOUNT_NAME_MAX + SASL_TEXT_MAX);
     bool ok = buf_append(&text, l->salt, sizeof l->salt) == 0 &&
-              buf_add(&text, login_lower(name, key)) == 0 && buf_append(&text, "", 1) == 0 &&
+              buf_add(&text, account_key(name, key)) == 0 && buf_append(&text, "", 1) == 0 &&
               buf_add(&text, str_c(secret)) == 0;
     rest_hash(ok ? buf_str(&text) : STR(""), hash);
     memcpy(&number, hash, sizeof number);
@@ -131,13 +103,13 @@ static uint64_t print_of(const struct login *l, const char *name, const char *se
  * (SCRAM). */
 static bool may_look(struct exchange *x, const char *name, const char *secret)
 {
-    char key[NAME_MAX_OCTETS];
+    char key[ACCOUNT_NAME_MAX];
     if (x->ruled == RULING_NONE) {
-        str_copy_cut(login_lower(name, key), x->asked, sizeof x->asked);
+        str_copy_cut(account_key(name, key), x->asked, sizeof x->asked);
         x->secret = secret ? print_of(x->login, name, secret) : 0;
         x->ruled = RULING_WANTED;
     }
-    return x->ruled == RULING_GO && str_eq(login_lower(name, key), str_c(x->asked));
+    return x->ruled == RULING_GO && str_eq(account_key(name, key), str_c(x->asked));
 }
 
 /* --- the questions of the SASL server ----------------------------------- */
@@ -224,7 +196,7 @@ static void login_keep_addresses(struct exchange *x, const struct account *a, co
 static bool on_password(void *arg, const char *name, const char *password)
 {
     struct exchange *x = arg;
-    const struct account *a = login_account_of(x->login, name);
+    const struct account *a = account_find(&x->login->accounts, name);
     if (!may_look(x, name, password)) {
         return false;
     }
@@ -240,7 +212,7 @@ static bool on_password(void *arg, const char *name, const char *password)
 static bool on_scram(void *arg, const char *name, struct sasl_scram *ret)
 {
     struct exchange *x = arg;
-    const struct account *a = login_account_of(x->login, name);
+    const struct account *a = account_find(&x->login->accounts, name);
     struct str rest = str_c(a ? a->scram : ""), part[4] = {{0}};
     uint64_t iterations = 0;
     bool ok = may_look(x, name, NULL);
@@ -257,9 +229,9 @@ static bool on_scram(void *arg, const char *name, struct sasl_scram *ret)
         return true;
     }
     unsigned char salt[16], keys[64];
-    char key[NAME_MAX_OCTETS];
+    char key[ACCOUNT_NAME_MAX];
     random_bytes(keys, sizeof keys);
-    password_decoy(x->login->decoys, login_lower(name, key), salt);
+    password_decoy(x->login->decoys, account_key(name, key), salt);
     sasl_decoy_scram(salt, keys, ret);
     return true;
 }
@@ -270,9 +242,9 @@ static bool on_external(void *arg, const char *name, char ret_name[SASL_NAME_MAX
     struct exchange *x = arg;
     struct str rest = str_c(x->certificate_names), one;
     while (rest.n > 0 && str_split(&rest, ' ', &one)) {
-        char word[NAME_MAX_OCTETS];
+        char word[ACCOUNT_NAME_MAX];
         str_copy_cut(one, word, sizeof word);
-        const struct account *a = login_account_of(x->login, word);
+        const struct account *a = account_find(&x->login->accounts, word);
         /* nobody guesses a certificate: no limit */
         if (a && (!*name || address_same(str_c(name), one))) {
             str_copy_cut(one, ret_name, SASL_NAME_MAX + 1);
@@ -601,50 +573,16 @@ static void on_cancel(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 
 /* --- accounts ----------------------------------------------------------- */
 
-static void account_free(struct account *a)
-{
-    if (a) {
-        free(a->name);
-        free(a->hash);
-        free(a->scram);
-        free(a->addresses);
-        free(a);
-    }
-}
-
-static void put_account(struct map *to, struct str name, struct str hash, struct str scram,
-                        struct str addresses, bool enabled)
-{
-    struct account *a = err_calloc(1, sizeof *a);
-    char key[NAME_MAX_OCTETS];
-    *a = (struct account){
-        .name = str_dup(name),
-        .hash = str_dup(hash),
-        .scram = str_dup(scram),
-        .addresses = str_dup(addresses),
-        .enabled = enabled,
-    };
-    struct str k = login_lower(a->name, key);
-    account_free(map_take(to, k));
-    if (map_put(to, k, a) < 0) {
-        log_error("accounts-full", KV("name", a->name));
-        account_free(a);
-    }
-}
-
 static void on_account(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct login *l = owner;
-    const struct ipc_account *a = &m->account;
-    put_account(l->accounts, a->name, a->hash, a->scram, a->addresses, a->enabled != 0);
+    accounts_put(&l->accounts, &m->account);
 }
 
 static void on_account_gone(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct login *l = owner;
-    char name[NAME_MAX_OCTETS], key[NAME_MAX_OCTETS];
-    str_copy_cut(m->account_gone.name, name, sizeof name);
-    account_free(map_take(l->accounts, login_lower(name, key)));
+    accounts_drop(&l->accounts, m->account_gone.name);
 }
 
 static void login_on_loaded(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -654,40 +592,6 @@ static void login_on_loaded(void *owner, struct ipc_channel *ch, const struct ip
     memcpy(l->decoys, decoys.p ? decoys.p : "",
            decoys.n < sizeof l->decoys ? decoys.n : sizeof l->decoys);
     l->loaded = true;
-}
-
-static void login_drop_all(struct map **m)
-{
-    size_t cursor = 0;
-    struct str key;
-    void *value;
-    while (*m && map_next(*m, &cursor, &key, &value)) {
-        account_free(value);
-    }
-    map_free(*m);
-    *m = map_new(ACCOUNTS_MAX);
-}
-
-/* NAME:HASH:ADDRESSES, a line each; "#" begins a comment. */
-static void read_password_file(struct login *l, const struct child *c)
-{
-    struct str rest = child_file(c, "accounts"), line, name, hash;
-    login_drop_all(&l->listed);
-    while (rest.n > 0 && str_split(&rest, '\n', &line)) {
-        line = str_trim(line.n > 0 && line.p[line.n - 1] == '\r' ? str_slice(line, 0, line.n - 1)
-                                                                 : line);
-        if (line.n == 0 || line.p[0] == '#') {
-            continue;
-        }
-        struct str left = line;
-        if (!str_split(&left, ':', &name) || !left.p || !str_split(&left, ':', &hash) ||
-            name.n == 0 || hash.n < 10 || hash.p[0] != '$') {
-            log_warn("password-file-line", KVS("name", name),
-                     KV("problem", "not NAME:HASH:ADDRESSES; left out"));
-            continue;
-        }
-        put_account(l->listed, name, hash, STR(""), str_trim(left), true);
-    }
 }
 
 /* --- life --------------------------------------------------------------- */
@@ -748,8 +652,8 @@ static void login_on_peer(void *owner, struct child *c, enum role role, unsigned
 {
     struct login *l = owner;
     if (role == ROLE_QUEUE) {
-        ipc_channel_end(l->queue);    /* its successor may be quicker than the news of its end */
-        login_drop_all(&l->accounts); /* all of them follow */
+        ipc_channel_end(l->queue); /* its successor may be quicker than the news of its end */
+        accounts_forget_stored(&l->accounts); /* all of them follow */
         l->queue = ipc_channel_new(child_loop(c), fd, "queue", queue_rules, login_on_queue_gone, l);
     } else if (role == ROLE_SMTPIN || role == ROLE_WEB) {
         ipc_channel_new(child_loop(c), fd, role_names[role],
@@ -767,13 +671,14 @@ static int login_on_prepare(void *owner, struct child *c, char *problem, size_t 
         snprintf(problem, size, "libsodium could not start");
         return -EIO;
     }
-    read_password_file(l, c);
+    accounts_read_file(&l->accounts, child_file(c, "accounts"));
     return 0;
 }
 
 static int login_on_reload(void *owner, struct child *c, char *problem, size_t size)
 {
-    read_password_file(owner, c);
+    struct login *l = owner;
+    accounts_read_file(&l->accounts, child_file(c, "accounts"));
     return 0;
 }
 
@@ -791,7 +696,7 @@ static void login_on_status(void *owner, char *text, size_t size)
 {
     const struct login *l = owner;
     snprintf(text, size, "accounts=%zu right=%llu wrong=%llu put-off=%llu",
-             map_len(l->accounts) + map_len(l->listed), (unsigned long long)l->right,
+             accounts_count(&l->accounts), (unsigned long long)l->right,
              (unsigned long long)l->wrong, (unsigned long long)l->later);
 }
 
@@ -808,6 +713,6 @@ int main(int argc, char **argv)
     login.exchanges = map_new(EXCHANGES_MAX);
     login.waiting = map_new(EXCHANGES_MAX);
     random_bytes(login.salt, sizeof login.salt);
-    login.accounts = map_new(ACCOUNTS_MAX);
+    accounts_init(&login.accounts);
     return child_main(argc, argv, "login", &events, &login);
 }

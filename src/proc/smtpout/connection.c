@@ -724,40 +724,6 @@ struct connection *connection_open_look(struct smtpout *out, struct connection_u
     return l;
 }
 
-static bool same_tls_requirements(const struct tls_requirements *a,
-                                  const struct tls_requirements *b)
-{
-    return a->profile == b->profile && a->records_hash == b->records_hash &&
-           str_eq(a->records, b->records) &&
-           strcmp(a->client_certificate, b->client_certificate) == 0 &&
-           strcmp(a->name, b->name) == 0 && strcmp(a->next_hop, b->next_hop) == 0 &&
-           strcmp(a->canon, b->canon) == 0;
-}
-
-struct connection *connection_find_idle(const struct delivery *d, const char *host, const char *ip,
-                                        const struct tls_requirements *tls)
-{
-    struct smtpout *out = d->out;
-    LIST_EACH (it, &out->idle) {
-        struct connection *l = LIST_OF(it, struct connection, idle);
-        /* a plain connection serves only the destination it was judged for; one with TLS whoever
-         * would have made it in the same way, names and TLSA records included */
-        if (l->port == d->port && strcmp(l->ip, ip) == 0 && strcmp(l->host, host) == 0 &&
-            l->lmtp == d->lmtp && l->logged_in == d->login &&
-            !((d->avoid_set | d->avoid) & ~l->avoid) &&
-            (l->tls || str_eq(str_c(l->next_hop), d->next_hop)) &&
-            same_tls_requirements(&l->tls_requirements, tls)) {
-            list_remove(&l->idle);
-            out->n_idle--;
-            l->state = CONNECTION_TALKING;
-            l->reused = true;
-            timer_stop(l->timer);
-            return l;
-        }
-    }
-    return NULL;
-}
-
 void connection_send(struct connection *l, struct delivery *d, const struct permit *permit)
 {
     l->delivery = d;
@@ -772,7 +738,7 @@ void connection_send(struct connection *l, struct delivery *d, const struct perm
     process(l);
 }
 
-static void end_in_order(struct connection *l)
+void connection_end(struct connection *l)
 {
     smtp_client_quit(l->engine);
     (void)!connection_write_out(l);
@@ -791,42 +757,8 @@ void connection_end_look(struct connection *l)
 {
     l->user = NULL;
     if (l->conn && l->state == CONNECTION_TALKING && !l->handshaking) {
-        end_in_order(l);
+        connection_end(l);
     } else {
         connection_free(l);
-    }
-}
-
-void connection_release(struct connection *l, bool usable)
-{
-    struct smtpout *out = l->out;
-    const struct conf *c = child_conf(out->child);
-    l->delivery = NULL;
-    l->saving = (struct lease_id){0};
-    bool guesses = l->suspicion.set; /* the next message's success would prove nothing */
-    /* behind HELO the next connection says EHLO again */
-    bool greeted = smtp_client_caps(l->engine)->esmtp;
-    bool keep = usable && !guesses && greeted && smtp_client_reusable(l->engine) &&
-                !l->without_tls && !out->stopping &&
-                l->messages < (unsigned)c->queue.messages_per_connection &&
-                out->n_idle < IDLE_LINKS_MAX && c->queue.idle_connection > 0;
-    if (!keep) {
-        end_in_order(l);
-        return;
-    }
-    l->state = CONNECTION_IDLE;
-    list_append(&out->idle, &l->idle);
-    out->n_idle++;
-    timer_start(l->timer, c->queue.idle_connection);
-}
-
-void connection_close_idle(struct smtpout *out)
-{
-    while (!list_empty(&out->idle)) {
-        struct connection *l = LIST_OF(out->idle.next, struct connection, idle);
-        list_remove(&l->idle);
-        out->n_idle--;
-        l->state = CONNECTION_TALKING;
-        end_in_order(l);
     }
 }

@@ -386,8 +386,6 @@ void survey_cancel(struct survey *k);
 void probe_start(struct smtpout *out, const struct ipc_probe *m);
 
 /* connection.c */
-struct connection *connection_find_idle(const struct delivery *d, const char *host, const char *ip,
-                                        const struct tls_requirements *tls);
 /* Connects for a delivery; on failure it is told at once or later. */
 void connection_open(struct delivery *d, const char *host, const char *ip, uint16_t port,
                      const struct tls_requirements *tls);
@@ -406,9 +404,17 @@ bool connection_knows_offer(const struct connection *l);
 enum sess connection_sess(const struct connection *l, struct str pins);
 /* The looker has seen enough: the connection ends, with QUIT where that can still be said. */
 void connection_end_look(struct connection *l);
-/* Sends the delivery's message over the link. */
+/* Sends the delivery's message over it. */
 void connection_send(struct connection *l, struct delivery *d, const struct permit *permit);
-/* Hands the link back: kept for another message if it may be, else ended in order. */
+/* Ends it with QUIT and TLS's close_notify; its delivery is not told. */
+void connection_end(struct connection *l);
+
+/* reuse.c */
+/* A kept connection to this host and address that was made under the same requirements, taken out
+ * of the idle ones; NULL: there is none. */
+struct connection *connection_find_idle(const struct delivery *d, const char *host, const char *ip,
+                                        const struct tls_requirements *tls);
+/* The delivery is done with it: kept for another message if it may be, else ended in order. */
 void connection_release(struct connection *l, bool usable);
 void connection_close_idle(struct smtpout *out);
 
