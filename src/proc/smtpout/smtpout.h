@@ -311,15 +311,6 @@ void delivery_connection_ready(struct delivery *d, struct connection *l);
 /* The try at this address failed: reason and detail for the report; the round goes on. */
 void delivery_connection_failed(struct delivery *d, struct connection *l, enum sess sess,
                                 enum host_class class, enum reason reason, const char *detail);
-void delivery_rcpt_answer(struct delivery *d, size_t n, const struct smtp_answer *a, bool accepted);
-/* LMTP: the answer for one of them. */
-void delivery_rcpt_done(struct delivery *d, size_t n, const struct smtp_answer *a, bool accepted);
-void delivery_done(struct delivery *d, struct connection *l, const struct smtp_answer *a,
-                   bool accepted);
-/* The link has ended, or says nothing more. True: before that the server refused all whom it was
- * asked for, which stands (RFC 5321 4.2.1), and the round goes on; the link is not the
- * delivery's any more. */
-bool delivery_refused_all(struct delivery *d, struct connection *l);
 /* True when the text is a server's own answer, "451 4.7.1 later", and not words of ours about
  * it. */
 bool delivery_is_answer(struct str reply);
@@ -345,6 +336,25 @@ void delivery_give_up(struct delivery *d, enum reason reason, const char *detail
 void delivery_ended_here(struct delivery *d, const char *words);
 /* The first look has ended. unasked: who could not be asked, and why; "" when complete. */
 void delivery_looked(struct delivery *d, bool offered, bool complete, const char *unasked);
+
+/* All who were sent to have their reply: what the try came to, and on. alive: the connection may be
+ * used again. */
+void delivery_answered(struct delivery *d, struct connection *l, bool alive);
+/* A copy that lives as long as the delivery; "" without memory. */
+struct str delivery_keep(struct delivery *d, struct str s);
+
+/* replies.c */
+/* Makes its code one that fits what became of the recipient. */
+void replies_fit_code(struct delivery_rcpt *r, bool permanent);
+void delivery_rcpt_answer(struct delivery *d, size_t n, const struct smtp_answer *a, bool accepted);
+/* LMTP: the answer for one of them. */
+void delivery_rcpt_done(struct delivery *d, size_t n, const struct smtp_answer *a, bool accepted);
+void delivery_done(struct delivery *d, struct connection *l, const struct smtp_answer *a,
+                   bool accepted);
+/* The connection has ended, or says nothing more. True: before that the server refused all whom it was
+ * asked for, which stands (RFC 5321 4.2.1), and the round goes on; the connection is not the
+ * delivery's any more. */
+bool delivery_refused_all(struct delivery *d, struct connection *l);
 
 /* fit.c: what the message needs, and what the server offers */
 /* REASON_NONE, or why this server cannot take the message at all, whatever the connection. */
