@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * judge.c: what a configuration file as a whole gets wrong although each setting in it is right,
- * such as groups that contain themselves; and warnings about what is open. Called by proc/preflight.c for check-config, the start and a
- * reload; never by children, whose text has every default written out.
+ * such as groups that contain themselves; and warnings about what is open. Called by
+ * proc/preflight.c for check-config, the start and a reload; never by children, whose text has
+ * every default written out.
  *
  * What can go wrong: errors are sure, the rest is a warning.
  */

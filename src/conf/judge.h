@@ -22,7 +22,7 @@ struct judge {
 
 void judge_bad(struct judge *j, struct conf_place at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* Where a key stands in the file; where its block does, or the file begins, when it is not there. */
+/* The place of a key in the file; of its block, or the file's beginning, when it is not there. */
 struct conf_place judge_at_key(const struct judge *j, const char *block, const char *key);
 /* Ports that we listen on, servers that mail goes to. */
 void conf_judge_endpoints(struct judge *j);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * schema.c: every setting, with type, range, default and the sentence for the manual page.
+ * schema.c: every setting, with type, range, default and the sentence for the manual page. Used by
+ * parser, canonical text, manual page and hand-over.
  */
 #include "conf/schema.h"
 #include "wire/limits.h"

@@ -131,7 +131,7 @@ bool charset_fits_as_is(struct str octets, const char *charset)
 }
 
 /* Nothing says it, and it is not what is guessed; or what is said is something else. */
-static bool is_doubtful(const struct choice *c, struct str octets, const char *charset)
+static bool charset_is_doubtful(const struct choice *c, struct str octets, const char *charset)
 {
     bool single = c->set->kind == CHARSET_SINGLE;
     bool high_ascii = c->guessed && c->labelled && single; /* said to be ASCII */
@@ -148,7 +148,7 @@ void charset_text(struct reader *r, const char *part, struct str octets, const c
     struct charset_result result = c.set->kind == CHARSET_ISO_2022_JP
                                        ? decode_joined(c.set, octets, out)
                                        : charset_decode(c.set, octets, out);
-    if (result.errors > 0 || is_doubtful(&c, octets, charset)) {
+    if (result.errors > 0 || charset_is_doubtful(&c, octets, charset)) {
         reader_problem(r, MIME_CHARSET, part, c.said ? charset : c.set->name);
     }
     if (result.full) {

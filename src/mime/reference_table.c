@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * reference_table.c: the named character references of the HTML standard (13.5), in the order of
- * strcmp(). Written by tools/reference-table, which says from what.
+ * strcmp(). Written by tools/reference-table, which says from what. Used by references.c.
  */
 #include "mime/references.h"
 
+/* clang-format off */
 const struct reference references[] = {
     {"AElig", 0xc6, 0, 1}, {"AMP", 0x26, 0, 1}, {"Aacute", 0xc1, 0, 1}, {"Abreve", 0x102, 0, 0},
     {"Acirc", 0xc2, 0, 1}, {"Acy", 0x410, 0, 0}, {"Afr", 0x1d504, 0, 0}, {"Agrave", 0xc0, 0, 1},

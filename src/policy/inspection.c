@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * inspection.c: the lines of inspection.h. What can go wrong: more than fits; the writer says so
- * in a line of its own.
+ * in a line of its own. Called by inspect, which writes them, and by whoever reads them.
  */
 #include "policy/inspection.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * names.c: the names and sentences of facts, verdicts and reasons, from their tables. Pure.
+ * names.c: the names and sentences of facts, verdicts and reasons, from their tables. Pure. Called
+ * by reports, logs and commands.
  */
 #include "policy/alarm.h"
 #include "policy/policy.h"

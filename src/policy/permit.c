@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * permit.c: the only maker of permits. tools/layers checks that plaintext is permitted in exactly
- * one line of the program: the one below.
+ * one line of the program: the one below. Called by smtpout/delivery.c and by the sendmail
+ * command.
  */
 #include "smtp/permit.h"
 #include "policy/policy.h"

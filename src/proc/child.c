@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * child.c: the life of a child process: handed everything over the control channel, it raises its
- * sandbox and serves until posternd says stop or is gone.
+ * sandbox and serves until posternd says stop or is gone. Called by main() of each process.
  *
  * Trust: posternd is the only one believed. What can go wrong: a configuration that does not
  * parse (posternd checked it; then versions are mixed): the process ends and says so.

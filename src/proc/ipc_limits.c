@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ipc_limits.c: asserts that the table of messages (sys/ipc_messages.def) knows the last value
- * of each enum that its fields hold, so that no process sees a value it has no word for.
- * Compiled only; nothing calls it.
+ * ipc_limits.c: asserts that the table of messages (sys/ipc_messages.def) knows the last value of
+ * each enum that its fields hold, so that no process sees a value it has no word for. Compiled
+ * only; nothing calls it. Built into every process; nothing calls it.
  */
 #include "dns/dns.h"
 #include "dns/host.h"

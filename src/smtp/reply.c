@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * reply.c: replies, RFC 5321 4.2 and 4.2.1, RFC 2034. Pure; the reader is fuzzed.
+ * reply.c: replies, RFC 5321 4.2 and 4.2.1, RFC 2034. Pure; the reader is fuzzed. Called by both
+ * engines and by smtpin.
  *
  *   Reply-line = *( Reply-code "-" [ textstring ] CRLF ) Reply-code [ SP textstring ] CRLF
  *

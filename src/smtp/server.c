@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * server.c: the session of the SMTP server: lines, the command table, the body, the end.
+ * server.c: the session of the SMTP server: lines, the command table, the body, the end. Called by
+ * smtpin/session.c; explain and the fuzzers play it, too.
  *
  * RFC 5321 4.1.1 (commands), 4.1.4 (order), 4.5.3 (sizes), RFC 2920 (pipelining), RFC 3207
  * (STARTTLS), RFC 3030 (BDAT), RFC 4954 (AUTH). The order of commands is checked in the table

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * envelope_names.c: names of states and events, for those who show them without a store.
+ * envelope_names.c: names of states and events, for those who show them without a store. Called by
+ * reports and pages.
  */
 #include "store/envelope.h"
 

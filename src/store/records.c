@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * records.c: the descriptions of the stored records. Pure. See records.h.
+ * records.c: the descriptions of the stored records. Pure. See records.h. Used by entry.c and the
+ * statements.
  *
  * The numbers of stored enumerations are in files and in statements (store/sqlite_priv.h): they
  * never change.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * descriptors.c: whether this process is near the end of its descriptors.
+ * descriptors.c: whether this process is near the end of its descriptors. Called before a process
+ * takes on more.
  */
 #include "sys/descriptors.h"
 #include "base/clock.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * ipc_code.c: encoder and decoder, generated from ipc_messages.def. Pure; fuzzed as a whole.
+ * Called by ipc.c, and by the postern command.
  *
  * Integers are little endian; str and bytes are a u32 length and the octets. A message with
  * bytes left over, a field over its maximum, or with a descriptor that it must not have or

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * remote.c: the provider "postern" (provider(7), provider-keymgmt(7), provider-signature(7)):
- * RSA and EC keys whose private half is elsewhere. Loaded by smtpin and smtpout before any
- * context is made.
+ * remote.c: the provider "postern" (provider(7), provider-keymgmt(7), provider-signature(7)): RSA
+ * and EC keys whose private half is elsewhere. Loaded by smtpin and smtpout before any context is
+ * made. Called by smtpin, smtpout and web at their start.
  *
  * Only a signature in one call, as TLS makes it, is offered; the digest is made here and only it
  * leaves the process. Exporting a key is refused, so that no other provider ever tries to sign with

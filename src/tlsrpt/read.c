@@ -83,7 +83,7 @@ struct part {
     bool declared, is_multipart; /* by its media type: a report; a multipart */
 };
 
-static void read_part(struct str text, struct part *p)
+static void tlsrpt_read_part(struct str text, struct part *p)
 {
     struct str head = str_slice(text, 0, header_section(text)), name, value;
     *p = (struct part){.type = STR("text/plain")};
@@ -163,7 +163,7 @@ static bool looks_like_report(const struct part *p)
 static bool find_part(struct str text, unsigned depth, bool by_octets, struct part *ret)
 {
     struct str boundary, rest, one;
-    read_part(text, ret);
+    tlsrpt_read_part(text, ret);
     if (ret->declared || (by_octets && !ret->is_multipart && looks_like_report(ret))) {
         return true;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * received.c: one Received field, RFC 5321 4.4.
+ * received.c: one Received field, RFC 5321 4.4. Called by smtpin/incoming.c.
  *
  * The client's HELO text is data from a stranger: only letters, digits and "-._:[]" pass, so that
  * it cannot forge a comment or a TLS clause (requirement AR6).

@@ -18,7 +18,7 @@ static int acts_usage(void)
 
 int command_acts(const struct options *o)
 {
-    struct answer a;
+    struct response a;
     bool about = o->argc == 2 && strcmp(o->argv[0], "--about") == 0 && strlen(o->argv[1]) <= 1000;
     if (o->argc != 0 && !about) {
         return acts_usage();
@@ -41,5 +41,5 @@ int command_acts(const struct options *o)
         puts("Nothing was done yet.");
     }
     free(rows);
-    return answer_end(o, &a);
+    return response_end(o, &a);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ask.c: one question over the control sockets, its rows collected.
+ * ask.c: one question over the control sockets, its rows collected. Called by the commands that
+ * ask a running gateway.
  *
  * What can go wrong: the process queue is down or stands still. The socket is posternd's, so
  * that a question to it is taken and answered by nobody: while there is no answer, posternd is
@@ -60,7 +61,7 @@ static int connect_to(const char *dir, const char *name)
 }
 
 /* A row's encoded octets are copied, its views point into the copy. */
-void answer_keep(struct answer *a, const struct ipc_msg *m)
+void response_keep(struct response *a, const struct ipc_msg *m)
 {
     if ((a->n & (a->n - 1)) == 0) {
         size_t cap = a->n ? a->n * 2 : 1;
@@ -76,7 +77,7 @@ void answer_keep(struct answer *a, const struct ipc_msg *m)
     a->memory[a->n++] = copy.p;
 }
 
-enum queue_state queue_state_of(const struct answer *status, char *why, size_t size)
+enum queue_state queue_state_of(const struct response *status, char *why, size_t size)
 {
     for (size_t i = 0; i < status->n; i++) {
         const struct ipc_row_process *p = &status->rows[i].row_process;
@@ -99,12 +100,12 @@ enum queue_state queue_state_of(const struct answer *status, char *why, size_t s
 
 static enum queue_state look_at_queue(const struct options *o, char *why, size_t size)
 {
-    struct answer status;
+    struct response status;
     if (ask_status_quietly(o, &status) != 0) {
         return QUEUE_UP; /* posternd ends, or is asked by others: the connection tells */
     }
     enum queue_state state = queue_state_of(&status, why, size);
-    answer_free(&status);
+    response_free(&status);
     return state;
 }
 
@@ -178,8 +179,8 @@ static int ask_receive(const struct options *o, int fd, char *frame, struct str 
     return r;
 }
 
-int answer_next(const struct options *o, int fd, char *frame, struct str *pending,
-                struct ipc_msg *ret, char *why, size_t size)
+int response_next(const struct options *o, int fd, char *frame, struct str *pending,
+                  struct ipc_msg *ret, char *why, size_t size)
 {
     long wait = LOOK_FIRST_S, waited = 0;
     for (unsigned looks = 0; waited < ANSWER_S; waited += wait, wait *= 2) {
@@ -197,7 +198,7 @@ int answer_next(const struct options *o, int fd, char *frame, struct str *pendin
     return -ETIMEDOUT;
 }
 
-static int ask_collect(const struct options *o, const char *socket_name, int fd, struct answer *a)
+static int ask_collect(const struct options *o, const char *socket_name, int fd, struct response *a)
 {
     bool of_queue = strcmp(socket_name, "queue.sock") == 0;
     char *frame = err_calloc(1, IPC_FRAME_MAX);
@@ -205,7 +206,7 @@ static int ask_collect(const struct options *o, const char *socket_name, int fd,
     int r;
     for (;;) {
         struct ipc_msg m;
-        r = of_queue ? answer_next(o, fd, frame, &pending, &m, a->text, sizeof a->text)
+        r = of_queue ? response_next(o, fd, frame, &pending, &m, a->text, sizeof a->text)
                      : ask_receive(o, fd, frame, &pending, &m);
         if (r < 0) {
             break;
@@ -215,7 +216,7 @@ static int ask_collect(const struct options *o, const char *socket_name, int fd,
             str_copy_cut(m.admin_done.text, a->text, sizeof a->text);
             break;
         }
-        answer_keep(a, &m);
+        response_keep(a, &m);
     }
     free(frame);
     return r;
@@ -249,7 +250,7 @@ static void explain_silence(const char *run_path, const char *socket_name)
     }
 }
 
-int ask_open(const struct options *o, const char *socket_name, bool quiet, int *ret_fd)
+int ask_connect(const struct options *o, const char *socket_name, bool quiet, int *ret_fd)
 {
     struct conf *conf;
     int r = load_config(o, &conf);
@@ -294,12 +295,12 @@ static int acting_name(const struct options *o, char *dst, size_t size)
 }
 
 static int ask_all(const struct options *o, const char *socket_name,
-                   const struct ipc_admin *question, bool quiet, struct answer *ret)
+                   const struct ipc_admin *question, bool quiet, struct response *ret)
 {
     CLEANUP(err_close_fd) int fd = -1;
     char by[ADMIN_BY_MAX + 2] = "";
     struct ipc_admin named = *question;
-    *ret = (struct answer){0};
+    *ret = (struct response){0};
     bool acts = admin_verb_is_act((enum admin_verb)question->verb);
     int r = acts ? acting_name(o, by, sizeof by) : 0;
     if (r == 0 && acts && strcmp(socket_name, "queue.sock") == 0 &&
@@ -308,7 +309,7 @@ static int ask_all(const struct options *o, const char *socket_name,
         fprintf(stderr, "postern: %s\n", ret->text);
         return EXIT_UNAVAILABLE;
     }
-    r = r ? r : ask_open(o, socket_name, quiet, &fd);
+    r = r ? r : ask_connect(o, socket_name, quiet, &fd);
     named.by = str_c(by);
     if (r) {
         return r;
@@ -322,14 +323,14 @@ static int ask_all(const struct options *o, const char *socket_name,
                 r == -EPIPE ? "the other side went away" : strerror(-r));
     }
     if (r < 0) {
-        answer_free(ret);
+        response_free(ret);
         return EXIT_UNAVAILABLE;
     }
     return 0;
 }
 
 int ask(const struct options *o, const char *socket_name, enum admin_verb verb,
-        const char *argument, struct answer *ret)
+        const char *argument, struct response *ret)
 {
     return ask_all(o, socket_name,
                    &(struct ipc_admin){.verb = (uint8_t)verb, .argument = str_c(argument)}, false,
@@ -337,20 +338,20 @@ int ask(const struct options *o, const char *socket_name, enum admin_verb verb,
 }
 
 int ask_quietly(const struct options *o, enum admin_verb verb, const char *argument,
-                struct answer *ret)
+                struct response *ret)
 {
     return ask_all(o, "queue.sock",
                    &(struct ipc_admin){.verb = (uint8_t)verb, .argument = str_c(argument)}, true,
                    ret);
 }
 
-int ask_status_quietly(const struct options *o, struct answer *ret)
+int ask_status_quietly(const struct options *o, struct response *ret)
 {
     return ask_all(o, "posternd.sock", &(struct ipc_admin){.verb = ADMIN_STATUS}, true, ret);
 }
 
 int ask_with(const struct options *o, enum admin_verb verb, const char *argument, struct str data,
-             struct answer *ret)
+             struct response *ret)
 {
     return ask_all(o, "queue.sock",
                    &(struct ipc_admin){
@@ -361,22 +362,22 @@ int ask_with(const struct options *o, enum admin_verb verb, const char *argument
                    false, ret);
 }
 
-int answer_end(const struct options *o, struct answer *a)
+int response_end(const struct options *o, struct response *a)
 {
     if (!a->ok) {
         fprintf(stderr, "postern: %s\n", a->text);
     }
     int r = a->ok ? EXIT_OK : EXIT_NO;
-    answer_free(a);
+    response_free(a);
     return r;
 }
 
-void answer_free(struct answer *a)
+void response_free(struct response *a)
 {
     for (size_t i = 0; i < a->n; i++) {
         free(a->memory[i]);
     }
     free(a->rows);
     free(a->memory);
-    *a = (struct answer){0};
+    *a = (struct response){0};
 }

@@ -367,7 +367,7 @@ int command_doctor(const struct options *o)
     } else {
         printf("\n%u well, %u to look at, %u wrong.\n", d.n[WELL], d.n[CARE], d.n[ILL]);
     }
-    answer_free(&d.status);
+    response_free(&d.status);
     conf_free(c);
     return d.n[ILL] ? EXIT_NO : EXIT_OK;
 }

@@ -12,12 +12,12 @@ enum health { WELL, CARE, ILL };
 struct doctor {
     const struct options *o;
     const struct conf *c;
-    struct json *list;    /* findings as JSON; NULL: they are printed */
-    unsigned n[3];        /* findings, by health */
-    const char *outbound; /* a server outside that may be asked; NULL: none */
-    bool running;         /* posternd answers us */
-    bool queue_up;        /* ...and its process queue is there to be asked */
-    struct answer status; /* its processes, while it runs */
+    struct json *list;      /* findings as JSON; NULL: they are printed */
+    unsigned n[3];          /* findings, by health */
+    const char *outbound;   /* a server outside that may be asked; NULL: none */
+    bool running;           /* posternd answers us */
+    bool queue_up;          /* ...and its process queue is there to be asked */
+    struct response status; /* its processes, while it runs */
     char dns_silent[200]; /* why no server of the DNS answers; it is waited for once. "": it does */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * doctor_names.c: names that postern doctor looks up in the DNS, one question at a time, waiting
  * for each. The gateway's own forwarder is asked, else the machine's (/etc/resolv.conf): no server
- * that is not asked anyway.
+ * that is not asked anyway. Called by the other files of postern doctor.
  *
  * What can go wrong: nobody answers, or DNSSEC of the name is broken: the name's state is not
  * known, never "absent".

@@ -318,7 +318,7 @@ static void look_ports(struct doctor *d, const struct conf_words *addresses, con
 static void look_alarms(struct doctor *d)
 {
     enum { SHOWN = 10 };
-    struct answer a;
+    struct response a;
     char text[500], date[DATE_MAX];
     size_t n = 0;
     if (!d->queue_up || ask_quietly(d->o, ADMIN_ALARMS, "", &a) != 0) {
@@ -340,7 +340,7 @@ static void look_alarms(struct doctor *d)
     if (n == 0 || n > SHOWN) {
         doctor_tell(d, n == 0 ? WELL : CARE, "alarms", text, "postern domains alarms lists them.");
     }
-    answer_free(&a);
+    response_free(&a);
 }
 
 void doctor_running(struct doctor *d)

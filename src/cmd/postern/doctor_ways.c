@@ -118,7 +118,7 @@ static void look_hop_answers(struct doctor *d, const char *what, const char *tar
 static void look_hop_memory(struct doctor *d, const char *what, const char *target)
 {
     struct domain_name key = rules_hop_memory(target);
-    struct answer a;
+    struct response a;
     char about[40], text[600], advice[500], date[DATE_MAX];
     if (!d->queue_up || ask_quietly(d->o, ADMIN_DOMAIN, key.canonical, &a) != 0) {
         return;
@@ -140,7 +140,7 @@ static void look_hop_memory(struct doctor *d, const char *what, const char *targ
                  key.canonical);
         doctor_tell(d, CARE, about, text, advice);
     }
-    answer_free(&a);
+    response_free(&a);
 }
 
 static void look_hop(struct doctor *d, const char *what, const char *target, int force)
@@ -207,7 +207,7 @@ static void look_letters(struct doctor *d)
 /* What people allowed for a time, by name. */
 static void look_exceptions(struct doctor *d)
 {
-    struct answer a;
+    struct response a;
     char text[900], date[DATE_MAX];
     if (!d->queue_up || ask_quietly(d->o, ADMIN_EXCEPTIONS, "", &a) != 0) {
         return;
@@ -224,7 +224,7 @@ static void look_exceptions(struct doctor *d)
         doctor_tell(d, CARE, "exception", text,
                     "postern exception end NUMBER, once it is not needed any more.");
     }
-    answer_free(&a);
+    response_free(&a);
 }
 
 /* Nothing of an address is taken away here, and nobody asks the server inside whom it knows:

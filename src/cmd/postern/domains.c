@@ -98,7 +98,7 @@ static int by_name(const void *a, const void *b)
 
 static int domains_list(const struct options *o)
 {
-    struct answer a;
+    struct response a;
     int r = ask(o, "queue.sock", ADMIN_DOMAINS, "", &a);
     if (r) {
         return r;
@@ -119,7 +119,7 @@ static int domains_list(const struct options *o)
     if (o->json) {
         print_json(all);
     }
-    return answer_end(o, &a);
+    return response_end(o, &a);
 }
 
 static struct json *domains_probe_json(const struct ipc_row_probe *p)
@@ -231,7 +231,7 @@ static void print_quirk(const struct ipc_row_quirk *x)
 
 static int show_quirks(const struct options *o)
 {
-    struct answer a;
+    struct response a;
     int r = ask(o, "queue.sock", ADMIN_QUIRKS, "", &a);
     if (r) {
         return r;
@@ -249,12 +249,12 @@ static int show_quirks(const struct options *o)
     } else if (a.ok && a.n == 0) {
         puts("All servers keep what they announce, as far as is known.");
     }
-    return answer_end(o, &a);
+    return response_end(o, &a);
 }
 
 static int domains_show(const struct options *o, const char *domain)
 {
-    struct answer a;
+    struct response a;
     int r = ask(o, "queue.sock", ADMIN_DOMAIN, domain, &a);
     if (r) {
         return r;
@@ -297,12 +297,12 @@ static int domains_show(const struct options *o, const char *domain)
         report_free(quirks);
     }
     free(acts);
-    return answer_end(o, &a);
+    return response_end(o, &a);
 }
 
 static int show_alarms(const struct options *o, bool all)
 {
-    struct answer a;
+    struct response a;
     char at[32], cleared[32];
     int r = ask(o, "queue.sock", ADMIN_ALARMS, all ? "all" : "", &a);
     if (r) {
@@ -337,13 +337,13 @@ static int show_alarms(const struct options *o, bool all)
     } else if (a.ok && a.n == 0) {
         puts("No alarms.");
     }
-    return answer_end(o, &a);
+    return response_end(o, &a);
 }
 
 /* A question that a sentence answers. */
 static int domains_act(const struct options *o, enum admin_verb verb, const char *argument)
 {
-    struct answer a;
+    struct response a;
     int r = ask(o, "queue.sock", verb, argument, &a);
     if (r) {
         return r;
@@ -351,12 +351,12 @@ static int domains_act(const struct options *o, enum admin_verb verb, const char
     if (a.ok) {
         printf("%s\n", a.text);
     }
-    return answer_end(o, &a);
+    return response_end(o, &a);
 }
 
 static int teach(const struct options *o, struct buf *names)
 {
-    struct answer a;
+    struct response a;
     int r = ask_with(o, ADMIN_LEARN, "", buf_str(names), &a);
     buf_reset(names);
     if (r) {
@@ -365,7 +365,7 @@ static int teach(const struct options *o, struct buf *names)
     if (a.ok) {
         puts(a.text);
     }
-    return answer_end(o, &a);
+    return response_end(o, &a);
 }
 
 /* What `domains list --json` of another gateway wrote: its domains that never go in clear. */

@@ -29,7 +29,7 @@ static void print_row(const struct ipc_row_envelope *e, bool first)
 
 static int envelope_list(const struct options *o)
 {
-    struct answer a;
+    struct response a;
     char argument[600] = "";
     if (o->argc == 3 && (strcmp(o->argv[1], "--to") == 0 || strcmp(o->argv[1], "--from") == 0)) {
         snprintf(argument, sizeof argument, "%s %s", o->argv[1] + 2, o->argv[2]);
@@ -53,12 +53,12 @@ static int envelope_list(const struct options *o)
     } else if (a.n == 0 && a.ok) {
         puts("Nothing is in the portal.");
     }
-    return answer_end(o, &a);
+    return response_end(o, &a);
 }
 
 static int envelope_show(const struct options *o)
 {
-    struct answer a;
+    struct response a;
     if (o->argc != 2) {
         return -1;
     }
@@ -80,7 +80,7 @@ static int envelope_show(const struct options *o)
         buf_free(&text);
     }
     free(events);
-    return answer_end(o, &a);
+    return response_end(o, &a);
 }
 
 /* A phrase is read from standard input: it stands in no list of processes. */
@@ -99,7 +99,7 @@ static bool read_phrase(char *dst, size_t size)
 
 static int envelope_change(const struct options *o)
 {
-    struct answer a;
+    struct response a;
     char argument[900], phrase[300] = "", hash[PASSWORD_HASH_MAX];
     bool takes_word = strcmp(o->argv[0], "extend") == 0 || strcmp(o->argv[0], "level") == 0,
          is_phrase = strcmp(o->argv[0], "phrase") == 0;
@@ -126,7 +126,7 @@ static int envelope_change(const struct options *o)
                    "be reached (postern envelope show)."
                  : "Done.");
     }
-    return answer_end(o, &a);
+    return response_end(o, &a);
 }
 
 int command_envelope(const struct options *o)

@@ -36,7 +36,7 @@ static struct json *exception_json(const struct ipc_row_exception *e)
 
 static int exception_list(const struct options *o, bool all)
 {
-    struct answer a;
+    struct response a;
     char until[32];
     size_t shown = 0;
     int r = ask(o, "queue.sock", ADMIN_EXCEPTIONS, "", &a);
@@ -67,7 +67,7 @@ static int exception_list(const struct options *o, bool all)
     } else if (a.ok && shown == 0) {
         puts(all ? "There never was an exception." : "No exception is in force.");
     }
-    return answer_end(o, &a);
+    return response_end(o, &a);
 }
 
 static int exception_usage(void)
@@ -90,7 +90,7 @@ static int exception_add(const struct options *o)
     const char *owner = "", *reason = "";
     uint64_t hours = 7 * 24, number;
     char argument[1000];
-    struct answer a;
+    struct response a;
     if (o->argc < 3) {
         return exception_usage();
     }
@@ -123,14 +123,14 @@ static int exception_add(const struct options *o)
         puts(
             "The exception is in force. It ends by itself and is named in each report it touches.");
     }
-    return answer_end(o, &a);
+    return response_end(o, &a);
 }
 
 int command_exception(const struct options *o)
 {
     const char *what = o->argc > 0 ? o->argv[0] : "list";
     bool all = o->argc == 2 && strcmp(o->argv[1], "--all") == 0;
-    struct answer a;
+    struct response a;
     if (strcmp(what, "list") == 0 && (o->argc <= 1 || all)) {
         return exception_list(o, all);
     }
@@ -141,5 +141,5 @@ int command_exception(const struct options *o)
         return exception_usage();
     }
     int r = ask(o, "queue.sock", ADMIN_EXCEPTION_END, o->argv[1], &a);
-    return r ? r : answer_end(o, &a);
+    return r ? r : response_end(o, &a);
 }

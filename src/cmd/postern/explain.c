@@ -106,7 +106,7 @@ static int explain_look_up(struct explanation *e, const struct conf *c)
 static void learn_policy(struct explanation *e, const struct options *o, const char *domain)
 {
     char argument[300], problem[128];
-    struct answer a;
+    struct response a;
     snprintf(argument, sizeof argument, "show %s", domain);
     if (ask_quietly(o, ADMIN_STS, argument, &a) != 0) {
         return;
@@ -118,23 +118,23 @@ static void learn_policy(struct explanation *e, const struct options *o, const c
             (void)!sts_policy_parse(a.rows[i].sts_answer.text, &e->policy, problem, sizeof problem);
         }
     }
-    answer_free(&a);
+    response_free(&a);
 }
 
 static void learn_memory(struct explanation *e, const struct options *o)
 {
-    struct answer a;
+    struct response a;
     if (!domain_is_none(e->route.memory) &&
         ask_quietly(o, ADMIN_DOMAIN, e->route.memory.canonical, &a) == 0) {
         e->facts.seen = a.n > 0 && a.rows[0].type == IPC_row_domain && a.rows[0].row_domain.seen;
-        answer_free(&a);
+        response_free(&a);
     }
 }
 
 static void learn_exceptions(struct explanation *e, const struct options *o,
                              struct domain_name domain)
 {
-    struct answer a;
+    struct response a;
     if (ask_quietly(o, ADMIN_EXCEPTIONS, "", &a) != 0) {
         return;
     }
@@ -148,7 +148,7 @@ static void learn_exceptions(struct explanation *e, const struct options *o,
                      STR_ARG(x->reason));
         }
     }
-    answer_free(&a);
+    response_free(&a);
 }
 
 /* --- facts -------------------------------------------------------------- */

@@ -120,7 +120,7 @@ static const char *play(struct play *p, struct str to, char said[SMTP_SAID_MAX])
 static bool addresses_of(const struct options *o, const struct conf *c, const char *login,
                          char *dst, size_t size)
 {
-    struct answer a;
+    struct response a;
     bool found = false;
     if (c->accounts.sender != 0) {
         return true; /* any may be used */
@@ -132,7 +132,7 @@ static bool addresses_of(const struct options *o, const struct conf *c, const ch
         found = a.rows[i].type == IPC_account && address_same(a.rows[i].account.name, str_c(login));
         str_copy_cut(found ? a.rows[i].account.addresses : STR(""), dst, size);
     }
-    answer_free(&a);
+    response_free(&a);
     return found;
 }
 

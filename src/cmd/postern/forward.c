@@ -29,7 +29,7 @@ static struct json *forward_json(const struct ipc_row_forward *f)
 
 int command_forward(const struct options *o)
 {
-    struct answer a;
+    struct response a;
     size_t off = 0, unknown = 0;
     if (o->argc != 1 || strcmp(o->argv[0], "audit") != 0) {
         fputs("usage: postern forward audit\n", stderr);
@@ -68,6 +68,6 @@ int command_forward(const struct options *o)
                    unknown);
         }
     }
-    r = answer_end(o, &a);
+    r = response_end(o, &a);
     return r == EXIT_OK && off > 0 ? EXIT_NO : r;
 }

@@ -27,8 +27,8 @@ struct options {
     char **argv;
 };
 
-/* Rows of an answer, kept with their strings. */
-struct answer {
+/* What posternd or queue responded: its rows, kept with their strings. */
+struct response {
     struct ipc_msg *rows;
     char **memory;
     size_t n;
@@ -56,33 +56,33 @@ void pickup_without_portal(const struct conf *c, char *ret_text, size_t size);
 void pickup_check(const struct conf *c, struct buf *problems);
 /* Asks posternd or queue ("posternd.sock", "queue.sock"). 0 or an exit status (already said). */
 int ask(const struct options *o, const char *socket_name, enum admin_verb verb,
-        const char *argument, struct answer *ret);
+        const char *argument, struct response *ret);
 /* The same of the queue; without a word when posternd is not running. */
 int ask_quietly(const struct options *o, enum admin_verb verb, const char *argument,
-                struct answer *ret);
+                struct response *ret);
 /* The same of the queue, with octets. */
 int ask_with(const struct options *o, enum admin_verb verb, const char *argument, struct str data,
-             struct answer *ret);
+             struct response *ret);
 /* A connection for several questions. 0 and a descriptor, or an exit status. */
-int ask_open(const struct options *o, const char *socket_name, bool quiet, int *ret_fd);
-/* The next message on a connection of ask_open() to the queue; waits with an eye on the process
+int ask_connect(const struct options *o, const char *socket_name, bool quiet, int *ret_fd);
+/* The next message on a connection of ask_connect() to the queue; waits with an eye on the process
  * queue, and gives up when that is down. 0, or -errno; -EHOSTDOWN: the queue, its words then in
  * why. */
-int answer_next(const struct options *o, int fd, char *frame, struct str *pending,
-                struct ipc_msg *ret, char *why, size_t size);
+int response_next(const struct options *o, int fd, char *frame, struct str *pending,
+                  struct ipc_msg *ret, char *why, size_t size);
 /* Whether the queue is up, from posternd's answer about its processes; its words in why when it
  * is not. */
 enum queue_state { QUEUE_UP, QUEUE_STARTS, QUEUE_SILENT, QUEUE_DOWN };
-enum queue_state queue_state_of(const struct answer *status, char *why, size_t size);
+enum queue_state queue_state_of(const struct response *status, char *why, size_t size);
 /* status.c: what it means that a process which is up does not answer; NULL: it does. */
 const char *status_silence(const struct ipc_row_process *p);
 /* Asks posternd about its processes; without a word when it is not running. */
-int ask_status_quietly(const struct options *o, struct answer *ret);
+int ask_status_quietly(const struct options *o, struct response *ret);
 /* Says what is wrong with the answer, frees it; the exit status. */
-int answer_end(const struct options *o, struct answer *a);
+int response_end(const struct options *o, struct response *a);
 /* Adds a copy of a row. */
-void answer_keep(struct answer *a, const struct ipc_msg *m);
-void answer_free(struct answer *a);
+void response_keep(struct response *a, const struct ipc_msg *m);
+void response_free(struct response *a);
 /* Lines of findings (conf/tree.h) as a list (config.c). */
 struct json *findings_json(struct str lines);
 /* Prints JSON; frees it. */

@@ -17,7 +17,7 @@ enum { WINDOW = 20, DOMAINS_MAX = 200000, HOSTS_MAX = 16, FILE_OCTETS_MAX = 64 *
 /* One probe whose rows are coming in. */
 struct open_probe {
     uint64_t token;
-    struct answer rows;
+    struct response rows;
 };
 
 struct probing {
@@ -149,7 +149,7 @@ static const char *no_servers(const struct ipc_probe_done *d)
     return "has no server that could be tested";
 }
 
-static void print_one(const struct ipc_probe_done *d, const struct answer *rows)
+static void print_one(const struct ipc_probe_done *d, const struct response *rows)
 {
     printf(STR_FMT ": %s\n", STR_ARG(d->domain), probe_verdict_words(d));
     if (!d->would_send && d->outcome == MX_FOUND) {
@@ -217,7 +217,7 @@ static struct json *probe_host_json(const struct ipc_probe_host *h)
     return o;
 }
 
-static struct json *probe_json(const struct ipc_probe_done *d, const struct answer *rows)
+static struct json *probe_json(const struct ipc_probe_done *d, const struct response *rows)
 {
     struct json *o = report_object(), *hosts = report_array();
     for (size_t i = 0; i < rows->n; i++) {
@@ -307,7 +307,7 @@ static void probe_on_done(struct probing *p, const struct ipc_probe_done *d)
     } else {
         print_one(d, &o->rows);
     }
-    answer_free(&o->rows);
+    response_free(&o->rows);
     o->token = 0;
 }
 
@@ -324,7 +324,7 @@ static int send_next(struct probing *p)
 static int probe_take(struct probing *p, const struct ipc_msg *m)
 {
     if (m->type == IPC_probe_host) {
-        answer_keep(&probe_open_of(p, m->probe_host.token)->rows, m);
+        response_keep(&probe_open_of(p, m->probe_host.token)->rows, m);
     } else if (m->type == IPC_probe_done) {
         probe_on_done(p, &m->probe_done);
     } else if (m->type == IPC_admin_done) {
@@ -353,7 +353,7 @@ static int probe_run(struct probing *p)
     }
     while (r == 0 && p->ended < p->n) {
         struct ipc_msg m;
-        r = answer_next(p->o, p->fd, frame, &pending, &m, p->why, sizeof p->why);
+        r = response_next(p->o, p->fd, frame, &pending, &m, p->why, sizeof p->why);
         r = r < 0 ? r : probe_take(p, &m);
     }
     free(frame);
@@ -429,7 +429,7 @@ int command_probe(const struct options *o)
     struct probing p = {.o = o, .fd = -1};
     p.domains = err_calloc(DOMAINS_MAX, sizeof *p.domains);
     int r = read_words(o, &p);
-    r = r ? r : ask_open(o, "queue.sock", false, &p.fd);
+    r = r ? r : ask_connect(o, "queue.sock", false, &p.fd);
     if (r == 0) {
         p.list = o->json ? report_array() : NULL;
         int e = probe_run(&p);

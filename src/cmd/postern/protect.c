@@ -306,7 +306,7 @@ static void replay_rcpt(struct replay *w, const struct ipc_row_rcpt *r)
 int protect_replay(const struct options *o, const char *since)
 {
     struct replay w = {.facts = BUF_INIT(2 * INSPECTION_MAX)};
-    struct answer a;
+    struct response a;
     struct conf *conf;
     char argument[32];
     int64_t span = span_of(since);
@@ -353,7 +353,7 @@ int protect_replay(const struct options *o, const char *since)
                    w.uninspected);
         }
     }
-    r = answer_end(o, &a);
+    r = response_end(o, &a);
     buf_free(&w.facts);
     conf_free(conf);
     return r;

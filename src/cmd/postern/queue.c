@@ -20,7 +20,7 @@ struct view {
     const struct ipc_row_act **acts;
 };
 
-static size_t next_message(const struct answer *a, size_t from, struct view *v)
+static size_t next_message(const struct response *a, size_t from, struct view *v)
 {
     size_t i = from;
     v->report = (struct message_report){
@@ -54,7 +54,7 @@ static size_t next_message(const struct answer *a, size_t from, struct view *v)
     return i;
 }
 
-static struct view view_new(const struct answer *a)
+static struct view view_new(const struct response *a)
 {
     return (struct view){
         .rcpts = err_calloc(a->n + 1, sizeof(void *)),
@@ -93,7 +93,7 @@ static void queue_print_line(const struct ipc_row_message *m, const struct ipc_r
 
 static int queue_list(const struct options *o)
 {
-    struct answer a;
+    struct response a;
     int r = ask(o, "queue.sock", ADMIN_LIST, "", &a);
     if (r) {
         return r;
@@ -122,13 +122,13 @@ static int queue_list(const struct options *o)
     }
     r = a.ok ? EXIT_OK : EXIT_NO;
     queue_view_free(&v);
-    answer_free(&a);
+    response_free(&a);
     return r;
 }
 
 static int queue_show(const struct options *o, const char *id)
 {
-    struct answer a;
+    struct response a;
     int r = ask(o, "queue.sock", ADMIN_MESSAGE, id, &a);
     if (r) {
         return r;
@@ -147,13 +147,13 @@ static int queue_show(const struct options *o, const char *id)
     }
     r = a.ok ? EXIT_OK : EXIT_NO;
     queue_view_free(&v);
-    answer_free(&a);
+    response_free(&a);
     return r;
 }
 
 static int queue_change(const struct options *o, enum admin_verb verb, const char *id)
 {
-    struct answer a;
+    struct response a;
     int r = ask(o, "queue.sock", verb, id, &a);
     if (r) {
         return r;
@@ -167,7 +167,7 @@ static int queue_change(const struct options *o, enum admin_verb verb, const cha
         fprintf(a.ok ? stdout : stderr, "%s%s.\n", a.ok ? "" : "postern: ", a.text);
     }
     r = a.ok ? EXIT_OK : EXIT_NO;
-    answer_free(&a);
+    response_free(&a);
     return r;
 }
 

@@ -40,7 +40,7 @@ static struct json *refusal_json(const struct ipc_refusal *r)
     return o;
 }
 
-static void print_rows(const struct answer *a)
+static void print_rows(const struct response *a)
 {
     static struct tally tally[256];
     char date[32];
@@ -65,7 +65,7 @@ static void print_rows(const struct answer *a)
 
 int command_refusals(const struct options *o)
 {
-    struct answer a;
+    struct response a;
     if (o->argc > 0) {
         fputs("usage: postern refusals [--json]\n", stderr);
         return EXIT_USAGE;
@@ -83,5 +83,5 @@ int command_refusals(const struct options *o)
     } else {
         print_rows(&a);
     }
-    return answer_end(o, &a);
+    return response_end(o, &a);
 }

@@ -76,7 +76,7 @@ static struct json *process_json(const struct ipc_row_process *p)
 
 int command_status(const struct options *o)
 {
-    struct answer a;
+    struct response a;
     int r = ask(o, "posternd.sock", ADMIN_STATUS, "", &a);
     if (r) {
         return r;
@@ -103,12 +103,12 @@ int command_status(const struct options *o)
         printf("%s", a.text);
     }
     r = a.ok && all_up ? EXIT_OK : EXIT_NO;
-    answer_free(&a);
+    response_free(&a);
     return r;
 }
 
 /* What check-config would say, as posternd found it. */
-static void take_findings(const struct answer *a, struct buf *lines)
+static void take_findings(const struct response *a, struct buf *lines)
 {
     for (size_t i = 0; i < a->n; i++) {
         if (a->rows[i].type == IPC_row_finding) {
@@ -138,7 +138,7 @@ static void print_reload(const struct options *o, bool ok, struct str text, stru
 }
 
 /* posternd reads its own file again: it is told which one is meant here. */
-static int ask_reload(const struct options *o, struct answer *ret)
+static int ask_reload(const struct options *o, struct response *ret)
 {
     enum { ARGUMENT_MAX = 1024 }; /* sys/ipc_messages.def */
     char *file = realpath(o->config, NULL);
@@ -162,7 +162,7 @@ static void look_at_pickup(const struct options *o, struct buf *findings)
 int command_reload(const struct options *o)
 {
     CLEANUP(buf_free) struct buf findings = BUF_INIT(1024 * 1024);
-    struct answer a;
+    struct response a;
     int r = ask_reload(o, &a);
     if (r) {
         const char *text =
@@ -178,6 +178,6 @@ int command_reload(const struct options *o)
     look_at_pickup(o, &findings);
     print_reload(o, a.ok, str_c(a.text), buf_str(&findings));
     r = a.ok ? EXIT_OK : EXIT_NO;
-    answer_free(&a);
+    response_free(&a);
     return r;
 }

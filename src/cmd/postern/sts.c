@@ -42,7 +42,7 @@ int command_sts(const struct options *o)
 {
     CLEANUP(buf_free) struct buf text = BUF_INIT(STS_POLICY_OCTETS_MAX);
     char argument[300];
-    struct answer a;
+    struct response a;
     bool preload = o->argc == 3 && strcmp(o->argv[0], "preload") == 0;
     bool look =
         o->argc == 2 && (strcmp(o->argv[0], "show") == 0 || strcmp(o->argv[0], "refresh") == 0);
@@ -69,5 +69,5 @@ int command_sts(const struct options *o)
             print_policy(&a.rows[i].sts_answer);
         }
     }
-    return answer_end(o, &a);
+    return response_end(o, &a);
 }

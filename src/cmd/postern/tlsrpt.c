@@ -27,7 +27,7 @@ static struct json *received_json(const struct ipc_row_rpt_received *r)
 
 static int received(const struct options *o, const char *number)
 {
-    struct answer a;
+    struct response a;
     char begin[32];
     int r = ask(o, "queue.sock", ADMIN_RPT_LIST, number, &a);
     if (r) {
@@ -57,7 +57,7 @@ static int received(const struct options *o, const char *number)
     } else if (a.ok && a.n == 0) {
         puts(*number ? "There is no report with this number." : "No report was received yet.");
     }
-    return answer_end(o, &a);
+    return response_end(o, &a);
 }
 
 static int sent(const struct options *o)
@@ -68,7 +68,7 @@ static int sent(const struct options *o)
         [RPT_NOT_WANTED] = "not asked for",
         [RPT_GIVEN_UP] = "given up",
     };
-    struct answer a;
+    struct response a;
     char day[32];
     int r = ask(o, "queue.sock", ADMIN_RPT_SENT, "", &a);
     if (r) {
@@ -94,12 +94,12 @@ static int sent(const struct options *o)
     if (list) {
         print_json(list);
     }
-    return answer_end(o, &a);
+    return response_end(o, &a);
 }
 
 static int send_now(const struct options *o)
 {
-    struct answer a;
+    struct response a;
     int r = ask(o, "queue.sock", ADMIN_RPT_SEND, "", &a);
     if (r) {
         return r;
@@ -107,7 +107,7 @@ static int send_now(const struct options *o)
     if (a.ok) {
         puts("The reports of all days, today included, are being sent; see postern tlsrpt sent.");
     }
-    return answer_end(o, &a);
+    return response_end(o, &a);
 }
 
 int command_tlsrpt(const struct options *o)

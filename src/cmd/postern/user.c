@@ -141,7 +141,7 @@ static int user_put(const struct options *o, const char *how, const char *name, 
 {
     char password[PASSWORD_MAX + 2] = "", argument[300];
     CLEANUP(buf_wipe) struct buf data = BUF_INIT(8192);
-    struct answer a;
+    struct response a;
     if (strlen(name) == 0 || strlen(name) > 255 || strpbrk(name, "\t\r\n") ||
         !addresses_ok(addresses)) {
         return user_usage();
@@ -165,12 +165,12 @@ static int user_put(const struct options *o, const char *how, const char *name, 
     if (r == 0 && a.ok) {
         printf("%s: %s\n", name, strcmp(how, "add") == 0 ? "may log in now" : "changed");
     }
-    return r ? r : answer_end(o, &a);
+    return r ? r : response_end(o, &a);
 }
 
 static int user_list(const struct options *o)
 {
-    struct answer a;
+    struct response a;
     char date[32];
     int r = ask(o, "queue.sock", ADMIN_ACCOUNTS, "", &a);
     if (r) {
@@ -198,12 +198,12 @@ static int user_list(const struct options *o)
     } else if (a.ok && a.n == 0) {
         puts("There is no account yet. postern user add NAME makes one.");
     }
-    return answer_end(o, &a);
+    return response_end(o, &a);
 }
 
 static int user_change(const struct options *o, enum admin_verb verb)
 {
-    struct answer a;
+    struct response a;
     int r = ask(o, "queue.sock", verb, o->argv[1], &a);
     if (r == 0 && a.ok) {
         printf("%s: %s\n", o->argv[1],
@@ -211,7 +211,7 @@ static int user_change(const struct options *o, enum admin_verb verb)
                : verb == ADMIN_ACCOUNT_ENABLE ? "may log in again"
                                               : "may no longer log in");
     }
-    return r ? r : answer_end(o, &a);
+    return r ? r : response_end(o, &a);
 }
 
 /* Says how long they would have had to wait, so that a name with a slip in it is noticed. */
@@ -219,7 +219,7 @@ static int user_forgive(const struct options *o)
 {
     const char *name = o->argv[1], *client = o->argc > 2 ? o->argv[2] : "";
     unsigned char octets[16];
-    struct answer a;
+    struct response a;
     if (strlen(name) == 0 || strlen(name) > 255 ||
         (o->argc > 2 && address_ip_octets(str_c(client), octets) == 0)) {
         return user_usage();
@@ -239,7 +239,7 @@ static int user_forgive(const struct options *o)
                        : " by guesses at this name; a network that guesses is refused as well: "
                          "postern user forgive NAME CLIENT");
     }
-    return r ? r : answer_end(o, &a);
+    return r ? r : response_end(o, &a);
 }
 
 int command_user(const struct options *o)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * children.c: starts, watches and restarts the children (joins.c: who talks to whom); a child
- * that dies again and again is started with a growing pause (deaths.c), the others keep serving.
+ * children.c: starts, watches and restarts the children (joins.c: who talks to whom); a child that
+ * dies again and again is started with a growing pause (deaths.c), the others keep serving. Called
+ * by main.c and reload.c.
  */
 #include "base/clock.h"
 #include "base/log.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * control.c: the socket on which the postern command asks posternd for status and reload
  * (reload.c). The socket's permissions say who may connect: root and the user posternd runs as.
+ * Called by main.c and reload.c.
  */
 #include "base/clock.h"
 #include "base/log.h"

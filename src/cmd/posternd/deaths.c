@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * deaths.c: how long to wait before a child that died is started again.
+ * deaths.c: how long to wait before a child that died is started again. Called by children.c.
  */
 #include "cmd/posternd/deaths.h"
 #include "proc/child.h"

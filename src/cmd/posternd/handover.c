@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * handover.c: what posternd gives its children: configuration text and the files it names, as
  * sealed memory files. Each child gets only what it needs: certificates smtpin and smtpout,
- * private keys and the at-rest secret keys alone, the trust store those who verify, password
- * files login.
+ * private keys and the at-rest secret keys alone, the trust store those who verify, password files
+ * login. Called by children.c and reload.c.
  */
 #include "base/log.h"
 #include "cmd/posternd/posternd.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * joins.c: who talks to whom. Every pair of processes that may talk gets a socket pair of its own,
- * made here; a new child gets new ones, its peers get the other ends.
+ * made here; a new child gets new ones, its peers get the other ends. Called by children.c.
  *
  * A pair that breaks while both live (one was stopped so long that what waited for it was too much)
  * is made anew as well: a slow process is not a lost one. Both have to say so: sockets that one of

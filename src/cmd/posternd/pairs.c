@@ -158,8 +158,8 @@ static void wait_for_rest(struct pair *one, const struct texts *t, bool is_good,
 }
 
 /* told: an administrator says that the files are complete. */
-static enum renewal look_at(const struct pairs *p, struct pair *one, bool told, int64_t now_ms,
-                            char *problem, size_t size)
+static enum renewal renewal_of(const struct pairs *p, struct pair *one, bool told, int64_t now_ms,
+                               char *problem, size_t size)
 {
     struct texts now = texts_new();
     bool readable = read_texts(one, &now, problem, size);
@@ -195,7 +195,7 @@ bool pairs_look(struct pairs *p, int64_t now_ms)
     for (size_t i = 0; i < p->n; i++) {
         char problem[256] = "";
         struct pair *one = &p->v[i];
-        if (look_at(p, one, false, now_ms, problem, sizeof problem) == RENEWAL_TAKE) {
+        if (renewal_of(p, one, false, now_ms, problem, sizeof problem) == RENEWAL_TAKE) {
             log_notice("certificate-taken",
                        KV("file", one->chain_path ? one->chain_path : one->key_path));
             changed = true;
@@ -253,7 +253,7 @@ static int pairs_add(struct pairs *p, enum pair_kind kind, size_t number, const 
     if (before) {
         must(texts_copy(&one->in_force, &before->in_force));
     }
-    if (look_at(p, one, true, clock_mono_ms(), problem, sizeof problem) != RENEWAL_REFUSE) {
+    if (renewal_of(p, one, true, clock_mono_ms(), problem, sizeof problem) != RENEWAL_REFUSE) {
         return 0;
     }
     return buf_printf(problems, "%s: %s\n", name, problem) < 0 ? -ENOSPC : -EINVAL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * reload.c: a new configuration in the place of the old one: judged as at a start, put in force in
  * every process, and told: to who asked, to the log, and as an act to the queue, which keeps acts.
+ * Called by main.c (SIGHUP) and control.c (postern reload).
  *
  * What can go wrong: the queue is not there when the act is done: it is told when it is. What is
  * refused changes nothing.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * drop.c: letters that wait in a directory while the gateway is not running: a file each,
- * written under a name nobody can guess, synced, then renamed to its final name. posternd has
- * them picked up.
+ * drop.c: letters that wait in a directory while the gateway is not running: a file each, written
+ * under a name nobody can guess, synced, then renamed to its final name. posternd has them picked
+ * up. Called by main.c and notice.c.
  *
  * The directory lets everybody put files in and nobody list them (mode 1733). What can go wrong:
  * no space, no right: the caller hears it at once, and nothing is left behind.

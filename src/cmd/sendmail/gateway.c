@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * gateway.c: hands a letter to the gateway over SMTP on loopback, with the same client engine
- * that the gateway itself uses. Blocking: a command that ends.
+ * gateway.c: hands a letter to the gateway over SMTP on loopback, with the same client engine that
+ * the gateway itself uses. Blocking: a command that ends. Called by main.c.
  */
 #include "cmd/sendmail/sendmail.h"
 #include "policy/policy.h"

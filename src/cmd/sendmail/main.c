@@ -435,8 +435,8 @@ static void tell_sender(const struct settings *s, const struct letter *refused, 
     if (sender.n == 0) { /* a notice itself */
         return;
     }
-    int r = notice_write(s->hostname, of_host ? str_c(s->admin) : sender, refused, put_off, answer,
-                         &notice);
+    int r = sendmail_notice(s->hostname, of_host ? str_c(s->admin) : sender, refused, put_off,
+                            answer, &notice);
     if (r == 0) {
         CLEANUP(err_close_fd) int fd = gateway_connect(s->gateway);
         r = fd < 0 ? EX_TEMPFAIL

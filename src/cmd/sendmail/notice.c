@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * notice.c: tells the sender that a letter which waited in the drop directory was refused when
- * it was handed in. Nobody reads standard error then, and the program that sent it had status 0.
+ * notice.c: tells the sender that a letter which waited in the drop directory was refused when it
+ * was handed in. Nobody reads standard error then, and the program that sent it had status 0.
+ * Called by main.c.
  */
 #include "cmd/sendmail/sendmail.h"
 #include "wire/date.h"
@@ -38,8 +39,8 @@ static int write_fields(const char *hostname, struct str to, struct buf *out)
         hostname);
 }
 
-int notice_write(const char *hostname, struct str to, const struct letter *refused,
-                 const bool *put_off, const char *answer, struct letter *ret)
+int sendmail_notice(const char *hostname, struct str to, const struct letter *refused,
+                    const bool *put_off, const char *answer, struct letter *ret)
 {
     *ret = (struct letter){.text = BUF_INIT(1024 * 1024)};
     int r = letter_add(ret, to);

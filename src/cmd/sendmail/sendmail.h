@@ -44,5 +44,5 @@ int letter_add(struct letter *l, struct str address) MUST_USE;
 /* A notice to `to` that the gateway refused a letter which had waited; `put_off` are those it
  * goes to later. With a null sender; freed by letter_free(), also after an error. 0, -EINVAL,
  * -ENOSPC. */
-int notice_write(const char *hostname, struct str to, const struct letter *refused,
-                 const bool *put_off, const char *answer, struct letter *ret) MUST_USE;
+int sendmail_notice(const char *hostname, struct str to, const struct letter *refused,
+                    const bool *put_off, const char *answer, struct letter *ret) MUST_USE;

@@ -62,7 +62,7 @@ static void account_put(struct map *to, const struct ipc_account *told)
     }
 }
 
-void accounts_put(struct accounts *a, const struct ipc_account *told)
+void accounts_set(struct accounts *a, const struct ipc_account *told)
 {
     account_put(a->stored, told);
 }

@@ -25,7 +25,7 @@ struct str account_key(const char *name, char key[ACCOUNT_NAME_MAX]);
  * change. */
 const struct account *account_find(const struct accounts *a, const char *name);
 /* Adds or replaces one of the store; copies. */
-void accounts_put(struct accounts *a, const struct ipc_account *told);
+void accounts_set(struct accounts *a, const struct ipc_account *told);
 void accounts_drop(struct accounts *a, struct str name);
 /* queue is about to tell all of the store's again. */
 void accounts_forget_stored(struct accounts *a);

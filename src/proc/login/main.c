@@ -576,7 +576,7 @@ static void on_cancel(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 static void on_account(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct login *l = owner;
-    accounts_put(&l->accounts, &m->account);
+    accounts_set(&l->accounts, &m->account);
 }
 
 static void on_account_gone(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)

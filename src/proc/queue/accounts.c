@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * accounts.c: people who log in: kept in the store, told to every login process; and the clients
- * that an inbound rule turned away. postern user and postern refusals ask here.
+ * that an inbound rule turned away. postern user and postern refusals ask here. Called by admin.c,
+ * guessing.c and main.c.
  *
  * What can go wrong: an account for a name that is there already, or is not: told to who asked.
  * Passwords never come here: postern user makes the hash.

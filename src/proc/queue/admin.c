@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * admin.c: answers the postern command: lists, message reports, retry, hold, release, delete.
+ * Called by main.c.
  *
  * The socket's permissions say who may connect; each change is kept with who did it (acts.c). All
  * input is one typed message with a verb and an argument.

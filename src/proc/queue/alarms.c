@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * alarms.c: what an administrator should know today: to the log at once, into the store, and by
- * mail to the configured administrator, several in one mail. Many domains losing their
- * encryption within loss-window are one alarm (a firewall on our own side), not many:
- * policy/losses.c.
+ * mail to the configured administrator, several in one mail. Many domains losing their encryption
+ * within loss-window are one alarm (a firewall on our own side), not many: policy/losses.c. Called
+ * by whoever raises or clears one.
  */
 #include "base/clock.h"
 #include "base/log.h"

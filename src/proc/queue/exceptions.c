@@ -2,6 +2,7 @@
  * exceptions.c: what an administrator allows for one domain and a limited time: relax (what the
  * domain publishes, and memory, do not bind) and legacy (old TLS versions). Each has an owner, a
  * reason and an end at most 30 days away, ends by itself, and is named in each report it touched.
+ * Called by admin_domains.c, and by job.c and trial.c for what is in force.
  */
 #include "base/clock.h"
 #include "base/log.h"

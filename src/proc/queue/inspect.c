@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * inspect.c: mail that must be read before it is decided. Its recipients stand behind a
- * destination of their own, "=inspect", until an inspect process has said what is in it; then
- * each is decided (protection.c) and stands behind its real one. Durable from the beginning:
- * what was under way is inspected again after a restart.
+ * destination of their own, "=inspect", until an inspect process has said what is in it; then each
+ * is decided (protection.c) and stands behind its real one. Durable from the beginning: what was
+ * under way is inspected again after a restart. Called by submit.c for new messages, by schedule.c
+ * when an inspect is free.
  *
  * While the client still waits (setting inspection wait) a refusal is an answer; later it is a
  * bounce. What can go wrong: an inspector dies or takes too long: once is chance, the second

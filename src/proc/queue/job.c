@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * job.c: deliveries and bounces under way in the smtpout processes.
+ * job.c: deliveries and bounces under way in the smtpout processes. Called by schedule.c and
+ * outcome.c.
  *
  * A job is a lease on some recipients of one message. What comes of it is outcome.c. What can go
  * wrong: a worker dies (its jobs are due again; the second death over one message holds it).

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * monitor.c: every domain that mail went to in the last 30 days (and any listed) is looked at once
  * a day, spread over the day; smtpout does the looking (smtpout/probe.c). Results become history,
- * memory and alarms. postern probe uses the same way, with somebody waiting for the rows.
+ * memory and alarms. postern probe uses the same way, with somebody waiting for the rows. Called
+ * by main.c.
  *
  * What can go wrong: a worker dies over a probe: it is begun again next time, whoever waited is
  * told.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * outcome.c: what came of deliveries in the smtpout processes, each recipient and each host asked.
+ * Called by job.c, whose rules take smtpout's messages.
  *
  * An outcome is made durable before smtpout may use the connection for the next message: a store
  * that cannot be written must not deliver. What came of some recipients before another host is

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * policies.c: MTA-STS policies between lookup, which understands them, and the store, which keeps
  * them (RFC 8461 10.2: they must survive a restart); and an administrator's questions about them.
+ * Called by main.c with lookup's messages, and by admin_domains.c.
  */
 #include "base/clock.h"
 #include "base/log.h"

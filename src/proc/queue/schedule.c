@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * schedule.c: the scheduler (sched/) at the store, the timers and the jobs of this process. What
  * is tried when is decided there; here what it asks for is read, handed out and remembered. RFC
- * 5321 4.5.4.1.
+ * 5321 4.5.4.1. Called by whoever changes what is due.
  *
  * Due recipients are read from the store in batches; fresh ones go from their commit straight
  * into memory. Everything here can be lost: at start it is read from the store again. What can

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * submit.c: new messages from smtpin (and bounces from smtpout), answered when durable.
+ * submit.c: new messages from smtpin (and bounces from smtpout), answered when durable. Called by
+ * main.c; messages of our own come through outcome.c.
  *
  * What can go wrong: no space (452 before it gets tight), a failed commit (451), a submitter that
  * dies between its recipients and its commit: then nothing was promised and nothing is kept.

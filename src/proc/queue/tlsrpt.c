@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tlsrpt.c: TLS reports (RFC 8460): keeps the counts of each UTC day, and has smtpout write and
  * send each domain's report once after midnight, tried again for a day; keeps what others report
- * to us.
+ * to us. Called by monitor.c, outcome.c and admin_domains.c.
  */
 #include "base/clock.h"
 #include "base/log.h"

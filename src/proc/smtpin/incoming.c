@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * incoming.c: a message while it arrives: encrypted piece by piece, small ones in memory, larger
- * ones into a spool file that is synced, by another thread, before the queue hears of it.
+ * ones into a spool file that is synced, by another thread, before the queue hears of it. Called
+ * by events.c and session.c.
  *
  * The message key exists here only while the message arrives; afterwards only `keys` can get it
  * back. What can go wrong: no space, a write error: the message is refused at its end (452), its

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * login.c: AUTH of a session, judged by the login process. A client's logins always go to the
- * same copy of it, so that its failures are counted in one place.
+ * login.c: AUTH of a session, judged by the login process. A client's logins always go to the same
+ * copy of it, so that its failures are counted in one place. Called by events.c; its answers come
+ * from main.c.
  *
  * A failed login is answered after `accounts delay`, and the session waits meanwhile (RFC 4954
  * 9). What can go wrong: no login process: 454, the client tries again.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * bounce.c: writes a bounce, or the notice that a mail still waits. It happens here because only
- * a lease holder can open the original's header section, and the queue must not see it. The
- * notice is sealed like any other message and submitted; the queue marks the recipients as told
- * in the same commit.
+ * bounce.c: writes a bounce, or the notice that a mail still waits. It happens here because only a
+ * lease holder can open the original's header section, and the queue must not see it. The notice
+ * is sealed like any other message and submitted; the queue marks the recipients as told in the
+ * same commit. Called by delivery.c and job.c.
  *
  * A notice takes over nothing from the original but REQUIRETLS, which the queue keeps (RFC 8689
  * 5): what its octets and its address need is found anew (system_mail.c, docs/decisions/0027).

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * delivery.c: one message to one destination: its key, its hosts in order, the decision for each,
- * and the outcome of each recipient.
+ * and the outcome of each recipient. Called by job.c, and by connection.c, survey.c and login.c
+ * with what came of it.
  *
  * The host's verdict comes from policy_host() with the facts of the session as it is, kept
  * connections included; only a permit made from it lets the engine write MAIL. What can go wrong

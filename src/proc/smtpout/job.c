@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * job.c: what the queue hands out: a delivery is put together from its messages, gets its key from
- * keys and its way from lookup, and begins when both are there.
+ * keys and its way from lookup, and begins when both are there. Called by main.c; its rules take
+ * the queue's messages.
  *
  * What is our own fault (keys away, lookup away, shutdown) never counts against the message.
  */

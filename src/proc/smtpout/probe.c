@@ -2,6 +2,7 @@
  * probe.c: "do they support TLS?" for one domain: every address of every server is asked, with the
  * same lookups, the same TLS and the same decision as a delivery. Asked for by the queue: daily by
  * the monitor, and at once by postern probe, which also wants to know versions and ciphers (deep).
+ * Called by job.c.
  *
  * No mail is sent. Bounded in connections and time; what did not answer by then counts as "no
  * answer".

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * replies.c: what the receiving server says about each recipient of a delivery: taken, refused, or
- * left for another host. What a reply means says answer_means() (round.h). Called by connection.c;
- * when all have their reply, delivery.c goes on.
+ * left for another host. answer_means() (round.h) says what a reply means. Called by
+ * connection.c; when all have their reply, delivery.c goes on.
  *
- * What can go wrong: a refusal of the whole session (a login wanted, a block list, loops) reads like
- * one of the recipient; such recipients stay open, and the next host is asked.
+ * What can go wrong: a refusal of the whole session (a login wanted, a block list, loops) reads
+ * like one of the recipient; such recipients stay open, and the next host is asked.
  */
 #include "proc/smtpout/smtpout.h"
 

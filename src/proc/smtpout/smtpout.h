@@ -351,8 +351,8 @@ void delivery_rcpt_answer(struct delivery *d, size_t n, const struct smtp_answer
 void delivery_rcpt_done(struct delivery *d, size_t n, const struct smtp_answer *a, bool accepted);
 void delivery_done(struct delivery *d, struct connection *l, const struct smtp_answer *a,
                    bool accepted);
-/* The connection has ended, or says nothing more. True: before that the server refused all whom it was
- * asked for, which stands (RFC 5321 4.2.1), and the round goes on; the connection is not the
+/* The connection has ended, or says nothing more. True: before that the server refused all whom it
+ * was asked for, which stands (RFC 5321 4.2.1), and the round goes on; the connection is not the
  * delivery's any more. */
 bool delivery_refused_all(struct delivery *d, struct connection *l);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tlsrpt.c: TLS reports (RFC 8460): counts each session under each policy in force; writes the
  * day's report of a domain and sends it (https through lookup, mail signed through keys); reads
- * the reports of others, for which a delivery ends here.
+ * the reports of others, for which a delivery ends here. Called by outcome.c for each session, and
+ * by job.c for reports to write.
  *
  * Sessions that carry our own reports are not counted (RFC 8460 3: no loops). What can go wrong: a
  * report that cannot be sent is tried again by the queue for a day.
