@@ -11,19 +11,24 @@
 #include <stddef.h>
 
 /* Kinds of fields, as they stand in a struct. */
-#define RECORD_TYPE_key         uint64_t /* the number of the row */
-#define RECORD_TYPE_u8          uint8_t
-#define RECORD_TYPE_u16         uint16_t
-#define RECORD_TYPE_u32         uint32_t
-#define RECORD_TYPE_u64         uint64_t
-#define RECORD_TYPE_i64         int64_t
-#define RECORD_TYPE_flag        bool
-#define RECORD_TYPE_str         struct str /* a text */
-#define RECORD_TYPE_blob        struct str /* octets */
-#define RECORD_TYPE_rcpt_state  enum rcpt_state
-#define RECORD_TYPE_rcpt_notice enum rcpt_notice
+#define RECORD_TYPE_key            uint64_t /* the number of the row */
+#define RECORD_TYPE_serial         uint64_t /* the same, given by the table where it is 0 */
+#define RECORD_TYPE_u8             uint8_t
+#define RECORD_TYPE_u16            uint16_t
+#define RECORD_TYPE_u32            uint32_t
+#define RECORD_TYPE_u64            uint64_t
+#define RECORD_TYPE_i64            int64_t
+#define RECORD_TYPE_flag           bool
+#define RECORD_TYPE_str            struct str /* a text */
+#define RECORD_TYPE_blob           struct str /* octets */
+#define RECORD_TYPE_rcpt_state     enum rcpt_state
+#define RECORD_TYPE_rcpt_notice    enum rcpt_notice
+#define RECORD_TYPE_exception_kind enum exception_kind
+#define RECORD_TYPE_rpt_type       enum rpt_type
+#define RECORD_TYPE_rpt_state      enum rpt_state
 
-/* The members of a struct. */
+/* The members of a struct: RECORD_MEMBERS(attempt). */
+#define RECORD_MEMBERS(record)          RECORD_##record(RECORD_MEMBER)
 #define RECORD_MEMBER(kind, name, most) RECORD_TYPE_##kind name;
 /* Assignments from another struct with the same fields: RECORD_COPY(attempt, to, from). Texts
  * are views. */
@@ -35,18 +40,22 @@
         RECORD_##record(RECORD_ASSIGN) \
     } while (0)
 
-enum field_class { FIELD_NUMBER, FIELD_FLAG, FIELD_TEXT, FIELD_OCTETS };
-#define RECORD_CLASS_key         FIELD_NUMBER
-#define RECORD_CLASS_u8          FIELD_NUMBER
-#define RECORD_CLASS_u16         FIELD_NUMBER
-#define RECORD_CLASS_u32         FIELD_NUMBER
-#define RECORD_CLASS_u64         FIELD_NUMBER
-#define RECORD_CLASS_i64         FIELD_NUMBER
-#define RECORD_CLASS_flag        FIELD_FLAG
-#define RECORD_CLASS_str         FIELD_TEXT
-#define RECORD_CLASS_blob        FIELD_OCTETS
-#define RECORD_CLASS_rcpt_state  FIELD_NUMBER
-#define RECORD_CLASS_rcpt_notice FIELD_NUMBER
+enum field_class { FIELD_KEY, FIELD_SERIAL, FIELD_NUMBER, FIELD_FLAG, FIELD_TEXT, FIELD_OCTETS };
+#define RECORD_CLASS_key            FIELD_KEY
+#define RECORD_CLASS_serial         FIELD_SERIAL
+#define RECORD_CLASS_u8             FIELD_NUMBER
+#define RECORD_CLASS_u16            FIELD_NUMBER
+#define RECORD_CLASS_u32            FIELD_NUMBER
+#define RECORD_CLASS_u64            FIELD_NUMBER
+#define RECORD_CLASS_i64            FIELD_NUMBER
+#define RECORD_CLASS_flag           FIELD_FLAG
+#define RECORD_CLASS_str            FIELD_TEXT
+#define RECORD_CLASS_blob           FIELD_OCTETS
+#define RECORD_CLASS_rcpt_state     FIELD_NUMBER
+#define RECORD_CLASS_rcpt_notice    FIELD_NUMBER
+#define RECORD_CLASS_exception_kind FIELD_NUMBER
+#define RECORD_CLASS_rpt_type       FIELD_NUMBER
+#define RECORD_CLASS_rpt_state      FIELD_NUMBER
 
 struct record_field {
     const char *name;
@@ -62,10 +71,10 @@ struct record {
     size_t n;
 };
 
-/* One of record_field, of the struct that RECORD_STRUCT is defined as where it is used. */
+/* One of record_field, of the struct that record_struct is where it is used. */
 #define RECORD_FIELD(kind, field, most) \
-    {#field, RECORD_CLASS_##kind, (uint8_t)sizeof(((RECORD_STRUCT *)0)->field), \
-     (uint16_t)offsetof(RECORD_STRUCT, field)},
+    {#field, RECORD_CLASS_##kind, (uint8_t)sizeof(((record_struct *)0)->field), \
+     (uint16_t)offsetof(record_struct, field)},
 
 static inline bool record_is_text(const struct record_field *f)
 {

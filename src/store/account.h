@@ -6,22 +6,16 @@
 #include "store/store.h"
 
 struct store_account {
-    struct str name, hash, scram, addresses; /* scram: "ITERATIONS,SALT,STORED,SERVER" or empty */
-    bool enabled;
-    int64_t changed_ms;
+    RECORD_MEMBERS(account)
 };
 
 struct store_refusal {
-    int64_t at_ms;
-    struct str rule, client, helo, reverse_path, wanted, had, reason;
-    bool enforced;
+    RECORD_MEMBERS(refusal)
 };
 
 /* Where somebody logged in before (policy/guesses.h). */
 struct store_place {
-    uint8_t kind; /* enum guess_kind */
-    struct str who, place;
-    int64_t used_ms;
+    RECORD_MEMBERS(place)
 };
 
 typedef void (*store_place_fn)(void *arg, const struct store_place *p);

@@ -6,13 +6,7 @@
 #include "store/store.h"
 
 struct store_act {
-    uint64_t act;
-    int64_t at_ms;
-    struct str verb;   /* name of an enum admin_verb */
-    struct str about;  /* message or envelope id, domain, account; empty: nothing in particular */
-    struct str detail; /* for people, may be empty */
-    struct str by;     /* who it was, as the postern command said; never empty */
-    uint32_t uid;      /* of who connected, as the kernel said */
+    RECORD_MEMBERS(act)
 };
 
 typedef void (*store_act_fn)(void *arg, const struct store_act *a);

@@ -7,12 +7,7 @@
 #include "store/store.h"
 
 struct store_damage {
-    uint64_t id;               /* of the message */
-    int64_t at_ms, arrived_ms; /* when it was found; when the message came */
-    struct str reverse_path;
-    struct str rcpts; /* addresses, a comma and a blank between them */
-    struct str what;  /* what is lost, in words */
-    bool told;        /* its sender was, or has no address */
+    RECORD_MEMBERS(damage)
 };
 
 typedef void (*store_damage_fn)(void *arg, const struct store_damage *d);

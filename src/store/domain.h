@@ -8,70 +8,30 @@
 
 /* Memory of one domain (docs/decision.md, "Memory"). Times are wall milliseconds, 0: never. */
 struct store_domain {
-    struct str name;
-    int64_t offered_ms; /* last sighting of STARTTLS */
-    int64_t lowered_ms; /* sightings before this do not count any more */
-    int64_t looked_ms;  /* last look at all its servers */
-    int64_t mailed_ms;  /* last time it was a recipient */
-    int64_t probed_ms, next_probe_ms;
-    int64_t negative_ms;  /* last probe that counted against it */
-    int64_t not_after_ms; /* earliest end of a certificate */
-    uint32_t negative_days;
-    uint32_t alarms;    /* bits of enum alarm_kind that are raised */
-    bool look_complete; /* every address of every server answered that look */
-    /* since when looks at these find that some take HELO alone (docs/decisions/0026); 0: none
-     * does */
-    int64_t helo_ms;
-    /* which servers and addresses these were (policy/memory.h); 0: not known */
-    uint64_t look_asked;
-    bool secure_mail;   /* mail that demanded security went there */
-    bool await_confirm; /* seven negative days, but an administrator must confirm */
-    bool listed;        /* in the configuration's monitor block */
-    /* at the last complete probe: enum grade, published, enum sts_state */
-    uint8_t grade, tlsa, sts;
+    RECORD_MEMBERS(domain)
 };
 
 struct store_probe {
-    struct str domain;
-    int64_t at_ms, not_after_ms;
-    uint8_t outcome; /* enum mx_outcome */
-    bool complete, offered, all_offered, would_send, tlsa_published, tlsa_bad;
-    uint8_t grade, reason, sts;
-    struct str sts_problem;
-    struct str hosts; /* a line for each address, for people */
+    RECORD_MEMBERS(probe)
 };
 
 struct store_alarm {
-    uint64_t alarm;
-    int64_t at_ms, cleared_ms, mailed_ms;
-    uint8_t kind; /* enum alarm_kind */
-    struct str domain, detail;
+    RECORD_MEMBERS(alarm)
 };
 
 enum exception_kind { EXCEPTION_RELAX, EXCEPTION_LEGACY, EXCEPTION_KIND_END };
 
 struct store_exception {
-    uint64_t exception;
-    struct str domain, owner, reason;
-    enum exception_kind kind;
-    int64_t from_ms, until_ms, ended_ms;
-    uint32_t uid; /* of who connected to add it */
-    /* the administrators; added_by is empty in what older versions wrote */
-    struct str added_by, ended_by;
+    RECORD_MEMBERS(exception)
 };
 
 struct store_sts {
-    struct str domain, id, policy;
-    int64_t fetched_ms, expires_ms;
+    RECORD_MEMBERS(sts)
 };
 
 /* Something that a host announces and does not keep. */
 struct store_quirk {
-    struct str host, address;
-    uint8_t extension; /* enum extension */
-    int64_t since_ms, until_ms;
-    struct str domain; /* whose mail found it out */
-    struct str why;    /* what the host said or did */
+    RECORD_MEMBERS(quirk)
 };
 
 typedef void (*store_quirk_fn)(void *arg, const struct store_quirk *x);

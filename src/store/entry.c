@@ -55,16 +55,16 @@ static struct shape shape_of(const struct entry *e)
     struct entry *at = (struct entry *)(uintptr_t)e;
     switch (e->kind) {
     case ENTRY_MESSAGE:
-        return (struct shape){&store_record_message, MESSAGE_FIELDS, &at->message};
+        return (struct shape){store_record_message(), MESSAGE_FIELDS, &at->message};
     case ENTRY_RCPT:
     case ENTRY_BOUNCED:
     case ENTRY_OUTCOME:
     case ENTRY_DECIDED:
-        return (struct shape){&store_record_rcpt, RCPT_FIELDS, &at->rcpt};
+        return (struct shape){store_record_rcpt(), RCPT_FIELDS, &at->rcpt};
     case ENTRY_ATTEMPT:
-        return (struct shape){&store_record_attempt, ATTEMPT_FIELDS, &at->attempt};
+        return (struct shape){store_record_attempt(), ATTEMPT_FIELDS, &at->attempt};
     case ENTRY_INSPECTED:
-        return (struct shape){&store_record_inspection, INSPECTED_FIELDS, &at->inspected};
+        return (struct shape){store_record_inspection(), INSPECTED_FIELDS, &at->inspected};
     case ENTRY_RELEASE:
         break;
     }

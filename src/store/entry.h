@@ -24,7 +24,7 @@ enum entry_kind {
 };
 
 struct entry_inspected {
-    RECORD_inspection(RECORD_MEMBER)
+    RECORD_MEMBERS(inspection)
 };
 
 struct entry {

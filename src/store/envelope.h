@@ -49,58 +49,26 @@ enum envelope_state { ENVELOPE_STATES(ENVELOPE_STATE_ENUM) ENVELOPE_STATE_END };
 enum envelope_event { ENVELOPE_EVENTS(ENVELOPE_EVENT_ENUM) EVENT_END };
 
 struct store_envelope {
-    uint64_t envelope;  /* random, 63 bits */
-    uint64_t id, rcpt;  /* its message and recipient */
-    struct str address; /* of the recipient, domain and local part in small letters */
-    struct str sender, sender_name;
-    int64_t made_ms, expires_ms;
-    uint8_t level, state; /* state: enum envelope_state */
-    uint8_t least;        /* what rules and portal ask for: no sender can have less */
-    bool sealed, legal_hold;
-    struct str sealed_key; /* message key, wrapped for keys or for the link */
-    uint32_t attachments;
-    uint64_t octets;               /* of the message */
-    int64_t notice_due_ms;         /* 0: none is due */
-    uint8_t notice_kind;           /* enum notice_kind of the portal */
-    uint64_t notice_id;            /* the last notice, a message of ours */
-    int64_t opened_ms, replied_ms; /* the first time; 0: never */
-    uint32_t reminders;
-    struct str thread;
-    /* of the message, only where notices show it (portal, subject real); else empty */
-    struct str subject;
+    RECORD_MEMBERS(envelope)
 };
 
 struct store_envelope_event {
-    uint64_t envelope;
-    int64_t at_ms;
-    uint8_t kind; /* enum envelope_event */
-    /* who: network of the browser, or name and uid, or login, of the one who did it */
-    struct str who, detail;
+    RECORD_MEMBERS(envelope_event)
 };
 
 /* A pass of a browser: a session, or that it is remembered. */
 struct store_pass {
-    struct str hash; /* SHA-256 of what the cookie holds */
-    uint8_t kind;    /* enum pass_kind of the portal */
-    struct str address;
-    uint64_t envelope; /* the only one it is good for, 0: all of the address */
-    uint8_t level;     /* what was proved */
-    int64_t made_ms, until_ms;
+    RECORD_MEMBERS(pass)
 };
 
 /* What is known about somebody outside. */
 struct store_person {
-    struct str address;
-    struct str phrase; /* his own, shown in notices */
-    struct str agreed; /* hash of the phrase agreed with us (seal/password.h), "": none */
-    struct str language;
+    RECORD_MEMBERS(person)
 };
 
 /* A conversation that stays secure. */
 struct store_thread {
-    struct str thread, inside, outside;
-    int64_t made_ms;
-    bool lowered; /* somebody with the right let it go: answers go the ordinary way */
+    RECORD_MEMBERS(thread)
 };
 
 const char *envelope_state_name(enum envelope_state s);
@@ -181,11 +149,7 @@ enum store_result store_get_person(struct store *s, struct str address, store_pe
 
 /* A passkey of somebody outside (passkey/passkey.h). */
 struct store_passkey {
-    struct str id, address;
-    uint8_t algorithm; /* enum passkey_algorithm */
-    struct str key;    /* its public half */
-    uint64_t uses;     /* its own count of signatures, or always 0 */
-    int64_t made_ms, used_ms;
+    RECORD_MEMBERS(passkey)
 };
 
 typedef void (*store_passkey_fn)(void *arg, const struct store_passkey *k);

@@ -12,6 +12,7 @@
  */
 #include "base/log.h"
 #include "store/schema.sql.h"
+#include "store/upgrade.sql.h"
 #include "store/sqlite_priv.h"
 #include "wire/domain.h"
 #include "wire/id.h"
@@ -230,18 +231,20 @@ static int open_journal(struct store *s, char *problem, size_t size)
 {
     sqlite3_stmt *q = s->q[Q_SETTLED];
     bool known = sqlite3_step(q) == SQLITE_ROW;
-    uint64_t settled = known ? column_int(q, 0) : 0, store = known ? column_int(q, 1) : 0;
-    bool marked = known && column_int(q, 3) != 0;
+    struct store_settled settled = {0};
     struct journal_promise promised;
-    s->times = known ? column_int(q, 2) : 0;
+    if (known) {
+        store_read_row(s, Q_SETTLED, store_record_settled(), &settled);
+    }
+    s->times = settled.times;
     sqlite3_reset(q);
-    int r = store_read_mark(s, store, marked, &promised, problem, size);
+    int r = store_read_mark(s, settled.store, settled.marked, &promised, problem, size);
     if (r < 0) {
         return r;
     }
     promised.take_what_is_there = s->sizes.quarantine != NULL;
-    r = known ? journal_open(s->directory, store, promised, settled, s->sizes.journal_file,
-                             &s->journal)
+    r = known ? journal_open(s->directory, settled.store, promised, settled.number,
+                             s->sizes.journal_file, &s->journal)
               : -EIO;
     if (r == -EBADMSG && s->loss.transactions > 0) {
         snprintf(problem, size,
@@ -282,7 +285,7 @@ static int open_journal(struct store *s, char *problem, size_t size)
         return -EIO;
     }
     store_damage_entries(s, journal_lost_entries(s->journal));
-    store_make_mark(s, marked);
+    store_make_mark(s, settled.marked);
     return 0;
 }
 
@@ -432,7 +435,7 @@ int store_secret_kept(struct store *s, const char *name, struct str value, store
 void store_redirect(struct store *s, const struct store_rcpt *r)
 {
     if (open_direct(s)) {
-        store_bind(s, Q_REDIRECT, &store_record_rcpt, r);
+        store_bind(s, Q_REDIRECT, store_record_rcpt(), r);
         store_run(s, Q_REDIRECT);
     }
 }

@@ -32,7 +32,8 @@ _Static_assert(RCPT_QUEUED == 0 && RCPT_HELD == 1 && RCPT_FAILED == 3 && RCPT_EX
 #define BODIES         BODIES_OF("") " ORDER BY id"
 #define BODIES_OF(which) \
     "SELECT id, arrived_ms, reverse_path, sealed_key, spool," \
-    " EXISTS (SELECT 1 FROM recipient r WHERE r.id=m.id AND " LOST_WITH_BODY ") FROM message m" \
+    " EXISTS (SELECT 1 FROM recipient r WHERE r.id=m.id AND " LOST_WITH_BODY ") AS is_lost" \
+    " FROM message m" \
     " WHERE EXISTS (SELECT 1 FROM recipient r WHERE r.id=m.id AND (state=6 OR " LOST_WITH_BODY \
     "))" which
 #define COUNT_BODIES "SELECT count(*) FROM (" BODIES ")"
@@ -89,29 +90,32 @@ static void sqlite_bodies_tell(struct bodies *b, sqlite3_stmt *q, const char *wr
                                const char *path)
 {
     CLEANUP(buf_free) struct buf rcpts = BUF_INIT(RCPTS_OCTETS);
-    bind_int(b->rcpts, 1, column_int(q, 0));
+    struct store_message m;
+    store_read_columns(q, store_record_message(), &m);
+    bind_int(b->rcpts, 1, m.id);
     while (sqlite3_step(b->rcpts) == SQLITE_ROW) {
         store_damage_rcpt(&rcpts, column_str(b->rcpts, 0));
     }
     sqlite3_reset(b->rcpts);
     const struct store_damage d = {
-        .id = column_int(q, 0),
+        .id = m.id,
         .at_ms = clock_wall_ms(),
-        .arrived_ms = (int64_t)column_int(q, 1),
-        .reverse_path = column_str(q, 2),
+        .arrived_ms = m.arrived_ms,
+        .reverse_path = m.reverse_path,
         .rcpts = buf_str(&rcpts),
         .what = str_c(wrong),
     };
-    b->bad(b->arg, &d, path, column_int(q, 5) != 0);
+    b->bad(b->arg, &d, path, store_column(q, "is_lost") != 0);
 }
 
 static const char *sqlite_bodies_look(struct bodies *b, sqlite3_stmt *q, char path[PATH])
 {
-    struct str spool = column_str(q, 4), key = column_str(q, 3);
-    snprintf(path, PATH, "%s/spool/" STR_FMT, b->directory, STR_ARG(spool));
+    struct store_message m;
+    store_read_columns(q, store_record_message(), &m);
+    snprintf(path, PATH, "%s/spool/" STR_FMT, b->directory, STR_ARG(m.spool));
     const char *wrong =
-        spool.n > 0 ? look_at_file(b, key, path) : look_at_row(b, column_int(q, 0), key);
-    path[0] = spool.n > 0 ? path[0] : '\0';
+        m.spool.n > 0 ? look_at_file(b, m.sealed_key, path) : look_at_row(b, m.id, m.sealed_key);
+    path[0] = m.spool.n > 0 ? path[0] : '\0';
     return wrong;
 }
 

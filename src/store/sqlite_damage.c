@@ -8,48 +8,21 @@
 
 enum { RCPTS_OCTETS = 64 * 1024 };
 
+STORE_WALK(damage)
+
 void store_add_damage(struct store *s, const struct store_damage *d)
 {
-    if (!store_in_batch(s)) {
-        return;
-    }
-    sqlite3_stmt *q = s->q[Q_ADD_DAMAGE];
-    bind_int(q, 1, d->id);
-    bind_int(q, 2, (uint64_t)d->at_ms);
-    bind_int(q, 3, (uint64_t)d->arrived_ms);
-    bind_str(q, 4, d->reverse_path);
-    bind_str(q, 5, d->rcpts);
-    bind_str(q, 6, d->what);
-    bind_int(q, 7, d->told || d->reverse_path.n == 0);
-    store_run(s, Q_ADD_DAMAGE);
-}
-
-struct store_damage store_damage_of(sqlite3_stmt *q)
-{
-    return (struct store_damage){
-        .id = column_int(q, 0),
-        .at_ms = (int64_t)column_int(q, 1),
-        .arrived_ms = (int64_t)column_int(q, 2),
-        .reverse_path = column_str(q, 3),
-        .rcpts = column_str(q, 4),
-        .what = column_str(q, 5),
-        .told = column_int(q, 6) != 0,
-    };
+    struct store_damage row = *d;
+    row.told |= d->reverse_path.n == 0;
+    store_put(s, Q_ADD_DAMAGE, store_record_damage(), &row);
 }
 
 enum store_result store_each_damage(struct store *s, bool untold, unsigned max, store_damage_fn fn,
                                     void *arg)
 {
-    sqlite3_stmt *q = s->q[Q_DAMAGES];
-    int code;
-    bind_int(q, 1, untold);
-    bind_int(q, 2, max);
-    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
-        struct store_damage d = store_damage_of(q);
-        fn(arg, &d);
-    }
-    sqlite3_reset(q);
-    return code == SQLITE_DONE ? STORE_OK : result_of(code);
+    bind_int(s->q[Q_DAMAGES], 1, untold);
+    bind_int(s->q[Q_DAMAGES], 2, max);
+    return walk_damage(s, Q_DAMAGES, fn, arg);
 }
 
 void store_set_damage_told(struct store *s, uint64_t id)

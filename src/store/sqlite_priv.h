@@ -7,27 +7,12 @@
 #include "store/journal.h"
 #include "store/mark.h"
 #include "store/records.h"
+#include "store/sql.h"
 #include "store/store.h"
 
 #include <pthread.h>
 #include <sqlite3.h>
 
-/* --- columns by the lists of records/records.def: names, marks (":name"), and how they are
- * made; the key has no comma, and is made by hand */
-#define SQL_NAME(kind, name, most) SQL_COMMA_##kind #name
-#define SQL_MARK(kind, name, most) SQL_COMMA_##kind ":" #name
-#define SQL_COMMA_key
-#define SQL_COMMA_u8          ", "
-#define SQL_COMMA_u16         ", "
-#define SQL_COMMA_u32         ", "
-#define SQL_COMMA_u64         ", "
-#define SQL_COMMA_i64         ", "
-#define SQL_COMMA_flag        ", "
-#define SQL_COMMA_str         ", "
-#define SQL_COMMA_blob        ", "
-#define SQL_COMMA_rcpt_state  ", "
-#define SQL_COMMA_rcpt_notice ", "
-#define SQL_SET(name)         #name "=:" #name
 /* What an outcome says of its recipient: the fields that store_outcome() sets. SEP stands
  * between them. */
 #define RCPT_OUTCOME(F, SEP) \
@@ -43,100 +28,111 @@
     SEP F(notice) \
     SEP F(protection)
 
+/* Rows of recipients, with who sent their message; new ones. Those of messages with their body. */
+#define RCPT_NAMES    SQL_NAMES(rcpt)
+#define RCPT_SELECT   "SELECT " RCPT_NAMES " FROM recipient"
+#define RCPT_SELECT_R "SELECT " SQL_NAMES_OF_R(rcpt) " FROM recipient r"
+#define RCPT_SELECT_SENT \
+    "SELECT " RCPT_NAMES ", (SELECT reverse_path FROM message m WHERE m.id=recipient.id) AS " \
+    "reverse_path FROM recipient"
+#define RCPT_ADD       "INSERT INTO recipient " SQL_ROW(rcpt)
+#define MESSAGE_SELECT "SELECT b.sealed AS body, " SQL_NAMES_OF_M(message_row) " FROM message m"
+#define MESSAGE_ADD    "INSERT INTO message " SQL_ROW(message_row)
+
 /* sqlite_domain.c */
 #define DOMAIN_STATEMENTS(X) \
-    X(PUT_DOMAIN, \
-      "INSERT OR REPLACE INTO domain VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)") \
+    X(PUT_DOMAIN, SQL_PUT(domain)) \
     X(DROP_DOMAIN, "DELETE FROM domain WHERE name=?") \
-    X(DOMAINS, "SELECT * FROM domain ORDER BY name") \
-    X(ADD_PROBE, "INSERT INTO probe VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)") \
-    X(PROBES, "SELECT * FROM probe WHERE domain=? ORDER BY at_ms DESC LIMIT ?") \
+    X(DOMAINS, SQL_SELECT(domain) " ORDER BY name") \
+    X(ADD_PROBE, SQL_ADD(probe)) \
+    X(PROBES, SQL_SELECT(probe) " WHERE domain=? ORDER BY at_ms DESC LIMIT ?") \
     X(FORGET_PROBES, "DELETE FROM probe WHERE at_ms<?") \
-    X(ADD_ALARM, "INSERT INTO alarm VALUES (NULL,?,?,?,?,0,0)") \
+    X(ADD_ALARM, SQL_ADD(alarm)) \
     X(HAS_ALARM, "SELECT alarm FROM alarm WHERE domain=? AND kind=? AND cleared_ms=0 LIMIT 1") \
     X(CLEAR_ALARM, "UPDATE alarm SET cleared_ms=? WHERE domain=? AND kind=? AND cleared_ms=0") \
-    X(ALARMS, "SELECT * FROM alarm WHERE cleared_ms=0 OR ?1 ORDER BY alarm DESC LIMIT ?2") \
+    X(ALARMS, SQL_SELECT(alarm) " WHERE cleared_ms=0 OR ?1 ORDER BY alarm DESC LIMIT ?2") \
     X(UNMAILED_ALARMS, \
-      "SELECT * FROM alarm WHERE mailed_ms=0 AND cleared_ms=0 ORDER BY alarm LIMIT ?") \
+      SQL_SELECT(alarm) " WHERE mailed_ms=0 AND cleared_ms=0 ORDER BY alarm LIMIT ?") \
     X(SET_ALARM_MAILED, "UPDATE alarm SET mailed_ms=? WHERE alarm<=? AND mailed_ms=0") \
-    X(ADD_EXCEPTION, "INSERT INTO exception VALUES (NULL,?,?,?,?,?,?,0,?,?,'')") \
+    X(ADD_EXCEPTION, SQL_ADD(exception)) \
     X(END_EXCEPTION, \
       "UPDATE exception SET ended_ms=?, ended_by=? WHERE exception=? AND ended_ms=0") \
-    X(EXCEPTIONS, "SELECT * FROM exception ORDER BY exception") \
-    X(PUT_STS, "INSERT OR REPLACE INTO sts VALUES (?,?,?,?,?)") \
-    X(ALL_STS, "SELECT * FROM sts") \
-    X(PUT_QUIRK, "INSERT OR REPLACE INTO quirk VALUES (lower(?),?,?,?,?,?,?)") \
-    X(QUIRKS, "SELECT * FROM quirk ORDER BY host,address,extension") \
+    X(EXCEPTIONS, SQL_SELECT(exception) " ORDER BY exception") \
+    X(PUT_STS, SQL_PUT(sts)) \
+    X(ALL_STS, SQL_SELECT(sts)) \
+    X(PUT_QUIRK, SQL_PUT(quirk)) \
+    X(QUIRKS, SQL_SELECT(quirk) " ORDER BY host,address,extension") \
     X(FORGET_QUIRKS, "DELETE FROM quirk WHERE (?1<>'' AND (host=lower(?1) OR address=lower(?1))) " \
                      "OR until_ms<=?2") \
     X(FORGET_STS, "DELETE FROM sts WHERE expires_ms<?")
 
 /* sqlite_tlsrpt.c */
 #define RPT_STATEMENTS(X) \
-    X(RPT_COUNT, "INSERT INTO rpt_count VALUES (?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET " \
-                 "ok=ok+excluded.ok, failed=failed+excluded.failed") \
-    X(RPT_FAILURE, \
-      "INSERT INTO rpt_failure VALUES (?,?,?,?,?,?,?,?,?,1) ON CONFLICT DO UPDATE SET n=n+1") \
-    X(RPT_OPEN, "INSERT OR IGNORE INTO rpt_sent SELECT DISTINCT day, domain, 0, ?2, '' FROM " \
-                "rpt_count WHERE day<?1") \
-    X(RPT_DUE, "SELECT * FROM rpt_sent WHERE state=0 AND next_ms<=? ORDER BY next_ms LIMIT ?") \
-    X(RPT_SET, "UPDATE rpt_sent SET state=?, next_ms=?, detail=? WHERE day=? AND domain=?") \
-    X(RPT_COUNTS, "SELECT * FROM rpt_count WHERE day=? AND domain=? ORDER BY type") \
-    X(RPT_FAILURES, "SELECT * FROM rpt_failure WHERE day=? AND domain=? AND type=? AND policy=? " \
-                    "ORDER BY n DESC LIMIT 1000") \
-    X(RPT_SENT, "SELECT * FROM rpt_sent ORDER BY day DESC, domain LIMIT ?") \
+    X(RPT_COUNT, SQL_ADD(rpt_count) " ON CONFLICT DO UPDATE SET " \
+                                    "ok=ok+excluded.ok, failed=failed+excluded.failed") \
+    X(RPT_FAILURE, SQL_ADD(rpt_failure) " ON CONFLICT DO UPDATE SET n=n+1") \
+    X(RPT_OPEN, "INSERT OR IGNORE INTO rpt_sent (day, domain, state, next_ms, detail) " \
+                "SELECT DISTINCT day, domain, 0, ?2, '' FROM rpt_count WHERE day<?1") \
+    X(RPT_DUE, SQL_SELECT(rpt_sent) " WHERE state=0 AND next_ms<=? ORDER BY next_ms LIMIT ?") \
+    X(RPT_SET, \
+      "UPDATE rpt_sent SET state=:state, next_ms=:next_ms, detail=:detail WHERE day=:day " \
+      "AND domain=:domain") \
+    X(RPT_COUNTS, SQL_SELECT(rpt_count) " WHERE day=? AND domain=? ORDER BY type") \
+    X(RPT_FAILURES, SQL_SELECT(rpt_failure) " WHERE day=? AND domain=? AND type=? AND policy=? " \
+                                            "ORDER BY n DESC LIMIT 1000") \
+    X(RPT_SENT, SQL_SELECT(rpt_sent) " ORDER BY day DESC, domain LIMIT ?") \
     X(RPT_FORGET_COUNT, "DELETE FROM rpt_count WHERE day<?") \
     X(RPT_FORGET_FAILURE, "DELETE FROM rpt_failure WHERE day<?") \
     X(RPT_FORGET_SENT, "DELETE FROM rpt_sent WHERE day<?") \
-    X(RPT_ADD_RECEIVED, "INSERT INTO rpt_received VALUES (NULL,?,?,?,?,?,?,?,?,?,?)") \
-    X(RPT_HAS_RECEIVED, "SELECT 1 FROM rpt_received WHERE organization=? AND report_id=? AND " \
-                        "domain=? AND type=? LIMIT 1") \
+    X(RPT_ADD_RECEIVED, SQL_ADD(rpt_received)) \
+    X(RPT_HAS_RECEIVED, "SELECT 1 FROM rpt_received WHERE organization=:organization AND " \
+                        "report_id=:report_id AND domain=:domain AND type=:type LIMIT 1") \
     X(RPT_RECEIVED, \
-      "SELECT * FROM rpt_received WHERE (?1=0 OR received=?1) ORDER BY received DESC LIMIT ?2") \
+      SQL_SELECT(rpt_received) " WHERE (?1=0 OR received=?1) ORDER BY received DESC LIMIT ?2") \
     X(RPT_FORGET_RECEIVED, "DELETE FROM rpt_received WHERE at_ms<?")
 
 /* sqlite_account.c */
 #define ACCOUNT_STATEMENTS(X) \
-    X(PUT_GROUP, "INSERT OR REPLACE INTO directory_group VALUES (?,?,?)") \
-    X(GROUPS, "SELECT name, addresses FROM directory_group") \
-    X(PUT_ACCOUNT, "INSERT OR REPLACE INTO account VALUES (?,?,?,?,?,?)") \
+    X(PUT_GROUP, SQL_PUT(directory_group)) \
+    X(GROUPS, SQL_SELECT(directory_group)) \
+    X(PUT_ACCOUNT, SQL_PUT(account)) \
     X(DROP_ACCOUNT, "DELETE FROM account WHERE name=?") \
-    X(ACCOUNTS, "SELECT * FROM account ORDER BY name") \
-    X(ADD_REFUSAL, "INSERT INTO refusal VALUES (NULL,?,?,?,?,?,?,?,?,?)") \
-    X(REFUSALS, "SELECT * FROM refusal ORDER BY refusal DESC LIMIT ?") \
+    X(ACCOUNTS, SQL_SELECT(account) " ORDER BY name") \
+    X(ADD_REFUSAL, SQL_ADD(refusal)) \
+    X(REFUSALS, SQL_SELECT(refusal) " ORDER BY refusal DESC LIMIT ?") \
     X(FORGET_REFUSALS, "DELETE FROM refusal WHERE at_ms<?") \
-    X(ADD_ACT, "INSERT INTO act VALUES (NULL,?,?,?,?,?,?)") \
-    X(ACTS, "SELECT * FROM act WHERE ?1='' OR about=?1 ORDER BY act DESC LIMIT ?2") \
+    X(ADD_ACT, SQL_ADD(act)) \
+    X(ACTS, SQL_SELECT(act) " WHERE ?1='' OR about=?1 ORDER BY act DESC LIMIT ?2") \
     X(FORGET_ACTS, "DELETE FROM act WHERE at_ms<?") \
-    X(PUT_PLACE, "INSERT OR REPLACE INTO place VALUES (?,?,?,?)") \
-    X(PLACES, "SELECT * FROM place WHERE used_ms>=? ORDER BY used_ms") \
+    X(PUT_PLACE, SQL_PUT(place)) \
+    X(PLACES, SQL_SELECT(place) " WHERE used_ms>=? ORDER BY used_ms") \
     X(DROP_PLACES, "DELETE FROM place WHERE kind=? AND who=?") \
     X(FORGET_PLACES, "DELETE FROM place WHERE used_ms<?")
 
 /* sqlite_envelope.c */
 #define ENVELOPE_STATEMENTS(X) \
-    X(PUT_ENVELOPE, \
-      "INSERT OR REPLACE INTO envelope VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)") \
-    X(ENVELOPE_NUMBER, "SELECT * FROM envelope WHERE envelope=?") \
-    X(ENVELOPE_RCPT, "SELECT * FROM envelope WHERE rcpt=?") \
-    X(ENVELOPE_MESSAGE, "SELECT * FROM envelope WHERE id=? ORDER BY rcpt") \
-    X(ENVELOPE_NOTICE, "SELECT * FROM envelope WHERE notice_id=? AND notice_id<>0") \
-    X(ENVELOPE_TOKEN, "SELECT * FROM envelope WHERE envelope=(SELECT envelope FROM " \
-                      "envelope_token WHERE hash=?) LIMIT ?") \
-    X(PUT_TOKEN, "INSERT OR REPLACE INTO envelope_token VALUES (?,?)") \
+    X(PUT_ENVELOPE, SQL_PUT(envelope)) \
+    X(ENVELOPE_NUMBER, SQL_SELECT(envelope) " WHERE envelope=?") \
+    X(ENVELOPE_RCPT, SQL_SELECT(envelope) " WHERE rcpt=?") \
+    X(ENVELOPE_MESSAGE, SQL_SELECT(envelope) " WHERE id=? ORDER BY rcpt") \
+    X(ENVELOPE_NOTICE, SQL_SELECT(envelope) " WHERE notice_id=? AND notice_id<>0") \
+    X(ENVELOPE_TOKEN, SQL_SELECT(envelope) " WHERE envelope=(SELECT envelope FROM " \
+                                           "envelope_token WHERE hash=?) LIMIT ?") \
+    X(PUT_TOKEN, SQL_PUT(envelope_token)) \
     X(FORGET_TOKENS, \
       "DELETE FROM envelope_token WHERE ?1=0 AND envelope NOT IN (SELECT envelope FROM envelope)") \
-    X(ENVELOPE_ADDRESS, "SELECT * FROM envelope WHERE address=? ORDER BY made_ms DESC LIMIT ?") \
-    X(ENVELOPE_SENDER, "SELECT * FROM envelope WHERE sender=? ORDER BY made_ms DESC LIMIT ?") \
-    X(ENVELOPE_THREAD, "SELECT * FROM envelope WHERE thread=? ORDER BY made_ms DESC LIMIT ?") \
-    X(ENVELOPES, "SELECT * FROM envelope ORDER BY made_ms DESC LIMIT ?") \
-    X(ENVELOPE_NOTICE_DUE, "SELECT * FROM envelope WHERE notice_due_ms<>0 AND notice_due_ms<=? " \
-                           "ORDER BY notice_due_ms LIMIT ?") \
-    X(ENVELOPE_OVER, "SELECT * FROM envelope WHERE state IN (0,1) AND expires_ms<=? AND " \
-                     "legal_hold=0 ORDER BY expires_ms LIMIT ?") \
-    X(ENVELOPE_UNREAD, "SELECT * FROM envelope WHERE state=0 AND opened_ms=0 AND notice_due_ms=0 " \
-                       "AND reminders<2 AND ((reminders=0 AND made_ms+259200000<=?1) OR " \
-                       "made_ms+(expires_ms-made_ms)/4*3<=?1) LIMIT ?2") \
+    X(ENVELOPE_ADDRESS, SQL_SELECT(envelope) " WHERE address=? ORDER BY made_ms DESC LIMIT ?") \
+    X(ENVELOPE_SENDER, SQL_SELECT(envelope) " WHERE sender=? ORDER BY made_ms DESC LIMIT ?") \
+    X(ENVELOPE_THREAD, SQL_SELECT(envelope) " WHERE thread=? ORDER BY made_ms DESC LIMIT ?") \
+    X(ENVELOPES, SQL_SELECT(envelope) " ORDER BY made_ms DESC LIMIT ?") \
+    X(ENVELOPE_NOTICE_DUE, SQL_SELECT(envelope) " WHERE notice_due_ms<>0 AND notice_due_ms<=? " \
+                                                "ORDER BY notice_due_ms LIMIT ?") \
+    X(ENVELOPE_OVER, SQL_SELECT(envelope) " WHERE state IN (0,1) AND expires_ms<=? AND " \
+                                          "legal_hold=0 ORDER BY expires_ms LIMIT ?") \
+    X(ENVELOPE_UNREAD, \
+      SQL_SELECT(envelope) " WHERE state=0 AND opened_ms=0 AND notice_due_ms=0 " \
+                           "AND reminders<2 AND ((reminders=0 AND made_ms+259200000<=?1) OR " \
+                           "made_ms+(expires_ms-made_ms)/4*3<=?1) LIMIT ?2") \
     X(ENVELOPE_OCTETS, "SELECT coalesce(sum(octets),0) FROM envelope WHERE state IN (0,1)") \
     X(FORGET_ENVELOPES, "DELETE FROM envelope WHERE state NOT IN (0,1) AND expires_ms<? AND NOT " \
                         "EXISTS (SELECT 1 FROM message m WHERE m.id=envelope.id)") \
@@ -144,33 +140,39 @@
                      "envelope e WHERE e.envelope=envelope_event.envelope)") \
     X(DROP_KEY, "UPDATE message SET sealed_key=x'' WHERE id=?1 AND NOT EXISTS (SELECT 1 FROM " \
                 "recipient WHERE id=?1 AND (state IN (0,1) OR (state IN (2,3,4) AND bounced=0)))") \
-    X(PUT_VIEW, "INSERT OR REPLACE INTO view VALUES (?,?)") \
+    X(PUT_VIEW, SQL_PUT(view)) \
     X(GET_VIEW, "SELECT sealed FROM view WHERE id=?") \
     X(DROP_VIEW, "DELETE FROM view WHERE id=?1 AND NOT EXISTS (SELECT 1 FROM envelope WHERE " \
                  "id=?1 AND state IN (0,1))") \
-    X(ADD_EVENT, "INSERT INTO envelope_event VALUES (NULL,?,?,?,?,?)") \
+    X(ADD_EVENT, SQL_ADD(envelope_event)) \
     X(ADD_READING, \
-      "INSERT INTO envelope_event SELECT NULL,?1,?2,?3,?4,?5 WHERE NOT EXISTS (SELECT 1 FROM " \
-      "(SELECT at_ms,kind,who,detail FROM envelope_event" \
-      " WHERE envelope=?1 ORDER BY event DESC LIMIT 32) WHERE kind=?3 AND who=?4 AND detail=?5 " \
-      "AND at_ms BETWEEN ?2-60000 AND ?2)" \
-      " AND (SELECT count(*) FROM (SELECT 1 FROM envelope_event WHERE envelope=?1 LIMIT ?6))<?6") \
-    X(EVENTS, "SELECT envelope, at_ms, kind, who, detail FROM envelope_event WHERE envelope=? " \
-              "ORDER BY event LIMIT ?") \
-    X(PUT_PASS, "INSERT OR REPLACE INTO pass VALUES (?,?,?,?,?,?,?)") \
-    X(GET_PASS, "SELECT * FROM pass WHERE hash=?") \
+      "INSERT INTO envelope_event (" SQL_NAMES( \
+          envelope_event) ")" \
+                          " SELECT " SQL_MARKS( \
+                              envelope_event) " WHERE NOT EXISTS (SELECT 1 FROM" \
+                                              " (SELECT at_ms,kind,who,detail FROM " \
+                                              "envelope_event WHERE envelope=:envelope" \
+                                              " ORDER BY event DESC LIMIT 32) WHERE kind=:kind " \
+                                              "AND who=:who AND detail=:detail" \
+                                              " AND at_ms BETWEEN :at_ms-60000 AND :at_ms)" \
+                                              " AND (SELECT count(*) FROM (SELECT 1 FROM " \
+                                              "envelope_event WHERE envelope=:envelope" \
+                                              " LIMIT :most))<:most") \
+    X(EVENTS, SQL_SELECT(envelope_event) " WHERE envelope=? ORDER BY event LIMIT ?") \
+    X(PUT_PASS, SQL_PUT(pass)) \
+    X(GET_PASS, SQL_SELECT(pass) " WHERE hash=?") \
     X(DROP_PASS, "DELETE FROM pass WHERE hash=?") \
     X(DROP_PASSES, "DELETE FROM pass WHERE address=?") \
     X(FORGET_PASSES, "DELETE FROM pass WHERE until_ms<?") \
-    X(PUT_PERSON, "INSERT OR REPLACE INTO person VALUES (?,?,?,?)") \
-    X(GET_PERSON, "SELECT * FROM person WHERE address=?") \
-    X(PUT_PASSKEY, "INSERT OR REPLACE INTO passkey VALUES (?,?,?,?,?,?,?)") \
-    X(GET_PASSKEYS, "SELECT * FROM passkey WHERE address=? ORDER BY made_ms") \
+    X(PUT_PERSON, SQL_PUT(person)) \
+    X(GET_PERSON, SQL_SELECT(person) " WHERE address=?") \
+    X(PUT_PASSKEY, SQL_PUT(passkey)) \
+    X(GET_PASSKEYS, SQL_SELECT(passkey) " WHERE address=? ORDER BY made_ms") \
     X(HAS_PASSKEY, "SELECT 1 FROM passkey WHERE id=?") \
     X(DROP_PASSKEY, "DELETE FROM passkey WHERE address=? AND id=?") \
-    X(PUT_THREAD, "INSERT OR REPLACE INTO thread VALUES (?,?,?,?,?)") \
-    X(GET_THREAD, "SELECT * FROM thread WHERE thread=?") \
-    X(PUT_DRAFT, "INSERT OR REPLACE INTO draft VALUES (?,?,?,?)") \
+    X(PUT_THREAD, SQL_PUT(thread)) \
+    X(GET_THREAD, SQL_SELECT(thread) " WHERE thread=?") \
+    X(PUT_DRAFT, SQL_PUT(draft)) \
     X(GET_DRAFT, "SELECT sealed_key, sealed FROM draft WHERE envelope=?") \
     X(DROP_DRAFT, "DELETE FROM draft WHERE envelope=?")
 
@@ -178,29 +180,25 @@
     X(BEGIN, "BEGIN IMMEDIATE") \
     X(COMMIT, "COMMIT") \
     X(ROLLBACK, "ROLLBACK") \
-    X(SETTLED, "SELECT number, store, times, marked FROM settled") \
+    X(SETTLED, SQL_SELECT(settled)) \
     X(SET_SETTLED, "UPDATE settled SET number=?, times=times+1, marked=1 WHERE one=1") \
-    X(ADD_MESSAGE, "INSERT INTO message (" RECORD_message( \
-                       SQL_NAME) ", has_body) VALUES (" RECORD_message(SQL_MARK) ", :has_body)") \
-    X(ADD_BODY, "INSERT INTO body VALUES (?,?)") \
-    X(ADD_RCPT, \
-      "INSERT INTO recipient (" RECORD_rcpt(SQL_NAME) ") VALUES (" RECORD_rcpt(SQL_MARK) ")") \
-    X(SET_RCPT, "UPDATE recipient SET " RCPT_OUTCOME(SQL_SET, ", ") " WHERE rcpt=:rcpt") \
-    X(PUT_INSPECTION, "INSERT OR REPLACE INTO inspection (" RECORD_inspection( \
-                          SQL_NAME) ") VALUES (" RECORD_inspection(SQL_MARK) ")") \
-    X(GET_INSPECTION, "SELECT at_ms, facts FROM inspection WHERE id=?") \
+    X(ADD_MESSAGE, MESSAGE_ADD) \
+    X(ADD_BODY, SQL_ADD(body)) \
+    X(ADD_RCPT, RCPT_ADD) \
+    X(SET_RCPT, "UPDATE recipient SET " RCPT_OUTCOME(SQL_IS, ", ") " WHERE rcpt=:rcpt") \
+    X(PUT_INSPECTION, SQL_PUT(inspection)) \
+    X(GET_INSPECTION, SQL_SELECT(inspection) " WHERE id=?") \
     X(FORGET_INSPECTION, "DELETE FROM inspection WHERE id=?") \
-    X(DECIDED, \
-      "UPDATE recipient SET " SQL_SET(next_hop) ", " SQL_SET(protection) " WHERE rcpt=:rcpt") \
-    X(MAKE_SECRET, "INSERT OR IGNORE INTO secret VALUES (?, coalesce(?, randomblob(32)))") \
+    X(DECIDED, "UPDATE recipient SET next_hop=:next_hop, protection=:protection WHERE rcpt=:rcpt") \
+    X(MAKE_SECRET, \
+      "INSERT OR IGNORE INTO secret (name, value) VALUES (?, coalesce(?, randomblob(32)))") \
     X(GET_SECRET, "SELECT value FROM secret WHERE name=?") \
-    X(REDIRECT, "UPDATE recipient SET " SQL_SET(forward_path) ", " SQL_SET(next_hop) ", " SQL_SET( \
-                    protection) " WHERE rcpt=:rcpt") \
+    X(REDIRECT, "UPDATE recipient SET forward_path=:forward_path, next_hop=:next_hop, " \
+                "protection=:protection WHERE rcpt=:rcpt") \
     X(SINCE, "SELECT id FROM message WHERE arrived_ms>=? AND bounce_of=0 AND report=0 ORDER BY " \
              "id LIMIT ?") \
     X(SET_BOUNCED, "UPDATE recipient SET bounced=1 WHERE rcpt=? AND id=?") \
-    X(ADD_ATTEMPT, "INSERT INTO attempt (attempt" RECORD_attempt( \
-                       SQL_NAME) ") VALUES (NULL" RECORD_attempt(SQL_MARK) ")") \
+    X(ADD_ATTEMPT, SQL_ADD(attempt)) \
     X(NEEDS_BODY, "SELECT 1 FROM recipient WHERE id=? AND (state IN (0,1,6) OR (state IN (2,3,4) " \
                   "AND bounced=0)) LIMIT 1") \
     X(DROP_BODY, "DELETE FROM body WHERE id=?") \
@@ -210,26 +208,23 @@
       "WITH RECURSIVE hop(name) AS (SELECT min(next_hop) FROM recipient WHERE state=0 UNION ALL" \
       " SELECT (SELECT min(next_hop) FROM recipient WHERE state=0 AND next_hop>hop.name) FROM " \
       "hop WHERE hop.name IS NOT NULL)" \
-      " SELECT name, (SELECT min(next_ms) FROM recipient WHERE state=0 AND next_hop=name) FROM " \
-      "hop WHERE name IS NOT NULL") \
+      " SELECT name AS next_hop, (SELECT min(next_ms) FROM recipient WHERE state=0 AND " \
+      "next_hop=name) AS next_ms FROM hop WHERE name IS NOT NULL") \
     X(DUE, \
-      "SELECT *, (SELECT reverse_path FROM message m WHERE m.id=recipient.id) AS reverse_path " \
-      "FROM recipient WHERE state=0 AND next_hop=? AND next_ms<=? ORDER BY next_ms LIMIT ?") \
+      RCPT_SELECT_SENT " WHERE state=0 AND next_hop=? AND next_ms<=? ORDER BY next_ms LIMIT ?") \
     X(NEXT_DUE, "SELECT next_ms FROM recipient WHERE state=0 AND next_hop=? AND next_ms>? ORDER " \
                 "BY next_ms LIMIT 1") \
     X(OVER, \
-      "SELECT *, (SELECT reverse_path FROM message m WHERE m.id=recipient.id) AS reverse_path " \
-      "FROM recipient INDEXED BY recipient_age WHERE state=0 AND id<? ORDER BY id LIMIT ?") \
-    X(BOUNCES, "SELECT * FROM recipient WHERE bounced=0 AND state IN (2,3,4) AND notice<>5 ORDER " \
-               "BY id LIMIT ?") \
-    X(GET_MESSAGE, "SELECT m.*, b.sealed AS body FROM message m LEFT JOIN body b ON b.id=m.id " \
-                   "AND ?2 WHERE m.id=?1") \
-    X(RCPTS, "SELECT * FROM recipient WHERE id=? ORDER BY rcpt") \
-    X(ATTEMPTS, "SELECT * FROM attempt WHERE id=? ORDER BY attempt") \
-    X(OPEN_RCPTS, "SELECT * FROM recipient WHERE state IN (0,1) ORDER BY id LIMIT ?") \
-    X(RCPTS_IN_STATE, "SELECT * FROM recipient WHERE state=?2 ORDER BY id LIMIT ?1") \
-    X(HELD, "SELECT * FROM recipient INDEXED BY recipient_open WHERE state=1 AND state<>2 AND " \
-            "reason=?1 AND rcpt>?2 ORDER BY rcpt LIMIT ?3") \
+      RCPT_SELECT_SENT " INDEXED BY recipient_age WHERE state=0 AND id<? ORDER BY id LIMIT ?") \
+    X(BOUNCES, RCPT_SELECT " WHERE bounced=0 AND state IN (2,3,4) AND notice<>5 ORDER " \
+                           "BY id LIMIT ?") \
+    X(GET_MESSAGE, MESSAGE_SELECT " LEFT JOIN body b ON b.id=m.id AND ?2 WHERE m.id=?1") \
+    X(RCPTS, RCPT_SELECT " WHERE id=? ORDER BY rcpt") \
+    X(ATTEMPTS, SQL_SELECT(attempt) " WHERE id=? ORDER BY attempt") \
+    X(OPEN_RCPTS, RCPT_SELECT " WHERE state IN (0,1) ORDER BY id LIMIT ?") \
+    X(RCPTS_IN_STATE, RCPT_SELECT " WHERE state=?2 ORDER BY id LIMIT ?1") \
+    X(HELD, RCPT_SELECT " INDEXED BY recipient_open WHERE state=1 AND state<>2 AND " \
+                        "reason=?1 AND rcpt>?2 ORDER BY rcpt LIMIT ?3") \
     X(SET_STATE, \
       "UPDATE recipient SET state=?1, next_ms=?2, reason=CASE WHEN ?3>0 THEN ?3 ELSE reason END, " \
       "last_ms=CASE WHEN ?6>0 THEN ?6 ELSE last_ms END, code=CASE WHEN ?3>0 THEN '' ELSE code " \
@@ -241,16 +236,15 @@
     X(FORGET_ATTEMPTS, "DELETE FROM attempt WHERE id=?") \
     X(FORGET_RCPTS, "DELETE FROM recipient WHERE id=?") \
     X(FORGET_MESSAGE, "DELETE FROM message WHERE id=?") \
-    X(COUNT, "SELECT count(*) FILTER (WHERE state=0), count(*) FILTER (WHERE state=1) FROM " \
-             "recipient WHERE state IN (0,1)") \
+    X(COUNT, "SELECT count(*) FILTER (WHERE state=0) AS queued, " \
+             "count(*) FILTER (WHERE state=1) AS held FROM recipient WHERE state IN (0,1)") \
     X(MAX_RCPT, "SELECT coalesce(max(rcpt),0) FROM recipient") \
-    X(NOTICES, \
-      "SELECT * FROM (SELECT r.* FROM recipient r JOIN message m ON m.id=r.id WHERE r.state=0 " \
-      "AND r.notice IN (1,3) AND ((r.notice=1 AND m.arrived_ms<=?1) OR (r.notice=3 AND " \
-      "m.arrived_ms<=?2))" \
-      " UNION ALL SELECT * FROM recipient WHERE state=1 AND notice=1) ORDER BY id LIMIT ?3") \
-    X(OUTCOMES, \
-      "SELECT * FROM recipient r WHERE notice=5 AND (NOT EXISTS (SELECT 1 FROM recipient o WHERE " \
+    X(NOTICES, "SELECT " RCPT_NAMES " FROM (" RCPT_SELECT_R \
+               " JOIN message m ON m.id=r.id WHERE r.state=0 AND r.notice IN (1,3) AND " \
+               "((r.notice=1 AND m.arrived_ms<=?1) OR (r.notice=3 AND m.arrived_ms<=?2))" \
+               " UNION ALL " RCPT_SELECT " WHERE state=1 AND notice=1) ORDER BY id LIMIT ?3") \
+    X(OUTCOMES, RCPT_SELECT \
+      " r WHERE notice=5 AND (NOT EXISTS (SELECT 1 FROM recipient o WHERE " \
       "o.id=r.id AND o.notice=5 AND o.state=0)" \
       " OR (SELECT arrived_ms FROM message m WHERE m.id=r.id)<=?1) ORDER BY id LIMIT ?2") \
     X(SET_BACK_NEXT, \
@@ -259,8 +253,8 @@
     X(OLDEST, "SELECT m.arrived_ms FROM recipient r JOIN message m ON m.id=r.id WHERE r.state=0 " \
               "ORDER BY r.rcpt LIMIT 1") \
     X(COUNT_DEATH, "UPDATE message SET deaths=deaths+1 WHERE id=?") \
-    X(ADD_DAMAGE, "INSERT OR IGNORE INTO damage VALUES (?,?,?,?,?,?,?)") \
-    X(DAMAGES, "SELECT * FROM damage WHERE ?1=0 OR told=0 ORDER BY id LIMIT ?2") \
+    X(ADD_DAMAGE, "INSERT OR IGNORE INTO damage " SQL_ROW(damage)) \
+    X(DAMAGES, SQL_SELECT(damage) " WHERE ?1=0 OR told=0 ORDER BY id LIMIT ?2") \
     X(SET_DAMAGE_TOLD, "UPDATE damage SET told=1 WHERE id=?") \
     X(GET_BODY, "SELECT sealed FROM body WHERE id=?") \
     X(LOSE, "UPDATE recipient SET state=3, bounced=1, notice=0, reason=?1, last_ms=?2, code='', " \
@@ -425,6 +419,44 @@ void store_leave_if_poisoned(const struct store *s);
  * has, the others are 0 or empty. A statement is always used with the same record. */
 void store_bind(struct store *s, enum statement which, const struct record *r, const void *from);
 void store_read_row(struct store *s, enum statement which, const struct record *r, void *to);
+/* The same for a statement that is not one of these: it is looked up each time. */
+void store_read_columns(sqlite3_stmt *q, const struct record *r, void *to);
+/* The number in the column of that name, which is there. */
+uint64_t store_column(sqlite3_stmt *q, const char *name);
+/* Binds and runs it, in the batch that goes to the tables itself. */
+void store_put(struct store *s, enum statement which, const struct record *r, const void *from);
+/* A parameter that no record has. */
+void store_bind_more(struct store *s, enum statement which, const char *mark, uint64_t value);
+/* Reads one row that a record's statement has, if it has any; all of them. Parameters are bound. fn
+ * copies what it needs: it must not walk the same way again, and changes wait until the walk is
+ * over. */
+#define STORE_GET_ONE(name) \
+    static enum store_result get_##name(struct store *s, enum statement which, \
+                                        store_##name##_fn fn, void *arg) \
+    { \
+        struct store_##name row; \
+        int code = sqlite3_step(s->q[which]); \
+        if (code == SQLITE_ROW) { \
+            store_read_row(s, which, store_record_##name(), &row); \
+            fn(arg, &row); \
+            code = SQLITE_DONE; \
+        } \
+        sqlite3_reset(s->q[which]); \
+        return store_walked(s, code); \
+    }
+#define STORE_WALK(name) \
+    static enum store_result walk_##name(struct store *s, enum statement which, \
+                                         store_##name##_fn fn, void *arg) \
+    { \
+        struct store_##name row; \
+        int code; \
+        while ((code = sqlite3_step(s->q[which])) == SQLITE_ROW) { \
+            store_read_row(s, which, store_record_##name(), &row); \
+            fn(arg, &row); \
+        } \
+        sqlite3_reset(s->q[which]); \
+        return store_walked(s, code); \
+    }
 /* sqlite_rows.c: what an entry does, in the open transaction. */
 void store_apply(struct store *s, const struct entry *e);
 void store_add_rcpt(struct store *s, const struct store_rcpt *r);
@@ -459,8 +491,6 @@ void store_each_in_entries(struct str entries, store_entry_fn fn, void *arg);
 void store_damage_entries(struct store *s, struct str entries);
 /* One more address. */
 void store_damage_rcpt(struct buf *rcpts, struct str address);
-/* A row of Q_DAMAGES. */
-struct store_damage store_damage_of(sqlite3_stmt *q);
 /* sqlite_bodies.c: every body that somebody waits for. is_lost: it is to be delivered; false: it
  * waits in the portal. 0 or -EIO. */
 struct store_checker;

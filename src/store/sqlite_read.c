@@ -29,7 +29,7 @@ static enum store_result sqlite_read_each_rcpt(struct store *s, enum statement w
     }
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
         struct store_rcpt r;
-        store_read_row(s, which, &store_record_rcpt, &r);
+        store_read_row(s, which, store_record_rcpt(), &r);
         fn(arg, &r);
     }
     sqlite3_reset(q);
@@ -42,7 +42,9 @@ void store_each_next_hop(struct store *s, store_next_hop_fn fn, store_done done,
     enum store_result settled = store_settled(s);
     int code = SQLITE_DONE;
     while (settled == STORE_OK && (code = sqlite3_step(q)) == SQLITE_ROW) {
-        fn(arg, column_str(q, 0), (int64_t)column_int(q, 1));
+        struct store_rcpt r;
+        store_read_row(s, Q_NEXT_HOPS, store_record_rcpt(), &r);
+        fn(arg, r.next_hop, r.next_ms);
     }
     sqlite3_reset(q);
     done(arg, settled == STORE_OK ? store_walked(s, code) : settled);
@@ -128,7 +130,7 @@ static enum store_result give_message(struct store *s, uint64_t id, bool with_bo
     bind_int(q, 2, with_body);
     int code = sqlite3_step(q);
     if (code == SQLITE_ROW) {
-        store_read_row(s, Q_GET_MESSAGE, &store_record_message, &m);
+        store_read_row(s, Q_GET_MESSAGE, store_record_message(), &m);
         fn(arg, &m);
         code = SQLITE_DONE;
     }
@@ -153,7 +155,7 @@ static enum store_result each_attempt(struct store *s, uint64_t id, store_attemp
     bind_int(q, 1, id);
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
         struct store_attempt a;
-        store_read_row(s, Q_ATTEMPTS, &store_record_attempt, &a);
+        store_read_row(s, Q_ATTEMPTS, store_record_attempt(), &a);
         fn(arg, &a);
     }
     sqlite3_reset(q);
@@ -188,7 +190,7 @@ void store_list(struct store *s, enum rcpt_state state, unsigned max, store_mess
     }
     while (settled == STORE_OK && (code = sqlite3_step(q)) == SQLITE_ROW) {
         struct store_rcpt r;
-        store_read_row(s, which, &store_record_rcpt, &r);
+        store_read_row(s, which, store_record_rcpt(), &r);
         if (message && r.id != last) {
             (void)give_message(s, r.id, false, message, arg);
             last = r.id;
@@ -211,7 +213,9 @@ static enum store_result give_inspection(struct store *s, uint64_t id, store_ins
     bind_int(q, 1, id);
     int code = sqlite3_step(q);
     if (code == SQLITE_ROW) {
-        fn(arg, id, (int64_t)column_int(q, 0), column_str(q, 1));
+        struct entry_inspected row;
+        store_read_row(s, Q_GET_INSPECTION, store_record_inspection(), &row);
+        fn(arg, id, row.at_ms, row.facts);
         code = SQLITE_DONE;
     }
     sqlite3_reset(q);
@@ -249,7 +253,8 @@ void store_count(struct store *s, store_counts_fn fn, void *arg)
     sqlite3_stmt *q = s->q[Q_COUNT];
     struct store_counts counts = {0};
     if (store_settled(s) == STORE_OK && sqlite3_step(q) == SQLITE_ROW) {
-        counts = (struct store_counts){.queued = column_int(q, 0), .held = column_int(q, 1)};
+        counts.queued = store_column(q, "queued");
+        counts.held = store_column(q, "held");
     }
     sqlite3_reset(q);
     fn(arg, &counts);

@@ -43,6 +43,16 @@ static const struct bound *sqlite_rows_look_up(struct bound *b, const struct rec
     return b;
 }
 
+/* 0: the table gives it. */
+static void bind_serial(sqlite3_stmt *q, int at, uint64_t value)
+{
+    if (value == 0) {
+        sqlite3_bind_null(q, at);
+    } else {
+        bind_int(q, at, value);
+    }
+}
+
 void store_bind(struct store *s, enum statement which, const struct record *r, const void *from)
 {
     sqlite3_stmt *q = s->q[which];
@@ -54,6 +64,10 @@ void store_bind(struct store *s, enum statement which, const struct record *r, c
             continue;
         }
         switch (f->class) {
+        case FIELD_SERIAL:
+            bind_serial(q, at, record_number(f, from));
+            break;
+        case FIELD_KEY:
         case FIELD_NUMBER:
         case FIELD_FLAG:
             bind_int(q, at, record_number(f, from));
@@ -68,19 +82,49 @@ void store_bind(struct store *s, enum statement which, const struct record *r, c
     }
 }
 
+static void read_field(sqlite3_stmt *q, const struct record_field *f, int at, void *to)
+{
+    if (record_is_text(f)) {
+        *record_str(f, to) = at == NOWHERE ? STR("") : column_str(q, at);
+    } else {
+        record_set_number(f, to, at == NOWHERE ? 0 : column_int(q, at));
+    }
+}
+
 void store_read_row(struct store *s, enum statement which, const struct record *r, void *to)
 {
     sqlite3_stmt *q = s->q[which];
     const struct bound *b = sqlite_rows_look_up(&s->columns[which], r, q, column_of);
     for (size_t i = 0; i < r->n; i++) {
-        const struct record_field *f = &r->fields[i];
-        int at = b->at[i];
-        if (record_is_text(f)) {
-            *record_str(f, to) = at == NOWHERE ? STR("") : column_str(q, at);
-        } else {
-            record_set_number(f, to, at == NOWHERE ? 0 : column_int(q, at));
-        }
+        read_field(q, &r->fields[i], b->at[i], to);
     }
+}
+
+void store_read_columns(sqlite3_stmt *q, const struct record *r, void *to)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        read_field(q, &r->fields[i], column_of(q, r->fields[i].name), to);
+    }
+}
+
+uint64_t store_column(sqlite3_stmt *q, const char *name)
+{
+    int at = column_of(q, name);
+    must(at != NOWHERE);
+    return column_int(q, at);
+}
+
+void store_put(struct store *s, enum statement which, const struct record *r, const void *from)
+{
+    if (store_in_batch(s)) {
+        store_bind(s, which, r, from);
+        store_run(s, which);
+    }
+}
+
+void store_bind_more(struct store *s, enum statement which, const char *mark, uint64_t value)
+{
+    bind_int(s->q[which], sqlite3_bind_parameter_index(s->q[which], mark), value);
 }
 
 /* --- what entries do ---------------------------------------------------- */
@@ -93,13 +137,12 @@ void store_add_message(struct store *s, const struct store_message *m, bool rele
         row.sealed_key = STR("");
         row.spool = STR("");
     }
-    store_bind(s, Q_ADD_MESSAGE, &store_record_message, &row);
-    bind_int(s->q[Q_ADD_MESSAGE], sqlite3_bind_parameter_index(s->q[Q_ADD_MESSAGE], ":has_body"),
-             !released);
+    store_bind(s, Q_ADD_MESSAGE, store_record_message(), &row);
+    store_bind_more(s, Q_ADD_MESSAGE, ":has_body", !released);
     store_run(s, Q_ADD_MESSAGE);
     if (m->spool.n == 0 && !released) {
-        bind_int(s->q[Q_ADD_BODY], 1, m->id);
-        bind_blob(s->q[Q_ADD_BODY], 2, m->body);
+        const struct store_body body = {.id = m->id, .sealed = m->body};
+        store_bind(s, Q_ADD_BODY, store_record_body(), &body);
         store_run(s, Q_ADD_BODY);
     }
 }
@@ -107,7 +150,7 @@ void store_add_message(struct store *s, const struct store_message *m, bool rele
 /* One of the statements that write a recipient's fields. */
 static void run_rcpt(struct store *s, enum statement which, const struct store_rcpt *r)
 {
-    store_bind(s, which, &store_record_rcpt, r);
+    store_bind(s, which, store_record_rcpt(), r);
     store_run(s, which);
 }
 
@@ -124,13 +167,13 @@ static void set_decided(struct store *s, const struct store_rcpt *r)
 
 static void add_attempt(struct store *s, const struct store_attempt *a)
 {
-    store_bind(s, Q_ADD_ATTEMPT, &store_record_attempt, a);
+    store_bind(s, Q_ADD_ATTEMPT, store_record_attempt(), a);
     store_run(s, Q_ADD_ATTEMPT);
 }
 
 static void put_inspection(struct store *s, const struct entry_inspected *i)
 {
-    store_bind(s, Q_PUT_INSPECTION, &store_record_inspection, i);
+    store_bind(s, Q_PUT_INSPECTION, store_record_inspection(), i);
     store_run(s, Q_PUT_INSPECTION);
 }
 

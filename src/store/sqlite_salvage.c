@@ -9,6 +9,7 @@
  */
 #include "base/log.h"
 #include "store/schema.sql.h"
+#include "store/upgrade.sql.h"
 #include "store/sqlite_priv.h"
 
 #include <stdio.h>
@@ -175,13 +176,14 @@ static int copy_tables(struct salvage *v)
 /* What is half there: nobody can be sent a mail without its row, nor can a mail without
  * recipients go anywhere. */
 static const char tidy_up[] =
-    "INSERT OR IGNORE INTO damage SELECT id, ?1, 0, '', group_concat(forward_path, ', '), 'what "
-    "was known of it is lost', 1 FROM recipient r WHERE state IN (0,1,6) AND NOT EXISTS (SELECT 1 "
-    "FROM message m WHERE m.id=r.id) GROUP BY id;";
+    "INSERT OR IGNORE INTO damage (id, at_ms, rcpts, what, told) SELECT id, ?1, "
+    "group_concat(forward_path, ', '), 'what was known of it is lost', 1 FROM recipient r WHERE "
+    "state IN (0,1,6) AND NOT EXISTS (SELECT 1 FROM message m WHERE m.id=r.id) GROUP BY id;";
 static const char tidy_up_senders[] =
-    "INSERT OR IGNORE INTO damage SELECT id, ?1, arrived_ms, reverse_path, '(not known any more)', "
-    "'who should have it is lost', reverse_path='' FROM message m WHERE has_body=1 AND NOT EXISTS "
-    "(SELECT 1 FROM recipient r WHERE r.id=m.id);";
+    "INSERT OR IGNORE INTO damage (id, at_ms, arrived_ms, reverse_path, rcpts, what, told) SELECT "
+    "id, ?1, arrived_ms, reverse_path, '(not known any more)', 'who should have it is lost', "
+    "reverse_path='' FROM message m WHERE has_body=1 AND NOT EXISTS (SELECT 1 FROM recipient r "
+    "WHERE r.id=m.id);";
 static const char drop_halves[] =
     "DELETE FROM recipient WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.id=recipient.id);"
     "DELETE FROM message WHERE NOT EXISTS (SELECT 1 FROM recipient r WHERE r.id=message.id);"

@@ -8,7 +8,7 @@
  */
 #include "base/clock.h"
 #include "store/envelope.h"
-#include "store/schema.sql.h"
+#include "store/upgrade.sql.h"
 #include "store/sqlite_priv.h"
 #include "store/upkeep.h"
 #include "wire/date.h"
@@ -140,20 +140,13 @@ static void find_kept(struct look *l, const char *directory)
     }
 }
 
-struct settled {
-    uint64_t number, store, times;
-    bool marked;
-};
-
-static struct settled settled_of(sqlite3 *db)
+static struct store_settled settled_of(sqlite3 *db)
 {
     sqlite3_stmt *q = NULL;
-    struct settled s = {0};
-    if (sqlite3_prepare_v2(db, "SELECT number, store, times, marked FROM settled", -1, &q, NULL) ==
-            SQLITE_OK &&
+    struct store_settled s = {0};
+    if (sqlite3_prepare_v2(db, SQL_SELECT(settled), -1, &q, NULL) == SQLITE_OK &&
         sqlite3_step(q) == SQLITE_ROW) {
-        s = (struct settled){column_int(q, 0), column_int(q, 1), column_int(q, 2),
-                             column_int(q, 3) != 0};
+        store_read_columns(q, store_record_settled(), &s);
     }
     sqlite3_finalize(q);
     return s;
@@ -163,7 +156,7 @@ static struct settled settled_of(sqlite3 *db)
 struct ends {
     struct mark mark;
     enum mark_state state;
-    struct settled settled;
+    struct store_settled settled;
     struct journal_content journal;
     int journal_result;
     struct buf lost_entries, waiting_entries;
@@ -318,12 +311,13 @@ uint64_t store_list_damage(sqlite3 *db, int64_t since_ms, const struct store_che
     sqlite3_stmt *q = NULL;
     uint64_t n = 0;
     int code =
-        sqlite3_prepare_v2(db, "SELECT * FROM damage WHERE at_ms>=? ORDER BY id", -1, &q, NULL);
+        sqlite3_prepare_v2(db, SQL_SELECT(damage) " WHERE at_ms>=? ORDER BY id", -1, &q, NULL);
     if (code == SQLITE_OK) {
         bind_int(q, 1, (uint64_t)since_ms);
     }
     while (code == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW) {
-        struct store_damage d = store_damage_of(q);
+        struct store_damage d;
+        store_read_columns(q, store_record_damage(), &d);
         if (checker->lost) {
             checker->lost(checker->arg, &d);
         }
@@ -374,7 +368,8 @@ int store_key_kept(const char *directory, char *ret, size_t size, char *problem,
 }
 
 #define PICKUP_WAITING \
-    "SELECT count(*), coalesce(max(expires_ms), 0) FROM envelope WHERE state IN (0, 1)"
+    "SELECT count(*) AS envelopes, coalesce(max(expires_ms), 0) AS last_ms FROM envelope WHERE " \
+    "state IN (0, 1)"
 
 int store_pickup_waiting(const char *directory, uint64_t *ret_n, int64_t *ret_last_ms)
 {
@@ -391,8 +386,8 @@ int store_pickup_waiting(const char *directory, uint64_t *ret_n, int64_t *ret_la
     int code = sqlite3_prepare_v2(db, PICKUP_WAITING, -1, &q, NULL);
     code = code == SQLITE_OK ? sqlite3_step(q) : code;
     if (code == SQLITE_ROW) {
-        *ret_n = column_int(q, 0);
-        *ret_last_ms = (int64_t)column_int(q, 1);
+        *ret_n = store_column(q, "envelopes");
+        *ret_last_ms = (int64_t)store_column(q, "last_ms");
     }
     sqlite3_finalize(q);
     return code == SQLITE_ROW ? 0 : -EIO;
@@ -543,7 +538,7 @@ static int drop_journal(const char *to)
  * they stand alone. The mark is of what is in the copy. */
 static int fit_journal(sqlite3 *copy, const char *to)
 {
-    struct settled s = settled_of(copy);
+    struct store_settled s = settled_of(copy);
     struct journal_content c;
     int fd = -1,
         r = journal_look(to, s.store, (struct journal_promise){0}, s.number, NULL, NULL, &c);
@@ -563,7 +558,7 @@ static int copy_whole_journal(sqlite3 *db, const char *from, const char *to)
     struct journal_content c = {0};
     int r = 0;
     for (unsigned i = 0; i < 5 && r == 0 && (i == 0 || c.lost > 0); i++) {
-        struct settled s = settled_of(db);
+        struct store_settled s = settled_of(db);
         r = drop_journal(to);
         r = r < 0 ? r : copy_journal(from, to);
         int looked = r < 0 ? 0

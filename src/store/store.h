@@ -39,7 +39,7 @@ enum rcpt_state { STORE_STATES(STORE_STATE_ENUM) RCPT_STATE_END };
 const char *rcpt_state_name(enum rcpt_state s);
 
 struct store_message {
-    RECORD_message(RECORD_MEMBER)
+    RECORD_MEMBERS(message)
     uint32_t deaths; /* workers that died over it */
     struct str body; /* sealed octets when inline */
 };
@@ -56,12 +56,12 @@ enum rcpt_notice {
 };
 
 struct store_rcpt {
-    RECORD_rcpt(RECORD_MEMBER)
+    RECORD_MEMBERS(rcpt)
     struct str reverse_path; /* of the message; only from store_each_due() and store_each_over() */
 };
 
 struct store_attempt {
-    RECORD_attempt(RECORD_MEMBER)
+    RECORD_MEMBERS(attempt)
 };
 
 typedef void (*store_done)(void *arg, enum store_result result);

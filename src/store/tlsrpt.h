@@ -11,36 +11,23 @@ enum rpt_state { RPT_DUE, RPT_DONE, RPT_NOT_WANTED, RPT_GIVEN_UP, RPT_STATE_END 
 /* One session under one policy. */
 struct store_rpt_session {
     uint64_t day;
-    struct str domain; /* whose report it belongs to */
-    enum rpt_type type;
-    struct str policy, mx; /* policy-string lines; sts: mx patterns, tlsa: base domain */
-    bool ok;
-    struct str result, sender, host, receiver, reason; /* of a failure */
+    RECORD_MEMBERS(rpt_session)
 };
 
 struct store_rpt_count {
-    enum rpt_type type;
-    struct str policy, mx;
-    uint64_t ok, failed;
+    RECORD_MEMBERS(rpt_count)
 };
 
 struct store_rpt_failure {
-    struct str result, sender, host, receiver, reason;
-    uint64_t n;
+    RECORD_MEMBERS(rpt_failure)
 };
 
 struct store_rpt_sent {
-    uint64_t day;
-    struct str domain, detail;
-    enum rpt_state state;
-    int64_t next_ms;
+    RECORD_MEMBERS(rpt_sent)
 };
 
 struct store_rpt_received {
-    uint64_t received;
-    int64_t at_ms, begin_ms, end_ms;
-    struct str organization, report_id, domain, type, details;
-    uint64_t ok, failed;
+    RECORD_MEMBERS(rpt_received)
 };
 
 typedef void (*store_rpt_count_fn)(void *arg, const struct store_rpt_count *c);

@@ -125,7 +125,7 @@ def is_in(sources, file, name):
 
 def test_the_version_of_the_store_is_told():
     """An audit found 6 in CHANGES.md and 7 in the source."""
-    with open(os.path.join(TOP, 'src', 'store', 'schema.sql.h'), encoding='utf-8') as text:
-        version = re.search(r'STORE_SCHEMA_VERSION (\d+)', text.read())[1]
+    with open(os.path.join(TOP, 'src', 'store', 'upgrade.sql.h'), encoding='utf-8') as text:
+        version = 1 + int(re.findall(r'^ *\[(\d+)\] =', text.read(), re.M)[-1])
     with open(os.path.join(TOP, 'CHANGES.md'), encoding='utf-8') as text:
         assert f"The store's format is version {version};" in text.read()

@@ -75,7 +75,7 @@ static void on_outcome_host(void *owner, struct ipc_channel *ch, const struct ip
     }
     RECORD_COPY(attempt, a, o);
     a->id = j->id;
-    if (record_keep(&store_record_attempt, a, &j->arena) < 0) {
+    if (record_keep(store_record_attempt(), a, &j->arena) < 0) {
         return; /* no room for one more: as above */
     }
     j->attempts[j->n_attempts++] = a;
