@@ -29,7 +29,8 @@ struct question {
     bool found;
     size_t n;               /* rows that were sent, or messages to change */
     uint64_t ids[LIST_MAX]; /* messages to change */
-    size_t n_busy;          /* of them: being delivered right now, so left as they are */
+    size_t n_busy;          /* of them: in a worker's hand, so left as they are */
+    const char *busy;       /* what is done with the last of these; NULL: none is */
     size_t n_changed;       /* messages of which a recipient was changed */
     size_t n_rcpts_changed;
     size_t n_left;    /* messages that release all leaves held: no administrator's hold is why */
@@ -361,12 +362,17 @@ static void write_changed(const struct question *w, struct buf *out)
     for (size_t i = 0; i < RCPT_STATE_END; i++) {
         n_before += w->before[i].n;
     }
+    if (w->n_changed == 0 && w->busy && !is_of_many(w)) {
+        (void)!buf_printf(out, "this message %s", w->busy);
+        return;
+    }
     if (w->n_changed == 0 && is_of_many(w)) {
         (void)!buf_printf(out, "%s; nothing was changed",
-                          w->verb != ADMIN_RELEASE ? "nothing waits"
-                          : is_every(w)            ? "no administrator holds a message"
-                          : is_restored(w)         ? "nothing of a copy that was put back is held"
-                                                   : "nothing is held");
+                          w->n_busy > 0              ? "all is in hand"
+                          : w->verb != ADMIN_RELEASE ? "nothing waits"
+                          : is_every(w)              ? "no administrator holds a message"
+                          : is_restored(w)           ? "nothing of a copy that was put back is held"
+                                                     : "nothing is held");
     } else if (w->n_changed == 0) {
         (void)!buf_printf(out, "%s %s; nothing was changed. Its recipients: ", w->argument,
                           !is_open                   ? "is not in the queue any more"
@@ -383,7 +389,7 @@ static void write_changed(const struct question *w, struct buf *out)
         write_others(w, out);
     }
     if (w->n_busy > 0) {
-        (void)!buf_printf(out, "; %zu left as they are, being delivered right now", w->n_busy);
+        (void)!buf_printf(out, "; %zu left as they are: the last %s", w->n_busy, w->busy);
     }
     write_after_release(w, out);
 }
@@ -400,29 +406,54 @@ static void on_changed(void *arg, enum store_result result)
                  result == STORE_OK ? buf_str(&text).p : "the store could not be written");
 }
 
-static bool owns_lease(const struct queue *q, uint64_t id)
+/* What is done with a message right now by a process that cannot be told to leave it; NULL:
+ * nothing. A mail to its sender about it is another mail. */
+static const char *busy_words(const struct queue *q, uint64_t id)
 {
+    static const char *const words[] = {
+        [JOB_DELIVER] = "is being delivered right now; try again in a moment",
+        [JOB_INSPECT] = "is being inspected right now; try again in a moment",
+        [JOB_PREPARE] = "is being prepared for the portal right now; try again in a moment",
+    };
     size_t cursor = 0;
     struct str key;
     void *value;
     while (map_next(q->jobs, &cursor, &key, &value)) {
-        if (((const struct job *)value)->id == id) {
-            return true;
+        const struct job *j = value;
+        if (j->id == id && (size_t)j->kind < ARRAY_LEN(words) && words[j->kind]) {
+            return j->saving ? "waits for the disk: what became of it could not be stored yet"
+                             : words[j->kind];
         }
     }
-    return false;
+    return NULL;
+}
+
+/* What is held is in nobody's hand, and a time for the next attempt harms none under way: these
+ * orders go to every message. */
+static bool is_for_all(enum admin_verb verb)
+{
+    return verb == ADMIN_RETRY || verb == ADMIN_RELEASE;
+}
+
+/* Leaves those out that the order cannot have now. */
+static void leave_busy(struct question *w)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < w->n; i++) {
+        const char *busy = busy_words(w->q, w->ids[i]);
+        w->busy = busy ? busy : w->busy;
+        if (!busy || is_for_all(w->verb)) {
+            w->ids[kept++] = w->ids[i];
+        }
+    }
+    w->n_busy = w->n - kept;
+    w->n = kept;
 }
 
 /* The messages to change are known. */
 static void on_collected(void *arg, enum store_result result)
 {
     struct question *w = arg;
-    size_t kept = 0;
-    for (size_t i = 0; i < w->n; i++) { /* what is being delivered right now cannot be changed */
-        if (w->verb == ADMIN_RETRY || !owns_lease(w->q, w->ids[i])) {
-            w->ids[kept++] = w->ids[i];
-        }
-    }
     /* all of it: bounces and notices go again, too */
     if (result == STORE_OK && is_restored(w) && w->n < LIST_MAX) {
         store_set_restored(w->q->store, 0);
@@ -432,16 +463,14 @@ static void on_collected(void *arg, enum store_result result)
         on_changed(w, result);
         return;
     }
-    if (result != STORE_OK || kept == 0) {
+    if (result != STORE_OK || w->n == 0) {
         question_end(w, false,
                      result != STORE_OK ? "the store could not be read"
-                     : w->n == 0
-                         ? "no such message in the queue"
-                         : "this message is being delivered right now; try again in a moment");
+                                        : "no such message in the queue");
         return;
     }
-    w->n_busy = w->n - kept;
-    for (size_t i = 0; i < kept; i++) {
+    leave_busy(w);
+    for (size_t i = 0; i < w->n; i++) {
         change_one(w, w->ids[i]);
     }
     store_sync(w->q->store, on_changed, w);
@@ -464,6 +493,9 @@ static void admin_on_admin(void *owner, struct ipc_channel *ch, const struct ipc
 {
     struct queue *q = owner;
     uint64_t id;
+    /* what a reading finds in an open batch is promised to nobody yet, and what waits for it is
+     * still with its worker, as far as we know */
+    queue_commit(q);
     enum admin_verb verb = m->admin.verb < ADMIN_END ? (enum admin_verb)m->admin.verb : ADMIN_END;
     const char *unnamed = acts_named(ch, verb, m->admin.by);
     if (unnamed) {

@@ -40,9 +40,24 @@ static struct job *job_new(struct queue *q, struct sched_destination *d, enum jo
     return j;
 }
 
+/* A mail to the sender about these recipients is over, or came to nothing. While it was written
+ * they were in no lane: what came due of them meanwhile, or was released, is looked for. */
+static void wake_told(struct job *j)
+{
+    LIST_EACH (at, &j->items) {
+        const struct store_rcpt *r = &LIST_OF(at, struct item, place.link)->r;
+        if (r->state == RCPT_QUEUED || r->state == RCPT_HELD) {
+            queue_retry_at(j->queue, queue_destination(j->queue, r->next_hop), clock_wall_ms());
+        }
+    }
+}
+
 void queue_job_free(struct job *j)
 {
     struct queue *q = j->queue;
+    if (j->kind == JOB_BOUNCE || j->kind == JOB_NOTICE) {
+        wake_told(j);
+    }
     while (!list_empty(&j->items)) {
         queue_item_free(q, LIST_OF(j->items.next, struct item, place.link));
     }

@@ -330,8 +330,7 @@ static void outcome_on_saved(void *arg, enum store_result result)
              &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = j->lease}});
     LIST_EACH (at, &j->items) {
         struct store_rcpt *r = &LIST_OF(at, struct item, place.link)->r;
-        /* after a notice, too: it may have come due while the notice held it */
-        if (r->state == RCPT_QUEUED) {
+        if (r->state == RCPT_QUEUED && j->kind == JOB_DELIVER) { /* notices: queue_job_free() */
             /* a forward may have turned back inside */
             bool stays = j->to && str_eq(r->next_hop, str_c(j->to->name));
             queue_retry_at(q, stays ? j->to : queue_destination(q, r->next_hop), r->next_ms);

@@ -247,11 +247,39 @@ static void who_never_had_it_did_not_die_of_it(void **state)
     }
 }
 
+/* Its sender is being told that a mail is held, and an administrator releases it meanwhile: it
+ * goes when that mail is written, or its writer died. It was found in nobody's lane (overdue.c
+ * woke it, minutes later). */
+static void what_is_released_while_its_sender_is_told_goes(void **state)
+{
+    struct store_message m = message;
+    struct store_rcpt r = {
+        .forward_path = STR("x@out.test"),
+        .next_hop = STR("out.test"),
+        .state = RCPT_HELD,
+        .notice = NOTICE_DUE,
+    };
+    m.id = id_make(clock_wall_ms(), 1, 3);
+    t.conf->queue.notice_after = 1000;
+    store_enqueue(t.q.store, &m, &r, 1, NULL, 0, NULL, NULL);
+    store_flush(t.q.store);
+    queue_notice_start(&t.q);
+    assert_int_equal(map_len(t.q.jobs), 1);
+    assert_int_equal(store_set_state(t.q.store, m.id, RCPT_HELD, RCPT_QUEUED, 1, REASON_RELEASED),
+                     1);
+    assert_int_equal(t.retries, 0);
+    queue_worker_gone(&t.q, WORKER);
+    assert_int_equal(map_len(t.q.jobs), 0);
+    assert_int_equal(t.retries, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_refusal_is_told_once_it_is_promised, setup, teardown),
         cmocka_unit_test_setup_teardown(who_never_had_it_did_not_die_of_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_released_while_its_sender_is_told_goes, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
