@@ -631,6 +631,23 @@ bool speech_was_given(void)
     return evil.n_given + evil.n_read > 0;
 }
 
+static void take_once(enum role as, const struct given *all, size_t n, size_t max, size_t *taken)
+{
+    struct speaker *queue = *taken < n ? some_peer(as, ROLE_QUEUE) : NULL;
+    for (; queue && *taken < n; ++*taken) {
+        ipc_send(queue->channel,
+                 &(struct ipc_msg){.type = IPC_lease_taken,
+                                   .lease_taken = {.lease = all[*taken % max].lease}});
+    }
+}
+
+void speech_takes(void)
+{
+    static size_t given, read;
+    take_once(ROLE_SMTPOUT, evil.given, evil.n_given, LEASES, &given);
+    take_once(ROLE_INSPECT, evil.read, evil.n_read, POOL, &read);
+}
+
 size_t speech_unordered(void)
 {
     return evil.n_unordered;

@@ -23,6 +23,8 @@ void speech_to(struct ipc_channel *ch, enum role as, enum role role);
 bool speech_lost(enum role as, unsigned number);
 /* Whether any of them was given a message to deliver or to read. */
 bool speech_was_given(void);
+/* Says of each message that it was given that it has it: once, and nothing else. */
+void speech_takes(void);
 /* How often mail in our name that nobody ordered was taken. */
 size_t speech_unordered(void);
 /* The seed, and what was said last: for who looks for the cause. */

@@ -174,6 +174,65 @@ def test_who_takes_nothing_is_kept_down(gateway, role):
         lab.start_gateway(open(lab.path('postern.conf')).read())
 
 
+@pytest.mark.skipif(not ALL, reason='minutes: ./check all, POSTERN_ALL=1')
+@pytest.mark.parametrize('role', ['smtpout', 'inspect'])
+def test_who_holds_what_it_took_is_replaced(gateway, role):
+    """It says that it has what it was given, and then nothing more for ever (Postfix ends such a process by daemon_timeout, after
+    hours; here it is minutes). Another gets it, once; nothing is held, lost or sent twice."""
+    lab = gateway.lab
+    lab.stop_gateway()
+    take_over(gateway, role, 'holds')
+    large = ('x' * 70 + '\r\n') * 5000  # several large ones at once are given to all copies
+    try:
+        start(gateway)
+        with ThreadPoolExecutor(4) as at_once:
+            rcpts = [f'holds-{role}-{i}@good.test' for i in range(12)]
+            ids = dict(zip(rcpts, at_once.map(lambda rcpt: gateway.send(rcpt, subject='evil', body=large), rcpts)))
+        goes_on(gateway, ids)
+        assert re.search(f'peer={role} type=lease_taken why="it does not .* what it took"', lab.log()), lab.log()[-3000:]
+    finally:
+        lab.stop_gateway()
+        give_back(gateway, role)
+        lab.start_gateway(open(lab.path('postern.conf')).read())
+
+
+def goes_on(gateway, ids):
+    lab, begin = gateway.lab, time.time()
+    for message_id in ids.values():
+        gateway.wait_state(message_id, 'delivered', 300)
+    print('delivered after', round(time.time() - begin), 'seconds')
+    assert 'message-quarantined' not in lab.log() and 'message-not-inspected' not in lab.log()
+    arrived = [r for domain in ('good.test', 'slow.test') for m in lab.messages(domain) for r in m['rcpts'] if r in ids]
+    assert len(arrived) == len(set(arrived)) == len(ids), arrived
+
+
+@pytest.mark.skipif(not ALL, reason='minutes: ./check all, POSTERN_ALL=1')
+@pytest.mark.parametrize('role', ['smtpout', 'inspect'])
+def test_who_is_stopped_with_a_message_is_replaced(gateway, role):
+    """For good: a debugger, a frozen cgroup, a page that a failed disk does not give back. Nobody has to start it again."""
+    lab, keys = gateway.lab, gateway.pid('keys-0')
+    before = [pid for name, pid in gateway.pids().items() if name.split('-')[0] == role]
+    rcpt = f'stopped-{role}@slow.test'  # each of its answers takes its time
+    client = gateway.smtp()
+    client.mail('nurse@inside.test')
+    client.rcpt(rcpt)
+    client.docmd('DATA')
+    if role == 'inspect':
+        signal_process(keys, signal.SIGSTOP)  # whoever gets the message waits for its key
+    try:
+        client.sock.sendall(b'Subject: stopped\r\n\r\nhello\r\n.\r\n')
+        waiting = lambda: [m for m in lab.postern('queue', 'list', json_out=True) if any(r['recipient'] == rcpt for r in m['recipients'])]
+        message_id = lab.wait_for(waiting)[0]['id']
+        gateway.wait_leased(message_id)
+        for pid in before:
+            signal_process(pid, signal.SIGSTOP)
+    finally:
+        signal_process(keys, signal.SIGCONT)
+    assert client.getreply()[0] == 250
+    goes_on(gateway, {rcpt: message_id})
+    assert not set(before) & set(gateway.pids().values()) or role == 'smtpout'
+
+
 def is_kept_down(lab, name):
     return re.search(rf'^{name} +down .*\n +kept down: ', lab.postern('status').stdout, re.M) is not None
 

@@ -172,6 +172,8 @@ static void inspect_on_unwrapped(void *owner, struct ipc_channel *ch, const stru
         inspect_give_back(s);
         return;
     }
+    /* whoever takes too long is ended by it; the wait for keys says nothing of the message */
+    alarm((unsigned)(child_conf(s->child)->inspection.time / 1000) + 1);
     struct buf message = BUF_INIT(s->size + 1024 * 1024), facts = BUF_INIT(INSPECTION_MAX);
     int r = s->size > MESSAGE_MAX
                 ? -EFBIG
@@ -252,8 +254,6 @@ static void on_inspect(void *owner, struct ipc_channel *ch, const struct ipc_msg
         inspect_give_back(s);
         return;
     }
-    /* whoever takes too long is ended by it */
-    alarm((unsigned)(child_conf(s->child)->inspection.time / 1000) + 1);
     ipc_send(s->keys, &(struct ipc_msg){.type = IPC_unwrap, .unwrap = {.lease = s->lease}});
 }
 

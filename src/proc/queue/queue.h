@@ -156,8 +156,9 @@ struct job {
     bool null_reverse_path, inside_sender, tls_offered, bounce_stored;
     /* its worker said that it has it: if that ends now, it may be because of this message */
     bool taken;
-    bool late;        /* it did not for long, when last looked */
+    bool late;        /* it did nothing of what it has to for too long, when last looked */
     int64_t given_ms; /* to its worker (monotonic); 0: it was not */
+    int64_t heard_ms; /* when that last said that it has it */
     /* its outcome is known and being written: a worker that dies changes nothing any more */
     bool saving;
     unsigned n_items;   /* of a bounce */
@@ -381,9 +382,9 @@ void overdue_look(struct queue *q);
 void queue_answer(struct queue *q, struct ipc_channel *ch, uint64_t token, enum store_result result,
                   const char *refusal);
 
-/* taking.c: whether workers take what they are given */
+/* taking.c: whether workers take what they are given, and end it */
 void taking_given(struct taking *t, struct job *j);
-/* It said that it has it. */
+/* It said that it has it, for the first time or still. */
 void taking_taken(struct taking *t, struct job *j);
 /* The last lives of this process took nothing, and this one has not taken what it was given:
  * another is better. */

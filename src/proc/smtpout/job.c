@@ -240,6 +240,20 @@ static void job_confirm(struct ipc_channel *ch, const struct lease_id *lease)
     ipc_send_now(ch, &(struct ipc_msg){.type = IPC_lease_taken, .lease_taken = {.lease = *lease}});
 }
 
+void job_say_still(void *arg)
+{
+    struct smtpout *out = arg;
+    size_t cursor = 0;
+    struct str key;
+    void *value;
+    while (out->queue && map_next(out->deliveries, &cursor, &key, &value)) {
+        const struct delivery *d = value;
+        ipc_send(out->queue,
+                 &(struct ipc_msg){.type = IPC_lease_taken, .lease_taken = {.lease = d->lease}});
+    }
+    timer_start(out->still, STILL_MS);
+}
+
 /* The delivery with its recipients; NULL: it cannot be, and is refused. Takes fd. */
 static struct delivery *take_job(struct smtpout *out, struct ipc_channel *ch,
                                  const struct ipc_msg *m, int fd)

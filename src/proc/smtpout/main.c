@@ -48,6 +48,8 @@ static void smtpout_on_peer(void *owner, struct child *c, enum role role, unsign
         out->queue = ipc_channel_new(child_loop(c), fd, "queue", smtpout_queue_rules,
                                      smtpout_on_queue_gone, out);
         ipc_send(out->queue, &(struct ipc_msg){.type = IPC_worker_ready});
+        out->still = out->still ? out->still : timer_new(child_loop(c), job_say_still, out);
+        timer_start(out->still, STILL_MS);
     } else if (role == ROLE_KEYS) {
         ipc_channel_end(out->keys);
         out->keys = ipc_channel_new(child_loop(c), fd, "keys", smtpout_keys_rules,

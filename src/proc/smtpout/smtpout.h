@@ -240,6 +240,7 @@ struct smtpout {
     size_t n_contexts;
     struct rest_wrapper *wrapper;
     struct map *deliveries;     /* lease -> delivery */
+    struct timer *still;        /* job_say_still() */
     struct map *saving;         /* lease -> link waiting for outcome_saved */
     struct map *routes;         /* token -> way being resolved */
     struct map *quirks;         /* "host address" -> what it does not keep */
@@ -294,6 +295,8 @@ enum sess route_sess(const struct tls_facts *f, struct str pins);
 /* job.c: deliveries as the queue hands them out */
 extern const struct ipc_rule smtpout_queue_rules[];
 extern const struct ipc_rule smtpout_keys_rules[];
+/* Of a timer (struct smtpout): the queue hears of all deliveries that they are in hand still. */
+void job_say_still(void *arg);
 void job_keys_gone(struct smtpout *out);
 /* This process ends in this very call of the loop: what is under way is due again, and nothing
  * counts against it. */

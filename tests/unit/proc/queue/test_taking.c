@@ -89,6 +89,73 @@ static void who_lives_on_and_takes_nothing(void **state)
     }
 }
 
+enum { READS_MS = 300 * 1000 }; /* inspection { time 300s; } */
+
+const struct conf *child_conf(const struct child *c)
+{
+    static struct conf conf = {.inspection.time = READS_MS};
+    return &conf;
+}
+
+/* It has it, and is stopped, hangs or says nothing: a smtpout says that it has it still, an
+ * inspect has the time of the configuration and two minutes. */
+static void who_took_it_and_never_ends_it(void **state)
+{
+    static const enum job_kind kinds[] = {JOB_DELIVER, JOB_BOUNCE, JOB_NOTICE, JOB_INSPECT,
+                                          JOB_PREPARE};
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        bool inspects = kinds[i] == JOB_INSPECT || kinds[i] == JOB_PREPARE;
+        struct job j;
+        t.refused = NULL;
+        t.n_refused = 0;
+        give(&j, kinds[i]);
+        look_after(60);
+        taking_taken(&t.q.takings[0], &j);
+        look_after(inspects ? READS_MS / 1000 + 59 : 119);
+        look_after(0); /* looks come once in five seconds */
+        assert_int_equal(t.n_refused, 0);
+        look_after(5);
+        assert_int_equal(t.n_refused, 0);
+        look_after(5);
+        assert_int_equal(t.n_refused, 1);
+        assert_ptr_equal(t.refused, inspects ? TWO : ONE);
+        look_after(10);
+        assert_int_equal(t.n_refused, 1);
+        map_take(t.q.jobs, lease_key(&j.lease));
+    }
+}
+
+/* A server that lets us wait for half an hour at each command (RFC 5321 4.5.3.2 has limits of
+ * minutes for each, and 200 recipients): smtpout has it in hand. A day of it is one that lies. */
+static void who_says_that_it_has_it_still_has_a_day(void **state)
+{
+    struct job j;
+    give(&j, JOB_DELIVER);
+    for (int64_t s = 0; s < 24 * 60 * 60; s += STILL_MS / 1000) {
+        taking_taken(&t.q.takings[0], &j);
+        look_after(STILL_MS / 1000);
+        assert_int_equal(t.n_refused, 0);
+    }
+    taking_taken(&t.q.takings[0], &j);
+    look_after(5);
+    look_after(5);
+    assert_int_equal(t.n_refused, 1);
+    map_take(t.q.jobs, lease_key(&j.lease));
+}
+
+/* An inspect that says so has no more time for it. */
+static void who_inspects_cannot_ask_for_more_time(void **state)
+{
+    struct job j;
+    give(&j, JOB_INSPECT);
+    for (int64_t s = 0; s < READS_MS / 1000 + 130; s += 10) {
+        taking_taken(&t.q.takings[0], &j);
+        look_after(10);
+    }
+    assert_int_equal(t.n_refused, 1);
+    map_take(t.q.jobs, lease_key(&j.lease));
+}
+
 /* This process was stopped for an hour: what was said meanwhile is read before anybody is
  * blamed. */
 static void time_without_a_look_is_not_counted(void **state)
@@ -98,7 +165,6 @@ static void time_without_a_look_is_not_counted(void **state)
     look_after(3600);
     assert_int_equal(t.n_refused, 0);
     taking_taken(&t.q.takings[0], &j);
-    look_after(3600);
     look_after(3600);
     assert_int_equal(t.n_refused, 0);
     map_take(t.q.jobs, lease_key(&j.lease));
@@ -159,6 +225,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(who_lives_on_and_takes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_took_it_and_never_ends_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_says_that_it_has_it_still_has_a_day, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_inspects_cannot_ask_for_more_time, setup, teardown),
         cmocka_unit_test_setup_teardown(time_without_a_look_is_not_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(others_are_none_of_its_business, setup, teardown),
         cmocka_unit_test_setup_teardown(lives_in_a_row, setup, teardown),
