@@ -5,8 +5,9 @@
  *   ehlo = "EHLO" SP ( Domain / address-literal ) CRLF
  *   helo = "HELO" SP Domain CRLF
  *
- * The name is recorded, never a reason to refuse (4.1.4); only a missing or unprintable argument
- * is.
+ * That the name is not the client's address's is no reason to refuse (4.1.4); only a missing or
+ * unprintable argument is, and a rule of ours about the name. Until the answer is known, what was
+ * said before stands.
  */
 #include "smtp/server_priv.h"
 
@@ -31,6 +32,13 @@ static void keep_odd_name(struct smtp_server *s, struct str args)
     }
 }
 
+static void exchange_names(struct smtp_server *s)
+{
+    struct buf name = s->helo;
+    s->helo = s->helo_before;
+    s->helo_before = name;
+}
+
 static void hello(struct smtp_server *s, struct str args, bool esmtp)
 {
     bool ok = argument_ok(args);
@@ -38,7 +46,8 @@ static void hello(struct smtp_server *s, struct str args, bool esmtp)
         smtp_server_refuse(s, REFUSE_NO_NAME);
         return;
     }
-    smtp_server_reset(s);
+    exchange_names(s);
+    s->esmtp_before = s->esmtp;
     buf_reset(&s->helo);
     if (ok) {
         must(buf_add(&s->helo, args) == 0);
@@ -83,10 +92,12 @@ void smtp_hello_answered(struct smtp_server *s, const struct smtp_reply *r)
     char text[1024];
     struct buf lines = BUF_INIT(sizeof text);
     if (r->code >= 400) {
-        s->state = ST_START;
+        exchange_names(s);
+        s->esmtp = s->esmtp_before;
         smtp_server_reply(s, r->code, r->enhanced, r->text);
         return;
     }
+    smtp_server_reset(s);
     s->state = ST_READY;
     if (!s->esmtp) {
         smtp_server_reply(s, 250, NULL, s->config.hostname);

@@ -44,7 +44,7 @@ struct smtp_server *smtp_server_new(const struct smtp_server_config *config)
     s->state = ST_START;
     s->in = BUF_INIT(IN_MAX);
     s->out = BUF_INIT(OUT_MAX);
-    s->helo = BUF_INIT(1024);
+    s->helo = s->helo_before = BUF_INIT(1024);
     s->auth_bytes = BUF_INIT(SMTP_AUTH_LINE_MAX);
     s->repair_out = BUF_INIT(3 * IN_MAX);
     s->arena = ARENA_INIT(ARENA_MAX);
@@ -59,6 +59,7 @@ void smtp_server_free(struct smtp_server *s)
     buf_wipe(&s->in);
     buf_free(&s->out);
     buf_free(&s->helo);
+    buf_free(&s->helo_before);
     buf_wipe(&s->auth_bytes);
     buf_wipe(&s->repair_out);
     arena_reset(&s->arena);

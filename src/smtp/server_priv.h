@@ -35,8 +35,8 @@ struct smtp_server {
     struct smtp_server_config config;
     enum smtp_state state;
     struct buf in, out;
-    struct buf helo;
-    bool esmtp, in_tls;
+    struct buf helo, helo_before; /* before: until EHLO or HELO is answered */
+    bool esmtp, esmtp_before, in_tls;
     bool asking;                          /* an event waits for its answer */
     enum smtp_event_type asked, question; /* to be told; waiting for its answer */
     bool authenticated;

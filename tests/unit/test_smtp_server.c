@@ -62,9 +62,11 @@ static void act(struct play *p)
         switch (ev.type) {
         case SMTP_EV_NONE:
             return;
-        case SMTP_EV_HELLO:
-            smtp_server_answer(p->s, &yes);
+        case SMTP_EV_HELLO: {
+            bool refused = str_eq(smtp_server_helo(p->s), STR("refused.test"));
+            smtp_server_answer(p->s, refused ? &(struct smtp_reply){550, "5.7.10", "no"} : &yes);
             break;
+        }
         case SMTP_EV_AUTH:
             note(p, "E", ev.mechanism);
             if (ev.has_bytes && ev.bytes.n > 0) {
@@ -205,7 +207,7 @@ static void order_of_commands(void **state)
                    "message is under way already; finish it, or end it with RSET\n");
     /* RFC 5321 4.1.4 */
     EXPECT(EHLO MAIL RCPT EHLO "DATA\r\n", EHLO_OK MAIL_OK RCPT_OK
-           "E: ABORT\n" EHLO_OK "S: 503 5.5.1 No recipient was accepted yet; say RCPT TO first\n");
+           EHLO_OK "E: ABORT\nS: 503 5.5.1 No recipient was accepted yet; say RCPT TO first\n");
     EXPECT(EHLO MAIL "RSET\r\n" MAIL, EHLO_OK MAIL_OK "S: 250 2.0.0 Forgotten\nE: ABORT\n" MAIL_OK);
     EXPECT(
         "HELO c\r\nVRFY x\r\nVRFY\r\nNOOP whatever\r\nNOTHING\r\n",
@@ -245,6 +247,118 @@ static void parameters(void **state)
            "S: 550 5.7.1 no\n"
            "S: 501 5.1.3 The recipient address is not a valid address in < >; write it as in: RCPT "
            "TO:<name@example.org>\nS: 250 2.1.5 Recipient accepted\nS: 354 go\n");
+}
+
+/* A name that a rule refuses: what was said before it stands, the mail under way too. */
+static void a_refused_hello_changes_nothing(void **state)
+{
+    EXPECT("EHLO refused.test\r\n" MAIL, "S: 550 5.7.10 no\nS: 503 5.5.1 EHLO was not said yet; "
+                                         "say it first, with your host name\n");
+    EXPECT(EHLO MAIL RCPT "EHLO refused.test\r\nDATA\r\nx\r\n.\r\n", EHLO_OK MAIL_OK RCPT_OK
+           "S: 550 5.7.10 no\nS: 354 go\nE: MESSAGE\nS: 250 2.0.0 stored\n");
+    struct play p = run("HELO c.test\r\nEHLO refused.test\r\n", 13 + 19, 100);
+    assert_false(smtp_server_is_esmtp(p.s));
+    check_str(smtp_server_helo(p.s), "c.test");
+    end(&p);
+}
+
+static void the_least_there_is(void **state)
+{
+    static const char *const commands[] = {"EHLO c.test\r\n",
+                                           "HELO c.test\r\n",
+                                           EHLO MAIL,
+                                           EHLO MAIL RCPT,
+                                           EHLO MAIL RCPT "DATA\r\n",
+                                           "RSET\r\n",
+                                           "NOOP\r\n",
+                                           "VRFY x\r\n",
+                                           "QUIT\r\n"};
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        CLEANUP(buf_free) struct buf codes = BUF_INIT(1000);
+        struct play p = run(commands[i], strlen(commands[i]), 1000);
+        reply_codes(&p, &codes);
+        assert_true(buf_str(&codes).p[buf_len(&codes) - 4] < '4');
+        end(&p);
+    }
+}
+
+/* IANA, "SMTP Service Extensions"; what each of them brings is there. */
+static void keywords_are_registered(void **state)
+{
+    static const char *const registered[] = {"PIPELINING", "SIZE",       "STARTTLS",
+                                             "8BITMIME",   "SMTPUTF8",   "ENHANCEDSTATUSCODES",
+                                             "CHUNKING",   "BINARYMIME", "DSN",
+                                             "LIMITS",     "AUTH",       "REQUIRETLS"};
+    CLEANUP(buf_free) struct buf codes = BUF_INIT(1000);
+    static const char words[] =
+        EHLO "MAIL FROM:<a@b.test> SIZE=1 BODY=BINARYMIME SMTPUTF8 RET=FULL\r\n"
+             "RCPT TO:<x@ok.test> NOTIFY=NEVER\r\nBDAT 1 LAST\r\nxSTARTTLS\r\n";
+    for (int in_tls = 0; in_tls < 2; in_tls++) {
+        struct smtp_server_config c = config;
+        c.auth = "PLAIN";
+        c.requiretls = true;
+        struct smtp_server *s = smtp_server_new(&c);
+        struct smtp_event ev;
+        if (in_tls) {
+            smtp_server_tls_started(s);
+        }
+        assert_int_equal(smtp_server_feed(s, STR(EHLO)), 0);
+        smtp_server_next(s, &ev);
+        smtp_server_answer(s, &(struct smtp_reply){250, NULL, ""});
+        struct str rest = buf_str(smtp_server_out(s)), line;
+        assert_true(str_split(&rest, '\n', &line)); /* the name of the host */
+        while (rest.n > 0 && str_split(&rest, '\n', &line)) {
+            struct str word = str_slice(line, 4, line.n - 1);
+            bool found = false;
+            for (size_t i = 0; i < ARRAY_LEN(registered); i++) {
+                found |= str_eq(str_slice(word, 0, str_find(word, ' ', 0)), str_c(registered[i]));
+            }
+            assert_true(found);
+        }
+        smtp_server_free(s);
+    }
+    struct play p = run(words, sizeof words - 1, 1000);
+    reply_codes(&p, &codes);
+    check_str(buf_str(&codes), "220 250 250 250 250 220 ");
+    end(&p);
+}
+
+static void local_parts_keep_their_case(void **state)
+{
+    static const char script[] = EHLO "MAIL FROM:<Smith@B.test>\r\nRCPT TO:<sMITH@OK.test>\r\n";
+    struct play p = run(script, sizeof script - 1, 1000);
+    check_str(smtp_server_transaction(p.s)->reverse_path.whole, "Smith@b.test");
+    check_str(smtp_server_transaction(p.s)->rcpts[0].path, "sMITH@ok.test");
+    end(&p);
+}
+
+static void routes_are_cut(void **state)
+{
+    static const char script[] = EHLO "MAIL FROM:<@a.test,@b.test:u@c.test>\r\n"
+                                      "RCPT TO:<@d.test:x@ok.test>\r\n";
+    struct play p = run(script, sizeof script - 1, 1000);
+    check_str(smtp_server_transaction(p.s)->reverse_path.whole, "u@c.test");
+    check_str(smtp_server_transaction(p.s)->rcpts[0].path, "x@ok.test");
+    end(&p);
+}
+
+static void blanks_behind_commands(void **state)
+{
+    static const char script[] = "EHLO c.test  \r\nMAIL FROM:<a@b.test> \r\nRCPT TO:<x@ok.test>  "
+                                 "\r\nDATA \r\n.\r\nRSET \r\nNOOP  \r\nQUIT  \r\n";
+    CLEANUP(buf_free) struct buf codes = BUF_INIT(1000);
+    struct play p = run(script, sizeof script - 1, 7);
+    reply_codes(&p, &codes);
+    check_str(buf_str(&codes), "220 250 250 250 354 250 250 250 221 ");
+    end(&p);
+}
+
+/* Resent-To without Resent-From, more of one than of the other, trace fields of no known form. */
+static void odd_fields_are_no_reason(void **state)
+{
+    EXPECT(EHLO MAIL RCPT "DATA\r\nReceived: nowhere\r\nReceived:\r\nReturn-Path: x\r\nResent-To: "
+                          "a@b.test\r\nResent-To: c@d.test\r\nResent-Date: never\r\n\r\nx\r\n.\r\n",
+           EHLO_OK MAIL_OK RCPT_OK "S: 354 go\nE: MESSAGE\nS: 250 2.0.0 stored\n");
 }
 
 /* RFC 3461 4: syntax, duplicates, NEVER alone. */
@@ -1192,6 +1306,13 @@ int main(void)
         cmocka_unit_test(lines_must_be_lines),
         cmocka_unit_test(bodies_refused),
         cmocka_unit_test(body_sizes),
+        cmocka_unit_test(a_refused_hello_changes_nothing),
+        cmocka_unit_test(the_least_there_is),
+        cmocka_unit_test(keywords_are_registered),
+        cmocka_unit_test(local_parts_keep_their_case),
+        cmocka_unit_test(routes_are_cut),
+        cmocka_unit_test(blanks_behind_commands),
+        cmocka_unit_test(odd_fields_are_no_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
