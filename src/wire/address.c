@@ -78,6 +78,11 @@ static size_t unquoted(struct str s, bool utf8)
     return i;
 }
 
+bool address_is_unquoted(struct str local)
+{
+    return local.n > 0 && unquoted(local, true) == local.n;
+}
+
 /* Length of the Quoted-string at the front with its quotes, 0 when there is none. */
 static size_t quoted_string(struct str s, bool utf8)
 {

@@ -31,6 +31,8 @@ int address_mailbox(struct str text, bool utf8, struct address *ret) MUST_USE;
 bool address_domain_ok(struct str domain, bool utf8);
 /* True for "[...]" holding an IPv4 or IPv6 address literal. */
 bool address_literal_ok(struct str domain);
+/* True for a local part that is the same with and without quotes. */
+bool address_is_unquoted(struct str local);
 /* True when any octet is above 127. */
 bool address_has_utf8(struct str s);
 

@@ -23,6 +23,8 @@ static struct tm date_split(int64_t wall_ms)
     return tm;
 }
 
+/* RFC 5321 4.4 SHOULD: dates have an offset, no name of a zone
+ * RFC 5321 4.4 MUST NOT: years have four digits */
 void date_rfc5322(int64_t wall_ms, char dst[DATE_MAX])
 {
     struct tm tm = date_split(wall_ms);

@@ -218,6 +218,36 @@ int address_canonical(struct str path, char *dst, size_t size)
     return 0;
 }
 
+/* Takes quotes and backslashes off the local part that change nothing. */
+static void unquote(char *text)
+{
+    char plain[ADDRESS_KEY_SIZE], quoted[2 * ADDRESS_KEY_SIZE];
+    size_t at = 1, n = 0, m = 0;
+    if (text[0] != '"') {
+        return;
+    }
+    for (; text[at] && text[at] != '"'; at++) {
+        at += text[at] == '\\' && text[at + 1];
+        plain[n++] = text[at];
+    }
+    if (text[at] != '"' || text[at + 1] != '@') {
+        return;
+    }
+    if (address_is_unquoted(str_from(plain, n))) {
+        memmove(text + n, text + at + 1, strlen(text + at + 1) + 1);
+        memcpy(text, plain, n);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (plain[i] == '"' || plain[i] == '\\') {
+            quoted[m++] = '\\';
+        }
+        quoted[m++] = plain[i];
+    }
+    memmove(text + 1 + m, text + at, strlen(text + at) + 1);
+    memcpy(text + 1, quoted, m);
+}
+
 struct address_key address_key(struct str path)
 {
     struct address_key key;
@@ -225,6 +255,7 @@ struct address_key address_key(struct str path)
         str_copy(path, key.text, sizeof key.text) < 0) {
         key.text[0] = '\0';
     }
+    unquote(key.text);
     for (char *p = key.text; *p; p++) {
         *p = str_lower(*p);
     }

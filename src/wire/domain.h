@@ -70,8 +70,8 @@ int domain_pattern_parse(struct str text, struct domain_pattern *ret) MUST_USE;
 size_t domain_covers(const struct domain_pattern *p, struct domain_name d);
 
 /* An address in the form in which addresses are compared: the local part lowercase (ASCII
- * letters), the domain as above. Not for sending: whether a local part minds its case is the
- * business of its server (RFC 5321 2.4). */
+ * letters) and with no more quotes than it needs, the domain as above. Not for sending: whether a
+ * local part minds its case is the business of its server (RFC 5321 2.4). */
 struct address_key {
     char text[ADDRESS_KEY_SIZE];
 };

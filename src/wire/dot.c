@@ -95,6 +95,9 @@ static int in_line(struct dot_reader *d, char c)
     return IN_LINE;
 }
 
+/* RFC 5321 2.3.8 MUST NOT: nothing but CRLF ends a line
+ * RFC 5321 4.1.1.4 MUST NOT: lines ending in LF alone are not taken
+ * RFC 5321 4.1.1.4 MUST NOT: LF . LF does not end a message */
 void dot_read(struct dot_reader *d, struct str *in, struct str *ret_text)
 {
     struct str s = *in;
@@ -181,6 +184,7 @@ WIDE static size_t find_dot(struct str s, size_t i)
     return i;
 }
 
+/* RFC 5321 4.5.2 MUST: what is changed on the way in is undone on the way out */
 int dot_write(struct dot_writer *d, struct str text, struct buf *out)
 {
     bool line_start = d->last == 0 || d->last == '\n';
@@ -199,6 +203,8 @@ int dot_write(struct dot_writer *d, struct str text, struct buf *out)
     return 0;
 }
 
+/* RFC 5321 4.1.1.4 MUST NOT: no CRLF is added before the final dot
+ * RFC 5321 4.1.1.4 MUST: text without a last CRLF is refused or gets one */
 int dot_finish(struct dot_writer *d, struct buf *out)
 {
     bool line_ended = d->last == 0 || d->last == '\n';

@@ -7,6 +7,7 @@
 #include "wire/received.h"
 #include "wire/date.h"
 
+/* RFC 5321 4.4 SHOULD NOT: no unregistered protocol names in WITH */
 const char *received_protocol(bool esmtp, bool tls, bool utf8, bool authenticated)
 {
     if (authenticated) {
@@ -50,6 +51,9 @@ static int put_tls(const struct received *f, struct buf *out)
     return r < 0 ? r : buf_add(out, STR(")"));
 }
 
+/* RFC 5321 4.4 MUST: Received has FROM, with the name said and the address
+ * RFC 5321 4.4 MUST: FOR names at most one path
+ * RFC 5321 7.2 SHOULD NOT: the list of recipients is not copied into the message */
 int received_write(const struct received *f, struct buf *out)
 {
     char date[DATE_MAX];

@@ -91,6 +91,8 @@ static int add_field(struct buf *out, const char *name, struct str value)
     return buf_printf(out, "%s%s: " STR_FMT "\r\n", open ? "\r\n" : "", name, STR_ARG(value));
 }
 
+/* RFC 5321 3.7.2 MUST NOT: Received fields of others are not changed
+ * RFC 5321 4.4 MUST NOT: Received fields keep their order */
 int section_write(struct str section, const struct section_change *change, struct buf *out,
                   struct section_done *ret)
 {

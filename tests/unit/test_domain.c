@@ -176,6 +176,29 @@ static void addresses(void **state)
     assert_false(domain_is_name(domain_of(STR("a@"))));
 }
 
+/* What need not be quoted is the same without quotes; what must be is not. */
+static void quoted_forms_are_one(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } rows[] = {{"\"joe\"@x.test", "joe@x.test", true},
+                {"\"Joe.Bloggs\"@x.test", "joe.bloggs@X.test", true},
+                {"\"j\\oe\"@x.test", "joe@x.test", true},
+                {"\"a\\ b\"@x.test", "\"a b\"@x.test", true},
+                {"\"a\\\"b\"@x.test", "\"ab\"@x.test", false},
+                {"\"a@b\"@x.test", "a@b@x.test", false},
+                {"\"a b\"@x.test", "a b@x.test", false},
+                {"\"\"@x.test", "@x.test", false},
+                {"\"joe\"@x.test", "\"jo\"@x.test", false},
+                {"\"joe@x.test", "joe@x.test", false}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (address_same(str_c(rows[i].a), str_c(rows[i].b)) != rows[i].same) {
+            fail_msg("%s, %s", rows[i].a, rows[i].b);
+        }
+    }
+}
+
 static void shown(void **state)
 {
     static const char *const cases[][2] = {
@@ -356,6 +379,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spellings), cmocka_unit_test(lengths), cmocka_unit_test(patterns),
         cmocka_unit_test(addresses), cmocka_unit_test(shown),   cmocka_unit_test(every_place),
+        cmocka_unit_test(quoted_forms_are_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
