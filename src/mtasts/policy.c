@@ -34,9 +34,13 @@ static bool is_sts_record(struct str text, struct str *ret_rest)
            str_starts_nocase(text, STR("v"));
 }
 
+/* Of duplicates the first counts (RFC 8461 3.2). */
 static int take_id(struct str value, char id[STS_ID_MAX])
 {
-    if (value.n < 1 || value.n > 32 || id[0]) {
+    if (id[0]) {
+        return 0;
+    }
+    if (value.n < 1 || value.n > 32) {
         return -EINVAL;
     }
     for (size_t i = 0; i < value.n; i++) {

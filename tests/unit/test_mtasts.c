@@ -19,7 +19,9 @@ static void txt_records(void **state)
         {{"v=STSv1; unknown=x; id=abc; more=y;"}, STS_RECORD_ONE, "abc"},
         {{"v=spf1 -all", "v=STSv1; id=7;"}, STS_RECORD_ONE, "7"},
         {{"v=STSv1; id=7;", "v=STSv1; id=8;"}, STS_RECORD_INVALID, ""},
-        {{"v=STSv1; id=7; id=8;"}, STS_RECORD_INVALID, ""},
+        {{"v=STSv1; id=7; id=8;"}, STS_RECORD_ONE, "7"}, /* 3.2: of duplicates the first counts */
+        {{"v=STSv1; id=7; id=-;"}, STS_RECORD_ONE, "7"},
+        {{"v=STSv1; id=-; id=7;"}, STS_RECORD_INVALID, ""},
         {{"v=STSv1;"}, STS_RECORD_INVALID, ""},
         {{"v=STSv1; id=;"}, STS_RECORD_INVALID, ""},
         {{"v=STSv1; id=a-b;"}, STS_RECORD_INVALID, ""},
