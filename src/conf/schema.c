@@ -499,6 +499,7 @@ const struct conf_key conf_schema[] = {
          "Loopback address with port, such as 127.0.0.1:9465."),
 
     BLOCK("", "limits", false, false, NULL, "What one client may ask for."),
+    /* RFC 5321 4.5.3.1.7 MUST: messages of 64 KiB are taken */
     SIZE("limits", "message", AT(limits.size), "50M", 64 * KIB, 2 * GIB,
          "Largest message taken, announced with SIZE."),
     SIZE("limits", "command-line", AT(limits.command_line), "8K", 512, 64 * KIB,
@@ -509,8 +510,10 @@ const struct conf_key conf_schema[] = {
            "Most lines in the header section."),
     SIZE("limits", "header-field", AT(limits.header_field), "2M", 998, HEADER_SECTION_MAX,
          "Largest single header field with its folded lines."),
+    /* RFC 5321 4.5.3.1.8 MUST: 100 recipients of a message are taken */
     NUMBER("limits", "recipients", AT(limits.recipients), "1000", 100, 100000,
            "Most recipients of one message; more get 452."),
+    /* RFC 5321 6.3 SHOULD: a hundred Received fields before that */
     NUMBER("limits", "hops", AT(limits.hops), "100", 25, 1000,
            "Most Received fields before a message counts as going in circles."),
     NUMBER("limits", "errors", AT(limits.errors), "20", 3, 1000,
@@ -525,6 +528,7 @@ const struct conf_key conf_schema[] = {
            100000,
            "Sessions at once from one network (IPv4 /24, IPv6 /64); from a /56 of IPv6 twice as "
            "many, from a /48 four times."),
+    /* RFC 5321 4.5.3.2.7 SHOULD: a server waits five minutes for a command */
     TIME("limits", "command-time", AT(limits.command_time), "5m", 1 * SECOND, 1 * HOUR,
          "Time for one command as a whole, however it drips in."),
     TIME("limits", "data-time", AT(limits.data_time), "10m", 1 * SECOND, 4 * HOUR,
@@ -541,6 +545,7 @@ const struct conf_key conf_schema[] = {
          "Longest pause inside a TLS handshake, and ten times this for all of it."),
 
     BLOCK("", "queue", false, false, NULL, "How long and how often delivery is tried."),
+    /* RFC 5321 4.5.4.1 MUST: the parameters of retrying are settings */
     TIME("queue", "first-retry", AT(queue.first_retry), "5m", 100, 1 * DAY,
          "Pause after the first failed attempt; it doubles with each further one."),
     TIME("queue", "longest-retry", AT(queue.retry_max), "2h", 100, 4 * DAY, "Longest pause."),
@@ -709,6 +714,8 @@ const struct conf_key conf_schema[] = {
          "For the greeting and for the answer to EHLO while other servers of the domain were not "
          "asked; whoever is silent is asked once more behind them, with greeting-time and "
          "ehlo-time, and comes last for ten minutes."),
+    /* RFC 5321 4.5.3.2 SHOULD: time limits are settings
+     * RFC 5321 4.5.3.2 SHOULD: greeting, MAIL and RCPT 5 min, DATA 2, a block 3, the dot 10 */
     TIME("delivery", "greeting-time", AT(smtpout.greeting), "5m", 100, 1 * HOUR,
          "For the greeting."),
     TIME("delivery", "ehlo-time", AT(smtpout.ehlo), "5m", 100, 1 * HOUR, "For the answer to EHLO."),

@@ -130,7 +130,8 @@ static void on_cname(void *arg, const struct dns_answer *a)
 }
 
 /* One address of each family in turn: many dead ones of one family do not stand before the other
- * (RFC 8305 section 4). */
+ * (RFC 8305 section 4).
+ * RFC 5321 5.2 MAY: both families of addresses are used */
 static void interleave(struct host_question *q)
 {
     struct dns_host *h = q->host;

@@ -77,6 +77,7 @@ static void drop_own_addresses(struct mx_result *r, const struct mx_own *own)
     }
 }
 
+/* RFC 5321 5.1 MUST: no usable host is an error */
 static void mx_finish(struct lookup *l)
 {
     struct mx_result *r = &l->result;
@@ -124,6 +125,10 @@ static int by_preference(const void *a, const void *b)
     return (int)x->preference - (int)y->preference;
 }
 
+/* RFC 5321 5.1 MUST: hosts are sorted by preference
+ * RFC 5321 5.1 MUST: equal ones are shuffled
+ * RFC 5321 5.1 MUST: this host's names and addresses and all worse ones are dropped
+ * RFC 5321 5.1 MUST: nothing left is a loop, and comes back */
 void mx_order(struct mx_result *r, const struct mx_own *own)
 {
     for (size_t i = r->n_hosts; i > 1; i--) { /* shuffle, then sort: qsort may keep any order */
@@ -180,7 +185,8 @@ static size_t sort_records(const struct dns_answer *a, struct record *records)
     return n;
 }
 
-/* Reads the records. The names "." are counted: alone it is a null MX, beside others unusable. */
+/* Reads the records. The names "." are counted: alone it is a null MX, beside others unusable.
+ * RFC 5321 5.1 MUST NOT: with MX the domain's own addresses are not used */
 static void read_records(struct lookup *l, const struct dns_answer *a)
 {
     struct mx_result *r = &l->result;
@@ -206,6 +212,10 @@ static void read_records(struct lookup *l, const struct dns_answer *a)
     }
 }
 
+/* RFC 5321 5.1 MUST: a domain that does not exist is an error
+ * RFC 5321 5.1 MUST: an alias is followed
+ * RFC 5321 5.1 MUST: a lookup that fails for now keeps the mail
+ * RFC 5321 5.1 MUST: without MX the domain itself, preference 0 */
 static void mx_on_mx(void *arg, const struct dns_answer *a)
 {
     struct lookup *l = arg;
@@ -248,6 +258,8 @@ static struct lookup *lookup_new(struct dns_resolver *r, uint16_t port, mx_fn fn
     return l;
 }
 
+/* RFC 5321 5.1 MUST: the domain is looked up in DNS
+ * RFC 5321 5.1 MUST NOT: no domain is completed from a partial name */
 void mx_lookup(struct dns_resolver *r, const char *domain, uint16_t port, const struct mx_own *own,
                mx_fn fn, void *arg)
 {

@@ -76,6 +76,7 @@ void admission_mail(const struct conf *c, const struct admission_client *w, stru
     }
 }
 
+/* RFC 5321 7.9 SHOULD: refusals by policy are 550 */
 void admission_rule(const struct inbound_verdict *v, const struct admission_client *w,
                     struct admission *ret)
 {
@@ -87,7 +88,12 @@ void admission_rule(const struct inbound_verdict *v, const struct admission_clie
     }
 }
 
-/* postmaster without a domain is always somebody (RFC 5321 4.5.1). */
+/* postmaster without a domain is always somebody (RFC 5321 4.5.1).
+ * RFC 5321 2.3.5 MUST: postmaster without a domain is taken
+ * RFC 5321 3.6.2 SHOULD: relaying is refused with 550
+ * RFC 5321 4.5.1 MUST: postmaster is taken in any case, at each domain of ours
+ * RFC 5321 7.9 SHOULD: relaying can be limited to known clients
+ * RFC 5321 2.3.11 MUST: a local part is read by its own host alone */
 void admission_rcpt(const struct conf *c, const struct admission_client *w,
                     const struct address *rcpt, struct admission *ret)
 {

@@ -323,6 +323,7 @@ static int put_headers(const struct dsn *d, const char *boundary, struct buf *ou
     return e < 0 ? e : buf_add(out, d->headers);
 }
 
+/* RFC 5321 3.6.3 SHOULD: the notice has the form of RFC 3464 */
 int dsn_write(const struct dsn *d, struct buf *out)
 {
     char boundary[64];

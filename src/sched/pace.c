@@ -23,6 +23,7 @@ static const struct sched_own *pace_own_of(struct sched *s, struct sched_destina
     return &d->own;
 }
 
+/* RFC 5321 4.5.4.1 MAY: several deliveries at once */
 unsigned pace_limit(struct sched *s, struct sched_destination *d, const struct sched_means *means)
 {
     if (d->is_inside) {

@@ -12,6 +12,7 @@ enum {
     LAST_ATTEMPT_MS = 60 * 1000 /* or a twentieth of the lifetime */
 };
 
+/* RFC 5321 4.5.4.1 MUST: a destination that failed is not tried again at once */
 int64_t retry_pause(const struct retry_rules *rules, uint32_t attempts, retry_random random)
 {
     int64_t pause = rules->first;
@@ -34,6 +35,9 @@ int64_t retry_over_before(const struct retry_rules *rules, int64_t now_ms)
     return now_ms - rules->lifetime - wait;
 }
 
+/* RFC 5321 3.6.3 MUST NOT: no notice about a notice
+ * RFC 5321 4.5.4 MUST NOT: no notice in answer to a notice
+ * RFC 5321 6.1 MUST NOT: the null reverse-path gets no notice */
 bool retry_wants_failure(const struct retry_message *m, const struct store_rcpt *r)
 {
     return !m->null_reverse_path && notify_wants(r->notify, NOTIFY_FAILURE);
@@ -58,6 +62,7 @@ static void set_notice(const struct retry_message *m, enum retry_fault fault, st
     }
 }
 
+/* RFC 5321 4.5.4.1 MUST: what cannot go at once is queued and tried again */
 void retry_deferred(const struct retry_rules *rules, const struct retry_message *m,
                     enum retry_fault fault, int64_t now_ms, bool may_expire, retry_random random,
                     struct store_rcpt *r)

@@ -30,7 +30,10 @@ static void look_tls_required(struct smtp_body *b, struct str line, size_t octet
     }
 }
 
-/* One complete header line (without CRLF), of which b->line holds the beginning. */
+/* One complete header line (without CRLF), of which b->line holds the beginning.
+ * RFC 5321 3.3 MUST NOT: no message is refused for its Resent fields
+ * RFC 5321 3.7.2 MUST NOT: no mail is refused for the form of a trace field
+ * RFC 5321 6.3 MUST: loops are found and stopped */
 static void header_line(struct smtp_body *b, const struct smtp_server_config *c, size_t octets)
 {
     struct str begin = str_from(b->line, b->line_n);
@@ -82,7 +85,8 @@ static void look_header(struct smtp_body *b, const struct smtp_server_config *c,
     }
 }
 
-/* Whoever may send bare line ends has them repaired; a NUL nobody may send. */
+/* Whoever may send bare line ends has them repaired; a NUL nobody may send.
+ * RFC 5321 2.3.8 MUST NOT: no bare CR or LF is sent */
 static void refuse_problem(struct smtp_body *b, const struct smtp_server_config *c)
 {
     if (c->device) {

@@ -162,6 +162,8 @@ int smtp_client_feed(struct smtp_client *c, struct str bytes)
 
 /* --- opening ------------------------------------------------------------ */
 
+/* RFC 5321 2.2.1 SHOULD: a client says EHLO before HELO
+ * RFC 5321 4.1.1.1 MUST: EHLO or HELO comes before a mail */
 static void say_hello(struct smtp_client *c)
 {
     c->phase = PHASE_HELLO;
@@ -172,6 +174,7 @@ static void say_hello(struct smtp_client *c)
     client_say(c, STEP_EHLO, "%s %s\r\n", c->config.lmtp ? "LHLO" : "EHLO", c->config.hello);
 }
 
+/* RFC 5321 4.3.1 SHOULD: a client waits for the greeting */
 static void on_greeting(struct smtp_client *c)
 {
     if (c->answer.code / 100 == 2) {
@@ -182,6 +185,7 @@ static void on_greeting(struct smtp_client *c)
     emit(c, SMTP_CL_REJECTED);
 }
 
+/* RFC 5321 4.1.1.1 MUST: keywords of EHLO are read in any case */
 static void learn_keyword(struct smtp_caps *caps, struct str line)
 {
     size_t space = str_find(line, ' ', 0);
@@ -242,6 +246,8 @@ static void client_ready(struct smtp_client *c)
     emit(c, SMTP_CL_READY);
 }
 
+/* RFC 5321 2.2.1 MUST: HELO is taken, and said to servers without EHLO
+ * RFC 5321 3.2 SHOULD: a client falls back to HELO when EHLO is not known */
 static void on_ehlo(struct smtp_client *c)
 {
     if (c->answer.code / 100 == 5 && !c->in_tls && !c->config.lmtp) {
@@ -328,6 +334,7 @@ static void say_data(struct smtp_client *c)
     client_say(c, STEP_DATA, "DATA\r\n");
 }
 
+/* RFC 5321 4.1.1.3 MUST NOT: only parameters of announced extensions are sent */
 static void say_rcpt(struct smtp_client *c, const struct smtp_mail_rcpt *r)
 {
     CLEANUP(buf_free) struct buf words = BUF_INIT(NOTIFY_ORCPT_MAX + 64);
@@ -360,7 +367,9 @@ static void begin_chunks(struct smtp_client *c)
     client_say(c, STEP_EMPTY_CHUNK, "BDAT 0\r\n");
 }
 
-/* Keeps at most half the ring full, so that any number of recipients can be pipelined. */
+/* Keeps at most half the ring full, so that any number of recipients can be pipelined.
+ * RFC 5321 4.3.1 MUST: a client waits for each reply unless PIPELINING is offered
+ * RFC 5321 4.5.4.1 SHOULD: one copy for all recipients of a server */
 static void say_rcpts(struct smtp_client *c)
 {
     const struct smtp_mail *m = c->mail;
@@ -406,6 +415,9 @@ static bool permit_fits(const struct smtp_client *c, const struct permit *permit
                       : permit->transport == PERMIT_PLAINTEXT && !c->caps.starttls);
 }
 
+/* RFC 5321 3.3 MUST: commands of a mail come in their order
+ * RFC 5321 4.1.4 MUST NOT: no MAIL inside a mail
+ * RFC 5321 4.5.3.1.7 SHOULD: SIZE is said to servers that offer it */
 int smtp_client_send(struct smtp_client *c, const struct permit *permit,
                      const struct smtp_mail *mail)
 {
@@ -529,6 +541,7 @@ static void client_on_rcpt(struct smtp_client *c)
     c->finish_due = c->n_expect == 0 && !c->data_sent;
 }
 
+/* RFC 5321 3.3 MUST NOT: no message text without a 354 */
 static void client_on_data(struct smtp_client *c)
 {
     if (c->answer.code == 354 && c->rcpts_accepted == 0) {

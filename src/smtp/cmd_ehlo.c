@@ -11,6 +11,7 @@
  */
 #include "smtp/server_priv.h"
 
+/* RFC 5321 4.1.4 MUST NOT: a name in EHLO that is not the client's is no reason to refuse */
 static bool argument_ok(struct str args)
 {
     for (size_t i = 0; i < args.n; i++) {
@@ -39,6 +40,7 @@ static void exchange_names(struct smtp_server *s)
     s->helo_before = name;
 }
 
+/* RFC 5321 4.1.4 MUST: an EHLO that is not accepted is refused with 501 or 550 */
 static void hello(struct smtp_server *s, struct str args, bool esmtp)
 {
     bool ok = argument_ok(args);
@@ -58,18 +60,25 @@ static void hello(struct smtp_server *s, struct str args, bool esmtp)
     smtp_server_ask(s, SMTP_EV_HELLO);
 }
 
+/* RFC 5321 2.2.1 MUST: a server takes EHLO */
 void smtp_cmd_ehlo(struct smtp_server *s, struct str args)
 {
     hello(s, args, true);
 }
 
+/* RFC 5321 2.2.1 MUST: HELO is taken, and said to servers without EHLO */
 void smtp_cmd_helo(struct smtp_server *s, struct str args)
 {
     hello(s, args, false);
 }
 
 /* PIPELINING RFC 2920, SIZE RFC 1870, CHUNKING and BINARYMIME RFC 3030, DSN RFC 3461, LIMITS RFC
- * 9422, AUTH RFC 4954 only inside TLS. */
+ * 9422, AUTH RFC 4954 only inside TLS.
+ * RFC 5321 2.2.2 MUST NOT: no unregistered keyword is announced
+ * RFC 5321 2.4 SHOULD: 8BITMIME is offered
+ * RFC 5321 4.1.1.1 MUST: all optional commands are announced
+ * RFC 5321 4.2.3 MUST NOT: nothing is announced that is then not known
+ * RFC 5321 4.5.3.1.7 SHOULD: SIZE is announced */
 static void capabilities(struct smtp_server *s, struct buf *lines)
 {
     const struct smtp_server_config *c = &s->config;
@@ -87,6 +96,9 @@ static void capabilities(struct smtp_server *s, struct buf *lines)
     must(r == 0);
 }
 
+/* RFC 5321 3.2 MUST NOT: HELO gets no list of extensions
+ * RFC 5321 4.1.4 MUST: EHLO once more forgets the transaction
+ * RFC 5321 4.1.4 MUST: a refused EHLO changes nothing */
 void smtp_hello_answered(struct smtp_server *s, const struct smtp_reply *r)
 {
     char text[1024];

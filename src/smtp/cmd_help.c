@@ -5,6 +5,7 @@
  */
 #include "smtp/server_priv.h"
 
+/* RFC 5321 4.1.1.8 SHOULD: HELP is answered */
 void smtp_cmd_help(struct smtp_server *s, struct str args)
 {
     smtp_server_reply(s, 214, "2.0.0",

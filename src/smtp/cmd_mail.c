@@ -143,6 +143,7 @@ static bool keep_path(struct smtp_server *s, const struct address *a)
     return r == 0;
 }
 
+/* RFC 5321 4.1.4 MUST: a bad argument of MAIL is answered 501 and changes nothing */
 void smtp_cmd_mail(struct smtp_server *s, struct str args)
 {
     struct address a;

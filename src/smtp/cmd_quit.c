@@ -5,6 +5,7 @@
  */
 #include "smtp/server_priv.h"
 
+/* RFC 5321 4.1.1.10 MUST: QUIT is answered 221, then the connection ends */
 void smtp_cmd_quit(struct smtp_server *s, struct str args)
 {
     if (args.n > 0) {

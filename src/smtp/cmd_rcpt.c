@@ -53,6 +53,7 @@ static bool cmd_rcpt_parameters(struct smtp_server *s, struct str rest)
     return true;
 }
 
+/* RFC 5321 4.5.3.1.8 MUST: more recipients than the limit are refused, none is dropped */
 void smtp_cmd_rcpt(struct smtp_server *s, struct str args)
 {
     struct address a;

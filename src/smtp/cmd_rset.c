@@ -5,6 +5,9 @@
  */
 #include "smtp/server_priv.h"
 
+/* RFC 5321 4.1.1.5 MUST: RSET forgets sender, recipients and text
+ * RFC 5321 4.1.1.5 MUST: RSET is answered 250
+ * RFC 5321 4.1.1.5 MUST NOT: RSET does not end the session */
 void smtp_cmd_rset(struct smtp_server *s, struct str args)
 {
     if (args.n > 0) {

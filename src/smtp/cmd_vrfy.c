@@ -5,6 +5,10 @@
  */
 #include "smtp/server_priv.h"
 
+/* RFC 5321 3.5.3 MUST NOT: VRFY is not answered 250 for an address that was not verified
+ * RFC 5321 3.5.3 SHOULD: VRFY is answered 252 by a relay
+ * RFC 5321 7.3 MUST NOT: nobody learns from VRFY who exists
+ * RFC 5321 7.3 MUST: VRFY without verifying is answered 252 */
 void smtp_cmd_vrfy(struct smtp_server *s, struct str args)
 {
     if (args.n == 0) {

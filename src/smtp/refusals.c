@@ -10,6 +10,8 @@ static const struct smtp_reply refusals[] = {
 #undef R
 };
 
+/* RFC 5321 4.2 SHOULD: only known reply codes are sent
+ * RFC 5321 4.3.2 SHOULD: finer meanings go by RFC 3463, not by new codes */
 const struct smtp_reply *smtp_refusal(enum smtp_refusal r)
 {
     must(r < REFUSE_END);

@@ -9,6 +9,9 @@
  */
 #include "smtp/reply.h"
 
+/* RFC 5321 4.2 MUST NOT: no reply begins with another digit than 2 to 5
+ * RFC 5321 4.2.1 MUST: each line of a reply has the same code
+ * RFC 5321 4.3.2 MUST NOT: codes have three digits */
 int smtp_reply_write(const struct smtp_reply *r, struct buf *out)
 {
     must(r->code >= 200 && r->code < 600);
@@ -35,7 +38,10 @@ static void keep_text(struct smtp_answer *a, struct str text)
     }
 }
 
-/* One line without CRLF. */
+/* One line without CRLF.
+ * RFC 5321 4.2 MUST: a client acts by the code, whatever the text
+ * RFC 5321 4.2 SHOULD: replies outside 2yz to 5yz end the mail
+ * RFC 5321 4.2.1 MUST: a reply without a text or blank is understood */
 static enum smtp_read reply_read_line(struct smtp_answer *a, struct str line)
 {
     uint64_t code;

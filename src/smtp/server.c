@@ -21,6 +21,10 @@ enum {
     ARENA_MAX = 4 * 1024 * 1024
 };
 
+/* RFC 5321 3.3 MUST: RCPT without MAIL is answered 503
+ * RFC 5321 3.3 MAY: DATA without a recipient is answered 503
+ * RFC 5321 4.1.4 SHOULD: NOOP, HELP, VRFY and RSET are answered before EHLO
+ * RFC 5321 4.5.1 MUST: EHLO HELO MAIL RCPT DATA RSET NOOP QUIT VRFY are there */
 static const struct smtp_command commands[] = {
     {"EHLO", ST_ANY, smtp_cmd_ehlo, REFUSE_END},
     {"HELO", ST_ANY, smtp_cmd_helo, REFUSE_END},
@@ -74,6 +78,7 @@ static void write_reply(struct smtp_server *s, const struct smtp_reply *r)
     }
 }
 
+/* RFC 5321 3.1 MAY: the greeting names the software, without a version */
 void smtp_server_greet(struct smtp_server *s)
 {
     char text[512];
@@ -95,6 +100,7 @@ bool smtp_server_wants_input(const struct smtp_server *s)
     return s->state != ST_ENDED && buf_len(&s->in) < IN_ENOUGH;
 }
 
+/* RFC 5321 4.1.1.10 MUST: a mail that was cut off is given up, those before it stay */
 void smtp_server_reset(struct smtp_server *s)
 {
     if (s->state & (ST_MAIL | ST_RCPT | ST_BODY | ST_CHUNK | ST_CHUNKS)) {
@@ -144,6 +150,8 @@ void smtp_server_end(struct smtp_server *s, const struct smtp_reply *r)
     }
 }
 
+/* RFC 5321 2.4 MUST: the case of a local part is kept
+ * RFC 5321 4.1.2 SHOULD: local parts are sent as they were written */
 int smtp_server_keep_path(struct smtp_server *s, const struct address *a, struct address *ret)
 {
     char text[ADDRESS_MAX + 1];
@@ -197,6 +205,7 @@ static bool is_http(struct str verb)
     return false;
 }
 
+/* RFC 5321 2.4 MAY: verbs and keywords in any case */
 static const struct smtp_command *command_of(struct str verb)
 {
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
@@ -220,6 +229,10 @@ static bool server_is_text(struct smtp_server *s, struct str line)
     return text;
 }
 
+/* RFC 5321 4.1.1 SHOULD: blanks before CRLF are tolerated
+ * RFC 5321 4.1.4 MUST: commands out of order are answered 503 and change nothing
+ * RFC 5321 4.2 MUST: every command has one reply
+ * RFC 5321 4.2.3 SHOULD: a command nobody knows is answered 500 */
 static void run_command(struct smtp_server *s, struct str line)
 {
     size_t space = str_find(line, ' ', 0);
@@ -256,7 +269,8 @@ static size_t line_max(const struct smtp_server *s, struct str begin)
 }
 
 /* A line is a command only if it is CRLF-ended, short enough, and free of NUL and CR. True:
- * nothing more is due. */
+ * nothing more is due.
+ * RFC 5321 2.3.8 MUST NOT: nothing but CRLF ends a line */
 static bool answer_line(struct smtp_server *s, struct str line, struct str text, bool crlf)
 {
     if (server_is_text(s, text)) {
@@ -370,6 +384,7 @@ int smtp_server_path(struct smtp_server *s, struct str *rest, bool utf8, bool is
     return r;
 }
 
+/* RFC 5321 6.4 MUST NOT: a relay repairs no message */
 struct str smtp_server_repair(struct smtp_server *s, struct str text, bool stuffed)
 {
     if (!s->config.device || s->tx.is_binary) {

@@ -16,7 +16,8 @@ static bool address_is_alnum(unsigned char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* RFC 5322 3.2.3 atext; above 127 by RFC 6531. */
+/* RFC 5322 3.2.3 atext; above 127 by RFC 6531.
+ * RFC 5321 2.4 SHOULD: commands outside ASCII are refused */
 static bool is_atext(unsigned char c, bool utf8)
 {
     return address_is_alnum(c) || (c != 0 && strchr("!#$%&'*+-/=?^_`{|}~", c)) ||
@@ -83,7 +84,8 @@ bool address_is_unquoted(struct str local)
     return local.n > 0 && unquoted(local, true) == local.n;
 }
 
-/* Length of the Quoted-string at the front with its quotes, 0 when there is none. */
+/* Length of the Quoted-string at the front with its quotes, 0 when there is none.
+ * RFC 5321 4.1.2 MUST NOT: no control characters in MAIL and RCPT */
 static size_t quoted_string(struct str s, bool utf8)
 {
     for (size_t i = 1; i < s.n; i++) {
@@ -213,7 +215,12 @@ static int mailbox(struct str *rest, bool utf8, bool postmaster_ok, struct addre
 }
 
 /* Reads "@a,@b:", of any length, and leaves *rest behind it. RFC 5321 3.6.1: must be accepted,
- * should be ignored. */
+ * should be ignored.
+ * RFC 5321 3.6.1 SHOULD: the route of an address is ignored
+ * RFC 5321 4.1.1.3 MUST: source routes are recognised
+ * RFC 5321 4.1.1.3 SHOULD: source routes are stripped
+ * RFC 5321 C MUST: source routes are taken in RCPT and MAIL
+ * RFC 5321 F.2 MUST NOT: no guessing at shortcuts in a route */
 static int source_route(struct str *rest, bool utf8)
 {
     while (rest->n > 0 && rest->p[0] == '@') {
@@ -234,6 +241,9 @@ static int source_route(struct str *rest, bool utf8)
     return 0;
 }
 
+/* RFC 5321 3.3 SHOULD NOT: no source routes are sent
+ * RFC 5321 3.6.1 SHOULD NOT: no explicit source routes are made
+ * RFC 5321 6.1 MUST: a source route in the reverse-path is cut to its last hop */
 int address_path(struct str *rest, bool utf8, bool null_ok, bool postmaster_ok, struct address *ret)
 {
     struct str s = *rest;

@@ -248,6 +248,7 @@ static void unquote(char *text)
     memcpy(text + 1, quoted, m);
 }
 
+/* RFC 5321 4.1.2 MUST: all quoted forms of a local part are the same */
 struct address_key address_key(struct str path)
 {
     struct address_key key;

@@ -894,6 +894,7 @@ def test_a_copy_that_comes_to_nothing_is_an_alarm(gateway, archive):
     assert not [m for m in lab.messages('inside.test') if m['rcpts'] == ['a@inside.test']]  # they did not ask for it
 
 
+# RFC 5321 2.3.11 MUST: a local part is read by its own host alone
 @pytest.mark.parametrize('local', ['a%b.test', 'host!user', 'host!other!user', '"a@b.test"', '"a!b"', 'a%b%c.test', '"@b.test:a"'])
 def test_addresses_that_name_a_way_go_inside_as_they_are(gateway, local):
     """RFC 5321 2.3.11: a local part is read by its own host alone. Postfix refuses them at a relay (allow_percent_hack, swap_bangpath), since

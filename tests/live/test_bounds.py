@@ -105,6 +105,7 @@ def seconds_of(work):
     return time.monotonic() - began
 
 
+# RFC 5321 6.1 MUST: the dot is answered soon
 @pytest.mark.parametrize('name', ['gz-name', 'zip-42'])
 def test_a_bomb_delays_nobody(gateway, name):
     """With the only inspector: what it costs is what the next mail waits, and that is bounded (tests/mail/bombs.py, on an ordinary

@@ -88,6 +88,7 @@ def tried_again(lab, waiting):
     return tried
 
 
+# RFC 5321 2.1 MUST: what was answered 250 is delivered, or its failure is reported
 def test_kill_under_load(gateway):
     gateway.restart(first_retry='500ms', limits='errors 1000;', queue='longest-retry 5s;')
     senders = [Load(i, gateway.lab) for i in range(6)]

@@ -35,6 +35,12 @@ def test_held_back(gateway, domain, reason, code):
     assert gateway.when_free(lambda: gateway.lab.postern('queue', 'delete', message_id)).returncode == 0
 
 
+# RFC 5321 3.6.3 MUST: undeliverable mail comes back to its sender
+# RFC 5321 3.6.3 MUST: a notice has the null reverse-path
+# RFC 5321 4.1.1.4 MUST: what fails after the 250 is told by mail
+# RFC 5321 4.4 MUST: failures go to the reverse-path
+# RFC 5321 4.5.5 MUST: notices have the null reverse-path
+# RFC 5321 6.1 MUST: a notice goes to the reverse-path, with a null one of its own
 @pytest.mark.parametrize('domain,reason,code', RETURNED)
 def test_returned_with_a_bounce(gateway, domain, reason, code):
     message_id = gateway.send('x@' + domain, sender=f'{domain}@inside.test')
@@ -52,6 +58,7 @@ def test_returned_with_a_bounce(gateway, domain, reason, code):
     assert gateway.lab.wait_for(lambda: gateway.state(message_id)['sender-told'])
 
 
+# RFC 5321 4.4 SHOULD: one notice lists all that failed together
 def test_a_bounce_about_very_many_recipients(gateway):
     """The other side chooses how long its refusals are: the notices must still fit, and name everyone."""
     pids = gateway.pids()
@@ -65,6 +72,9 @@ def test_a_bounce_about_very_many_recipients(gateway):
     assert gateway.pids() == pids
 
 
+# RFC 5321 3.6.3 MUST NOT: no notice about a notice
+# RFC 5321 4.5.5 SHOULD NOT: the null reverse-path stays null
+# RFC 5321 6.1 MUST NOT: the null reverse-path gets no notice
 def test_no_bounce_for_the_null_reverse_path(gateway):
     before = len([m for m in gateway.lab.messages('inside.test') if m['sender'] == ''])
     message_id = gateway.send('x@reject.test', sender='')
@@ -86,6 +96,8 @@ def test_never_in_clear_where_tls_was_offered(gateway):
         assert re.search('TLSv?1.3', text)
 
 
+# RFC 5321 3.7.2 MUST: a Received field is put before the message
+# RFC 5321 4.4 MUST: each message gets a Received field at its beginning
 def test_body_arrives_octet_for_octet(gateway):
     body = '.leading dot\r\n..two\r\n' + ''.join(chr(32 + i % 90) * 70 + '\r\n' for i in range(15000))  # about 1 MB: a spool file
     message_id = gateway.send('big@good.test', body=body)
@@ -118,6 +130,9 @@ def test_opensmtpd_without_tls(gateway):
     assert 'Sent securely: NO; not encrypted' in words, words
 
 
+# RFC 5321 4.4 MUST: FOR names at most one path
+# RFC 5321 4.5.4.1 SHOULD: one copy for all recipients of a server
+# RFC 5321 7.2 SHOULD NOT: the list of recipients is not copied into the message
 def test_several_recipients_one_copy(gateway):
     message_id = gateway.send(['a1@good.test', 'a2@good.test', 'a3@inside.test'])
     for i in range(3):
@@ -264,6 +279,7 @@ def test_large_messages_one_after_the_other(gateway):
     assert len(gateway.lab.wait_for(lambda: got() if len(got()) == 8 else None, 30) or []) == 8
 
 
+# RFC 5321 4.5.3.2 SHOULD: time limits are settings
 def test_time_limits_of_outgoing_sessions(gateway):
     gateway.restart(delivery='greeting-time 1s;')
     message_id = gateway.send('x@silent.test')

@@ -72,6 +72,8 @@ def heard(senders, seconds, **how):
     return codes
 
 
+# RFC 5321 4.1.1.4 MUST: the end of a message is answered with yes or no for all of it
+# RFC 5321 4.2.5 MUST NOT: what was answered 4yz or 5yz behind its dot is not delivered
 @WANTS_DISK
 @pytest.mark.parametrize('what', [{'write': 'EIO'}, {'flush': 'EIO'}, {'write': 'EIO', 'flush': 'EIO', 'read': 'EIO'}],
                          ids=['writes', 'flushes', 'everything'])

@@ -101,6 +101,7 @@ def test_a_4yz_lets_the_next_host_be_asked(round_of, domain, said):
     assert len(round_of.lab.messages('host-mx2.' + domain)) == 1
 
 
+# RFC 5321 4.4 MUST: a success for some is 250, the others are told of
 def test_each_recipient_goes_its_own_way(round_of):
     message_id = round_of.send(['good@laterrcpt.test', 'late@laterrcpt.test', 'gone@laterrcpt.test'])
     round_of.wait_state(message_id, 'delivered', rcpt=1)

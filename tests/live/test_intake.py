@@ -55,6 +55,7 @@ def replies_until_end(stream):
     ('a..b@inside.test', 'a..b@good.test', None), ('ab.@inside.test', 'ab.@good.test', None), ('.ab@inside.test', '.ab@good.test', None),
     ('nurse@inside.test', 'dot@good.test.', 'dot@good.test'),
 ], ids=['verp', 'very-long', 'two-dots', 'last-dot', 'first-dot', 'final-dot'])
+# RFC 5321 4.1.2 SHOULD: local parts are sent as they were written
 def test_addresses_are_passed_on_as_they_are(intake, sender, rcpt, passed_on):
     message_id = intake.send(rcpt, sender=sender)
     intake.wait_state(message_id, 'delivered')
@@ -150,6 +151,7 @@ def test_close_notify_behind_the_last_dot(intake):
     intake.wait_state(last.split()[-1], 'delivered')
 
 
+# RFC 5321 4.1.1.10 MUST: a mail that was cut off is given up, those before it stay
 def test_half_a_message_is_no_message(intake):
     before = len(intake.lab.messages('good.test'))
     with connect(intake) as sock:
@@ -162,6 +164,7 @@ def test_half_a_message_is_no_message(intake):
 
 # --- old devices -----------------------------------------------------------------------------------------
 
+# RFC 5321 6.4 SHOULD: repairs are named in a trace field
 def test_a_device_is_let_in_and_what_it_sent_is_repaired(intake):
     """cosullivan/SmtpServer#219 and what scanners, meters and alarm systems do."""
     out = talk(intake, b'EHLO\n', b'MAIL FROM: scanner@inside.test\n', b'RCPT TO:x@good.test\n', b'DATA\n', b'Subject: scan\n\nline\n..dot\nend\r\n.\r\n', source=DEVICE)
@@ -201,6 +204,7 @@ def test_a_device_that_ends_with_lf_is_named(intake):
     assert DEVICE in line and 'set it to CR LF' in line
 
 
+# RFC 5321 6.4 MUST NOT: a relay repairs no message
 def test_nobody_else_is(intake):
     assert [r[:3] for r in talk(intake, b'EHLO c\n', b'EHLO c\r\n')] == ['500', '']  # closed
     out = talk(intake, b'EHLO c\r\n', b'MAIL FROM:nurse@inside.test\r\n', b'MAIL FROM:<nurse@inside.test>\r\n', b'RCPT TO:<x@good.test>\r\n',

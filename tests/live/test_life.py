@@ -30,6 +30,7 @@ def certificate_of(gateway):
         return client.sock.getpeercert(True)
 
 
+# RFC 5321 4.5.4.2 SHOULD: the port is listened on all the time
 def test_reload_takes_a_new_certificate_and_drops_no_session(gateway):
     lab = gateway.lab
     old = certificate_of(gateway)
@@ -593,6 +594,7 @@ def test_a_store_has_one_posternd(gateway):
     assert gateway.send('x@good.test')
 
 
+# RFC 5321 3.8 SHOULD: 421 is said when the server is stopped
 def test_stop_is_orderly(gateway):
     message_id = gateway.send('x@tempfail.test')
     gateway.wait_reason(message_id, 'rejected')

@@ -82,6 +82,7 @@ LETTER = ('From: <nurse@inside.test>\r\nSubject: converted\r\nMIME-Version: 1.0\
           '€€€ %s\r\n--b--\r\n')
 
 
+# RFC 5321 2.4 MUST NOT: no 8-bit text to a server that does not offer it
 @pytest.mark.parametrize('size', [10, 300000])
 def test_8bit_is_converted_where_it_cannot_go(gateway, size):
     """RFC 6152 3; javaee/javamail#100: sent as it is, and ruined. Small in the store, and from a spool file."""

@@ -87,6 +87,7 @@ WANTS_DISK = pytest.mark.skipif(not ALL and not all(map(os.path.exists, ('/dev/f
                                 reason='this machine has no loop devices; tests/crash/power.py cuts the power of the store alone')
 
 
+# RFC 5321 6.1 MUST NOT: no message is lost by a crash
 @WANTS_DISK
 def test_the_power_is_cut_under_load(gateway, machine):
     lab, rng = gateway.lab, random.Random()

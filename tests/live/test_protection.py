@@ -349,6 +349,7 @@ def test_transport_that_never_counts(gateway):
     assert report['recipients'][0]['state'] == 'held' and 'transport alone does not count' in because(report)
 
 
+# RFC 5321 6.2 SHOULD NOT: no bounce for what was refused for its content while the client waits
 def test_refused_while_the_client_waits(gateway):
     code, text = sent(gateway, 'x@good.test', attachments=[('setup.exe', b'MZ\x90\0program')])
     assert code == 550 and 'Programs do not leave this house: Gr????e' in text, text

@@ -227,6 +227,7 @@ def inbound(gateway, sender, source=OUTSIDE, tls=True, certificate=None):
         return code, text.decode()
 
 
+# RFC 5321 7.9 SHOULD: refusals by policy are 550
 @pytest.mark.parametrize('sender,source,tls,certificate,code,words', [
     ('a@bank.test', OUTSIDE, False, None, 530, '5.7.0 Mail from Trust Bank is only taken over a secure connection (tls), and this connection is not encrypted'),
     ('a@bank.test', OUTSIDE, True, None, 250, ''),

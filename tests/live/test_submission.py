@@ -132,6 +132,7 @@ def test_date_and_message_id_are_kept(desk):
     assert mail.lower().count('message-id:') == 1 and mail.count('Date:') == 1
 
 
+# RFC 5321 3.3 MUST: a refused sender is told whether for now or for good
 @pytest.mark.parametrize('sender,author,good', [
     (USER, USER, True), ('WARD@Inside.Test', 'ward@inside.test', True), ('x@clinic.test', 'y@clinic.test', True), ('', USER, True),
     ('boss@inside.test', USER, False), (USER, 'boss@inside.test', False), (USER, '"nurse@inside.test" <boss@inside.test>', False),

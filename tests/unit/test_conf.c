@@ -31,6 +31,32 @@ static void bad(const char *text, const char *problem)
     }
 }
 
+/* What an administrator cannot set lower, and what holds where nothing is set.
+ * RFC 5321 4.5.3.1.7 MUST: messages of 64 KiB are taken
+ * RFC 5321 4.5.3.1.8 MUST: 100 recipients of a message are taken
+ * RFC 5321 4.5.3.2 SHOULD: greeting, MAIL and RCPT 5 min, DATA 2, a block 3, the dot 10
+ * RFC 5321 4.5.3.2.7 SHOULD: a server waits five minutes for a command */
+static void the_least_of_the_limits(void **state)
+{
+    enum { MINUTE_MS = 60 * 1000 };
+    bad(BASE "limits { message 63K; }\n", "message: 63K is out of range");
+    bad(BASE "limits { recipients 99; }\n", "recipients: 99 is out of range");
+    bad(BASE "limits { command-line 511; }\n", "command-line: 511 is out of range");
+    struct conf *c = good(BASE "limits { message 64K; recipients 100; command-line 512; }\n");
+    conf_free(c);
+    c = good(BASE);
+    assert_int_equal(c->smtpout.greeting, 5 * MINUTE_MS);
+    assert_int_equal(c->smtpout.mail, 5 * MINUTE_MS);
+    assert_int_equal(c->smtpout.rcpt, 5 * MINUTE_MS);
+    assert_int_equal(c->smtpout.data, 2 * MINUTE_MS);
+    assert_int_equal(c->smtpout.block, 3 * MINUTE_MS);
+    assert_int_equal(c->smtpout.dot, 10 * MINUTE_MS);
+    assert_int_equal(c->limits.command_time, 5 * MINUTE_MS);
+    assert_int_equal(c->limits.hops, 100);
+    assert_int_equal(c->queue.lifetime, 5 * 24 * 60 * MINUTE_MS);
+    conf_free(c);
+}
+
 static void the_design_example(void **state)
 {
     struct conf *c =
@@ -371,6 +397,7 @@ int main(void)
         cmocka_unit_test(includes_are_read_and_named_in_errors),
         cmocka_unit_test(every_setting_is_in_the_manual),
         cmocka_unit_test(every_type_has_its_row),
+        cmocka_unit_test(the_least_of_the_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -176,7 +176,8 @@ static void addresses(void **state)
     assert_false(domain_is_name(domain_of(STR("a@"))));
 }
 
-/* What need not be quoted is the same without quotes; what must be is not. */
+/* What need not be quoted is the same without quotes; what must be is not.
+ * RFC 5321 4.1.2 MUST: all quoted forms of a local part are the same */
 static void quoted_forms_are_one(void **state)
 {
     static const struct {

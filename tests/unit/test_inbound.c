@@ -234,6 +234,18 @@ static void sections(void **state)
     check_str(from, "c@d.test");
 }
 
+/* RFC 5321 3.7.2 MUST NOT: Received fields of others are not changed
+ * RFC 5321 4.4 MUST NOT: Received fields keep their order */
+static void trace_fields_stay(void **state)
+{
+    check_section(
+        "Received: from b\r\n\tby c; date\r\nReceived:no form\r\nReturn-Path: <x>\r\nDate: "
+        "d\r\nReceived: by a\r\nMessage-ID: <x>\r\n\r\n",
+        "Received: from b\r\n\tby c; date\r\nReceived:no form\r\nReturn-Path: <x>\r\nDate: "
+        "d\r\nReceived: by a\r\nMessage-ID: <x>\r\n\r\n",
+        0);
+}
+
 /* RFC 3461 4 and its examples in section 10. */
 static void notices(void **state)
 {
@@ -271,6 +283,7 @@ int main(void)
         cmocka_unit_test(proxy_header),
         cmocka_unit_test(sections),
         cmocka_unit_test(notices),
+        cmocka_unit_test(trace_fields_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,6 +24,9 @@ static bool is_own(void *arg, const char *host)
     return str_eq_nocase(str_c(host), STR("me.test"));
 }
 
+/* RFC 5321 5.1 MUST: hosts are sorted by preference
+ * RFC 5321 5.1 MUST: equal ones are shuffled
+ * RFC 5321 5.1 MUST: this host's names and addresses and all worse ones are dropped */
 static void order(void **state)
 {
     static const struct mx_own own = {.has = is_own};

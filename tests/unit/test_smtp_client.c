@@ -407,12 +407,19 @@ static void logging_in(void **state)
                 "ready\nC: AUTH PLAIN\nE: challenge\nC: cmlnaHQ=\nE: logged in\n");
 }
 
+/* RFC 5321 3.3 MUST: commands of a mail come in their order
+ * RFC 5321 4.1.1.1 MUST: EHLO or HELO comes before a mail
+ * RFC 5321 4.1.1.1 MUST: keywords of EHLO are read in any case
+ * RFC 5321 4.1.1.3 MUST NOT: only parameters of announced extensions are sent
+ * RFC 5321 4.3.1 SHOULD: a client waits for the greeting
+ * RFC 5321 4.5.3.1.7 SHOULD: SIZE is said to servers that offer it */
 static void pipelined_over_tls(void **state)
 {
     expect(false, 1, SERVER(TLS_HELLO, "250 ok\r\n250 ok\r\n354 go\r\n", "250 2.0.0 taken\r\n"),
            TLS_OPEN GROUP "E: rcpt 0 250 taken\nC: Hi\nC: ..dot\nC: .\nE: done 250 accepted\n");
 }
 
+/* RFC 5321 4.3.1 MUST: a client waits for each reply unless PIPELINING is offered */
 static void one_at_a_time_without_pipelining(void **state)
 {
     expect(true, 2,
@@ -424,7 +431,8 @@ static void one_at_a_time_without_pipelining(void **state)
 }
 
 /* RFC 2920 3.1: 354 although every recipient was refused: a lone dot, its outcome is not
- * believed. */
+ * believed.
+ * RFC 5321 3.3 MUST NOT: no message text without a 354 */
 static void data_without_recipients(void **state)
 {
     expect(false, 1, SERVER(TLS_HELLO, "250 ok\r\n550 5.1.1 no\r\n354 go\r\n", "250 taken\r\n"),
@@ -440,6 +448,9 @@ static void mail_refused(void **state)
            TLS_OPEN GROUP "E: rcpt 0 550 not taken\nE: done 550 not accepted\n");
 }
 
+/* RFC 5321 2.2.1 SHOULD: a client says EHLO before HELO
+ * RFC 5321 2.2.1 MUST: HELO is taken, and said to servers without EHLO
+ * RFC 5321 3.2 SHOULD: a client falls back to HELO when EHLO is not known */
 static void helo_only_after_5yz(void **state)
 {
     expect(true, 1, SERVER("220 hi\r\n", "502 what\r\n", "250 s\r\n"),
@@ -702,7 +713,9 @@ static void avoided(void **state)
 }
 
 /* Other suites' servers: mjl-/mox smtpclient/client_test (TestErrors), emersion/go-smtp
- * client_test. */
+ * client_test.
+ * RFC 5321 4.2 MUST: a client acts by the code, whatever the text
+ * RFC 5321 4.2.1 MUST: a reply without a text or blank is understood */
 static void servers_of_other_suites(void **state)
 {
     /* not SMTP: a word, four digits, two codes in one reply */
@@ -736,6 +749,45 @@ static void servers_of_other_suites(void **state)
     expect(true, 1, SERVER("220 m\r\n", "250 m\r\n", "250 ok\r\n", "250 ok\r\n", "550 no!\r\n"),
            "C: EHLO gw.test\nE: ready\nC: MAIL FROM:<a@b.test>\nC: RCPT TO:<x@ok.test>\nC: "
            "DATA\nE: rcpt 0 250 taken\nE: done 550 not accepted\n");
+}
+
+/* Codes that no list has count by their first digit; others are no SMTP.
+ * RFC 5321 4.2 MUST: codes nobody knows count by their first digit
+ * RFC 5321 4.2 SHOULD: replies outside 2yz to 5yz end the mail */
+static void odd_codes_count_by_their_first_digit(void **state)
+{
+    expect(true, 2,
+           SERVER("229 m\r\n", "298 m\r\n", "277 ok\r\n", "259 ok\r\n", "499 no\r\n", "399 go\r\n"),
+           "C: EHLO gw.test\nE: ready\nC: MAIL FROM:<a@b.test>\nC: RCPT TO:<x@ok.test>\nC: RCPT "
+           "TO:<y@ok.test>\nE: rcpt 0 259 taken\nC: DATA\nE: rcpt 1 499 not taken\n"
+           "E: done 399 not accepted\n");
+    static const char *const odd[] = {"150 m\r\n", "600 m\r\n", "25 m\r\n", "2x0 m\r\n"};
+    for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+        expect(true, 1, SERVER(odd[i]), "E: broken: the peer does not speak SMTP\n");
+    }
+}
+
+/* Which time limit runs, from the greeting to the dot.
+ * RFC 5321 4.5.3.2 MUST: each command has its own time limit */
+static void each_wait_has_its_limit(void **state)
+{
+    static const struct smtp_client_config config = {.hello = "gw.test"};
+    static const struct {
+        const char *reply;
+        enum smtp_wait then;
+    } turns[] = {{"", SMTP_WAIT_GREETING},       {"220 m\r\n", SMTP_WAIT_EHLO},
+                 {"250 m\r\n", SMTP_WAIT_MAIL},  {"250 ok\r\n", SMTP_WAIT_RCPT},
+                 {"250 ok\r\n", SMTP_WAIT_DATA}, {"354 go\r\n", SMTP_WAIT_DOT}};
+    struct play p = ordinary(true, 1);
+    p.c = smtp_client_new(&config);
+    p.log = BUF_INIT(1 << 20);
+    for (size_t i = 0; i < ARRAY_LEN(turns); i++) {
+        assert_int_equal(smtp_client_feed(p.c, str_c(turns[i].reply)), 0);
+        act(&p);
+        assert_int_equal(smtp_client_waits_for(p.c), turns[i].then);
+    }
+    smtp_client_free(p.c);
+    buf_free(&p.log);
 }
 
 /* A server that answers before the dot, as some do to mail that is too large for them
@@ -869,6 +921,8 @@ int main(void)
         cmocka_unit_test(long_replies),
         cmocka_unit_test(answers_before_the_dot),
         cmocka_unit_test(many_recipients_keep_a_window),
+        cmocka_unit_test(odd_codes_count_by_their_first_digit),
+        cmocka_unit_test(each_wait_has_its_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -185,6 +185,11 @@ static void expect(const char *client, size_t n, const char *want)
 #define RCPT    "RCPT TO:<x@ok.test>\r\n"
 #define RCPT_OK "S: 250 2.1.5 Recipient accepted\n"
 
+/* RFC 5321 2.2.1 MUST: a server takes EHLO
+ * RFC 5321 2.4 SHOULD: 8BITMIME is offered
+ * RFC 5321 3.1 MAY: the greeting names the software, without a version
+ * RFC 5321 4.1.1.10 MUST: QUIT is answered 221, then the connection ends
+ * RFC 5321 4.2.1 MUST: each line of a reply has the same code */
 static void one_message(void **state)
 {
     EXPECT(EHLO MAIL RCPT "DATA\r\nhello\r\n..dot\r\n.\r\nQUIT\r\n", EHLO_OK MAIL_OK RCPT_OK
@@ -195,6 +200,23 @@ static void one_message(void **state)
     end(&p);
 }
 
+/* RFC 5321 2.2.1 MUST: HELO is taken, and said to servers without EHLO
+ * RFC 5321 3.2 MUST NOT: HELO gets no list of extensions
+ * RFC 5321 3.3 MUST: RCPT without MAIL is answered 503
+ * RFC 5321 3.3 MAY: DATA without a recipient is answered 503
+ * RFC 5321 3.5.3 MUST NOT: VRFY is not answered 250 for an address that was not verified
+ * RFC 5321 3.5.3 SHOULD: VRFY is answered 252 by a relay
+ * RFC 5321 4.1.1.5 MUST: RSET forgets sender, recipients and text
+ * RFC 5321 4.1.1.5 MUST: RSET is answered 250
+ * RFC 5321 4.1.1.5 MUST NOT: RSET does not end the session
+ * RFC 5321 4.1.1.9 SHOULD: a parameter of NOOP is ignored
+ * RFC 5321 4.1.4 MUST: EHLO once more forgets the transaction
+ * RFC 5321 4.1.4 MUST: an EHLO that is not accepted is refused with 501 or 550
+ * RFC 5321 4.1.4 MUST NOT: no MAIL inside a mail
+ * RFC 5321 4.1.4 MUST: commands out of order are answered 503 and change nothing
+ * RFC 5321 4.2.3 SHOULD: a command nobody knows is answered 500
+ * RFC 5321 7.3 MUST NOT: nobody learns from VRFY who exists
+ * RFC 5321 7.3 MUST: VRFY without verifying is answered 252 */
 static void order_of_commands(void **state)
 {
     EXPECT("MAIL FROM:<a@b.test>\r\nSTARTTLS\r\n",
@@ -219,6 +241,8 @@ static void order_of_commands(void **state)
            "5.5.4 There is no host name in it; say it as in: EHLO mail.example.org\n");
 }
 
+/* RFC 5321 2.4 SHOULD: commands outside ASCII are refused
+ * RFC 5321 4.5.3.1.7 SHOULD: SIZE is announced */
 static void parameters(void **state)
 {
     EXPECT(EHLO "MAIL FROM:<> SIZE=100000 BODY=8BITMIME SMTPUTF8\r\n", EHLO_OK MAIL_OK);
@@ -249,7 +273,8 @@ static void parameters(void **state)
            "TO:<name@example.org>\nS: 250 2.1.5 Recipient accepted\nS: 354 go\n");
 }
 
-/* A name that a rule refuses: what was said before it stands, the mail under way too. */
+/* A name that a rule refuses: what was said before it stands, the mail under way too.
+ * RFC 5321 4.1.4 MUST: a refused EHLO changes nothing */
 static void a_refused_hello_changes_nothing(void **state)
 {
     EXPECT("EHLO refused.test\r\n" MAIL, "S: 550 5.7.10 no\nS: 503 5.5.1 EHLO was not said yet; "
@@ -262,6 +287,7 @@ static void a_refused_hello_changes_nothing(void **state)
     end(&p);
 }
 
+/* RFC 5321 4.5.1 MUST: EHLO HELO MAIL RCPT DATA RSET NOOP QUIT VRFY are there */
 static void the_least_there_is(void **state)
 {
     static const char *const commands[] = {"EHLO c.test\r\n",
@@ -282,7 +308,10 @@ static void the_least_there_is(void **state)
     }
 }
 
-/* IANA, "SMTP Service Extensions"; what each of them brings is there. */
+/* IANA, "SMTP Service Extensions"; what each of them brings is there.
+ * RFC 5321 2.2.2 MUST NOT: no unregistered keyword is announced
+ * RFC 5321 4.1.1.1 MUST: all optional commands are announced
+ * RFC 5321 4.2.3 MUST NOT: nothing is announced that is then not known */
 static void keywords_are_registered(void **state)
 {
     static const char *const registered[] = {"PIPELINING", "SIZE",       "STARTTLS",
@@ -323,6 +352,7 @@ static void keywords_are_registered(void **state)
     end(&p);
 }
 
+/* RFC 5321 2.4 MUST: the case of a local part is kept */
 static void local_parts_keep_their_case(void **state)
 {
     static const char script[] = EHLO "MAIL FROM:<Smith@B.test>\r\nRCPT TO:<sMITH@OK.test>\r\n";
@@ -332,6 +362,7 @@ static void local_parts_keep_their_case(void **state)
     end(&p);
 }
 
+/* RFC 5321 6.1 MUST: a source route in the reverse-path is cut to its last hop */
 static void routes_are_cut(void **state)
 {
     static const char script[] = EHLO "MAIL FROM:<@a.test,@b.test:u@c.test>\r\n"
@@ -342,6 +373,7 @@ static void routes_are_cut(void **state)
     end(&p);
 }
 
+/* RFC 5321 4.1.1 SHOULD: blanks before CRLF are tolerated */
 static void blanks_behind_commands(void **state)
 {
     static const char script[] = "EHLO c.test  \r\nMAIL FROM:<a@b.test> \r\nRCPT TO:<x@ok.test>  "
@@ -353,7 +385,9 @@ static void blanks_behind_commands(void **state)
     end(&p);
 }
 
-/* Resent-To without Resent-From, more of one than of the other, trace fields of no known form. */
+/* Resent-To without Resent-From, more of one than of the other, trace fields of no known form.
+ * RFC 5321 3.3 MUST NOT: no message is refused for its Resent fields
+ * RFC 5321 3.7.2 MUST NOT: no mail is refused for the form of a trace field */
 static void odd_fields_are_no_reason(void **state)
 {
     EXPECT(EHLO MAIL RCPT "DATA\r\nReceived: nowhere\r\nReceived:\r\nReturn-Path: x\r\nResent-To: "
@@ -418,7 +452,8 @@ static void original_recipients_in_utf8(void **state)
 }
 
 /* What is longer than the least that RFC 5321 4.5.3.1 asks for is taken: aio-libs/aiosmtpd#257,
- * roehling/postsrsd#108. */
+ * roehling/postsrsd#108.
+ * RFC 5321 4.5.3.1 MUST: local part 64, domain 255, path 256 and command 512 octets are taken */
 static void long_addresses(void **state)
 {
     static char script[4000];
@@ -709,6 +744,9 @@ static bool only_crlf(struct str s)
     return true;
 }
 
+/* RFC 5321 2.3.8 MUST NOT: nothing but CRLF ends a line
+ * RFC 5321 4.1.1.4 MUST NOT: lines ending in LF alone are not taken
+ * RFC 5321 4.1.1.4 MUST NOT: LF . LF does not end a message */
 static void nothing_is_smuggled(void **state)
 {
     static const size_t pieces[] = {100000, 1, 7};
@@ -765,6 +803,13 @@ static void nothing_is_smuggled_in_chunks(void **state)
  * docs/field.md. */
 #define L64 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
+/* RFC 5321 2.4 MAY: verbs and keywords in any case
+ * RFC 5321 4.1.1 SHOULD: DATA, RSET and QUIT with a parameter are refused
+ * RFC 5321 4.1.1.8 SHOULD: HELP is answered
+ * RFC 5321 4.1.4 SHOULD: NOOP, HELP, VRFY and RSET are answered before EHLO
+ * RFC 5321 4.1.4 MUST: a bad argument of MAIL is answered 501 and changes nothing
+ * RFC 5321 4.2 MUST: every command has one reply
+ * RFC 5321 4.1.4 MUST NOT: a name in EHLO that is not the client's is no reason to refuse */
 static void sessions_of_other_suites(void **state)
 {
     static const struct {
@@ -959,7 +1004,11 @@ static void sessions_of_other_suites(void **state)
 /* --- what refusals say -------------------------------------------------- */
 
 /* Each says what happened and what to do, in ASCII, on one line that RFC 5321 4.5.3.1.5 allows,
- * with a code that its class fits. */
+ * with a code that its class fits.
+ * RFC 5321 4.2 SHOULD: only known reply codes are sent
+ * RFC 5321 4.2 MUST NOT: no reply begins with another digit than 2 to 5
+ * RFC 5321 4.3.2 MUST NOT: codes have three digits
+ * RFC 5321 4.3.2 SHOULD: finer meanings go by RFC 3463, not by new codes */
 static void every_refusal_helps(void **state)
 {
     static const int codes[] = {
@@ -1100,6 +1149,8 @@ static void auth_of_mail(void **state)
     config.auth = NULL;
 }
 
+/* RFC 5321 4.5.3.1.8 MUST: more recipients than the limit are refused, none is dropped
+ * RFC 5321 4.5.3.1.10 MUST: too many recipients are answered 452 */
 static void too_many(void **state)
 {
     EXPECT(EHLO MAIL RCPT RCPT RCPT RCPT "DATA\r\n.\r\n", EHLO_OK MAIL_OK RCPT_OK RCPT_OK RCPT_OK
@@ -1179,7 +1230,9 @@ static void lines_must_be_lines(void **state)
            "send a shorter one\nS: 250 2.0.0 Still here\n");
 }
 
-/* Refused bodies are read to their true end; what follows is a command again. */
+/* Refused bodies are read to their true end; what follows is a command again.
+ * RFC 5321 2.3.8 MUST NOT: no bare CR or LF is sent
+ * RFC 5321 6.3 MUST: loops are found and stopped */
 static void bodies_refused(void **state)
 {
     static const struct {

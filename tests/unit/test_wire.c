@@ -18,6 +18,14 @@ struct path_case {
     bool utf8;
 };
 
+/* RFC 5321 3.3 SHOULD NOT: no source routes are sent
+ * RFC 5321 3.6.1 SHOULD NOT: no explicit source routes are made
+ * RFC 5321 3.6.1 SHOULD: the route of an address is ignored
+ * RFC 5321 4.1.1.3 MUST: source routes are recognised
+ * RFC 5321 4.1.1.3 SHOULD: source routes are stripped
+ * RFC 5321 4.1.2 MUST NOT: no control characters in MAIL and RCPT
+ * RFC 5321 C MUST: source routes are taken in RCPT and MAIL
+ * RFC 5321 F.2 MUST NOT: no guessing at shortcuts in a route */
 static void paths(void **state)
 {
     static const struct path_case cases[] = {
@@ -156,6 +164,8 @@ struct dot_case {
     size_t left;
 };
 
+/* RFC 5321 4.1.1.4 MUST NOT: no CRLF is added before the final dot
+ * RFC 5321 4.1.1.4 MUST: text without a last CRLF is refused or gets one */
 static void dots(void **state)
 {
     static const struct dot_case cases[] = {
@@ -245,6 +255,7 @@ static void dots_written_in_blocks(void **state)
     }
 }
 
+/* RFC 5321 4.5.2 MUST: what is changed on the way in is undone on the way out */
 static void dots_round_trip(void **state)
 {
     static const char text[] = ".\r\n..x\r\na.b\r\n\r\n.last";
@@ -329,6 +340,8 @@ static void dates_that_are_read(void **state)
     }
 }
 
+/* RFC 5321 4.4 SHOULD: dates have an offset, no name of a zone
+ * RFC 5321 4.4 MUST NOT: years have four digits */
 static void dates(void **state)
 {
     char text[DATE_MAX];
@@ -354,6 +367,8 @@ static void ids(void **state)
     assert_int_equal(id_parse(STR(""), &back), -EINVAL);
 }
 
+/* RFC 5321 4.4 MUST: Received has FROM, with the name said and the address
+ * RFC 5321 4.4 SHOULD NOT: no unregistered protocol names in WITH */
 static void received_field(void **state)
 {
     CLEANUP(buf_free) struct buf out = BUF_INIT(4096);

@@ -456,6 +456,7 @@ static struct telling *telling_new(struct queue *q, enum job_kind kind)
     return w;
 }
 
+/* RFC 5321 4.4 SHOULD: one notice lists all that failed together */
 void queue_bounce_start(struct queue *q)
 {
     if (q->restored || !q->bounces_due || q->bounces_reading || !queue_can_send(q)) {

@@ -91,6 +91,7 @@ static struct retry_message retry_message(const struct job *j)
     };
 }
 
+/* RFC 5321 4.4 MUST: a success for some is 250, the others are told of */
 static bool wants_failure(const struct job *j, const struct store_rcpt *r)
 {
     const struct retry_message m = retry_message(j);

@@ -239,6 +239,7 @@ static void refill(struct queue *q, struct sched_destination *d, struct sched_ti
 
 /* --- handing out -------------------------------------------------------- */
 
+/* RFC 5321 4.5.4.1 MUST NOT: a 5yz to MAIL says nothing about other messages */
 void queue_learn(struct queue *q, struct sched_destination *d, bool reached)
 {
     use_rules(q);

@@ -130,6 +130,8 @@ static void log_accepted(const struct submission *s)
              KVS("cipher", m->tls_cipher), KVS("group", m->tls_group));
 }
 
+/* RFC 5321 2.1 MUST: what was answered 250 is delivered, or its failure is reported
+ * RFC 5321 6.1 MUST NOT: no message is lost by a crash */
 static void on_durable(void *arg, enum store_result result)
 {
     struct submission *s = arg;

@@ -229,6 +229,7 @@ static bool must_not_be_clear(struct session *s)
     return s->service->tls && !s->tls && !signing_is_ready(&s->in->signing);
 }
 
+/* RFC 5321 3.3 MUST: a refused sender is told whether for now or for good */
 static void events_on_mail(struct session *s)
 {
     struct str from = smtp_server_transaction(s->engine)->reverse_path.whole;
@@ -294,6 +295,9 @@ static void answer_stored(struct session *s, uint64_t number)
     session_answer(s, 250, "2.0.0", text);
 }
 
+/* RFC 5321 4.1.1.4 MUST: the end of a message is answered with yes or no for all of it
+ * RFC 5321 4.2.5 MUST NOT: what was answered 4yz or 5yz behind its dot is not delivered
+ * RFC 5321 6.2 SHOULD NOT: no bounce for what was refused for its content while the client waits */
 void events_submitted(struct session *s, uint8_t result)
 {
     uint64_t id = s->incoming->id;

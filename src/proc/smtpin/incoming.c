@@ -33,6 +33,7 @@ enum {
 static void incoming_fail(struct incoming *m, int error);
 static void incoming_seal(struct session *s, struct incoming *m, struct str bytes);
 
+/* RFC 5321 3.7.2 MUST: a Received field is put before the message */
 static void write_received(struct session *s, struct incoming *m)
 {
     char id[ID_TEXT];
@@ -202,7 +203,8 @@ static struct str author_of(const struct session *s, char *dst, size_t size)
 }
 
 /* The header section is complete: what others say in our name goes, what a mail program left out
- * comes. */
+ * comes.
+ * RFC 5321 4.4 MUST: each message gets a Received field at its beginning */
 static void incoming_write_head(struct session *s, struct incoming *m, size_t n)
 {
     bool submitted = s->service->kind != CONF_LISTEN_SMTP, complete = submitted || s->is_device;
@@ -369,7 +371,8 @@ static void incoming_finish(struct session *s, struct incoming *m)
 }
 
 /* What an old device of ours did wrong, so that somebody can mend it there: for the log and the
- * report. */
+ * report.
+ * RFC 5321 6.4 SHOULD: repairs are named in a trace field */
 static void tell_repaired(const struct session *s, struct incoming *m)
 {
     m->repaired |= smtp_server_transaction(s->engine)->repaired;
@@ -385,6 +388,7 @@ static void tell_repaired(const struct session *s, struct incoming *m)
     }
 }
 
+/* RFC 5321 6.1 MUST: the dot is answered soon */
 void incoming_end(struct session *s, struct incoming *m)
 {
     m->ended = true;

@@ -284,7 +284,8 @@ static bool handshake_done(struct session *s)
 
 /* The client closed its half, by TCP or TLS (RFC 8446 6.1: that has no effect on ours). A
  * message that is complete is answered first: without its answer the client would send it again,
- * for ever (RFC 1047). */
+ * for ever (RFC 1047).
+ * RFC 5321 4.1.1.5 SHOULD: a connection that is gone counts as QUIT */
 static void end_of_input(struct session *s)
 {
     if (!s->engine || s->wants_handshake) {
@@ -514,6 +515,7 @@ static void session_free(struct session *s)
     free(s);
 }
 
+/* RFC 5321 3.8 SHOULD: 421 is said when the server is stopped */
 void session_stop(struct session *s, bool last)
 {
     if (!s->engine || s->wants_handshake) {
@@ -525,6 +527,7 @@ void session_stop(struct session *s, bool last)
     }
 }
 
+/* RFC 5321 4.5.4.2 SHOULD: the port is listened on all the time */
 void session_new(struct smtpin *in, unsigned listen, int fd, const struct endpoint *peer)
 {
     struct client client = {0};

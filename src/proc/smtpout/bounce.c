@@ -126,6 +126,10 @@ static int bounce_compose(struct delivery *d, struct str headers, uint64_t numbe
     return r;
 }
 
+/* RFC 5321 3.6.3 MUST: undeliverable mail comes back to its sender
+ * RFC 5321 4.1.1.4 MUST: what fails after the 250 is told by mail
+ * RFC 5321 4.4 MUST: failures go to the reverse-path
+ * RFC 5321 6.1 MUST: a notice goes to the reverse-path, with a null one of its own */
 void bounce_write(struct delivery *d)
 {
     struct smtpout *out = d->out;

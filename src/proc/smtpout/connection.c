@@ -79,7 +79,8 @@ static bool refused_before(struct connection *l)
     return true;
 }
 
-/* What the failure means depends on how far the session had come. */
+/* What the failure means depends on how far the session had come.
+ * RFC 5321 3.8 SHOULD: a lost connection counts as 451 */
 static void connection_fail(struct connection *l, enum reason reason, const char *detail)
 {
     if (refused_before(l) || tried_without(l, reason, detail)) {
@@ -123,7 +124,8 @@ static void fail_ours(struct connection *l, enum reason reason, const char *deta
 
 /* --- time --------------------------------------------------------------- */
 
-/* As configured. */
+/* As configured.
+ * RFC 5321 4.5.3.2 MUST: each command has its own time limit */
 static int64_t whole_limit_of(const struct connection *l)
 {
     const struct conf *c = child_conf(l->out->child);
@@ -738,6 +740,8 @@ void connection_send(struct connection *l, struct delivery *d, const struct perm
     process(l);
 }
 
+/* RFC 5321 4.1.1.10 MUST NOT: a client says QUIT before it closes
+ * RFC 5321 4.1.4 MUST: a session ends with QUIT */
 void connection_end(struct connection *l)
 {
     smtp_client_quit(l->engine);

@@ -81,6 +81,7 @@ static bool can_convert(struct delivery *d, const struct smtp_caps *caps)
     return d->plan.problem == SEVENBIT_FINE;
 }
 
+/* RFC 5321 2.4 MUST NOT: no 8-bit text to a server that does not offer it */
 enum reason fit_message(struct delivery *d, const struct smtp_caps *caps)
 {
     struct str path;
@@ -108,6 +109,7 @@ static const char *utf8_cause(const struct delivery *d, const struct connection 
                   : "the server does not offer SMTPUTF8";
 }
 
+/* RFC 5321 2.2.3 MAY: what one host lacks is left to another that has it */
 void fit_left_out(const struct delivery *d, char *dst, size_t size)
 {
     snprintf(dst, size, "%s, which this address needs", utf8_cause(d, d->connection));
@@ -135,7 +137,8 @@ void fit_describe(const struct delivery *d, const struct connection *l,
 }
 
 /* Who is offered to this server. Whom it cannot be told of waits for another host of the round,
- * alone (RFC 6531 3.2): the others need nothing of it. */
+ * alone (RFC 6531 3.2): the others need nothing of it.
+ * RFC 5321 4.5.5 SHOULD NOT: the null reverse-path stays null */
 static void prepare_rcpts(struct delivery *d, const struct smtp_caps *caps)
 {
     for (size_t i = 0; i < d->n_rcpts; i++) {

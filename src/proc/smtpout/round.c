@@ -86,6 +86,8 @@ static int64_t connect_time(const struct round *r, int64_t elapsed_ms, int64_t m
     return share < max_ms ? share : max_ms;
 }
 
+/* RFC 5321 5.1 MUST: every address is tried in order
+ * RFC 5321 5.1 SHOULD: at least two addresses are tried */
 bool round_next(struct round *r, int64_t elapsed_ms, const struct round_times *most,
                 struct round_step *ret)
 {
@@ -245,6 +247,12 @@ static bool wants_login(enum answer_to to, int code, struct str enhanced)
     return found;
 }
 
+/* RFC 5321 4.2 MUST: codes nobody knows count by their first digit
+ * RFC 5321 4.2.1 SHOULD: 4yz: it is tried again
+ * RFC 5321 4.2.1 SHOULD NOT: 5yz: the same is not tried again
+ * RFC 5321 4.2.5 SHOULD: what was refused behind the dot does not go to that server again
+ * RFC 5321 4.5.3.1.8 SHOULD: a client sends hundreds in parts
+ * RFC 5321 4.5.3.1.10 SHOULD: 552 to RCPT counts as 452 */
 enum answer_means answer_means(enum answer_to to, int code, struct str enhanced, struct str text,
                                const char *our_ip, bool ours)
 {

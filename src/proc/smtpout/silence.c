@@ -30,6 +30,7 @@ bool silence_known(const struct smtpout *out, const char *host, const char *ip)
     return silence_find(out, host, ip) < SILENT_HOSTS;
 }
 
+/* RFC 5321 4.5.4.1 SHOULD: hosts that cannot be reached are remembered */
 void silence_note(struct smtpout *out, const char *host, const char *ip)
 {
     size_t at = silence_find(out, host, ip);

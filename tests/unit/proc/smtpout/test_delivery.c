@@ -884,7 +884,8 @@ static void a_refusal_is_told_although_the_session_broke(void **state)
 /* --- a server that takes the connection and says nothing ---------------- */
 
 /* RFC 5321 4.5.3.2.1: five minutes for the greeting; while others were not asked, one
- * (docs/decisions/0025). */
+ * (docs/decisions/0025).
+ * RFC 5321 4.5.4.1 SHOULD: hosts that cannot be reached are remembered */
 static void a_silent_host_lets_the_others_be_asked(void **state)
 {
     SERVE(.rules = {{"GREETING", "hold"}});
@@ -1252,6 +1253,22 @@ static void a_kept_connection_that_has_ended(void **state)
     t.ended = false;
     DELIVER((struct ipc_job){0}, plain, "x@dest.test");
     check_told("host mx1: send sent-plain\nrcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\n");
+    assert_int_equal(one->n_conns, 2);
+}
+
+/* RFC 5321 4.1.1.10 MUST NOT: a client says QUIT before it closes
+ * RFC 5321 4.1.4 MUST: a session ends with QUIT */
+static void a_session_ends_with_quit(void **state)
+{
+    struct peer *one = SERVE(.ehlo = "PIPELINING");
+    DELIVER((struct ipc_job){0}, plain, "x@dest.test");
+    give(smtpout_queue_rules,
+         &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = LEASE}});
+    assert_false(heard(one, "QUIT"));
+    connection_close_idle(&t.out);
+    t.ended = false;
+    DELIVER((struct ipc_job){0}, plain, "x@dest.test");
+    assert_true(heard(one, "QUIT"));
     assert_int_equal(one->n_conns, 2);
 }
 
@@ -1648,6 +1665,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(keys_give_no_signature, setup, teardown),
         cmocka_unit_test_setup_teardown(keys_sign_for_our_certificate, setup, teardown),
         cmocka_unit_test_setup_teardown(a_kept_connection_that_has_ended, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_session_ends_with_quit, setup, teardown),
         cmocka_unit_test_setup_teardown(smtputf8_refused_is_not_blamed_on_size, setup, teardown),
         cmocka_unit_test_setup_teardown(a_guess_ends_with_its_message, setup, teardown),
         cmocka_unit_test_setup_teardown(who_had_no_answer_goes_on, setup, teardown),
