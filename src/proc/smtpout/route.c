@@ -232,7 +232,7 @@ uint64_t route_asked(const struct route *w)
     }
     return sum ? sum : 1;
 }
-
+ */
 void route_tls(const struct route *w, const struct route_host *h, const struct facts *f,
                struct tls_requirements *ret)
 {
@@ -247,8 +247,8 @@ void route_tls(const struct route *w, const struct route_host *h, const struct f
     str_copy_cut(str_c(h->base), ret->name, sizeof ret->name);
     ret->records = h->records;
     ret->records_hash = map_hash(h->records);
-    if (set.has_ta && w->mx == MX_SECURE) { /* RFC 7672 3.2.2: the next-hop domain is a name, too */
-        str_copy_cut(str_c(w->kind == LOOKUP_MX ? w->name : ""), ret->next_hop,
+    if (set.has_ta && w->mx == MX_SECURE) { /* RFC 7672 3.2.2: what was asked for is a name, too */
+        str_copy_cut(str_c(w->kind == LOOKUP_MX ? w->name : h->name), ret->next_hop,
                      sizeof ret->next_hop);
         str_copy_cut(str_c(w->canon), ret->canon, sizeof ret->canon);
     }

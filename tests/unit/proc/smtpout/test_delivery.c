@@ -1258,6 +1258,36 @@ static void a_kept_connection_that_has_ended(void **state)
 
 /* RFC 5321 4.1.1.10 MUST NOT: a client says QUIT before it closes
  * RFC 5321 4.1.4 MUST: a session ends with QUIT */
+/* RFC 7672 3.2.2: names that a certificate of usage 2 may have: the base domain, and where it was
+ * found securely by another name that one, too. */
+static void names_of_a_trust_anchor(void **state)
+{
+    static const struct {
+        enum lookup_kind kind;
+        const char *asked, *host, *base;
+        enum mx mx;
+        const char *next_hop;
+    } rows[] = {{LOOKUP_MX, "x.test", "mx.x.test", "mx.x.test", MX_SECURE, "x.test"},
+                {LOOKUP_MX, "x.test", "mx.x.test", "mx.x.test", MX_INSECURE, ""},
+                {LOOKUP_MX, "x.test", "x.test", "host.y.test", MX_SECURE, "x.test"},
+                {LOOKUP_RELAY, "smart.x.test", "smart.x.test", "host.y.test", MX_SECURE,
+                 "smart.x.test"},
+                {LOOKUP_HOST, "in.x.test", "in.x.test", "host.y.test", MX_SECURE, "in.x.test"}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct route w = {.kind = rows[i].kind, .mx = rows[i].mx};
+        struct route_host h = {0};
+        struct tls_requirements got;
+        char octets[37] = "\0\x23\2\0\1";
+        str_copy_cut(str_c(rows[i].asked), w.name, sizeof w.name);
+        str_copy_cut(str_c(rows[i].host), h.name, sizeof h.name);
+        str_copy_cut(str_c(rows[i].base), h.base, sizeof h.base);
+        h.records = str_from(octets, sizeof octets);
+        route_tls(&w, &h, &(struct facts){.tlsa = TLSA_USABLE}, &got);
+        assert_string_equal(got.name, rows[i].base);
+        assert_string_equal(got.next_hop, rows[i].next_hop);
+    }
+}
+
 static void a_session_ends_with_quit(void **state)
 {
     struct peer *one = SERVE(.ehlo = "PIPELINING");
@@ -1665,6 +1695,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(keys_give_no_signature, setup, teardown),
         cmocka_unit_test_setup_teardown(keys_sign_for_our_certificate, setup, teardown),
         cmocka_unit_test_setup_teardown(a_kept_connection_that_has_ended, setup, teardown),
+        cmocka_unit_test_setup_teardown(names_of_a_trust_anchor, setup, teardown),
         cmocka_unit_test_setup_teardown(a_session_ends_with_quit, setup, teardown),
         cmocka_unit_test_setup_teardown(smtputf8_refused_is_not_blamed_on_size, setup, teardown),
         cmocka_unit_test_setup_teardown(a_guess_ends_with_its_message, setup, teardown),
