@@ -43,6 +43,7 @@ static void host_finish(struct host_question *q)
     free(q);
 }
 
+/* RFC 7672 2.1.2 MUST: a failed lookup of TLSA makes the host unreachable */
 static void tlsa_failed(struct host_question *q, const char *why)
 {
     q->host->tlsa = HOST_TLSA_ERROR;
@@ -75,6 +76,8 @@ static bool keep_records(struct dns_host *h, const struct dns_answer *a)
     return true;
 }
 
+/* RFC 7672 2.2 SHOULD: no records, or insecure ones: opportunistic TLS
+ * RFC 7672 2.2.3 MUST: nothing at the end of a chain: its begin is asked */
 static void on_tlsa(void *arg, const struct dns_answer *a)
 {
     struct host_question *q = arg;
@@ -104,6 +107,7 @@ static void on_tlsa(void *arg, const struct dns_answer *a)
     }
 }
 
+/* RFC 7672 2.2.3 MUST: the port of the connection stands in the name asked */
 static void ask_tlsa(struct host_question *q, const char *base)
 {
     char name[300];
@@ -116,7 +120,9 @@ static void ask_tlsa(struct host_question *q, const char *base)
     dns_ask(q->resolver, name, DNS_TYPE_TLSA, on_tlsa, q);
 }
 
-/* The chain ends in an insecure zone: is the alias itself secure? */
+/* The chain ends in an insecure zone: is the alias itself secure?
+ * RFC 7672 2.1.3 MUST: an error in a chain of aliases fails all of it
+ * RFC 7672 2.2.2 MUST: any error on the way: delay */
 static void on_cname(void *arg, const struct dns_answer *a)
 {
     struct host_question *q = arg;
@@ -145,7 +151,11 @@ static void interleave(struct host_question *q)
     }
 }
 
-/* Both families answered. */
+/* Both families answered.
+ * RFC 7672 2.1.2 MUST: TLSA records of each secure host are looked up
+ * RFC 7672 2.1.3 MUST: an insecure alias makes all behind it insecure
+ * RFC 7672 2.2.2 SHOULD NOT: insecure addresses: TLSA is not asked
+ * RFC 7672 2.2.2 MUST: secure chain: its end first */
 static void host_judge(struct host_question *q)
 {
     struct dns_host *h = q->host;
@@ -213,6 +223,7 @@ static void on_address(void *arg, const struct dns_answer *a)
     }
 }
 
+/* RFC 7672 2.2.2 MUST: addresses are looked up before TLSA */
 void host_lookup(struct dns_resolver *r, struct dns_host *h, uint16_t port, host_fn fn, void *arg)
 {
     struct host_question *q = err_calloc(1, sizeof *q);

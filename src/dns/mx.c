@@ -111,6 +111,8 @@ static void on_host(void *arg, struct dns_host *h)
     }
 }
 
+/* RFC 7672 2.2.1 MAY: DANE also behind an insecure MX
+ * RFC 7672 2.2.1 MUST: secure MX: each of its hosts by these rules */
 static void ask_hosts(struct lookup *l)
 {
     l->open = l->result.n_hosts;
@@ -128,7 +130,9 @@ static int by_preference(const void *a, const void *b)
 /* RFC 5321 5.1 MUST: hosts are sorted by preference
  * RFC 5321 5.1 MUST: equal ones are shuffled
  * RFC 5321 5.1 MUST: this host's names and addresses and all worse ones are dropped
- * RFC 5321 5.1 MUST: nothing left is a loop, and comes back */
+ * RFC 5321 5.1 MUST: nothing left is a loop, and comes back
+ * RFC 7672 2.2.1 MUST: servers are sorted by preference
+ * RFC 7672 2.2.1 MUST NOT: TLSA records do not bring a server forward */
 void mx_order(struct mx_result *r, const struct mx_own *own)
 {
     for (size_t i = r->n_hosts; i > 1; i--) { /* shuffle, then sort: qsort may keep any order */

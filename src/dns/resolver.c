@@ -132,6 +132,9 @@ static void on_timeout(void *arg)
     }
 }
 
+/* RFC 7672 2.1.1 MUST: a resolver that validates is used
+ * RFC 7672 2.1.1 MUST: all that is insecure is treated alike
+ * RFC 7672 2.1.1 MUST: secure, insecure, bogus and errors are told apart */
 static enum dns_outcome outcome_of(int err, const struct ub_result *u)
 {
     if (err || !u) {
@@ -203,6 +206,7 @@ void dns_ask(struct dns_resolver *r, const char *name, enum dns_type type, dns_f
     timer_start(q->timer, bad ? 0 : r->timeout_ms);
 }
 
+/* RFC 8461 3.1 MUST: several strings of a record are one text */
 int dns_txt_join(struct str rdata, char *dst, size_t size)
 {
     size_t at = 0;

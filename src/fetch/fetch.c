@@ -238,6 +238,9 @@ static void on_refused(void *arg)
     fetch_free(t);
 }
 
+/* RFC 8461 3.3 MUST NOT: redirects are not followed
+ * RFC 8461 3.3 MUST NOT: nothing of HTTP is cached
+ * RFC 8461 7.1 MUST: SNI to the policy host is its name */
 static void fetch_set_options(struct fetch *t, const struct fetch_request *r)
 {
     struct curl_blob ca = {.data = t->f->ca, .len = t->f->ca_n, .flags = CURL_BLOB_COPY};

@@ -28,12 +28,16 @@ static bool is_live(const struct sts_entry *e, int64_t now_ms)
     return e->has_policy && (now_ms < e->expires_ms || e->once);
 }
 
+/* RFC 8461 6 SHOULD: failures are counted for reports */
 static void cache_note(struct sts_entry *e, enum sts_problem problem, const char *detail)
 {
     e->problem = problem;
     snprintf(e->problem_text, sizeof e->problem_text, "%s", detail ? detail : "");
 }
 
+/* RFC 8461 3.3 SHOULD: a failed fetch is not repeated for five minutes
+ * RFC 8461 5.1 MUST: a new id is a new policy
+ * RFC 8461 10.2 SHOULD: a refresh fetches whatever the record says */
 bool sts_take_txt(struct sts_entry *e, enum sts_txt txt, const char *id, const char *detail,
                   bool force, int64_t now_ms)
 {
@@ -82,6 +86,8 @@ static int cache_replace(struct sts_entry *e, struct str text, char *problem, si
     return r;
 }
 
+/* RFC 8461 3.2 SHOULD: a policy is kept for max_age
+ * RFC 8461 10.2 SHOULD NOT: refreshing does not wait for the end */
 bool sts_take_fetch(struct sts_entry *e, enum sts_fetch fetch, const char *id, struct str text,
                     const char *detail, int64_t jitter_ms, int64_t now_ms)
 {
@@ -112,6 +118,10 @@ bool sts_take_fetch(struct sts_entry *e, enum sts_fetch fetch, const char *id, s
     return false;
 }
 
+/* RFC 8461 3.3 MUST: nothing fetched and nothing kept: as without a policy
+ * RFC 8461 3.3 MUST: nothing live but a valid one kept: that one
+ * RFC 8461 5 MUST: testing: delivered as without
+ * RFC 8461 8.3 MUST: mode none ends the policy at once */
 enum sts_state sts_effective(const struct sts_entry *e, int64_t now_ms)
 {
     if (!is_live(e, now_ms)) {
@@ -135,6 +145,8 @@ int sts_load(struct sts_entry *e, struct str text, const char *id, int64_t fetch
     return r;
 }
 
+/* RFC 8461 3.3 SHOULD: administrators hear of a refresh that fails, unless mode none
+ * RFC 8461 10.2 SHOULD: repeated failures of a refresh are an alarm long before the end */
 bool sts_needs_alarm(const struct sts_entry *e, int64_t now_ms)
 {
     return e->failures >= 2 && is_live(e, now_ms) && e->policy.mode != STS_MODE_NONE;

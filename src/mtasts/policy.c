@@ -25,7 +25,8 @@ static bool policy_is_alnum(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* "v=STSv1" with blanks allowed before the semicolon (docs/decision.md, choice 15). */
+/* "v=STSv1" with blanks allowed before the semicolon (docs/decision.md, choice 15).
+ * RFC 8461 3.1 MUST: the record begins with its version */
 static bool is_sts_record(struct str text, struct str *ret_rest)
 {
     size_t semicolon = str_find(text, ';', 0);
@@ -34,7 +35,8 @@ static bool is_sts_record(struct str text, struct str *ret_rest)
            str_starts_nocase(text, STR("v"));
 }
 
-/* Of duplicates the first counts (RFC 8461 3.2). */
+/* Of duplicates the first counts (RFC 8461 3.2).
+ * RFC 8461 3.2 MUST: of fields that are there twice the first counts */
 static int take_id(struct str value, char id[STS_ID_MAX])
 {
     if (id[0]) {
@@ -73,6 +75,7 @@ static int read_record(struct str rest, char id[STS_ID_MAX])
     return id[0] ? 0 : -EINVAL;
 }
 
+/* RFC 8461 3.1 MUST: not exactly one valid record: no policy is found */
 enum sts_record sts_record_find(const char *const *texts, size_t n, char id[STS_ID_MAX])
 {
     struct str rest, chosen = STR_NONE;
@@ -134,6 +137,7 @@ static const char *take_mode(struct reading *r, struct str value)
     return "mode is not none, testing or enforce";
 }
 
+/* RFC 8461 10.2 SHOULD: long max_age of others is kept */
 static const char *take_max_age(struct reading *r, struct str value)
 {
     uint64_t n;
@@ -149,7 +153,8 @@ static const char *take_max_age(struct reading *r, struct str value)
 }
 
 /* A pattern is a DNS name of labels (RFC 8461 3.2, 4.1); one final dot is taken as that of an
- * absolute name. */
+ * absolute name.
+ * RFC 8461 3.2 MUST: names are A-labels */
 static const char *take_mx(struct reading *r, struct str value)
 {
     value.n -= value.n > 0 && value.p[value.n - 1] == '.';
@@ -169,6 +174,7 @@ static const char *take_mx(struct reading *r, struct str value)
     return buf_append(&r->mx, "\n", 1) < 0 ? "the mx lines are too long" : NULL;
 }
 
+/* RFC 8461 3.2 MUST: unknown fields of record and policy are ignored */
 static const char *policy_take_line(struct reading *r, struct str line)
 {
     size_t colon = str_find(line, ':', 0);
@@ -224,7 +230,8 @@ void sts_policy_clear(struct sts_policy *p)
     *p = (struct sts_policy){0};
 }
 
-/* A wildcard stands for exactly one label (RFC 8461 4.1). */
+/* A wildcard stands for exactly one label (RFC 8461 4.1).
+ * RFC 8461 4.1 MUST: a pattern's * is exactly one label */
 static bool pattern_covers(struct str pattern, struct domain_name mx)
 {
     bool wild = str_starts_nocase(pattern, STR("*."));

@@ -48,7 +48,8 @@ static enum grade counts_floor(enum counts counts)
 }
 
 /* The recipient side is off: an exception, a permitted TLS-Required: No, or a pin that replaces
- * what the domain publishes. REQUIRETLS wins over TLS-Required: No (RFC 8689 section 4.1). */
+ * what the domain publishes. REQUIRETLS wins over TLS-Required: No (RFC 8689 section 4.1).
+ * RFC 7672 9.1 MAY: DANE can be left out for single domains */
 static bool recipient_side_off(const struct facts *f)
 {
     return f->override == OVERRIDE_RELAX || (f->trno != TRNO_OFF && !f->reqtls) ||
@@ -79,6 +80,9 @@ static void raise_for_sender(const struct facts *f, struct requirement *need)
     }
 }
 
+/* RFC 7672 2.2 MUST: unusable records: TLS, without a proof
+ * RFC 7672 2.2.3 MUST NOT: secure records of any kind: nothing in clear
+ * RFC 8461 4 MUST: the server's name is in the policy and its certificate is good */
 static void raise_for_recipient(const struct facts *f, struct requirement *need)
 {
     enum grade *floor = &need->recipient_floor;
@@ -106,7 +110,8 @@ struct requirement policy_requirement(const struct facts *f)
     return need;
 }
 
-/* The MX name is vouched for by DNSSEC, or by an enforced MTA-STS policy (testing does not). */
+/* The MX name is vouched for by DNSSEC, or by an enforced MTA-STS policy (testing does not).
+ * RFC 7672 2.2.1 MUST NOT: a server found insecurely is not called proved */
 static bool name_is_vouched(const struct facts *f)
 {
     return f->mx == MX_SECURE || f->sts == STS_MATCH;
@@ -140,7 +145,12 @@ static void decide_answer(struct host_verdict *v, enum host_class class, enum re
     v->reason = reason;
 }
 
-/* H1 to H5: what stands before any connection. True when a row fitted. */
+/* H1 to H5: what stands before any connection. True when a row fitted.
+ * RFC 7672 2.1.2 MUST: a lookup of servers that fails keeps the mail
+ * RFC 7672 2.1.2 MUST NOT: no connection to a host whose TLSA lookup failed
+ * RFC 7672 2.2 MUST: lookup errors: the next server, or the mail waits
+ * RFC 8461 5 MUST NOT: enforce: nothing to a host that does not fit
+ * RFC 8461 5 SHOULD: what the policy forbids waits */
 static bool judge_lookups(const struct facts *f, struct host_verdict *v)
 {
     bool dane_decides = f->tlsa == TLSA_USABLE && f->mx == MX_SECURE;
@@ -160,7 +170,8 @@ static bool judge_lookups(const struct facts *f, struct host_verdict *v)
     return true;
 }
 
-/* H6 to H8: no TLS came about. True when a row fitted. */
+/* H6 to H8: no TLS came about. True when a row fitted.
+ * RFC 8461 5 MUST NOT: enforce: nothing without STARTTLS */
 static bool judge_no_tls(const struct facts *f, struct host_verdict *v, bool cannot)
 {
     bool floor_is_plain = v->need.floor == GRADE_PLAIN;
@@ -205,6 +216,11 @@ bool policy_barred(const struct facts *f, struct host_verdict *ret)
     return judge_lookups(f, ret);
 }
 
+/* RFC 7672 2.2 MUST: usable records: TLS, and the server proves itself by them
+ * RFC 7672 2.2 MUST: where that fails, the next server, or the mail waits
+ * RFC 7672 3.2 MUST NOT: nothing is delivered where none fits
+ * RFC 7672 9.1 MUST NOT: no delivery without a match unless configured
+ * RFC 8461 2 MUST NOT: MTA-STS does not rescue a failed DANE check */
 struct host_verdict policy_host(const struct facts *f)
 {
     struct host_verdict v = {.need = policy_requirement(f), .grade = policy_grade(f)};

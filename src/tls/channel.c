@@ -102,7 +102,10 @@ struct tls_channel *tls_channel_server(struct tls_context *ctx)
     return ch;
 }
 
-/* Usage 2 and 3 records that dane_read() found usable; the base domain is SNI and first name. */
+/* Usage 2 and 3 records that dane_read() found usable; the base domain is SNI and first name.
+ * RFC 7672 3.1.1 MUST: usage 3: whatever dates it has
+ * RFC 7672 3.2.2 MUST: usage 2: names are compared, the base domain first
+ * RFC 7672 8.1 MUST: SNI is the base domain */
 static int add_dane(struct tls_channel *ch, const struct tls_peer *peer)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(ch->ssl);
@@ -126,6 +129,10 @@ static int add_dane(struct tls_channel *ch, const struct tls_peer *peer)
     return added > 0 ? 0 : -EINVAL;
 }
 
+/* RFC 7672 3.2.3 MUST: a wildcard stands for the first label
+ * RFC 7672 3.2.3 MAY: no wildcard stands for several labels
+ * RFC 8461 4.2 MUST: the certificate names the server as DNS-ID
+ * RFC 8461 7.1 MUST: SNI to the server is its name */
 static int set_peer(struct tls_channel *ch, const struct tls_peer *peer)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(ch->ssl);
@@ -291,6 +298,7 @@ static void verify_by_authorities(struct tls_channel *ch, X509 *cert)
     X509_STORE_CTX_free(ctx);
 }
 
+/* RFC 7672 3.2 MUST: usable records are what the server must fit */
 static void learn_dane(struct tls_channel *ch, long verify)
 {
     struct tls_facts *f = &ch->facts;
@@ -314,7 +322,9 @@ static void learn_dane(struct tls_channel *ch, long verify)
     }
 }
 
-/* A chain that the handshake itself verified, of a server without DANE or of a client. */
+/* A chain that the handshake itself verified, of a server without DANE or of a client.
+ * RFC 8461 4.2 MUST: the certificate is in time and of a trusted authority
+ * RFC 8461 4.2 MAY: revoked certificates are known */
 static void learn_findings(struct tls_channel *ch, X509 *cert, long verify)
 {
     STACK_OF(X509) *chain = SSL_get0_verified_chain(ch->ssl);

@@ -93,6 +93,8 @@ static int set_groups(SSL_CTX *ssl, const struct profile *p, bool *ret_hybrid)
     return *ret_hybrid || SSL_CTX_set1_groups_list(ssl, p->groups) == 1 ? 0 : -EINVAL;
 }
 
+/* RFC 7672 8.2 SHOULD: ordinary cipher suites are offered
+ * RFC 8461 7.2 MUST: TLS 1.2 or newer */
 static int apply_profile(SSL_CTX *ssl, enum tls_profile profile, bool *ret_hybrid)
 {
     const struct profile *p = &profiles[profile];
@@ -194,7 +196,10 @@ static int add_own(SSL_CTX *ssl, const struct tls_own *own, char *problem, size_
 }
 
 /* A name we have no certificate for gets the first one: never an abort (RFC 8461 7.1, RFC 7672
- * 8.1). */
+ * 8.1).
+ * RFC 7672 8.1 MUST NOT: our servers do not demand SNI
+ * RFC 7672 8.1 MUST: an unknown SNI gets a certificate all the same
+ * RFC 8461 7.1 MUST NOT: our servers do not demand SNI */
 static int on_server_name(SSL *ssl, int *alert, void *arg)
 {
     const struct tls_context *ctx = arg;
@@ -284,6 +289,8 @@ int64_t tls_not_after(struct str chain_pem, int64_t *ret_not_before, char *names
     return ms;
 }
 
+/* RFC 7672 3.1.1 MUST: usage 3: whatever names the certificate has
+ * RFC 7672 3.2.1 MUST NOT: usage 3: no name is compared */
 int tls_context_client(struct str ca_pem, enum tls_profile profile, char *problem, size_t size,
                        struct tls_context **ret)
 {

@@ -38,6 +38,7 @@ static bool full_data_ok(const struct dane_record *r)
     return ok && p == (const unsigned char *)r->data.p + r->data.n;
 }
 
+/* RFC 7672 3.1.3 MAY: usages 0 and 1 are unusable */
 static bool is_usable(const struct dane_record *r)
 {
     if ((r->usage != USAGE_TA && r->usage != USAGE_EE) ||
@@ -50,7 +51,8 @@ static bool is_usable(const struct dane_record *r)
                                          : false;
 }
 
-/* RFC 7671 9: per usage and selector, full data and the strongest digest count. */
+/* RFC 7671 9: per usage and selector, full data and the strongest digest count.
+ * RFC 7672 5 MUST: digest agility (RFC 7671 9) */
 static void keep_strongest(struct dane_set *s)
 {
     bool has_512[4][2] = {{false}};

@@ -368,7 +368,8 @@ static int note_reason(int ok, X509_STORE_CTX *store)
     return verify_note(reason_of(ssl)->noted, ok, store);
 }
 
-/* Instead of X509_verify_cert(3): what is wrong is noted to the end, and refused then. */
+/* Instead of X509_verify_cert(3): what is wrong is noted to the end, and refused then.
+ * RFC 8461 3.3 MAY: a wildcard is the whole first label */
 static int verify_and_explain(X509_STORE_CTX *store, void *arg)
 {
     struct tls_reason *r = arg;

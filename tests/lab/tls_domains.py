@@ -62,6 +62,9 @@ DOMAINS = [
     D('dane211name.test', [H(cert='wrongchain', tlsa=TA)], 'waiting', 'dane-mismatch', note='usage 2: the name counts'),
     D('dane211hop.test', [H(cert='hopchain', tlsa=TA)], 'delivered', 'sent', 'auth', note='the next-hop domain is a reference name'),
     D('dane211old.test', [H(cert='oldchain', tlsa=TA)], 'waiting', 'dane-mismatch', note='usage 2: dates count'),
+    # RFC 7672 2.2 MUST: usable records: TLS, and the server proves itself by them
+    # RFC 7672 3.2 MUST NOT: nothing is delivered where none fits
+    # RFC 7672 9.1 MUST NOT: no delivery without a match unless configured
     D('danewrong.test', [H(tlsa=['3 1 1 wrong'])], 'waiting', 'dane-mismatch', note='a good certificate does not rescue it'),
     D('danerollover.test', [H(tlsa=['3 1 1 wrong', '3 1 1 own'])], 'delivered', 'sent', 'auth'),
     D('daneagility.test', [H(tlsa=['3 1 1 own', '3 1 2 wrong'])], 'waiting', 'dane-mismatch', note='the strongest digest counts'),
@@ -69,17 +72,25 @@ DOMAINS = [
     D('danepkix.test', [H(cert='wrong', tlsa=['1 1 1 own'])], 'delivered', 'sent', 'encrypt'),
     D('daneshort.test', [H(cert='wrong', tlsa=['3 1 1 short'])], 'delivered', 'sent', 'encrypt', note='a digest of the wrong length is unusable'),
     D('daneunknown.test', [H(cert='wrong', tlsa=['3 2 1 own', '3 1 9 own'])], 'delivered', 'sent', 'encrypt'),
+    # RFC 7672 2.2 MUST: unusable records: TLS, without a proof
+    # RFC 7672 2.2.3 MUST NOT: secure records of any kind: nothing in clear
     D('daneunusableplain.test', [H(mode='no-starttls', cert=None, tlsa=['0 0 1 wrong'])], 'waiting', 'no-starttls', note='even unusable records forbid plain text'),
     D('daneplain.test', [H(mode='no-starttls', cert=None, tlsa=['3 1 1 wrong'])], 'waiting', 'no-starttls'),
     D('danehandshake.test', [H(mode='garbled', cert=None, tlsa=['3 1 1 wrong'])], 'waiting', 'tls-failed'),
+    # RFC 7672 2.1.2 MUST NOT: no connection to a host whose TLSA lookup failed
+    # RFC 7672 2.2 MUST: lookup errors: the next server, or the mail waits
     D('tlsafail.test', [H()], 'waiting', 'tlsa-lookup', broken='_tcp.mx.tlsafail.test', note='TLSA cannot be looked up'),
     D('tlsamany.test', [H(tlsa=['3 1 1 wrong'] + [f'3 1 1 n{i}' for i in range(500)])], 'waiting', 'tlsa-lookup', note='500 records'),
+    # RFC 7672 2.2.1 SHOULD: the name of the MX record is logged, not its alias
     D('danealias.test', [H(cert='self', tlsa=EE, alias='mail')], 'delivered', 'sent', 'auth', note='MX is a secure alias; TLSA at its end'),
     D('danealiasfirst.test', [H(cert='self', tlsa=EE, alias='mail', tlsa_at='mail')], 'delivered', 'sent', 'auth', note='TLSA only at the alias'),
     D('danealiasout.test', [H(label='out.hosts.insecure.test.', cert='self', tlsa=EE, alias='mail', tlsa_at='mail')], 'delivered', 'sent', 'auth', note='a secure alias into an unsigned zone'),
+    # RFC 7672 2.2 MUST: where that fails, the next server, or the mail waits
     D('danefirst.test', [H('mx1', tlsa=['3 1 1 wrong']), H('mx2', preference=20)], 'delivered', 'sent', 'auth', note='the failing host is unreachable, the next is tried'),
     D('daneimplicit.test', [H('@', cert='self', tlsa=EE)], 'delivered', 'sent', 'auth', mx=False),
+    # RFC 7672 2.2.1 MUST NOT: a server found insecurely is not called proved
     D(I('danesecurehost'), [H('mx.danehost.test.', tlsa=EE)], 'delivered', 'sent', 'cert', note='unsigned MX, signed host: used, but the name is not vouched for'),
+    # RFC 7672 2.2.1 MAY: DANE also behind an insecure MX
     D(I('danesecurebad'), [H('mx.danehostbad.test.', tlsa=['3 1 1 wrong'])], 'waiting', 'dane-mismatch'),
     D('bogushost.test', [H('mx.host.bogus.test.')], 'waiting', 'mx-lookup', note='the address of the host is forged'),
     D('x.expiredsig.test', [H()], 'waiting', 'mx-lookup', note='signatures have expired'),
@@ -88,23 +99,37 @@ DOMAINS = [
     sts_domain('stslf', policy('enforce', I('MX.stslf')).replace('\r\n', '\n'), 'delivered', 'sent', 'auth', note='LF line ends, capitals'),
     sts_domain('stswild', policy('enforce', '*.' + I('stswild')), 'delivered', 'sent', 'auth'),
     sts_domain('stswild2', policy('enforce', '*.' + I('stswild2')), 'waiting', 'mx-not-in-policy', hosts=[H('a.mx')], note='* is exactly one label'),
+    # RFC 8461 5 MUST NOT: enforce: nothing to a host that does not fit
+    # RFC 8461 5 SHOULD: what the policy forbids waits
     sts_domain('stsmx', policy('enforce', 'mx.other.test'), 'waiting', 'mx-not-in-policy'),
+    # RFC 8461 3.4 MUST NOT: no policy of a parent domain
+    D(I('below.stsmx'), [H()], 'delivered', 'sent', 'cert', note='the policy of the parent domain is none of its own'),
+    # RFC 8461 4 MUST: the server's name is in the policy and its certificate is good
     sts_domain('stsself', policy('enforce', I('mx.stsself')), 'waiting', 'grade-too-low', hosts=[H(cert='self')]),
+    # RFC 8461 4.2 MUST: the certificate is in time and of a trusted authority
     sts_domain('stsold', policy('enforce', I('mx.stsold')), 'waiting', 'grade-too-low', hosts=[H(cert='expired')]),
     sts_domain('stsname', policy('enforce', I('mx.stsname')), 'waiting', 'grade-too-low', hosts=[H(cert='wrong')]),
+    # RFC 8461 4.2 MUST: the certificate names the server as DNS-ID
     sts_domain('stsnosan', policy('enforce', I('mx.stsnosan')), 'waiting', 'grade-too-low', hosts=[H(cert='nosan')], note='the name stands only in the subject'),
+    # RFC 8461 5 MUST NOT: enforce: nothing without STARTTLS
     sts_domain('stsplain', policy('enforce', I('mx.stsplain')), 'waiting', 'no-starttls', hosts=[H(mode='no-starttls', cert=None)]),
+    # RFC 8461 7.2 MUST: TLS 1.2 or newer
     sts_domain('ststls11', policy('enforce', I('mx.ststls11')), 'waiting', 'tls-failed', hosts=[H(options={'min': 'TLSv1_1', 'max': 'TLSv1_1'})]),
+    # RFC 8461 5 MUST: testing: delivered as without
     sts_domain('ststesting', policy('testing', 'mx.other.test'), 'delivered', 'sent', 'encrypt', hosts=[H(cert='self')], note='testing changes nothing'),
     sts_domain('ststestplain', policy('testing', 'mx.other.test'), 'delivered', 'sent-plain', 'plain', hosts=[H(mode='no-starttls', cert=None)], clear=True),
     sts_domain('stsnone', policy('none'), 'delivered', 'sent', 'encrypt', hosts=[H(cert='self')]),
     sts_domain('stsmixed', policy('enforce', I('mx2.stsmixed')), 'delivered', 'sent', 'auth', hosts=[H('mx1'), H('mx2', preference=20)], note='the first is not in the policy'),
+    # RFC 8461 3.3 MUST NOT: redirects are not followed
     sts_domain('stsredirect', policy('enforce', 'mx.other.test'), 'delivered', 'sent', 'cert', web='redirect', note='redirects are not followed'),
+    # RFC 8461 3.3 MUST: only status 200 gives a policy
     sts_domain('sts404', policy('enforce', 'mx.other.test'), 'delivered', 'sent', 'cert', web='missing'),
     sts_domain('stsgzip', policy('enforce', 'mx.other.test'), 'waiting', 'mx-not-in-policy', web='gzip', note='packed, though not asked for (steemit/condenser#1406 is such a server)'),
+    # RFC 8461 3.2 SHOULD: the media type is text/plain
     sts_domain('ststype', policy('enforce', 'mx.other.test'), 'delivered', 'sent', 'cert', web='html'),
     sts_domain('stsbig', policy('enforce', 'mx.other.test') + 'x: ' + 'y' * 70000 + '\r\n', 'delivered', 'sent', 'cert'),
     sts_domain('stshuge', policy('enforce', 'mx.other.test') + 'x: ' + 'y' * 10_000_000 + '\r\n', 'delivered', 'sent', 'cert', note='10 MB'),
+    # RFC 8461 3.3 MAY: a minute and 64 KiB are the most
     sts_domain('stsslow', policy('enforce', 'mx.other.test') + 'x: ' + 'y' * 9000 + '\r\n', 'delivered', 'sent', 'cert', web='slow', note='drips for minutes: given up after 60 s'),
     sts_domain('stswebold', policy('enforce', 'mx.other.test'), 'delivered', 'sent', 'cert', web='expired'),
     sts_domain('stswebname', policy('enforce', 'mx.other.test'), 'delivered', 'sent', 'cert', web='wrong'),
@@ -114,6 +139,7 @@ DOMAINS = [
     sts_domain('ststwo', policy('enforce', 'mx.other.test'), 'delivered', 'sent', 'cert', extra=['_mta-sts.ststwo TXT "v=STSv1; id=second;"'], note='two TXT records'),
     sts_domain('stsage0', policy('enforce', I('mx.stsage0'), age=0), 'delivered', 'sent', 'auth', note='max_age 0: for this delivery only'),
     D('ststxtfail.test', [H()], 'waiting', 'sts-lookup', broken='_mta-sts.ststxtfail.test', note='the TXT record cannot be looked up'),
+    # RFC 8461 2 MUST NOT: MTA-STS does not rescue a failed DANE check
     D('stsdane.test', [H(tlsa=['3 1 1 wrong'])], 'waiting', 'dane-mismatch', sts={'text': policy('enforce', 'mx.stsdane.test'), 'web': 'good'}, note='MTA-STS does not rescue DANE'),
     D('stsdanegood.test', [H(cert='self', tlsa=EE)], 'delivered', 'sent', 'auth', sts={'text': policy('enforce', 'mx.other.test'), 'web': 'good'}, note='DANE on a secure MX decides alone'),
     D('stsunusable.test', [H(cert='wrong', tlsa=['1 1 1 own'])], 'waiting', 'grade-too-low', sts={'text': policy('enforce', 'mx.stsunusable.test'), 'web': 'good'}, note='unusable TLSA and enforce: TLS and a good certificate'),
@@ -137,6 +163,7 @@ DOMAINS = [
     D('lowercase.test', [H(options={'keyword': 'starttls'})], 'delivered', 'sent', 'auth'),
     D('refuse502.test', [H(options={'starttls_reply': '502 5.5.1 unknown command'})], 'waiting', 'tls-refused'),
     D('reply354.test', [H(options={'starttls_reply': '354 go ahead'})], 'waiting', 'tls-refused'),
+    # RFC 8461 7.1 MUST: SNI to the server is its name
     D('needsni.test', [H(options={'sni': True})], 'delivered', 'sent', 'auth', note='the right certificate only by SNI'),
     D('wantscert.test', [H(options={'client_certificate': True})], 'waiting', 'tls-failed', note='demands a certificate of ours'),
     D('givescert.test', [H(options={'client_certificate': True})], 'delivered', 'sent', 'auth', note='the rule gives one'),
@@ -146,6 +173,8 @@ DOMAINS = [
     D('garbledfirst.test', [H('mx1', mode='garbled', cert=None), H('mx2', mode='no-starttls', cert=None, preference=20)], 'waiting', 'no-starttls', note='an offer by one host binds the other'),
     D('wantstls.test', [H(mode='no-starttls', cert=None)], 'waiting', 'no-starttls', note='a rule demands encryption'),
     D('wantsauth.insecure.test', [H()], 'waiting', 'grade-too-low', note='a rule demands auth; the MX name is not vouched for'),
+    # RFC 7672 2.2 MAY: DANE demanded for some destinations
+    # RFC 7672 2.2.1 MUST: insecure MX and DANE demanded: the mail waits
     D('wantsdane.test', [H()], 'waiting', 'dane-required', note='a rule demands DANE'),
     D('pinned.test', [H(cert='self')], 'delivered', 'sent', 'pin', note='the key is pinned'),
     D('pinnedwrong.test', [H()], 'waiting', 'grade-too-low', note='another key is pinned'),
@@ -192,6 +221,7 @@ OTHERS = [
     D('manyv6.test', [H('mx', options={'says': {}})], None, '', extra=[f'mx.manyv6 AAAA fd00::{i + 1:x}' for i in range(14)] + [f'mx.manyv6 A 127.0.6.{i + 50}' for i in range(3)]),
     sts_domain('stsshare', policy('enforce', 'mx.other.test'), None, '', hosts=[H('mxs')],
                extra=['stsshare.insecure.test. MX 5 mx.stsgood.insecure.test.']),
+    sts_domain('stsrelay', policy('enforce', 'mx.other.test'), None, '', hosts=[H('@')], mx=False),
     D('danecname.test', [H(cert='self', tlsa=EE, tlsa_at='shared')], None, '',
       extra=['_25._tcp.mx.danecname CNAME _25._tcp.shared.danecname.test.']),
     D('reqbad.test', [H(cert='wrong', options={'requiretls': True})], None, ''),

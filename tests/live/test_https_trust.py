@@ -80,6 +80,9 @@ def looked(gateway):
     return found, lines
 
 
+# RFC 8461 3.3 MUST: the policy host proves that it is mta-sts.DOMAIN
+# RFC 8461 3.3 MAY: a wildcard is the whole first label
+# RFC 8461 7.1 MUST: SNI to the policy host is its name
 @pytest.mark.parametrize('name', [f.name for f in FAULTS])
 def test_a_certificate_of_a_policy_server(policies, shop, name):
     fault, host = BY_NAME[name], 'mta-sts.' + DOMAIN

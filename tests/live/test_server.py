@@ -294,6 +294,9 @@ def shown(gateway, *words, port=25):
     return subject and subject.group(1), re.search(r'Peer signature type: (\S+)', done.stdout), done.stdout + done.stderr
 
 
+# RFC 7672 8.1 MUST NOT: our servers do not demand SNI
+# RFC 7672 8.1 MUST: an unknown SNI gets a certificate all the same
+# RFC 8461 7.1 MUST NOT: our servers do not demand SNI
 def test_certificate_by_key_and_by_name(certified):
     assert shown(certified, '-servername', 'gateway.test')[0] == 'gateway.test'
     assert shown(certified, '-servername', 'gateway.test')[1].group(1).lower().startswith('ecdsa')

@@ -49,6 +49,7 @@ def compare(name, lines, raw):
         assert lines == wanted.read().splitlines(), raw
 
 
+# RFC 7672 8.2 SHOULD: ordinary cipher suites are offered
 @pytest.mark.parametrize('port', PORTS)
 def test_offer(profiled, port):
     gateway, profile = profiled

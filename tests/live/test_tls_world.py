@@ -169,6 +169,7 @@ def test_a_sighting_outlives_a_killed_queue(tls):
     assert lab.wait_for(lambda: lab.postern('domains', 'show', 'garbled.test').returncode == 0 and domain(tls, 'garbled.test')['seen'])
 
 
+# RFC 7672 9.1 MAY: DANE can be left out for single domains
 def test_exceptions_end_and_are_named(tls):
     lab = tls.lab
     lab.tls.switch('switch1.test', 'plain')
@@ -225,6 +226,7 @@ def test_memory_of_another_gateway(tls):
     assert domain(tls, 'elsewhere1.test')['seen'] and lab.postern('domains', 'show', 'elsewhere2.test').returncode == 1
 
 
+# RFC 7672 2.1.1 MUST: a resolver that validates is used
 def test_a_resolver_that_does_not_validate(tls):
     lab = tls.lab
     text = lab.config(top='administrator admin@inside.test;').replace(f'trust-anchor {lab.path("zones", "anchor")};', '')
@@ -237,6 +239,7 @@ def test_a_resolver_that_does_not_validate(tls):
     assert lab.wait_for(lambda: ('resolver', '') not in alarms(tls))
 
 
+# RFC 8461 3.3 MUST: nothing live but a valid one kept: that one
 def test_policies_survive_their_web_server(tls):
     lab = tls.lab
     assert judged(tls, 'x@stskept.insecure.test')[0]['reason'] == 'sent'
@@ -258,6 +261,18 @@ def test_policies_survive_their_web_server(tls):
         lab.wait_port('127.0.1.200', 443)
 
 
+# RFC 8461 3.4 MUST: a smart host is its own policy domain
+def test_a_smart_host_has_a_policy(tls):
+    """It is the policy domain then, and not the recipient's domain."""
+    configured(tls, top='administrator admin@inside.test;\nrelay stsrelay.insecure.test { tls encrypt; }')
+    try:
+        assert judged(tls, 'x@good.test')[0]['reason'] == 'mx-not-in-policy'
+    finally:
+        configured(tls)
+
+
+# RFC 8461 3.3 MUST NOT: nothing of HTTP is cached
+# RFC 8461 5 MUST NOT: no mail comes back before a newer policy was looked for
 def test_a_changed_policy(tls):
     lab = tls.lab
     lab.tls.set_policy('stsmove.insecure.test', 'version: STSv1\nmode: enforce\nmx: mx.elsewhere.test\nmax_age: 86400\n')
@@ -450,6 +465,7 @@ def reports_in(lab, rcpt):
     return [m for m in lab.received('host-mx.rptbox.test') if m['event'] == 'message' and m['rcpts'] == [rcpt]]
 
 
+# RFC 8461 6 SHOULD: failures are counted for reports
 def test_reports_are_sent(reporting):
     lab = reporting.lab
     assert judged(reporting, 'x@rpt.insecure.test')[0]['reason'] == 'grade-too-low'

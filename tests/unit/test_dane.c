@@ -31,6 +31,7 @@ static size_t usable(const int rows[][4], size_t n, bool *has_ta)
     return set.n_usable;
 }
 
+/* RFC 7672 3.1.3 MAY: usages 0 and 1 are unusable */
 static void one_by_one(void **state)
 {
     static const struct {
@@ -53,6 +54,7 @@ static void one_by_one(void **state)
     }
 }
 
+/* RFC 7672 5 MUST: digest agility (RFC 7671 9) */
 static void agility(void **state)
 {
     bool ta;

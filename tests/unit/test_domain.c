@@ -378,8 +378,12 @@ static void every_place(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(spellings), cmocka_unit_test(lengths), cmocka_unit_test(patterns),
-        cmocka_unit_test(addresses), cmocka_unit_test(shown),   cmocka_unit_test(every_place),
+        cmocka_unit_test(spellings),
+        cmocka_unit_test(lengths),
+        cmocka_unit_test(patterns),
+        cmocka_unit_test(addresses),
+        cmocka_unit_test(shown),
+        cmocka_unit_test(every_place),
         cmocka_unit_test(quoted_forms_are_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

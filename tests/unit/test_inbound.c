@@ -279,10 +279,8 @@ static void notices(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(inbound_rules),
-        cmocka_unit_test(proxy_header),
-        cmocka_unit_test(sections),
-        cmocka_unit_test(notices),
+        cmocka_unit_test(inbound_rules),     cmocka_unit_test(proxy_header),
+        cmocka_unit_test(sections),          cmocka_unit_test(notices),
         cmocka_unit_test(trace_fields_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,8 +3,12 @@
  * table "MTA-STS per domain" of docs/decision.md.
  */
 #include "check.h"
+#include "dns/dns.h"
 #include "mtasts/cache.h"
 
+/* RFC 8461 3.1 MUST: the record begins with its version
+ * RFC 8461 3.1 MUST: not exactly one valid record: no policy is found
+ * RFC 8461 3.2 MUST: of fields that are there twice the first counts */
 static void txt_records(void **state)
 {
     static const struct {
@@ -46,6 +50,25 @@ static void txt_records(void **state)
     assert_int_equal(sts_record_find((const char *const[]){NULL}, 1, id), STS_RECORD_NONE);
 }
 
+/* Joined without anything between (RFC 8461 3.1).
+ * RFC 8461 3.1 MUST: several strings of a record are one text */
+static void strings_of_a_record(void **state)
+{
+    char text[40];
+    assert_int_equal(dns_txt_join(STR("\x06v=STSv\0\x07"
+                                      "1; id=7"),
+                                  text, sizeof text),
+                     0);
+    assert_string_equal(text, "v=STSv1; id=7");
+    assert_true(dns_txt_join(STR("\x07short"), text, sizeof text) < 0);
+    assert_true(dns_txt_join(STR("\x28"
+                                 "0123456789012345678901234567890123456789"),
+                             text, sizeof text) < 0);
+}
+
+/* RFC 8461 3.2 MUST: unknown fields of record and policy are ignored
+ * RFC 8461 3.2 MUST: names are A-labels
+ * RFC 8461 10.2 SHOULD: long max_age of others is kept */
 static void policies(void **state)
 {
     static const struct {
@@ -119,6 +142,7 @@ static void policies(void **state)
     free(big);
 }
 
+/* RFC 8461 4.1 MUST: a pattern's * is exactly one label */
 static void matching(void **state)
 {
     struct str patterns = STR("mail.example.com\n*.example.net\n");
@@ -144,7 +168,17 @@ static struct sts_entry cached(int64_t at)
     return e;
 }
 
-/* The rows of the table, in its order. */
+/* The rows of the table, in its order.
+ * RFC 8461 3.2 SHOULD: a policy is kept for max_age
+ * RFC 8461 3.3 SHOULD: a failed fetch is not repeated for five minutes
+ * RFC 8461 3.3 MUST: nothing fetched and nothing kept: as without a policy
+ * RFC 8461 3.3 SHOULD: kept policies are fetched again daily
+ * RFC 8461 3.3 SHOULD: administrators hear of a refresh that fails, unless mode none
+ * RFC 8461 5.1 MUST: a new id is a new policy
+ * RFC 8461 8.3 MUST: mode none ends the policy at once
+ * RFC 8461 10.2 SHOULD NOT: refreshing does not wait for the end
+ * RFC 8461 10.2 SHOULD: a refresh fetches whatever the record says
+ * RFC 8461 10.2 SHOULD: repeated failures of a refresh are an alarm long before the end */
 static void cache_table(void **state)
 {
     int64_t t = 1000000;
@@ -236,6 +270,7 @@ int main(void)
         cmocka_unit_test(policies),
         cmocka_unit_test(matching),
         cmocka_unit_test(cache_table),
+        cmocka_unit_test(strings_of_a_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

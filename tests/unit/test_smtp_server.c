@@ -228,8 +228,8 @@ static void order_of_commands(void **state)
                    "S: 503 5.5.1 No recipient was accepted yet; say RCPT TO first\nS: 503 5.5.1 A "
                    "message is under way already; finish it, or end it with RSET\n");
     /* RFC 5321 4.1.4 */
-    EXPECT(EHLO MAIL RCPT EHLO "DATA\r\n", EHLO_OK MAIL_OK RCPT_OK
-           EHLO_OK "E: ABORT\nS: 503 5.5.1 No recipient was accepted yet; say RCPT TO first\n");
+    EXPECT(EHLO MAIL RCPT EHLO "DATA\r\n", EHLO_OK MAIL_OK RCPT_OK EHLO_OK
+           "E: ABORT\nS: 503 5.5.1 No recipient was accepted yet; say RCPT TO first\n");
     EXPECT(EHLO MAIL "RSET\r\n" MAIL, EHLO_OK MAIL_OK "S: 250 2.0.0 Forgotten\nE: ABORT\n" MAIL_OK);
     EXPECT(
         "HELO c\r\nVRFY x\r\nVRFY\r\nNOOP whatever\r\nNOTHING\r\n",

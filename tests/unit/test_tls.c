@@ -431,6 +431,7 @@ static void check_staple(const char *cert, const char *answer, enum tls_check wa
     buf_free(&staple);
 }
 
+/* RFC 8461 4.2 MAY: revoked certificates are known */
 static void staples(void **state)
 {
     check_staple("good", NULL, TLS_CHECK_OK, "trusted CA");
@@ -468,7 +469,8 @@ static void extended_master_secret(void **state)
     }
 }
 
-/* RFC 7672 3.1.1 and 3.2 with real handshakes; the digest is taken from the session before. */
+/* RFC 7672 3.1.1 and 3.2 with real handshakes; the digest is taken from the session before.
+ * RFC 7672 3.2 MUST: usable records are what the server must fit */
 static void dane_handshakes(void **state)
 {
     struct pair first = shake("self", "mx.other.test", TLS_PROFILE_WIDE);
@@ -496,6 +498,95 @@ static void dane_handshakes(void **state)
         assert_int_equal(tls_channel_facts(p.client)->dane, wrong ? TLS_DANE_BAD : TLS_DANE_OK);
         /* self-signed, another name */
         assert_int_equal(tls_channel_facts(p.client)->check, TLS_CHECK_BAD);
+        end(&p);
+        tls_context_free(s);
+        tls_context_free(c);
+    }
+}
+
+static char asked_for[256];
+
+static int note_server_name(SSL *ssl, int *alert, void *arg)
+{
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    str_copy_cut(str_c(name ? name : ""), asked_for, sizeof asked_for);
+    return SSL_TLSEXT_ERR_OK;
+}
+
+/* One record about the certificate in the file: its whole text, or its digest. */
+static struct str record_of(const char *file, int usage, bool whole, char *dst)
+{
+    struct buf pem = load(file);
+    BIO *bio = BIO_new_mem_buf(buf_str(&pem).p, (int)buf_len(&pem));
+    X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    unsigned char *at = (unsigned char *)dst + 5;
+    unsigned n = 32;
+    if (whole) {
+        n = (unsigned)i2d_X509(cert, &at);
+    } else {
+        assert_int_equal(X509_digest(cert, EVP_sha256(), at, &n), 1);
+    }
+    dst[0] = (char)((n + 3) >> 8);
+    dst[1] = (char)(n + 3);
+    dst[2] = (char)usage;
+    dst[3] = 0;
+    dst[4] = whole ? 0 : 1;
+    X509_free(cert);
+    BIO_free(bio);
+    buf_free(&pem);
+    return str_from(dst, n + 5);
+}
+
+/* RFC 7672 3.1 and 3.2: usage 3 looks at no name and no date, usage 2 at the names of the base
+ * domain and the next hop, a wildcard among them; the base domain is asked for.
+ * RFC 7672 3.1.1 MUST: usage 3: whatever names the certificate has
+ * RFC 7672 3.1.1 MUST: usage 3: whatever dates it has
+ * RFC 7672 3.2.1 MUST NOT: usage 3: no name is compared
+ * RFC 7672 3.2.2 MUST: usage 2: names are compared, the base domain first
+ * RFC 7672 3.2.3 MUST: a wildcard stands for the first label
+ * RFC 7672 3.2.3 MAY: no wildcard stands for several labels
+ * RFC 7672 8.1 MUST: SNI is the base domain */
+static void dane_names_and_dates(void **state)
+{
+    static const struct {
+        const char *server, *of;
+        int usage;
+        bool whole;
+        const char *base, *next_hop;
+        enum tls_dane want;
+    } rows[] = {
+        {"expired", "expired.pem", 3, false, "mx.base.test", NULL, TLS_DANE_OK},
+        {"expired", "good.pem", 3, false, "mx.good.test", NULL, TLS_DANE_BAD},
+        {"rooted", "otherca.pem", 2, false, "mx.good.test", NULL, TLS_DANE_OK},
+        {"rooted", "otherca.pem", 2, false, "mx.base.test", NULL, TLS_DANE_BAD},
+        {"rooted", "otherca.pem", 2, false, "mx.base.test", "mx.good.test", TLS_DANE_OK},
+        {"rooted", "ca.pem", 2, false, "mx.good.test", NULL, TLS_DANE_BAD},
+        {"wild", "ca.pem", 2, true, "mx.wild.test", NULL, TLS_DANE_OK},
+        {"wild", "ca.pem", 2, true, "a.mx.wild.test", NULL, TLS_DANE_BAD},
+        {"expired", "ca.pem", 2, true, "mx.good.test", NULL, TLS_DANE_BAD},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char octets[2000];
+        struct dane_set set;
+        struct str record = record_of(rows[i].of, rows[i].usage, rows[i].whole, octets);
+        assert_int_equal(dane_read(record, &set), 0);
+        struct tls_context *s = server_context(rows[i].server),
+                           *c = client_context(TLS_PROFILE_WIDE);
+        SSL_CTX_set_tlsext_servername_callback(s->ssl, note_server_name);
+        const struct tls_peer peer = {.name = rows[i].base,
+                                      .dane = &set,
+                                      .more_names = {rows[i].next_hop}};
+        struct pair p = {tls_channel_client(c, &peer),
+                         tls_channel_server(s),
+                         BUF_INIT(1 << 20),
+                         BUF_INIT(1 << 20),
+                         BUF_INIT(1 << 20),
+                         BUF_INIT(1 << 20)};
+        pump(&p);
+        if (tls_channel_facts(p.client)->dane != rows[i].want) {
+            fail_msg("row %zu: %s", i, tls_channel_facts(p.client)->dane_text);
+        }
+        assert_string_equal(asked_for, rows[i].base);
         end(&p);
         tls_context_free(s);
         tls_context_free(c);
@@ -1083,6 +1174,7 @@ int main(void)
                                        cmocka_unit_test(full_buffers_end_the_session),
                                        cmocka_unit_test(staples),
                                        cmocka_unit_test(dane_handshakes),
+                                       cmocka_unit_test(dane_names_and_dates),
                                        cmocka_unit_test(extended_master_secret),
                                        cmocka_unit_test(bad_certificates_are_facts),
                                        cmocka_unit_test(wildcard_is_one_whole_label),

@@ -227,8 +227,11 @@ static void run_line(struct str line)
     } else if (str_eq(verb, STR("host"))) {
         struct dns_host h = {0};
         (void)str_split(&rest, ' ', &name);
-        str_copy_cut(name, h.name, sizeof h.name);
-        host_lookup(NULL, &h, 25, on_host, NULL);
+        size_t colon = str_find(name, ':', 0);
+        uint64_t port = 25;
+        must(colon == name.n || str_to_u64(str_slice(name, colon + 1, name.n), 65535, &port) == 0);
+        str_copy_cut(str_slice(name, 0, colon), h.name, sizeof h.name);
+        host_lookup(NULL, &h, (uint16_t)port, on_host, NULL);
         answer_all();
         host_clear(&h);
         expect(after_arrow(line));

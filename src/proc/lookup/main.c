@@ -146,6 +146,7 @@ static void lookup_fail(struct ipc_channel *to, uint64_t token, enum mx_outcome 
                                    }});
 }
 
+/* RFC 8461 3.4 MUST: a smart host is its own policy domain */
 static void on_resolve(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct lookup *l = owner;

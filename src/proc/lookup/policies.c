@@ -97,6 +97,8 @@ static void fetched(struct policy *p, enum sts_fetch result, struct str text, co
     policies_settle(p);
 }
 
+/* RFC 8461 3.2 SHOULD: the media type is text/plain
+ * RFC 8461 3.3 MUST: only status 200 gives a policy */
 static void on_fetched(void *arg, const struct fetch_answer *a)
 {
     struct policy *p = arg;
@@ -127,6 +129,8 @@ bool web_addresses(const struct lookup *l, const struct dns_host *h, char *list,
     return list[0] != '\0';
 }
 
+/* RFC 8461 3.3 MUST: the policy host proves that it is mta-sts.DOMAIN
+ * RFC 8461 3.3 MAY: a minute and 64 KiB are the most */
 static void on_web_host(void *arg, struct dns_host *h)
 {
     struct policy *p = arg;
@@ -187,6 +191,7 @@ static void on_txt(void *arg, const struct dns_answer *a)
     }
 }
 
+/* RFC 8461 3.4 MUST NOT: no policy of a parent domain */
 static void policies_look(struct policy *p, enum lookup_again again)
 {
     char name[300];
@@ -285,7 +290,8 @@ void policies_loaded(struct lookup *l)
     }
 }
 
-/* Policies whose day is over are fetched again, a few at a time. */
+/* Policies whose day is over are fetched again, a few at a time.
+ * RFC 8461 3.3 SHOULD: kept policies are fetched again daily */
 static void on_refresh(void *arg)
 {
     struct lookup *l = arg;

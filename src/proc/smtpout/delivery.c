@@ -537,7 +537,9 @@ static void round_start(struct delivery *d)
     }
 }
 
-/* What the lookups say about this host before any connection: true when it is out. */
+/* What the lookups say about this host before any connection: true when it is out.
+ * RFC 7672 2.2 MAY: DANE demanded for some destinations
+ * RFC 7672 2.2.1 MUST: insecure MX and DANE demanded: the mail waits */
 static bool is_barred(struct delivery *d, const struct route_host *h)
 {
     struct host_verdict v;
@@ -647,7 +649,8 @@ static void conclude_lookup(struct delivery *d)
     delivery_conclude(d);
 }
 
-/* A server outside the cached policy may mean a new policy (RFC 8461 5.1): asked once more. */
+/* A server outside the cached policy may mean a new policy (RFC 8461 5.1): asked once more.
+ * RFC 8461 5 MUST NOT: no mail comes back before a newer policy was looked for */
 static bool policy_may_be_stale(struct delivery *d)
 {
     struct facts f = d->facts;

@@ -74,6 +74,7 @@ static void outcome_send_host(const struct delivery *d, const struct connection 
                                }});
 }
 
+/* RFC 7672 2.2.1 SHOULD: the name of the MX record is logged, not its alias */
 void outcome_host(struct delivery *d, const struct connection *l, const struct host_verdict *v,
                   enum sess sess, const char *host, const char *ip, const char *detail)
 {

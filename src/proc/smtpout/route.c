@@ -232,7 +232,10 @@ uint64_t route_asked(const struct route *w)
     }
     return sum ? sum : 1;
 }
- */
+
+/* RFC 7672 3.2.2 MUST: secure MX: the next-hop domain is a name, too
+ * RFC 7672 3.2.2 MUST: secure alias of the next hop: its end is a third name
+ * RFC 7672 3.2.2 MUST: no MX, base at the end of an alias: the next hop is a name */
 void route_tls(const struct route *w, const struct route_host *h, const struct facts *f,
                struct tls_requirements *ret)
 {

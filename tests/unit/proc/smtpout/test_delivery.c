@@ -1259,7 +1259,10 @@ static void a_kept_connection_that_has_ended(void **state)
 /* RFC 5321 4.1.1.10 MUST NOT: a client says QUIT before it closes
  * RFC 5321 4.1.4 MUST: a session ends with QUIT */
 /* RFC 7672 3.2.2: names that a certificate of usage 2 may have: the base domain, and where it was
- * found securely by another name that one, too. */
+ * found securely by another name that one, too.
+ * RFC 7672 3.2.2 MUST: secure MX: the next-hop domain is a name, too
+ * RFC 7672 3.2.2 MUST: secure alias of the next hop: its end is a third name
+ * RFC 7672 3.2.2 MUST: no MX, base at the end of an alias: the next hop is a name */
 static void names_of_a_trust_anchor(void **state)
 {
     static const struct {
