@@ -206,7 +206,8 @@ void dns_ask(struct dns_resolver *r, const char *name, enum dns_type type, dns_f
     timer_start(q->timer, bad ? 0 : r->timeout_ms);
 }
 
-/* RFC 8461 3.1 MUST: several strings of a record are one text */
+/* RFC 8461 3.1 MUST: several strings of a record are one text
+ * RFC 8460 3 MUST: several strings of a record are one text */
 int dns_txt_join(struct str rdata, char *dst, size_t size)
 {
     size_t at = 0;

@@ -49,7 +49,9 @@ static enum grade counts_floor(enum counts counts)
 
 /* The recipient side is off: an exception, a permitted TLS-Required: No, or a pin that replaces
  * what the domain publishes. REQUIRETLS wins over TLS-Required: No (RFC 8689 section 4.1).
- * RFC 7672 9.1 MAY: DANE can be left out for single domains */
+ * RFC 7672 9.1 MAY: DANE can be left out for single domains
+ * RFC 8689 3 SHOULD: TLS-Required: No: sent whatever the recipient's policies say
+ * RFC 8689 4.1 MUST: with REQUIRETLS the field is ignored */
 static bool recipient_side_off(const struct facts *f)
 {
     return f->override == OVERRIDE_RELAX || (f->trno != TRNO_OFF && !f->reqtls) ||
@@ -66,6 +68,7 @@ static void raise_floor(struct requirement *need, enum grade *floor, enum raiser
     }
 }
 
+/* RFC 8689 2 MUST: the server's certificate is good, by an authority or by DANE */
 static void raise_for_sender(const struct facts *f, struct requirement *need)
 {
     enum grade *floor = &need->sender_floor;
@@ -111,7 +114,8 @@ struct requirement policy_requirement(const struct facts *f)
 }
 
 /* The MX name is vouched for by DNSSEC, or by an enforced MTA-STS policy (testing does not).
- * RFC 7672 2.2.1 MUST NOT: a server found insecurely is not called proved */
+ * RFC 7672 2.2.1 MUST NOT: a server found insecurely is not called proved
+ * RFC 8689 2 MUST: the server's name is vouched for by DNSSEC or MTA-STS */
 static bool name_is_vouched(const struct facts *f)
 {
     return f->mx == MX_SECURE || f->sts == STS_MATCH;
@@ -171,7 +175,9 @@ static bool judge_lookups(const struct facts *f, struct host_verdict *v)
 }
 
 /* H6 to H8: no TLS came about. True when a row fitted.
- * RFC 8461 5 MUST NOT: enforce: nothing without STARTTLS */
+ * RFC 8461 5 MUST NOT: enforce: nothing without STARTTLS
+ * RFC 8460 3 MUST: reports arrive whatever TLS failures there are
+ * RFC 8460 5.3.1 MUST NOT: MTA-STS and DANE do not stop a report */
 static bool judge_no_tls(const struct facts *f, struct host_verdict *v, bool cannot)
 {
     bool floor_is_plain = v->need.floor == GRADE_PLAIN;
@@ -220,7 +226,10 @@ bool policy_barred(const struct facts *f, struct host_verdict *ret)
  * RFC 7672 2.2 MUST: where that fails, the next server, or the mail waits
  * RFC 7672 3.2 MUST NOT: nothing is delivered where none fits
  * RFC 7672 9.1 MUST NOT: no delivery without a match unless configured
- * RFC 8461 2 MUST NOT: MTA-STS does not rescue a failed DANE check */
+ * RFC 8461 2 MUST NOT: MTA-STS does not rescue a failed DANE check
+ * RFC 8689 2 MUST: the server announces it inside TLS
+ * RFC 8689 4.2.1 MUST NOT: no host fits: nothing is sent
+ * RFC 3207 4.1 MUST: both sides look at what was negotiated */
 struct host_verdict policy_host(const struct facts *f)
 {
     struct host_verdict v = {.need = policy_requirement(f), .grade = policy_grade(f)};
@@ -289,6 +298,7 @@ static struct verdict decide_conclude(const struct facts *f, const struct host_v
     };
 }
 
+/* RFC 8689 4.2.1 MUST: and the sender is told at once */
 struct verdict policy_recipient(const struct facts *f, const struct host_verdict *hosts, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {

@@ -25,6 +25,7 @@ int64_t memory_look_until(const struct store_domain *d, const struct memory_rule
     return d->looked_ms && d->look_complete && d->look_asked ? d->looked_ms + r->look_life : 0;
 }
 
+/* RFC 3207 6 SHOULD: that a server offered TLS is remembered */
 void memory_observed(struct store_domain *d, int64_t now_ms)
 {
     d->offered_ms = now_ms;

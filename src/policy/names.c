@@ -77,6 +77,7 @@ const char *reason_deferred_code(enum reason r)
     return names_row(r)->deferred;
 }
 
+/* RFC 8689 4.2.1 SHOULD: with status 5.7.30 or 5.7.10 */
 const char *reason_bounced_code(enum reason r)
 {
     return names_row(r)->bounced;

@@ -76,7 +76,8 @@ void admission_mail(const struct conf *c, const struct admission_client *w, stru
     }
 }
 
-/* RFC 5321 7.9 SHOULD: refusals by policy are 550 */
+/* RFC 5321 7.9 SHOULD: refusals by policy are 550
+ * RFC 3207 4 SHOULD: where TLS is demanded, commands are refused with 530 */
 void admission_rule(const struct inbound_verdict *v, const struct admission_client *w,
                     struct admission *ret)
 {

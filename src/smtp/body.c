@@ -19,7 +19,9 @@ static void body_refuse(struct smtp_body *b, enum smtp_refusal r)
     }
 }
 
-/* RFC 8689 3: counts only as "TLS-Required: No", on one line, and as the only such field. */
+/* RFC 8689 3: counts only as "TLS-Required: No", on one line, and as the only such field.
+ * RFC 8689 3 MUST NOT: more than one such field counts for nothing
+ * RFC 8689 4.1 MUST: a message with the field alone keeps that */
 static void look_tls_required(struct smtp_body *b, struct str line, size_t octets)
 {
     size_t colon = str_find(line, ':', 0);

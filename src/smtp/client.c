@@ -247,7 +247,9 @@ static void client_ready(struct smtp_client *c)
 }
 
 /* RFC 5321 2.2.1 MUST: HELO is taken, and said to servers without EHLO
- * RFC 5321 3.2 SHOULD: a client falls back to HELO when EHLO is not known */
+ * RFC 5321 3.2 SHOULD: a client falls back to HELO when EHLO is not known
+ * RFC 8689 3 SHOULD: and over TLS where that is offered
+ * RFC 3207 4.2 MUST NOT: no STARTTLS inside TLS */
 static void on_ehlo(struct smtp_client *c)
 {
     if (c->answer.code / 100 == 5 && !c->in_tls && !c->config.lmtp) {
@@ -288,6 +290,7 @@ static void on_helo(struct smtp_client *c)
     client_ready(c);
 }
 
+/* RFC 3207 4 MUST: behind 220 the handshake begins before any other command */
 static void on_starttls(struct smtp_client *c)
 {
     if (c->answer.code != 220) { /* requirement TL8: exactly 220 */
@@ -301,6 +304,8 @@ static void on_starttls(struct smtp_client *c)
     }
 }
 
+/* RFC 3207 4.2 MUST: the client forgets what it heard before TLS
+ * RFC 3207 4.2 SHOULD: the client says EHLO again */
 void smtp_client_tls_started(struct smtp_client *c)
 {
     must(c->phase == PHASE_TLS);

@@ -78,7 +78,8 @@ void smtp_cmd_helo(struct smtp_server *s, struct str args)
  * RFC 5321 2.4 SHOULD: 8BITMIME is offered
  * RFC 5321 4.1.1.1 MUST: all optional commands are announced
  * RFC 5321 4.2.3 MUST NOT: nothing is announced that is then not known
- * RFC 5321 4.5.3.1.7 SHOULD: SIZE is announced */
+ * RFC 5321 4.5.3.1.7 SHOULD: SIZE is announced
+ * RFC 3207 4.2 MUST NOT: no offer of STARTTLS inside TLS */
 static void capabilities(struct smtp_server *s, struct buf *lines)
 {
     const struct smtp_server_config *c = &s->config;

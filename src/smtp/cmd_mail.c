@@ -49,6 +49,7 @@ static enum smtp_refusal body_parameter(struct smtp_server *s, struct str value)
     return FINE;
 }
 
+/* RFC 8689 2 MUST: REQUIRETLS is taken inside TLS alone */
 static enum smtp_refusal requiretls_parameter(struct smtp_server *s, bool has_value)
 {
     s->tx.requiretls = true;

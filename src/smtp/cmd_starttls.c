@@ -8,6 +8,7 @@
  */
 #include "smtp/server_priv.h"
 
+/* RFC 3207 4 MUST: STARTTLS takes no parameter */
 void smtp_cmd_starttls(struct smtp_server *s, struct str args)
 {
     struct str in = buf_str(&s->in);

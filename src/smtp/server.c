@@ -180,6 +180,7 @@ void smtp_server_ask(struct smtp_server *s, enum smtp_event_type type)
     s->asked = s->question = type;
 }
 
+/* RFC 3207 4.2 MUST: the server forgets what it heard before TLS */
 void smtp_server_tls_started(struct smtp_server *s)
 {
     smtp_server_reset(s);

@@ -132,7 +132,8 @@ static int add_dane(struct tls_channel *ch, const struct tls_peer *peer)
 /* RFC 7672 3.2.3 MUST: a wildcard stands for the first label
  * RFC 7672 3.2.3 MAY: no wildcard stands for several labels
  * RFC 8461 4.2 MUST: the certificate names the server as DNS-ID
- * RFC 8461 7.1 MUST: SNI to the server is its name */
+ * RFC 8461 7.1 MUST: SNI to the server is its name
+ * RFC 8689 4.2.1 MUST: the certificate names the server */
 static int set_peer(struct tls_channel *ch, const struct tls_peer *peer)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(ch->ssl);

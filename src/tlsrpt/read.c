@@ -291,6 +291,7 @@ int tlsrpt_read_json(struct str text, tlsrpt_row_fn fn, void *arg, char *problem
     return n > 0 ? 0 : -EBADMSG;
 }
 
+/* RFC 8460 5.6 MUST: what the report says counts, whatever subject and file name say */
 int tlsrpt_read(struct str mail, tlsrpt_row_fn fn, void *arg, char *problem, size_t size)
 {
     struct part part;

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+/* RFC 8460 3 MUST: the record begins with v=TLSRPTv1 */
 static bool is_report_record(struct str text, struct str *ret_rest)
 {
     size_t semicolon = str_find(text, ';', 0);
@@ -25,6 +26,7 @@ static bool uri_ok(struct str uri)
     return str_starts_nocase(uri, STR("mailto:")) || str_starts_nocase(uri, STR("https://"));
 }
 
+/* RFC 8460 3 MUST: unknown fields of the record are ignored */
 static bool read_rua(struct str list, struct buf *out)
 {
     struct str uri;
@@ -38,6 +40,7 @@ static bool read_rua(struct str list, struct buf *out)
     return buf_len(out) > 0;
 }
 
+/* RFC 8460 3 MUST: not exactly one record: no reports are wanted */
 bool tlsrpt_record_find(const char *const *texts, size_t n, char rua[TLSRPT_RUA_MAX])
 {
     struct str rest, chosen = STR_NONE, field;

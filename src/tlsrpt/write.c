@@ -22,6 +22,7 @@ static struct json *lines(struct str text)
     return list;
 }
 
+/* RFC 8460 4.3.1 SHOULD: vague kinds of failure have a failure-reason-code */
 static struct json *failure_json(const struct tlsrpt_failure *f)
 {
     struct json *o = report_object();
@@ -65,6 +66,7 @@ static struct json *write_policy_json(const struct tlsrpt_policy *p)
     return o;
 }
 
+/* RFC 8460 4 MUST: policies are an array */
 int tlsrpt_json(const struct tlsrpt_report *r, struct buf *out)
 {
     struct json *o = report_object(), *range = report_object(), *policies = report_array();
@@ -81,6 +83,7 @@ int tlsrpt_json(const struct tlsrpt_report *r, struct buf *out)
     return report_render(o, out);
 }
 
+/* RFC 8460 5.2 SHOULD: reports are packed with gzip */
 int tlsrpt_gzip(struct str text, struct buf *out)
 {
     z_stream z = {0};
@@ -104,6 +107,7 @@ int tlsrpt_gzip(struct str text, struct buf *out)
     return r;
 }
 
+/* RFC 8460 5.1 MUST: the file's name ends in .json.gz */
 void tlsrpt_file_name(const struct tlsrpt_report *r, char *dst, size_t size)
 {
     snprintf(dst, size, STR_FMT "!" STR_FMT "!%lld!%lld!" STR_FMT ".json.gz", STR_ARG(r->submitter),
@@ -111,6 +115,9 @@ void tlsrpt_file_name(const struct tlsrpt_report *r, char *dst, size_t size)
              STR_ARG(r->id));
 }
 
+/* RFC 8460 5.3 MAY: reports go by mail, as multipart/report
+ * RFC 8460 5.3 MUST: TLS-Report-Domain and TLS-Report-Submitter are there
+ * RFC 8460 5.3 SHOULD: the subject has its form */
 int tlsrpt_mail(const struct tlsrpt_report *r, struct str from, struct str to,
                 struct str message_id, int64_t at_ms, struct str packed, struct buf *out)
 {

@@ -244,7 +244,8 @@ static void invariant(bool holds, const char *name, const int v[N_END])
     }
 }
 
-/* I0 to I13 of the specification, each on the program's own answer. */
+/* I0 to I13 of the specification, each on the program's own answer.
+ * RFC 8689 4.1 MUST: with REQUIRETLS the field is ignored */
 static void check_invariants(const struct facts *f, const struct verdict *d, const int v[N_END])
 {
     bool sent = d->action == ACTION_SEND, soft = v[N_SOFT];

@@ -307,6 +307,7 @@ def test_an_offer_by_one_host_binds_the_others(gateway):
     gateway.lab.postern('queue', 'delete', message_id)
 
 
+# RFC 3207 6 SHOULD: that a server offered TLS is remembered
 def test_an_offer_that_disappears_later_is_not_forgotten(gateway):
     message_id = gateway.send('x@flip.test')
     found = gateway.wait_reason(message_id, 'no-starttls', 20)

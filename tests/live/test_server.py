@@ -228,6 +228,9 @@ def inbound(gateway, sender, source=OUTSIDE, tls=True, certificate=None):
 
 
 # RFC 5321 7.9 SHOULD: refusals by policy are 550
+# RFC 3207 4 MUST NOT: a public server does not demand STARTTLS of everybody
+# RFC 3207 4 SHOULD: where TLS is demanded, commands are refused with 530
+# RFC 3207 4.1 MUST: both sides look at what was negotiated
 @pytest.mark.parametrize('sender,source,tls,certificate,code,words', [
     ('a@bank.test', OUTSIDE, False, None, 530, '5.7.0 Mail from Trust Bank is only taken over a secure connection (tls), and this connection is not encrypted'),
     ('a@bank.test', OUTSIDE, True, None, 250, ''),

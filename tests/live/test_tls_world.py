@@ -264,7 +264,7 @@ def test_policies_survive_their_web_server(tls):
 # RFC 8461 3.4 MUST: a smart host is its own policy domain
 def test_a_smart_host_has_a_policy(tls):
     """It is the policy domain then, and not the recipient's domain."""
-    configured(tls, top='administrator admin@inside.test;\nrelay stsrelay.insecure.test { tls encrypt; }')
+    tls.restart(top='administrator admin@inside.test;\nrelay stsrelay.insecure.test { tls encrypt; }')
     try:
         assert judged(tls, 'x@good.test')[0]['reason'] == 'mx-not-in-policy'
     finally:
@@ -303,6 +303,14 @@ def esmtp(gateway, rcpt, parameters, sender='nurse@inside.test', header='', sour
     return code, text.decode(), text.decode().split()[-1]
 
 
+# RFC 8689 2 MUST: REQUIRETLS is taken inside TLS alone
+# RFC 8689 2 MUST: the server announces it inside TLS
+# RFC 8689 4.1 MUST: a message with REQUIRETLS keeps it
+# RFC 8689 4.1 MUST: all copies of a message have the same
+# RFC 8689 4.2.1 MUST: REQUIRETLS holds but for the null reverse-path
+# RFC 8689 4.2.1 SHOULD: with status 5.7.30 or 5.7.10
+# RFC 8689 5 MUST: a bounce of it is protected as the original, or shortened
+# RFC 8689 5 SHOULD NOT: a bounce is not lost for want of REQUIRETLS
 def test_requiretls(tls):
     lab = tls.lab
     with tls.smtp() as client:
@@ -329,6 +337,10 @@ def test_requiretls(tls):
     assert (found['reason'], found['status']) == ('grade-too-low', '5.7.10')  # RFC 8689 4.2.1: told at once, not kept waiting
 
 
+# RFC 8689 3 SHOULD: TLS-Required: No: sent whatever the recipient's policies say
+# RFC 8689 3 SHOULD: and over TLS where that is offered
+# RFC 8689 3 MUST NOT: more than one such field counts for nothing
+# RFC 8689 4.1 MUST: a message with the field alone keeps that
 def test_tls_required_no(tls):
     assert judged(tls, 'x@danewrong.test')[0]['reason'] == 'dane-mismatch'
     _, _, waived = esmtp(tls, 'x@danewrong.test', '', header='TLS-Required: No\r\n')
@@ -466,6 +478,21 @@ def reports_in(lab, rcpt):
 
 
 # RFC 8461 6 SHOULD: failures are counted for reports
+# RFC 8460 3 MAY: a certificate of an HTTPS endpoint that is not good is taken
+# RFC 8460 3 MUST: reports arrive whatever TLS failures there are
+# RFC 8460 3 SHOULD NOT: the session with a report is not in the next report
+# RFC 8460 3 MUST: reports by mail are signed with DKIM
+# RFC 8460 3 MAY: each address of the record gets it
+# RFC 8460 3 SHOULD NOT: it is sent only when one address has taken it
+# RFC 8460 4.4 MUST: domains and mx-host are A-labels
+# RFC 8460 5.1 MUST: the file's name ends in .json.gz
+# RFC 8460 5.2 SHOULD: reports are packed with gzip
+# RFC 8460 5.3 MAY: reports go by mail, as multipart/report
+# RFC 8460 5.3 MUST: TLS-Report-Domain and TLS-Report-Submitter are there
+# RFC 8460 5.3 MUST: the submitter is the domain of contact-info
+# RFC 8460 5.3 SHOULD: these fields are signed
+# RFC 8460 5.3.1 MUST NOT: MTA-STS and DANE do not stop a report
+# RFC 8460 5.4 MAY: reports go by POST
 def test_reports_are_sent(reporting):
     lab = reporting.lab
     assert judged(reporting, 'x@rpt.insecure.test')[0]['reason'] == 'grade-too-low'
@@ -504,6 +531,7 @@ def test_reports_are_sent(reporting):
     assert 'rptbox.test' not in sent  # the mail with the report is not counted itself
 
 
+# RFC 8460 4.1 SHOULD: a report covers a day in UTC
 def test_yesterdays_report_goes_out_by_itself(reporting):
     lab = reporting.lab
     before = len(reports_in(lab, 'dane@rptbox.test'))
@@ -519,6 +547,18 @@ def test_yesterdays_report_goes_out_by_itself(reporting):
     assert len(reports_in(lab, 'dane@rptbox.test')) == before + 1  # once
     sent = lab.postern('tlsrpt', 'sent', json_out=True)
     assert {r['domain']: r['state'] for r in sent}['rptdane.test'] == 'sent' and sent[0]['day'] < time.strftime('%Y-%m-%dT', time.gmtime())
+
+
+# RFC 8460 5.5 SHOULD: a report that cannot be sent is tried again for a day
+def test_reports_by_mail_are_signed_or_not_sent(tls):
+    """RFC 8460 3: without a signature they must be ignored; due again, until an administrator sets a key, or a day is over."""
+    configured(tls, 'tls-reports { send yes; contact tlsrpt@inside.test; delay 1s; }')
+    before = len(reports_in(tls.lab, 'dane@rptbox.test'))
+    assert judged(tls, 'u@rptdane.test')[0]['reason'] == 'sent'
+    assert tls.lab.postern('tlsrpt', 'send').returncode == 0
+    row = lambda: [r for r in tls.lab.postern('tlsrpt', 'sent', json_out=True) if r['domain'] == 'rptdane.test' and 'without a signature' in r['detail']]
+    assert tls.lab.wait_for(row, 20) and row()[0]['state'] == 'waiting' and row()[0]['next'], tls.lab.postern('tlsrpt', 'sent').stdout
+    assert len(reports_in(tls.lab, 'dane@rptbox.test')) == before
 
 
 def report_mail(payload, kind='application/tlsrpt+gzip'):

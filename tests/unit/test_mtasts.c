@@ -51,7 +51,8 @@ static void txt_records(void **state)
 }
 
 /* Joined without anything between (RFC 8461 3.1).
- * RFC 8461 3.1 MUST: several strings of a record are one text */
+ * RFC 8461 3.1 MUST: several strings of a record are one text
+ * RFC 8460 3 MUST: several strings of a record are one text */
 static void strings_of_a_record(void **state)
 {
     char text[40];

@@ -484,7 +484,11 @@ static void long_lists_of_mechanisms(void **state)
     smtp_client_free(c);
 }
 
-/* Requirements TL6, TL8, TL9, TL10. */
+/* Requirements TL6, TL8, TL9, TL10.
+ * RFC 3207 4 MUST: behind 220 the handshake begins before any other command
+ * RFC 3207 4.2 MUST: the client forgets what it heard before TLS
+ * RFC 3207 4.2 SHOULD: the client says EHLO again
+ * RFC 3207 4.2 MUST NOT: no STARTTLS inside TLS */
 static void starttls_seam(void **state)
 {
     expect(true, 1, SERVER("220 hi\r\n", "250-s\r\n250 STARTTLS\r\n", "454 no\r\n"),

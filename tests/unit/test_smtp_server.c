@@ -1166,7 +1166,10 @@ static void too_many(void **state)
         "this session, closing; mind the answers above, then connect again\nE: CLOSE\n");
 }
 
-/* Requirement TL4, TL7: nothing survives STARTTLS, and nothing may stand behind it. */
+/* Requirement TL4, TL7: nothing survives STARTTLS, and nothing may stand behind it.
+ * RFC 3207 4 MUST: STARTTLS takes no parameter
+ * RFC 3207 4.2 MUST: the server forgets what it heard before TLS
+ * RFC 3207 4.2 MUST NOT: no offer of STARTTLS inside TLS */
 static void starttls_seam(void **state)
 {
     struct play p = run(EHLO, 13, 100);

@@ -150,7 +150,8 @@ static void full_buffers_end_the_session(void **state)
 
 /* The session stands, the fact says bad: the decision judges. Each cause by a certificate that
  * has it; the words are ours, what they must name (dates, names, issuers, bits) is what
- * make-certs put there. */
+ * make-certs put there.
+ * RFC 8689 4.2.1 MUST: the certificate names the server */
 static void bad_certificates_are_facts(void **state)
 {
     static const struct {

@@ -35,6 +35,9 @@ static void base64(void **state)
     buf_free(&out);
 }
 
+/* RFC 8460 3 MUST: the record begins with v=TLSRPTv1
+ * RFC 8460 3 MUST: not exactly one record: no reports are wanted
+ * RFC 8460 3 MUST: unknown fields of the record are ignored */
 static void record(void **state)
 {
     static const struct {
@@ -87,6 +90,9 @@ static void on_row(void *arg, const struct tlsrpt_row *r)
     str_copy_cut(r->details, s->details, sizeof s->details);
 }
 
+/* RFC 8460 4 MUST: policies are an array
+ * RFC 8460 4.3.1 SHOULD: vague kinds of failure have a failure-reason-code
+ * RFC 8460 5.3 SHOULD: the subject has its form */
 static void round_trip(void **state)
 {
     const struct tlsrpt_failure failure = {
@@ -199,7 +205,8 @@ static int read_shape(const char *header, struct str body, struct seen *s)
 
 /* Shapes that reporters send or that their mail passes through (domainaware/parsedmarc#561 and
  * #568, cry-inc/dmarc-report-viewer#57: no sending-mta-ip); gzip members: RFC 1952 2.2. Counts:
- * RFC 8460 4.4. */
+ * RFC 8460 4.4.
+ * RFC 8460 5.6 MUST: what the report says counts, whatever subject and file name say */
 static void shapes_of_other_reporters(void **state)
 {
     static const char json[] = COUNTS_AS_STRINGS;

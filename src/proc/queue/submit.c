@@ -66,7 +66,8 @@ static void forget_pending(struct peer *p, uint64_t token)
     }
 }
 
-/* Copies what outlives the frame. The body only when there is room for it. */
+/* Copies what outlives the frame. The body only when there is room for it.
+ * RFC 8689 4.1 MUST: all copies of a message have the same */
 static struct cached *cached_new(struct queue *q, const struct ipc_submit *m, const struct order *o,
                                  int64_t now)
 {

@@ -193,6 +193,7 @@ void tlsrpt_send_now(struct queue *q)
     store_rpt_open(q->store, today() + 1, clock_wall_ms());
 }
 
+/* RFC 8460 5.5 SHOULD: a report that cannot be sent is tried again for a day */
 void tlsrpt_on_written(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct queue *q = owner;

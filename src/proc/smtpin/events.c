@@ -55,7 +55,8 @@ static void events_tell_refusal(struct session *s, const struct inbound_verdict 
                                              }});
 }
 
-/* The verdict of the rules on the session as it is; reverse_path NULL: not said yet. */
+/* The verdict of the rules on the session as it is; reverse_path NULL: not said yet.
+ * RFC 3207 4.1 MUST: both sides look at what was negotiated */
 static struct inbound_verdict events_judge(struct session *s, const struct str *reverse_path)
 {
     const struct tls_facts *f = s->tls ? tls_channel_facts(s->tls) : NULL;
@@ -229,7 +230,8 @@ static bool must_not_be_clear(struct session *s)
     return s->service->tls && !s->tls && !signing_is_ready(&s->in->signing);
 }
 
-/* RFC 5321 3.3 MUST: a refused sender is told whether for now or for good */
+/* RFC 5321 3.3 MUST: a refused sender is told whether for now or for good
+ * RFC 3207 4 MUST NOT: a public server does not demand STARTTLS of everybody */
 static void events_on_mail(struct session *s)
 {
     struct str from = smtp_server_transaction(s->engine)->reverse_path.whole;

@@ -266,6 +266,7 @@ static struct str certificate_names(const struct tls_facts *f)
     return str_slice(names, 0, names.n < 512 ? names.n : 512);
 }
 
+/* RFC 8689 4.1 MUST: a message with REQUIRETLS keeps it */
 static void incoming_submit(struct session *s, struct incoming *m)
 {
     const struct smtp_transaction *tx = smtp_server_transaction(s->engine);

@@ -35,7 +35,8 @@ static void read_headers(struct delivery *d, struct buf *out)
     }
 }
 
-/* Of mail that must be protected only what identifies it comes back (RFC 8689 5). */
+/* Of mail that must be protected only what identifies it comes back (RFC 8689 5).
+ * RFC 8689 5 MUST: a bounce of it is protected as the original, or shortened */
 static void redact(struct str headers, struct buf *out)
 {
     struct str rest = headers, name, value;
@@ -129,7 +130,8 @@ static int bounce_compose(struct delivery *d, struct str headers, uint64_t numbe
 /* RFC 5321 3.6.3 MUST: undeliverable mail comes back to its sender
  * RFC 5321 4.1.1.4 MUST: what fails after the 250 is told by mail
  * RFC 5321 4.4 MUST: failures go to the reverse-path
- * RFC 5321 6.1 MUST: a notice goes to the reverse-path, with a null one of its own */
+ * RFC 5321 6.1 MUST: a notice goes to the reverse-path, with a null one of its own
+ * RFC 8689 5 MUST: a bounce of it has no body */
 void bounce_write(struct delivery *d)
 {
     struct smtpout *out = d->out;

@@ -80,7 +80,8 @@ static bool refused_before(struct connection *l)
 }
 
 /* What the failure means depends on how far the session had come.
- * RFC 5321 3.8 SHOULD: a lost connection counts as 451 */
+ * RFC 5321 3.8 SHOULD: a lost connection counts as 451
+ * RFC 3207 4 SHOULD: a handshake that cannot begin ends the connection */
 static void connection_fail(struct connection *l, enum reason reason, const char *detail)
 {
     if (refused_before(l) || tried_without(l, reason, detail)) {
@@ -741,7 +742,8 @@ void connection_send(struct connection *l, struct delivery *d, const struct perm
 }
 
 /* RFC 5321 4.1.1.10 MUST NOT: a client says QUIT before it closes
- * RFC 5321 4.1.4 MUST: a session ends with QUIT */
+ * RFC 5321 4.1.4 MUST: a session ends with QUIT
+ * RFC 3207 4.1 SHOULD: a client that wants more says QUIT */
 void connection_end(struct connection *l)
 {
     smtp_client_quit(l->engine);

@@ -155,6 +155,8 @@ static struct facts facts_of(const struct ipc_job *j)
         .off_site = j->off_site != 0,
         .counts = (enum counts)j->counts,
         .ladder = (enum ladder)j->ladder,
+        /* RFC 8689 4.2.1 MUST: REQUIRETLS holds but for the null reverse-path
+         * RFC 8689 5 SHOULD NOT: a bounce is not lost for want of REQUIRETLS */
         .reqtls = j->reqtls != 0 && j->reverse_path.n > 0,
         .trno = (enum trno)j->trno,
         .mx = MX_INSECURE,

@@ -87,7 +87,8 @@ static int64_t connect_time(const struct round *r, int64_t elapsed_ms, int64_t m
 }
 
 /* RFC 5321 5.1 MUST: every address is tried in order
- * RFC 5321 5.1 SHOULD: at least two addresses are tried */
+ * RFC 5321 5.1 SHOULD: at least two addresses are tried
+ * RFC 8689 4.2.1 MUST: every host is asked before it fails */
 bool round_next(struct round *r, int64_t elapsed_ms, const struct round_times *most,
                 struct round_step *ret)
 {
@@ -252,7 +253,8 @@ static bool wants_login(enum answer_to to, int code, struct str enhanced)
  * RFC 5321 4.2.1 SHOULD NOT: 5yz: the same is not tried again
  * RFC 5321 4.2.5 SHOULD: what was refused behind the dot does not go to that server again
  * RFC 5321 4.5.3.1.8 SHOULD: a client sends hundreds in parts
- * RFC 5321 4.5.3.1.10 SHOULD: 552 to RCPT counts as 452 */
+ * RFC 5321 4.5.3.1.10 SHOULD: 552 to RCPT counts as 452
+ * RFC 8689 4.2.2 MUST: a server that demands TLS and gets none: the sender is told */
 enum answer_means answer_means(enum answer_to to, int code, struct str enhanced, struct str text,
                                const char *our_ip, bool ours)
 {

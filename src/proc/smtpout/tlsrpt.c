@@ -117,6 +117,8 @@ static void tlsrpt_count(const struct delivery *d, const struct connection *l, c
                                }});
 }
 
+/* RFC 8460 3 SHOULD NOT: the session with a report is not in the next report
+ * RFC 8460 4.4 MUST: domains and mx-host are A-labels */
 void tlsrpt_session(const struct delivery *d, const struct connection *l, enum sess sess,
                     const char *host, const char *ip, const char *detail)
 {
@@ -237,6 +239,7 @@ static void step_done(struct writing *w, bool ok, const char *what, struct str d
     next_address(w);
 }
 
+/* RFC 8460 4.1 SHOULD: a report covers a day in UTC */
 static struct tlsrpt_report report_of(const struct writing *w)
 {
     const struct conf *c = child_conf(w->out->child);
@@ -263,6 +266,8 @@ static uint64_t new_step(struct writing *w)
     return w->step;
 }
 
+/* RFC 8460 3 MAY: a certificate of an HTTPS endpoint that is not good is taken
+ * RFC 8460 5.4 MAY: reports go by POST */
 static void post(struct writing *w, struct str url)
 {
     if (buf_len(&w->packed) > POST_MAX || url.n > 1024) {
@@ -308,6 +313,7 @@ static struct dkim dkim_of(const struct writing *w)
     };
 }
 
+/* RFC 8460 5.3 SHOULD: these fields are signed */
 static void tlsrpt_ask_signature(struct writing *w)
 {
     CLEANUP(buf_free) struct buf text = BUF_INIT(16 * 1024);
@@ -322,6 +328,7 @@ static void tlsrpt_ask_signature(struct writing *w)
                                .sign = {.token = new_step(w), .text = buf_str(&text)}});
 }
 
+/* RFC 8460 3 MUST: reports by mail are signed with DKIM */
 static void mail_to(struct writing *w, struct str uri)
 {
     const struct conf *c = child_conf(w->out->child);
@@ -331,19 +338,23 @@ static void mail_to(struct writing *w, struct str uri)
         step_done(w, false, "mailto", STR("not an address we would use"));
         return;
     }
+    if (!c->signing.domain) {
+        step_done(w, false, w->to, STR("without a signature nobody reads it: set signing"));
+        return;
+    }
     snprintf(message_id, sizeof message_id, "%s@%s", w->id, c->hostname);
     buf_reset(&w->mail);
     if (tlsrpt_mail(&r, str_c(w->contact), str_c(w->to), str_c(message_id), clock_wall_ms(),
                     buf_str(&w->packed), &w->mail) < 0) {
         step_done(w, false, w->to, STR("it is too large"));
-    } else if (c->signing.domain) {
-        tlsrpt_ask_signature(w);
     } else {
-        tlsrpt_submit(w, STR(""));
+        tlsrpt_ask_signature(w);
     }
 }
 
-/* Every address is served; success at one does not stop the others (RFC 8460 3). */
+/* Every address is served; success at one does not stop the others (RFC 8460 3).
+ * RFC 8460 3 MAY: each address of the record gets it
+ * RFC 8460 3 SHOULD NOT: it is sent only when one address has taken it */
 static void next_address(struct writing *w)
 {
     struct str uri;
@@ -414,6 +425,7 @@ void tlsrpt_on_failure(void *owner, struct ipc_channel *ch, const struct ipc_msg
     }
 }
 
+/* RFC 8460 5.3 MUST: the submitter is the domain of contact-info */
 void tlsrpt_on_write(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct smtpout *out = owner;

@@ -1575,7 +1575,8 @@ static void a_refusal_comes_back(void **state)
 }
 
 /* RFC 8689 5: of mail with REQUIRETLS nothing comes back that the sender did not say must be
- * protected less. */
+ * protected less.
+ * RFC 8689 5 MUST: a bounce of it has no body */
 static void nothing_of_protected_mail_comes_back(void **state)
 {
     bounce((struct ipc_job){.reqtls = 1}, (struct ipc_job_rcpt){
