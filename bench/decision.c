@@ -6,7 +6,7 @@
 #include "base/map.h"
 #include "mtasts/cache.h"
 #include "policy/policy.h"
-#include "sys/ipc.h"
+#include "ipc/channel.h"
 #include "tls/dane.h"
 
 #include <stdio.h>

@@ -5,13 +5,13 @@
  */
 #pragma once
 #include "portal/site.h"
-#include "sys/ipc.h"
+#include "ipc/message.h"
 
 /* Fields of the mail that a signature covers. */
 #define NOTICE_SIGNED_FIELDS \
     "from:to:reply-to:subject:date:message-id:auto-submitted:mime-version:content-type"
 
-/* Appends the whole mail. message_id without < >; kinds are those of proc/portal_kinds.h, given
+/* Appends the whole mail. message_id without < >; kinds are those of ipc/portal_kinds.h, given
  * as what they show. 0 or -ENOSPC. */
 struct notice_mail {
     const struct conf *conf;

@@ -131,7 +131,7 @@ static void begin_conf(struct child *c, struct conf *conf)
     c->lacks = !conf;
 }
 
-static void on_conf(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_conf(void *owner, struct ipc_channel *ch, const struct ipc_ctl_conf *m, int fd)
 {
     struct child *c = owner;
     CLEANUP(buf_free) struct buf text = BUF_INIT(CONF_TEXT_MAX);
@@ -148,22 +148,33 @@ static void on_conf(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
 }
 
 /* No descriptor was left for it: a reload is refused, a start fails. */
-static void on_conf_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_conf_without(void *owner, struct ipc_channel *ch, const struct ipc_ctl_conf *m)
 {
     begin_conf(owner, NULL);
 }
 
-static void on_part_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_file_without(void *owner, struct ipc_channel *ch, const struct ipc_ctl_file *m)
 {
     ((struct child *)owner)->lacks = true;
 }
 
-static void child_on_file(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_listener_without(void *owner, struct ipc_channel *ch,
+                                const struct ipc_ctl_listener *m)
+{
+    ((struct child *)owner)->lacks = true;
+}
+
+static void on_shared_without(void *owner, struct ipc_channel *ch, const struct ipc_ctl_shared *m)
+{
+    ((struct child *)owner)->lacks = true;
+}
+
+static void child_on_file(void *owner, struct ipc_channel *ch, const struct ipc_ctl_file *m, int fd)
 {
     struct child *c = owner;
     must(c->n_files < CHILD_FILES_MAX);
     struct child_file *f = &c->files[c->n_files++];
-    str_copy_cut(m->ctl_file.name, f->name, sizeof f->name);
+    str_copy_cut(m->name, f->name, sizeof f->name);
     f->bytes = BUF_INIT(CHILD_FILE_MAX);
     int r = file_read_fd(fd, &f->bytes);
     close(fd);
@@ -193,7 +204,7 @@ static void child_tell_lost(struct child *c, const struct peer *p, bool misused)
 {
     ipc_send(c->control, &(struct ipc_msg){.type = IPC_ctl_peer_lost,
                                            .ctl_peer_lost = {
-                                               .role = (uint8_t)p->role,
+                                               .role = p->role,
                                                .index = p->index,
                                                .signing = p->signing,
                                                .serial = p->serial,
@@ -233,7 +244,7 @@ static struct peer peer_of(const struct child *c, const struct ipc_ctl_peer *m, 
 {
     must(m->role < ROLE_END && c->events->on_peer);
     return (struct peer){
-        .role = (enum role)m->role,
+        .role = m->role,
         .index = m->index,
         .signing = m->signing != 0,
         .serial = m->serial,
@@ -242,10 +253,10 @@ static struct peer peer_of(const struct child *c, const struct ipc_ctl_peer *m, 
 }
 
 /* What came before the start is handed to the process right after it. */
-static void child_on_peer(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void child_on_peer(void *owner, struct ipc_channel *ch, const struct ipc_ctl_peer *m, int fd)
 {
     struct child *c = owner;
-    const struct peer p = peer_of(c, &m->ctl_peer, fd);
+    const struct peer p = peer_of(c, m, fd);
     if (c->started) {
         give_peer(c, &p);
         return;
@@ -256,10 +267,10 @@ static void child_on_peer(void *owner, struct ipc_channel *ch, const struct ipc_
 
 /* No descriptor was left for it. The other end hears that ours is closed; posternd makes the
  * pair again a little later. */
-static void on_peer_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_peer_without(void *owner, struct ipc_channel *ch, const struct ipc_ctl_peer *m)
 {
     struct child *c = owner;
-    const struct peer p = peer_of(c, &m->ctl_peer, -1);
+    const struct peer p = peer_of(c, m, -1);
     if (!c->started) {
         c->lacks = true;
         return;
@@ -268,24 +279,25 @@ static void on_peer_without(void *owner, struct ipc_channel *ch, const struct ip
     child_tell_lost(c, &p, false);
 }
 
-static void child_on_shared(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void child_on_shared(void *owner, struct ipc_channel *ch, const struct ipc_ctl_shared *m,
+                            int fd)
 {
     struct child *c = owner;
     must(c->events->on_shared);
-    c->events->on_shared(c->owner, c, m->ctl_shared.name, fd);
+    c->events->on_shared(c->owner, c, m->name, fd);
 }
 
-static void child_on_listener(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void child_on_listener(void *owner, struct ipc_channel *ch, const struct ipc_ctl_listener *m,
+                              int fd)
 {
     struct child *c = owner;
     must(c->events->on_listener);
-    c->events->on_listener(c->owner, c, m->ctl_listener.name, m->ctl_listener.kind, fd);
+    c->events->on_listener(c->owner, c, m->name, m->kind, fd);
 }
 
 static void apply_log(const struct child *c)
 {
-    log_open(c->title, (enum log_level)c->conf->log.level, (enum log_format)c->conf->log.format,
-             c->conf->log.to == CONF_LOG_SYSLOG);
+    log_open(c->title, c->conf->log.level, c->conf->log.format, c->conf->log.to == CONF_LOG_SYSLOG);
 }
 
 static void take_conf(struct child *c)
@@ -308,7 +320,7 @@ static uint64_t own_budget(const struct child *c)
     return 0;
 }
 
-static void child_on_start(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void child_on_start(void *owner, struct ipc_channel *ch, const struct ipc_ctl_start *m)
 {
     struct child *c = owner;
     char problem[512] = "", walls[256] = "";
@@ -344,7 +356,7 @@ static void child_on_start(void *owner, struct ipc_channel *ch, const struct ipc
     c->n_early = 0;
 }
 
-static void child_on_reload(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void child_on_reload(void *owner, struct ipc_channel *ch, const struct ipc_ctl_reload *m)
 {
     struct child *c = owner;
     char problem[512] = "";
@@ -364,13 +376,13 @@ static void child_on_reload(void *owner, struct ipc_channel *ch, const struct ip
     }
     ipc_send(ch, &(struct ipc_msg){.type = IPC_ctl_reloaded,
                                    .ctl_reloaded = {
-                                       .generation = m->ctl_reload.generation,
+                                       .generation = m->generation,
                                        .ok = r == 0,
                                        .problem = str_c(problem),
                                    }});
 }
 
-static void child_on_status(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void child_on_status(void *owner, struct ipc_channel *ch, const struct ipc_ctl_status_ask *m)
 {
     struct child *c = owner;
     char text[1024] = "";
@@ -384,13 +396,13 @@ static void child_on_status(void *owner, struct ipc_channel *ch, const struct ip
     metric_put(&metrics, "channel_misuses_total", "", ipc_refused());
     ipc_send(ch, &(struct ipc_msg){.type = IPC_ctl_status,
                                    .ctl_status = {
-                                       .token = m->ctl_status_ask.token,
+                                       .token = m->token,
                                        .counters = str_c(text),
                                        .metrics = buf_str(&metrics),
                                    }});
 }
 
-static void child_on_stop(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void child_on_stop(void *owner, struct ipc_channel *ch, const struct ipc_ctl_stop *m)
 {
     struct child *c = owner;
     if (c->events->on_stop && c->started) {
@@ -415,15 +427,15 @@ static void ignore_signal(void *arg, int signum)
 static void collect_rules(struct child *c)
 {
     static const struct ipc_rule own[] = {
-        {IPC_ctl_conf, on_conf, on_conf_without},
-        {IPC_ctl_file, child_on_file, on_part_without},
-        {IPC_ctl_peer, child_on_peer, on_peer_without},
-        {IPC_ctl_listener, child_on_listener, on_part_without},
-        {IPC_ctl_start, child_on_start},
-        {IPC_ctl_reload, child_on_reload},
-        {IPC_ctl_status_ask, child_on_status},
-        {IPC_ctl_stop, child_on_stop},
-        {IPC_ctl_shared, child_on_shared, on_part_without},
+        IPC_ON_OR(ctl_conf, on_conf, on_conf_without),
+        IPC_ON_OR(ctl_file, child_on_file, on_file_without),
+        IPC_ON_OR(ctl_peer, child_on_peer, on_peer_without),
+        IPC_ON_OR(ctl_listener, child_on_listener, on_listener_without),
+        IPC_ON(ctl_start, child_on_start),
+        IPC_ON(ctl_reload, child_on_reload),
+        IPC_ON(ctl_status_ask, child_on_status),
+        IPC_ON(ctl_stop, child_on_stop),
+        IPC_ON_OR(ctl_shared, child_on_shared, on_shared_without),
     };
     size_t n = 0;
     for (; n < ARRAY_LEN(own); n++) {

@@ -4,22 +4,11 @@
  */
 #pragma once
 #include "conf/conf.h"
-#include "sys/ipc.h"
+#include "ipc/channel.h"
+#include "ipc/role.h"
 #include "sys/loop.h"
 #include "sys/sandbox.h"
 
-enum role {
-    ROLE_QUEUE,
-    ROLE_LOOKUP,
-    ROLE_KEYS,
-    ROLE_SMTPIN,
-    ROLE_SMTPOUT,
-    ROLE_LOGIN,
-    ROLE_METRICS,
-    ROLE_INSPECT,
-    ROLE_WEB,
-    ROLE_END
-};
 extern const char *const role_names[];
 
 enum { CHILD_FILES_MAX = 64, CHILD_FILE_MAX = 4 * 1024 * 1024 };

@@ -16,7 +16,7 @@ static void own_tls_tell(struct own_tls *o, bool is_alarm, const char *problem)
         o->told = true;
         ipc_send(*o->queue, &(struct ipc_msg){.type = IPC_alarm,
                                               .alarm = {
-                                                  .kind = (uint8_t)o->alarm,
+                                                  .kind = o->alarm,
                                                   .cleared = !is_alarm,
                                                   .domain = str_c(child_conf(o->child)->hostname),
                                                   .text = str_c(problem),

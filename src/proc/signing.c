@@ -10,7 +10,7 @@
 #include "proc/signing.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "sys/ipc.h"
+#include "ipc/channel.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -119,7 +119,7 @@ int signing_ask(void *arg, const unsigned char key_id[TLS_KEY_ID], enum tls_hash
                                      .tls_sign = {
                                          .token = s->token + 1,
                                          .key_id = str_from((const char *)key_id, TLS_KEY_ID),
-                                         .hash = (uint8_t)hash,
+                                         .hash = hash,
                                          .pss = pss,
                                          .digest = digest,
                                      }};

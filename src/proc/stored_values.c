@@ -11,7 +11,7 @@
 #include "policy/facts.h"
 #include "policy/guesses.h"
 #include "policy/verdict.h"
-#include "proc/portal_kinds.h"
+#include "ipc/portal_kinds.h"
 #include "wire/extension.h"
 #include "wire/notify.h"
 #include "wire/repair.h"

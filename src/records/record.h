@@ -18,6 +18,7 @@
 #define RECORD_TYPE_u32            uint32_t
 #define RECORD_TYPE_u64            uint64_t
 #define RECORD_TYPE_i64            int64_t
+#define RECORD_TYPE_enum           uint8_t /* an enum of a higher floor */
 #define RECORD_TYPE_flag           bool
 #define RECORD_TYPE_str            struct str /* a text */
 #define RECORD_TYPE_blob           struct str /* octets */
@@ -48,6 +49,7 @@ enum field_class { FIELD_KEY, FIELD_SERIAL, FIELD_NUMBER, FIELD_FLAG, FIELD_TEXT
 #define RECORD_CLASS_u32            FIELD_NUMBER
 #define RECORD_CLASS_u64            FIELD_NUMBER
 #define RECORD_CLASS_i64            FIELD_NUMBER
+#define RECORD_CLASS_enum           FIELD_NUMBER
 #define RECORD_CLASS_flag           FIELD_FLAG
 #define RECORD_CLASS_str            FIELD_TEXT
 #define RECORD_CLASS_blob           FIELD_OCTETS

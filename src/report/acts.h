@@ -4,7 +4,7 @@
 #pragma once
 #include "base/buf.h"
 #include "report/json.h"
-#include "sys/ipc.h"
+#include "ipc/message.h"
 
 /* Appends a line for each: when, what, who, about what; `before` begins each line. 0 or -ENOSPC. */
 int acts_text(const struct ipc_row_act *const *rows, size_t n, const char *before,

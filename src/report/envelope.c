@@ -29,7 +29,7 @@ struct json *envelope_json(const struct ipc_row_envelope *e,
     report_put_time(o, "made", e->made_ms);
     report_put_time(o, "until", e->expires_ms);
     report_put_int(o, "level", e->level);
-    report_put_str(o, "state", str_c(envelope_state_name((enum envelope_state)e->state)));
+    report_put_str(o, "state", str_c(envelope_state_name(e->state)));
     report_put_bool(o, "sealed", e->sealed);
     report_put_bool(o, "legal-hold", e->legal_hold);
     report_put_int(o, "attachments", e->attachments);
@@ -71,9 +71,8 @@ int envelope_text(const struct ipc_row_envelope *e,
                        ">\n  From:     " STR_FMT
                        "\n  Made:     %s\n  Until:    %s\n  State:    %s%s%s\n  Opens by: %s\n",
                        id, number, STR_ARG(e->address), STR_ARG(from), made, until,
-                       envelope_state_name((enum envelope_state)e->state),
-                       e->opened_ms ? ", read" : ", not read", e->legal_hold ? ", legal hold" : "",
-                       levels[e->level & 3]);
+                       envelope_state_name(e->state), e->opened_ms ? ", read" : ", not read",
+                       e->legal_hold ? ", legal hold" : "", levels[e->level & 3]);
     for (size_t i = 0; r == 0 && i < n; i++) {
         if (events[i]->envelope == e->envelope) {
             date_iso(events[i]->at_ms, at);

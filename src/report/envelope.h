@@ -4,7 +4,7 @@
  */
 #pragma once
 #include "report/json.h"
-#include "sys/ipc.h"
+#include "ipc/message.h"
 
 /* events of other envelopes are left out. */
 struct json *envelope_json(const struct ipc_row_envelope *e,

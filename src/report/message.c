@@ -33,7 +33,7 @@ const char *message_grade_words(enum grade g)
 
 const char *message_state_words(const struct ipc_row_rcpt *r)
 {
-    switch ((enum rcpt_state)r->state) {
+    switch (r->state) {
     case RCPT_QUEUED:
         return r->attempts > 0 ? "waiting" : "queued";
     case RCPT_HELD:
@@ -169,13 +169,13 @@ static int message_put_rcpt(const struct message_report *report, const struct ip
                                                        : "NO",
                        a->reason == REASON_SENT_LEGACY
                            ? "encrypted with outdated cryptography, by an exception"
-                           : message_grade_words((enum grade)a->grade));
+                           : message_grade_words(a->grade));
         e = e < 0 ? e : message_transport_words(a, out);
         e = e < 0 ? e
                   : buf_printf(out, "\n  By: " STR_FMT " [" STR_FMT "]\n", STR_ARG(a->host),
                                STR_ARG(a->address));
     } else if (e == 0 && r->reason) {
-        e = buf_printf(out, "  Why: %s\n", reason_sentence((enum reason)r->reason));
+        e = buf_printf(out, "  Why: %s\n", reason_sentence(r->reason));
     }
     if (e == 0 && r->reply.n > 0) {
         e = buf_printf(out, "  In detail: " STR_FMT "\n", STR_ARG(r->reply));
@@ -266,16 +266,14 @@ static int put_attempt(const struct message_report *report, const struct ipc_row
                        STR_ARG(a->cert_subject), STR_ARG(a->cert_issuer),
                        STR_ARG(a->cert_fingerprint));
     }
-    r = r < 0
-            ? r
-            : buf_printf(out, "\n     grade %s, needed %s, MX name %s: %s (%s)\n",
-                         grade_name((enum grade)a->grade), grade_name((enum grade)a->floor),
-                         a->mx == MX_SECURE ? "vouched for" : "not vouched for",
-                         action_name((enum action)a->action), reason_name((enum reason)a->reason));
     r = r < 0 ? r
-              : buf_printf(out, "     DANE %s%s" STR_FMT ", MTA-STS %s\n",
-                           tlsa_name((enum tlsa)a->tlsa), a->dane_check.n ? ": " : "",
-                           STR_ARG(a->dane_check), sts_name((enum sts)a->sts));
+              : buf_printf(out, "\n     grade %s, needed %s, MX name %s: %s (%s)\n",
+                           grade_name(a->grade), grade_name(a->floor),
+                           a->mx == MX_SECURE ? "vouched for" : "not vouched for",
+                           action_name(a->action), reason_name(a->reason));
+    r = r < 0 ? r
+              : buf_printf(out, "     DANE %s%s" STR_FMT ", MTA-STS %s\n", tlsa_name(a->tlsa),
+                           a->dane_check.n ? ": " : "", STR_ARG(a->dane_check), sts_name(a->sts));
     r = r < 0 ? r : put_whom(report, a, out);
     r = r < 0 ? r : put_raised(a, out);
     if (r == 0 && a->exception.n > 0) {
@@ -333,7 +331,7 @@ static struct json *rcpt_json(const struct ipc_row_message *m, const struct ipc_
     report_put_int(o, "attempts", r->attempts);
     report_put_time(o, "last-attempt", r->last_ms);
     report_put_time(o, "next-attempt", r->state == RCPT_QUEUED ? r->next_ms : 0);
-    report_put_str(o, "reason", str_c(reason_name((enum reason)r->reason)));
+    report_put_str(o, "reason", str_c(reason_name(r->reason)));
     report_put_str(o, "status", r->code);
     report_put_str(o, "detail", r->reply);
     report_put_str(o, "host", r->host);
@@ -357,12 +355,12 @@ static struct json *attempt_json(const struct ipc_row_attempt *a)
     report_put_str(o, "address", a->address);
     report_put_int(o, "port", a->port);
     report_put_bool(o, "kept-connection", a->reused);
-    report_put_str(o, "mx", str_c(mx_name((enum mx)a->mx)));
-    report_put_str(o, "session", str_c(sess_name((enum sess)a->sess)));
-    report_put_str(o, "action", str_c(action_name((enum action)a->action)));
-    report_put_str(o, "grade", str_c(grade_name((enum grade)a->grade)));
-    report_put_str(o, "floor", str_c(grade_name((enum grade)a->floor)));
-    report_put_str(o, "reason", str_c(reason_name((enum reason)a->reason)));
+    report_put_str(o, "mx", str_c(mx_name(a->mx)));
+    report_put_str(o, "session", str_c(sess_name(a->sess)));
+    report_put_str(o, "action", str_c(action_name(a->action)));
+    report_put_str(o, "grade", str_c(grade_name(a->grade)));
+    report_put_str(o, "floor", str_c(grade_name(a->floor)));
+    report_put_str(o, "reason", str_c(reason_name(a->reason)));
     report_put(o, "demanded-by", raised);
     report_put_str(o, "tls-version", a->tls_version);
     report_put_str(o, "cipher", a->tls_cipher);
@@ -375,9 +373,9 @@ static struct json *attempt_json(const struct ipc_row_attempt *a)
     report_put_str(o, "certificate-issuer", a->cert_issuer);
     report_put_str(o, "certificate-sha256", a->cert_fingerprint);
     report_put_time(o, "certificate-ends", a->cert_not_after);
-    report_put_str(o, "dane", str_c(tlsa_name((enum tlsa)a->tlsa)));
+    report_put_str(o, "dane", str_c(tlsa_name(a->tlsa)));
     report_put_str(o, "dane-check", a->dane_check);
-    report_put_str(o, "mta-sts", str_c(sts_name((enum sts)a->sts)));
+    report_put_str(o, "mta-sts", str_c(sts_name(a->sts)));
     report_put_str(o, "exception", a->exception);
     report_put_str(o, "detail", a->detail);
     return o;

@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "policy/verdict.h"
 #include "report/json.h"
-#include "sys/ipc.h"
+#include "ipc/message.h"
 
 /* All rows of one message; strings are borrowed. */
 struct message_report {

@@ -71,22 +71,28 @@ static _Noreturn void fail(const char *what, const char *more)
 
 /* --- posternd ----------------------------------------------------------- */
 
-static void on_ready(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_ready(void *owner, struct ipc_channel *ch, const struct ipc_ctl_ready *m)
 {
     alone.ready = true;
 }
 
-static void on_control(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
-{
-    err_close_fd(&fd);
-}
+/* What posternd has no need to hear. */
+#define DEAF(name) \
+    static void on_##name(void *owner, struct ipc_channel *ch, const struct ipc_##name *m) \
+    { \
+    }
+DEAF(ctl_reloaded)
+DEAF(ctl_peer_lost)
+DEAF(ctl_public_key)
+DEAF(metrics_ask)
+DEAF(ctl_replace)
 
 /* Whoever plays smtpout claims of others' mail alone that it was delivered. */
-static void on_status(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_status(void *owner, struct ipc_channel *ch, const struct ipc_ctl_status *m)
 {
     static const char none[] = " delivered=0 ";
     alone.waits = 0;
-    str_copy_cut(m->ctl_status.counters, alone.status, sizeof alone.status);
+    str_copy_cut(m->counters, alone.status, sizeof alone.status);
     if (alone.role == ROLE_QUEUE && !strstr(alone.status, none)) {
         fail("believed another's word of a delivery: ", alone.status);
     }
@@ -100,14 +106,16 @@ static void on_control_gone(void *owner, struct ipc_channel *ch)
     alone.control = NULL;
 }
 
-static const struct ipc_rule control_rules[] = {{IPC_ctl_ready, on_ready},
-                                                {IPC_ctl_reloaded, on_control},
-                                                {IPC_ctl_status, on_status},
-                                                {IPC_ctl_peer_lost, on_control},
-                                                {IPC_ctl_public_key, on_control},
-                                                {IPC_metrics_ask, on_control},
-                                                {IPC_ctl_replace, on_control},
-                                                {IPC_none, NULL}};
+static const struct ipc_rule control_rules[] = {
+    IPC_ON(ctl_ready, on_ready),
+    IPC_ON(ctl_reloaded, on_ctl_reloaded),
+    IPC_ON(ctl_status, on_status),
+    IPC_ON(ctl_peer_lost, on_ctl_peer_lost),
+    IPC_ON(ctl_public_key, on_ctl_public_key),
+    IPC_ON(metrics_ask, on_metrics_ask),
+    IPC_ON(ctl_replace, on_ctl_replace),
+    IPC_RULES_END,
+};
 
 static void hand_over(const struct ipc_msg *m, struct str octets)
 {
@@ -135,7 +143,7 @@ static void join(enum role other, unsigned number, bool signing)
                 &(struct ipc_msg){.type = IPC_ctl_peer,
                                   .ctl_peer =
                                       {
-                                          .role = (uint8_t)other,
+                                          .role = other,
                                           .index = number,
                                           .signing = signing,
                                           .serial = ++serial,

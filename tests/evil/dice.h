@@ -3,7 +3,7 @@
  * again.
  */
 #pragma once
-#include "sys/lease.h"
+#include "ipc/lease.h"
 
 /* Each has draws of its own: how much one of them took does not change what another gets. */
 enum dice { DICE_TURN, DICE_ANSWER, DICE_CLIENT, DICE_END };

@@ -105,10 +105,14 @@ static void on_time(void *arg)
     timer_start(evil.timer, EVERY_MS);
 }
 
-static void on_any(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
-{
-    err_close_fd(&fd);
-}
+#define DEAF(name) \
+    static void on_##name(void *owner, struct ipc_channel *ch, const struct ipc_##name *m) \
+    { \
+    }
+DEAF(ctl_public_key)
+DEAF(metrics_text)
+DEAF(alarm)
+DEAF(row_act)
 
 static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
 {
@@ -171,11 +175,10 @@ static bool is_alone(const char *name)
 
 int main(int argc, char **argv)
 {
-    static const struct ipc_rule more[] = {{IPC_ctl_public_key, on_any},
-                                           {IPC_metrics_text, on_any},
-                                           {IPC_alarm, on_any},
-                                           {IPC_row_act, on_any},
-                                           {IPC_none, NULL}};
+    static const struct ipc_rule more[] = {IPC_ON(ctl_public_key, on_ctl_public_key),
+                                           IPC_ON(metrics_text, on_metrics_text),
+                                           IPC_ON(alarm, on_alarm), IPC_ON(row_act, on_row_act),
+                                           IPC_RULES_END};
     static const struct child_events events = {
         .rules = more,
         .on_peer = on_peer,

@@ -100,11 +100,12 @@ static void hear_text(struct str s)
 #define HEAR_bytes(field, max) hear_text(m->field);
 #define HEAR_key(field, max)   hear_id(m->field);
 #define HEAR_flag(field, max)
+#define HEAR_enum(field, name)
 #define HEAR_blob(field, max) hear_text(m->field);
 #define HEAR_rcpt_state(field, max)
 #define HEAR_rcpt_notice(field, max)
 #define HEAR_FIELD(kind, field, max) HEAR_##kind(field, max)
-#define HEAR(number, name) \
+#define HEAR(number, name, descriptor) \
     static void hear_##name(const struct ipc_##name *m) \
     { \
         (void)m; \
@@ -112,7 +113,7 @@ static void hear_text(struct str s)
     }
 IPC_MESSAGES(HEAR)
 
-#define HEAR_CASE(number, name) \
+#define HEAR_CASE(number, name, descriptor) \
     case IPC_##name: \
         hear_##name(&m->name); \
         break;
@@ -247,19 +248,20 @@ static uint8_t some_octet(unsigned max)
 #define SAY_str(field, max)         m->field = some_text(max);
 #define SAY_bytes(field, max)       m->field = some_text(max);
 #define SAY_key(field, max)         m->field = some_id();
+#define SAY_enum(field, name)       m->field = (enum name)some_octet(IPC_END_##name - 1);
 #define SAY_flag(field, max)        m->field = dice_below(2);
 #define SAY_blob(field, max)        m->field = some_text(max);
-#define SAY_rcpt_state(field, max)  m->field = some_octet(max);
-#define SAY_rcpt_notice(field, max) m->field = some_octet(max);
+#define SAY_rcpt_state(field, max)  SAY_enum(field, rcpt_state)
+#define SAY_rcpt_notice(field, max) SAY_enum(field, rcpt_notice)
 #define SAY_FIELD(kind, field, max) SAY_##kind(field, max)
-#define SAY(number, name) \
+#define SAY(number, name, descriptor) \
     static void say_##name(struct ipc_##name *m) \
     { \
         IPC_FIELDS_##name(SAY_FIELD) \
     }
 IPC_MESSAGES(SAY)
 
-#define SAY_CASE(number, name) \
+#define SAY_CASE(number, name, descriptor) \
     case IPC_##name: \
         say_##name(&m->name); \
         break;
@@ -357,7 +359,7 @@ static bool is_refused_soon(enum ipc_type t)
 static enum ipc_type some_type(const struct speaker *p)
 {
     static const enum ipc_type all[] = {
-#define TYPE(number, name) IPC_##name,
+#define TYPE(number, name, descriptor) IPC_##name,
         IPC_MESSAGES(TYPE)};
     if (evil.any && dice_below(4) == 0 && (!p->careful || dice_below(100) == 0)) {
         return all[dice_below(ARRAY_LEN(all))];
@@ -693,9 +695,23 @@ static void on_any(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
     }
 }
 
-const struct ipc_rule speech_hears[] = {
-#define EVERYTHING(number, name) {IPC_##name, on_any},
-    IPC_MESSAGES(EVERYTHING){IPC_none, NULL}};
+#define ANY_none(name) \
+    static void any_##name(void *owner, struct ipc_channel *ch, const struct ipc_##name *m) \
+    { \
+        on_any(owner, ch, &(struct ipc_msg){.type = IPC_##name, .name = *m}, -1); \
+    }
+#define ANY_always(name) \
+    static void any_##name(void *owner, struct ipc_channel *ch, const struct ipc_##name *m, \
+                           int fd) \
+    { \
+        on_any(owner, ch, &(struct ipc_msg){.type = IPC_##name, .name = *m}, fd); \
+    }
+#define ANY_sometimes(name)           ANY_always(name)
+#define ANY(number, name, descriptor) ANY_##descriptor(name)
+IPC_MESSAGES(ANY)
+
+#define HEARS(number, name, descriptor) IPC_ON(name, any_##name),
+const struct ipc_rule speech_hears[] = {IPC_MESSAGES(HEARS) IPC_RULES_END};
 
 static void on_gone(void *owner, struct ipc_channel *ch)
 {

@@ -131,7 +131,7 @@ static struct end introduce(enum role role, unsigned index)
     must(ipc_pair(fds) == 0);
     const struct ipc_msg m = {.type = IPC_ctl_peer,
                               .ctl_peer = {
-                                  .role = (uint8_t)role,
+                                  .role = role,
                                   .index = index,
                                   .serial = ++w.serial,
                               }};

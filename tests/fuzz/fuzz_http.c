@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "mime/mime.h"
 #include "portal/packed.h"
-#include "proc/login_kinds.h"
+#include "ipc/login_kinds.h"
 #include "proc/web/web.h"
 #include "store/store.h"
 #include "sys/loop.h"
@@ -81,9 +81,8 @@ static void check_verb(enum portal_verb verb)
     must(verb < PORTAL_VERB_END && !(reading && changes[verb]));
 }
 
-static void on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_ask(void *owner, struct ipc_channel *ch, const struct ipc_portal_ask *a)
 {
-    const struct ipc_portal_ask *a = &m->portal_ask;
     uint8_t choice = take_octet(&choices);
     struct ipc_portal_answer r = {
         .token = a->token,
@@ -96,7 +95,7 @@ static void on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
         .words = STR("amber anchor"),
         .text = STR("Y2hhbGxlbmdl\n\naWQ 2026-01-01 \n"),
     };
-    check_verb((enum portal_verb)a->verb);
+    check_verb(a->verb);
     if (!(choice & 128)) {
         ipc_send(ch, &(struct ipc_msg){.type = IPC_row_envelope,
                                        .row_envelope = {
@@ -139,27 +138,26 @@ static void on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
     ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer, .portal_answer = r});
 }
 
-static void on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_submit(void *owner, struct ipc_channel *ch, const struct ipc_submit *m)
 {
-    must(!reading && m->submit.reverse_path.n > 0);
+    must(!reading && m->reverse_path.n > 0);
     ipc_send(ch, &(struct ipc_msg){.type = IPC_submitted,
-                                   .submitted = {.token = m->submit.token,
+                                   .submitted = {.token = m->token,
                                                  .result = take_octet(&choices) & 1 ? STORE_RETRY
                                                                                     : STORE_OK}});
 }
 
-static void on_spool(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_spool(void *owner, struct ipc_channel *ch, const struct ipc_spool_open *m)
 {
     if (take_octet(&choices) & 1) {
         ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_opened,
-                                       .spool_opened = {.token = m->spool_open.token,
-                                                        .result = STORE_FULL}});
+                                       .spool_opened = {.token = m->token, .result = STORE_FULL}});
     } else {
         ipc_send_fd(ch,
                     &(struct ipc_msg){.type = IPC_spool_opened,
                                       .spool_opened =
                                           {
-                                              .token = m->spool_open.token,
+                                              .token = m->token,
                                               .result = STORE_OK,
                                               .name = STR("spool"),
                                           }},
@@ -167,9 +165,12 @@ static void on_spool(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     }
 }
 
-static void nothing(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_submit_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_submit_rcpt *m)
 {
-    err_close_fd(&fd);
+}
+
+static void on_spool_drop(void *owner, struct ipc_channel *ch, const struct ipc_spool_drop *m)
+{
 }
 
 /* Keys may answer when the browser is gone. */
@@ -182,11 +183,11 @@ static void on_late(void *arg)
     late_key = (struct ipc_unwrapped){.ok = 0};
 }
 
-static void on_unwrap(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_unwrap(void *owner, struct ipc_channel *ch, const struct ipc_unwrap *m)
 {
     uint8_t choice = take_octet(&choices);
     struct ipc_unwrapped key_of = {
-        .lease = m->unwrap.lease,
+        .lease = m->lease,
         .ok = !(choice & 1),
         .key = str_from((const char *)key, sizeof key),
     };
@@ -200,7 +201,7 @@ static void on_unwrap(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 }
 
 /* Any end of a login, also one that login does not say of a whole password. */
-static void on_login(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_login(void *owner, struct ipc_channel *ch, const struct ipc_login_begin *m)
 {
     uint8_t choice = take_octet(&choices);
     enum login_outcome outcome = choice & 8 ? (enum login_outcome)(choice / 16 % LOGIN_OUTCOME_END)
@@ -208,7 +209,7 @@ static void on_login(void *owner, struct ipc_channel *ch, const struct ipc_msg *
                                               : LOGIN_OK;
     ipc_send(ch, &(struct ipc_msg){.type = IPC_login_step,
                                    .login_step = {
-                                       .token = m->login_begin.token,
+                                       .token = m->token,
                                        .outcome = outcome,
                                        .text = STR("90"),
                                        .name = STR("s"),
@@ -305,14 +306,14 @@ static void on_sent(void *arg)
 
 static void start(void)
 {
-    static const struct ipc_rule queue_rules[] = {{IPC_portal_ask, on_ask},
-                                                  {IPC_submit, on_submit},
-                                                  {IPC_submit_rcpt, nothing},
-                                                  {IPC_spool_open, on_spool},
-                                                  {IPC_spool_drop, nothing},
-                                                  {IPC_none, NULL}};
-    static const struct ipc_rule keys_rules[] = {{IPC_unwrap, on_unwrap}, {IPC_none, NULL}},
-                                 login_rules[] = {{IPC_login_begin, on_login}, {IPC_none, NULL}};
+    static const struct ipc_rule queue_rules[] = {IPC_ON(portal_ask, on_ask),
+                                                  IPC_ON(submit, on_submit),
+                                                  IPC_ON(submit_rcpt, on_submit_rcpt),
+                                                  IPC_ON(spool_open, on_spool),
+                                                  IPC_ON(spool_drop, on_spool_drop),
+                                                  IPC_RULES_END};
+    static const struct ipc_rule keys_rules[] = {IPC_ON(unwrap, on_unwrap), IPC_RULES_END},
+                                 login_rules[] = {IPC_ON(login_begin, on_login), IPC_RULES_END};
     static struct http_events events;
     static const struct http_limits limits = {
         .connections = 100,

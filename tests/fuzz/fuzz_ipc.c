@@ -3,7 +3,7 @@
  * every message of the table.
  */
 #include "fuzz.h"
-#include "sys/ipc.h"
+#include "ipc/channel.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -5,7 +5,7 @@
 #include "check.h"
 #include "sys/descriptors.h"
 #include "sys/file.h"
-#include "sys/ipc.h"
+#include "ipc/channel.h"
 #include "sys/loop.h"
 
 #include <signal.h>
@@ -80,29 +80,34 @@ struct seen {
     bool closed, misused;
 };
 
-static void on_file(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_file(void *owner, struct ipc_channel *ch, const struct ipc_ctl_file *m, int fd)
 {
     struct seen *s = owner;
     struct buf b = BUF_INIT(8192);
     assert_true(fd >= 0);
     assert_int_equal(file_read_fd(fd, &b), 0);
     str_copy_cut(buf_str(&b), s->text, sizeof s->text);
-    check_str(m->ctl_file.name, "x");
+    check_str(m->name, "x");
     buf_free(&b);
     close(fd);
     s->messages++;
 }
 
-static void on_last_file(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_last_file(void *owner, struct ipc_channel *ch, const struct ipc_ctl_file *m, int fd)
 {
     on_file(owner, ch, m, fd);
     loop_stop(((struct seen *)owner)->loop);
 }
 
-static void on_unwrap(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_unwrap(void *owner, struct ipc_channel *ch, const struct ipc_unwrap *m)
 {
     struct seen *s = owner;
-    assert_int_equal(fd, -1);
+    s->messages++;
+}
+
+static void on_resolve(void *owner, struct ipc_channel *ch, const struct ipc_resolve *m)
+{
+    struct seen *s = owner;
     s->messages++;
 }
 
@@ -146,10 +151,8 @@ static void a_hook_is_added_once(void **state)
 
 static void channel_carries_order_and_descriptors_and_closes_on_the_unexpected(void **state)
 {
-    static const struct ipc_rule rules[] = {{IPC_ctl_file, on_file},
-                                            {IPC_resolve, on_unwrap},
-                                            {IPC_unwrap, on_unwrap},
-                                            {IPC_none, NULL}};
+    static const struct ipc_rule rules[] = {IPC_ON(ctl_file, on_file), IPC_ON(resolve, on_resolve),
+                                            IPC_ON(unwrap, on_unwrap), IPC_RULES_END};
     int fds[2];
     struct loop *l = loop_new();
     struct seen s = {.loop = l};
@@ -212,18 +215,25 @@ static void send_packet(int sock, const struct packet *p, int fd)
     assert_true(sendmsg(sock, &msg, 0) > 0);
 }
 
-static void on_optional(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_any_file(void *owner, struct ipc_channel *ch, const struct ipc_ctl_file *m, int fd)
 {
     struct seen *s = owner;
     err_close_fd(&fd);
     s->messages++;
 }
 
-static void on_refused(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_job(void *owner, struct ipc_channel *ch, const struct ipc_job *m, int fd)
+{
+    struct seen *s = owner;
+    err_close_fd(&fd);
+    s->messages++;
+}
+
+static void on_refused(void *owner, struct ipc_channel *ch, const struct ipc_lease_close *m)
 {
     struct seen *s = owner;
     s->messages++;
-    ipc_refuse(ch, m->type, "a lease of another process");
+    ipc_refuse(ch, "a lease of another process");
 }
 
 /* The lowest number that is free: one left open would raise it. */
@@ -236,11 +246,9 @@ static int lowest_free(void)
 
 static void what_does_not_fit_closes_the_channel(void **state)
 {
-    static const struct ipc_rule rules[] = {{IPC_ctl_file, on_optional},
-                                            {IPC_job, on_optional},
-                                            {IPC_unwrap, on_optional},
-                                            {IPC_lease_close, on_refused},
-                                            {IPC_none, NULL}};
+    static const struct ipc_rule rules[] = {IPC_ON(ctl_file, on_any_file), IPC_ON(job, on_job),
+                                            IPC_ON(unwrap, on_unwrap),
+                                            IPC_ON(lease_close, on_refused), IPC_RULES_END};
     const struct packet packets[] = {
         {{.type = IPC_unwrap}, 0, 0, 1, false},
         {{.type = IPC_unwrap}, 0, 1, 0, true}, /* a descriptor that is not told of */
@@ -279,7 +287,7 @@ static void what_does_not_fit_closes_the_channel(void **state)
 static void no_value_without_a_word(void **state)
 {
     CLEANUP(buf_free) struct buf b = BUF_INIT(IPC_FRAME_MAX);
-    struct ipc_msg m = {.type = IPC_ctl_peer, .ctl_peer = {.role = IPC_LAST_role}}, back;
+    struct ipc_msg m = {.type = IPC_ctl_peer, .ctl_peer = {.role = ROLE_END - 1}}, back;
     unsigned flags;
     assert_int_equal(ipc_encode(&m, &b), 0);
     b.p[b.head + 2] = 1;
@@ -333,11 +341,10 @@ static void a_signal_does_not_end_a_call(void **state)
     close(fds[1]);
 }
 
-static void on_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_without(void *owner, struct ipc_channel *ch, const struct ipc_job *m)
 {
     struct seen *s = owner;
-    assert_int_equal(fd, -1);
-    s->without += m->type == IPC_job && m->job.id == 7;
+    s->without += m->id == 7;
 }
 
 /* One packet and the peer's end, read with no descriptor left. */
@@ -370,10 +377,9 @@ static struct seen read_without_room(const struct ipc_rule *rules, const struct 
  * sent none, or one that it may not, is still found out. */
 static void no_descriptor_left_is_nobodys_fault(void **state)
 {
-    static const struct ipc_rule rules[] = {{IPC_ctl_file, on_file},
-                                            {IPC_job, on_optional, on_without},
-                                            {IPC_unwrap, on_unwrap},
-                                            {IPC_none, NULL}};
+    static const struct ipc_rule rules[] = {IPC_ON(ctl_file, on_file),
+                                            IPC_ON_OR(job, on_job, on_without),
+                                            IPC_ON(unwrap, on_unwrap), IPC_RULES_END};
     static const struct {
         struct packet p;
         unsigned without, messages;
@@ -403,9 +409,8 @@ static void no_descriptor_left_is_nobodys_fault(void **state)
  * none. */
 static void a_descriptor_waits_without_another(void **state)
 {
-    static const struct ipc_rule rules[] = {{IPC_ctl_file, on_last_file},
-                                            {IPC_resolve, on_unwrap},
-                                            {IPC_none, NULL}};
+    static const struct ipc_rule rules[] = {IPC_ON(ctl_file, on_last_file),
+                                            IPC_ON(resolve, on_resolve), IPC_RULES_END};
     struct rlimit was, none;
     int fds[2];
     struct loop *l = loop_new();
@@ -436,7 +441,7 @@ static void a_descriptor_waits_without_another(void **state)
  * more, EPIPE. A peer that reads no more but lives on is as good as gone. */
 static void what_was_said_before_the_end_is_heard(void **state)
 {
-    static const struct ipc_rule rules[] = {{IPC_unwrap, on_unwrap}, {IPC_none, NULL}};
+    static const struct ipc_rule rules[] = {IPC_ON(unwrap, on_unwrap), IPC_RULES_END};
     static const struct packet said = {{.type = IPC_unwrap}, 0, 0, 1, false};
     static const struct ipc_msg job = {.type = IPC_lease_close};
     enum { UNREAD, TOLD_MORE, READS_NO_MORE, CASES };
@@ -475,9 +480,8 @@ static void what_was_said_before_the_end_is_heard(void **state)
  * turn, and nothing said later. */
 static void an_end_comes_behind_what_was_said(void **state)
 {
-    static const struct ipc_rule rules[] = {{IPC_unwrap, on_unwrap},
-                                            {IPC_lease_close, on_refused},
-                                            {IPC_none, NULL}};
+    static const struct ipc_rule rules[] = {IPC_ON(unwrap, on_unwrap),
+                                            IPC_ON(lease_close, on_refused), IPC_RULES_END};
     static const struct packet said = {{.type = IPC_unwrap}, 0, 0, 1, false},
                                wrong = {{.type = IPC_lease_close}, 0, 0, 1, true};
     enum { MANY = 200 };
@@ -513,7 +517,7 @@ static void an_end_comes_behind_what_was_said(void **state)
  * on cannot keep its channel. */
 static void who_is_given_up_is_heard(void **state)
 {
-    static const struct ipc_rule rules[] = {{IPC_unwrap, on_unwrap}, {IPC_none, NULL}};
+    static const struct ipc_rule rules[] = {IPC_ON(unwrap, on_unwrap), IPC_RULES_END};
     static const struct packet said = {{.type = IPC_unwrap}, 0, 0, 1, false};
     int fds[2];
     struct loop *l = loop_new();
@@ -545,7 +549,7 @@ struct reader {
     unsigned files;
 };
 
-static void on_each_file(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_each_file(void *owner, struct ipc_channel *ch, const struct ipc_ctl_file *m, int fd)
 {
     struct reader *r = owner;
     close(fd);
@@ -556,7 +560,7 @@ static void on_each_file(void *owner, struct ipc_channel *ch, const struct ipc_m
 
 static void start_reading(void *arg)
 {
-    static const struct ipc_rule rules[] = {{IPC_ctl_file, on_each_file}, {IPC_none, NULL}};
+    static const struct ipc_rule rules[] = {IPC_ON(ctl_file, on_each_file), IPC_RULES_END};
     struct reader *r = arg;
     r->channel = ipc_channel_new(r->loop, r->fd, "right", rules, NULL, r);
 }
@@ -565,7 +569,7 @@ static void start_reading(void *arg)
  * in circles meanwhile. */
 static int send_more_than_may_be_under_way(void)
 {
-    static const struct ipc_rule rules[] = {{IPC_none, NULL}};
+    static const struct ipc_rule rules[] = {IPC_RULES_END};
     const struct rlimit few = {FILES_MAX, FILES_MAX};
     int fds[2], fd = file_memory("t", STR("x"));
     struct loop *l = loop_new();

@@ -142,12 +142,13 @@ void tame_text(struct str s)
 #define TAME_str(field) tame_text(m->field);
 #define TAME_bytes(field)
 #define TAME_key(field)
+#define TAME_enum(field)
 #define TAME_flag(field)
 #define TAME_blob(field)
 #define TAME_rcpt_state(field)
 #define TAME_rcpt_notice(field)
 #define TAME_FIELD(kind, field, max) TAME_##kind(field)
-#define TAME(number, name) \
+#define TAME(number, name, descriptor) \
     static void tame_##name(const struct ipc_##name *m) \
     { \
         (void)m; \
@@ -155,7 +156,7 @@ void tame_text(struct str s)
     }
 IPC_MESSAGES(TAME)
 
-#define TAME_CASE(number, name) \
+#define TAME_CASE(number, name, descriptor) \
     case IPC_##name: \
         tame_##name(&m->name); \
         break;
@@ -301,7 +302,7 @@ static int ask_all(const struct options *o, const char *socket_name,
     char by[ADMIN_BY_MAX + 2] = "";
     struct ipc_admin named = *question;
     *ret = (struct response){0};
-    bool acts = admin_verb_is_act((enum admin_verb)question->verb);
+    bool acts = admin_verb_is_act(question->verb);
     int r = acts ? acting_name(o, by, sizeof by) : 0;
     if (r == 0 && acts && strcmp(socket_name, "queue.sock") == 0 &&
         stays_down(o, ret->text, sizeof ret->text)) {
@@ -332,17 +333,15 @@ static int ask_all(const struct options *o, const char *socket_name,
 int ask(const struct options *o, const char *socket_name, enum admin_verb verb,
         const char *argument, struct response *ret)
 {
-    return ask_all(o, socket_name,
-                   &(struct ipc_admin){.verb = (uint8_t)verb, .argument = str_c(argument)}, false,
-                   ret);
+    return ask_all(o, socket_name, &(struct ipc_admin){.verb = verb, .argument = str_c(argument)},
+                   false, ret);
 }
 
 int ask_quietly(const struct options *o, enum admin_verb verb, const char *argument,
                 struct response *ret)
 {
-    return ask_all(o, "queue.sock",
-                   &(struct ipc_admin){.verb = (uint8_t)verb, .argument = str_c(argument)}, true,
-                   ret);
+    return ask_all(o, "queue.sock", &(struct ipc_admin){.verb = verb, .argument = str_c(argument)},
+                   true, ret);
 }
 
 int ask_status_quietly(const struct options *o, struct response *ret)
@@ -355,7 +354,7 @@ int ask_with(const struct options *o, enum admin_verb verb, const char *argument
 {
     return ask_all(o, "queue.sock",
                    &(struct ipc_admin){
-                       .verb = (uint8_t)verb,
+                       .verb = verb,
                        .argument = str_c(argument),
                        .data = data,
                    },

@@ -330,9 +330,8 @@ static void look_alarms(struct doctor *d)
             continue;
         }
         date_iso(m->at_ms, date);
-        snprintf(text, sizeof text, "%s, since %s%s" STR_FMT ": %s",
-                 alarm_name((enum alarm_kind)m->kind), date, m->domain.n ? ", " : "",
-                 STR_ARG(m->domain), alarm_sentence((enum alarm_kind)m->kind));
+        snprintf(text, sizeof text, "%s, since %s%s" STR_FMT ": %s", alarm_name(m->kind), date,
+                 m->domain.n ? ", " : "", STR_ARG(m->domain), alarm_sentence(m->kind));
         doctor_tell(d, CARE, "alarm", text, "postern domains alarms has the details of it.");
     }
     snprintf(text, sizeof text, n > SHOWN ? "%zu more are open" : "none is open",

@@ -54,9 +54,9 @@ static struct json *domain_json(const struct ipc_row_domain *d)
     report_put_time(o, "certificate-ends", d->not_after_ms);
     report_put_int(o, "days-without-offer", d->negative_days);
     report_put_bool(o, "waits-for-confirmation", d->await_confirm);
-    report_put_str(o, "grade", str_c(grade_name((enum grade)d->grade)));
+    report_put_str(o, "grade", str_c(grade_name(d->grade)));
     report_put_bool(o, "dane", d->tlsa);
-    report_put_str(o, "mta-sts", str_c(sts_state_name((enum sts_state)d->sts)));
+    report_put_str(o, "mta-sts", str_c(sts_state_name(d->sts)));
     report_put(o, "alarms", alarms);
     return o;
 }
@@ -82,9 +82,9 @@ static void print_domain(const struct ipc_row_domain *d)
            d->seen        ? "encrypted"
            : d->looked_ms ? "may be clear"
                           : "unknown",
-           d->probed_ms ? grade_name((enum grade)d->grade) : "-", d->tlsa ? "yes" : "no",
-           sts_state_name((enum sts_state)d->sts), when(d->offered_ms, offered),
-           when(d->probed_ms, probed), alarms);
+           d->probed_ms ? grade_name(d->grade) : "-", d->tlsa ? "yes" : "no",
+           sts_state_name(d->sts), when(d->offered_ms, offered), when(d->probed_ms, probed),
+           alarms);
 }
 
 static int by_name(const void *a, const void *b)
@@ -130,11 +130,11 @@ static struct json *domains_probe_json(const struct ipc_row_probe *p)
     report_put_bool(o, "offered", p->offered);
     report_put_bool(o, "offered-by-all", p->all_offered);
     report_put_bool(o, "mail-would-go", p->would_send);
-    report_put_str(o, "grade", str_c(grade_name((enum grade)p->grade)));
-    report_put_str(o, "reason", str_c(reason_name((enum reason)p->reason)));
+    report_put_str(o, "grade", str_c(grade_name(p->grade)));
+    report_put_str(o, "reason", str_c(reason_name(p->reason)));
     report_put_bool(o, "dane", p->tlsa_published);
     report_put_bool(o, "dane-broken", p->tlsa_bad);
-    report_put_str(o, "mta-sts", str_c(sts_state_name((enum sts_state)p->sts)));
+    report_put_str(o, "mta-sts", str_c(sts_state_name(p->sts)));
     report_put_str(o, "mta-sts-problem", p->sts_problem);
     report_put_time(o, "certificate-ends", p->not_after_ms);
     report_put_str(o, "hosts", p->hosts);
@@ -148,13 +148,12 @@ static void print_probe(const struct ipc_row_probe *p)
            p->offered    ? p->all_offered ? "yes" : "some"
            : p->complete ? "no"
                          : "?",
-           p->would_send ? grade_name((enum grade)p->grade) : "-",
+           p->would_send ? grade_name(p->grade) : "-",
            p->tlsa_bad         ? "BROKEN"
            : p->tlsa_published ? "yes"
                                : "no",
-           sts_state_name((enum sts_state)p->sts),
-           p->not_after_ms ? when(p->not_after_ms, until) : "-",
-           p->would_send ? "" : reason_name((enum reason)p->reason));
+           sts_state_name(p->sts), p->not_after_ms ? when(p->not_after_ms, until) : "-",
+           p->would_send ? "" : reason_name(p->reason));
 }
 
 static void print_memory(const struct ipc_row_domain *d)
@@ -213,7 +212,7 @@ static struct json *quirk_json(const struct ipc_row_quirk *x)
     struct json *o = report_object();
     report_put_str(o, "host", x->host);
     report_put_str(o, "address", x->address);
-    report_put_str(o, "without", str_c(extension_name((enum extension)x->extension)));
+    report_put_str(o, "without", str_c(extension_name(x->extension)));
     report_put_time(o, "since", x->since_ms);
     report_put_time(o, "until", x->until_ms);
     report_put_str(o, "domain", x->domain);
@@ -225,7 +224,7 @@ static void print_quirk(const struct ipc_row_quirk *x)
 {
     char since[32], until[32];
     printf("  " STR_FMT " [" STR_FMT "]: without %s since %s, until %s: " STR_FMT "\n",
-           STR_ARG(x->host), STR_ARG(x->address), extension_name((enum extension)x->extension),
+           STR_ARG(x->host), STR_ARG(x->address), extension_name(x->extension),
            when(x->since_ms, since), when(x->until_ms, until), STR_ARG(x->why));
 }
 
@@ -314,17 +313,17 @@ static int show_alarms(const struct options *o, bool all)
         if (o->json) {
             struct json *j = report_object();
             report_put_time(j, "at", m->at_ms);
-            report_put_str(j, "kind", str_c(alarm_name((enum alarm_kind)m->kind)));
+            report_put_str(j, "kind", str_c(alarm_name(m->kind)));
             report_put_str(j, "domain", m->domain);
-            report_put_str(j, "what", str_c(alarm_sentence((enum alarm_kind)m->kind)));
+            report_put_str(j, "what", str_c(alarm_sentence(m->kind)));
             report_put_str(j, "detail", m->detail);
             report_put_time(j, "over", m->cleared_ms);
             report_put_time(j, "mailed", m->mailed_ms);
             report_append(out, j);
         } else {
-            printf("%s  %-12s " STR_FMT "%s%s%s%s\n", when(m->at_ms, at),
-                   alarm_name((enum alarm_kind)m->kind), STR_ARG(m->domain), m->domain.n ? " " : "",
-                   alarm_sentence((enum alarm_kind)m->kind), m->cleared_ms ? "; over since " : "",
+            printf("%s  %-12s " STR_FMT "%s%s%s%s\n", when(m->at_ms, at), alarm_name(m->kind),
+                   STR_ARG(m->domain), m->domain.n ? " " : "", alarm_sentence(m->kind),
+                   m->cleared_ms ? "; over since " : "",
                    m->cleared_ms ? when(m->cleared_ms, cleared) : "");
             if (m->detail.n > 0) {
                 printf("                  " STR_FMT "\n",

@@ -22,8 +22,8 @@ static void print_row(const struct ipc_row_envelope *e, bool first)
                "STATE", "FIRST READ", "UNTIL");
     }
     printf("%s  %-28.*s %-28.*s %-16s %-10s %-16s %s%s%s\n", id, STR_ARG(e->address), STR_ARG(from),
-           when(e->made_ms, made), envelope_state_name((enum envelope_state)e->state),
-           when(e->opened_ms, opened), when(e->expires_ms, until), e->sealed ? ", sealed" : "",
+           when(e->made_ms, made), envelope_state_name(e->state), when(e->opened_ms, opened),
+           when(e->expires_ms, until), e->sealed ? ", sealed" : "",
            e->legal_hold ? ", legal hold" : "");
 }
 

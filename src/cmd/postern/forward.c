@@ -21,7 +21,7 @@ static struct json *forward_json(const struct ipc_row_forward *f)
     report_put_int(o, "line", f->line);
     report_put_bool(o, "on", !f->off);
     report_put_bool(o, "known", f->known);
-    report_put_str(o, "grade", str_c(f->known ? grade_name((enum grade)f->grade) : ""));
+    report_put_str(o, "grade", str_c(f->known ? grade_name(f->grade) : ""));
     report_put_time(o, "looked", f->probed_ms);
     report_put_bool(o, "keeps-a-copy-inside", f->keep);
     return o;
@@ -54,8 +54,7 @@ int command_forward(const struct options *o)
                    "LOOKED AT");
         }
         printf("%-32.*s %-32.*s %-22s %-8s %s\n", STR_ARG(f->address), STR_ARG(f->target),
-               forward_state_of(f), f->known ? grade_name((enum grade)f->grade) : "-",
-               when(f->probed_ms, at));
+               forward_state_of(f), f->known ? grade_name(f->grade) : "-", when(f->probed_ms, at));
     }
     if (all) {
         print_json(all);

@@ -6,7 +6,7 @@
 #include "proc/admin_verbs.h"
 #include "report/json.h"
 #include "report/message.h"
-#include "sys/ipc.h"
+#include "ipc/channel.h"
 
 #include <stdio.h>
 

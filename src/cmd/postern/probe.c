@@ -52,7 +52,7 @@ static const char *probe_verdict_words(const struct ipc_probe_done *d)
                : d->offered                ? "offers encryption, but mail would be held back"
                                            : "offers no encryption, and mail would be held back";
     }
-    switch ((enum grade)d->grade) {
+    switch (d->grade) {
     case GRADE_AUTH:
     case GRADE_PIN:
         return "yes: mail goes encrypted to a server that proves to be the right one";
@@ -69,7 +69,7 @@ static const char *probe_verdict_words(const struct ipc_probe_done *d)
 
 static const char *dane_words(const struct ipc_probe_host *h)
 {
-    switch ((enum tlsa)h->tlsa) {
+    switch (h->tlsa) {
     case TLSA_NONE:
         return "none";
     case TLSA_UNUSABLE:
@@ -120,9 +120,8 @@ static void probe_print_host(const struct ipc_probe_host *h)
     bool matches = h->sess == SESS_DANE_OK; /* its words say so */
     printf("        DANE %s%s" STR_FMT "; MTA-STS %s; REQUIRETLS %s%s; grade %s\n",
            matches ? "" : dane_words(h), h->dane_check.n && !matches ? ": " : "",
-           STR_ARG(h->dane_check), sts_name((enum sts)h->sts), h->ext ? "yes" : "no",
-           h->asked_certificate ? "; asks for a client certificate" : "",
-           grade_name((enum grade)h->grade));
+           STR_ARG(h->dane_check), sts_name(h->sts), h->ext ? "yes" : "no",
+           h->asked_certificate ? "; asks for a client certificate" : "", grade_name(h->grade));
     if (h->tls_version.n > 0 && h->detail.n > 0) {
         printf("        " STR_FMT "\n", STR_ARG(h->detail));
     }
@@ -131,7 +130,7 @@ static void probe_print_host(const struct ipc_probe_host *h)
 /* Why no server was tested. */
 static const char *no_servers(const struct ipc_probe_done *d)
 {
-    switch ((enum mx_outcome)d->outcome) {
+    switch (d->outcome) {
     case MX_NULL_MX:
         return "takes no mail (null MX)";
     case MX_NO_DOMAIN:
@@ -153,14 +152,14 @@ static void print_one(const struct ipc_probe_done *d, const struct response *row
 {
     printf(STR_FMT ": %s\n", STR_ARG(d->domain), probe_verdict_words(d));
     if (!d->would_send && d->outcome == MX_FOUND) {
-        printf("  Why: %s\n", reason_sentence((enum reason)d->reason));
+        printf("  Why: %s\n", reason_sentence(d->reason));
     }
     if (d->detail.n > 0) {
         printf("  Lookup: " STR_FMT "\n", STR_ARG(d->detail));
     }
     printf("  Names of the mail servers: %s\n",
            d->mx == MX_SECURE ? "vouched for by DNSSEC" : "not vouched for");
-    printf("  MTA-STS: %s%s" STR_FMT "%s" STR_FMT "\n", sts_state_name((enum sts_state)d->sts),
+    printf("  MTA-STS: %s%s" STR_FMT "%s" STR_FMT "\n", sts_state_name(d->sts),
            d->sts_problem.n ? "; " : "", STR_ARG(d->sts_problem), d->sts_detail.n ? ": " : "",
            STR_ARG(d->sts_detail));
     struct str rest = d->sts_text, line;
@@ -190,7 +189,7 @@ static struct json *probe_host_json(const struct ipc_probe_host *h)
     report_put_str(o, "host", h->host);
     report_put_str(o, "address", h->address);
     report_put_bool(o, "offered", h->offered);
-    report_put_str(o, "session", str_c(sess_name((enum sess)h->sess)));
+    report_put_str(o, "session", str_c(sess_name(h->sess)));
     report_put_str(o, "tls-version", h->tls_version);
     report_put_str(o, "cipher", h->tls_cipher);
     report_put_int(o, "bits", h->tls_bits);
@@ -205,14 +204,14 @@ static struct json *probe_host_json(const struct ipc_probe_host *h)
     report_put_str(o, "certificate-sha256", h->cert_fingerprint);
     report_put_str(o, "key-sha256", h->key_fingerprint);
     report_put_time(o, "certificate-ends", h->cert_not_after);
-    report_put_str(o, "dane", str_c(tlsa_name((enum tlsa)h->tlsa)));
+    report_put_str(o, "dane", str_c(tlsa_name(h->tlsa)));
     report_put_str(o, "dane-check", h->dane_check);
     report_put_str(o, "tlsa-records", h->tlsa_text);
-    report_put_str(o, "mta-sts", str_c(sts_name((enum sts)h->sts)));
+    report_put_str(o, "mta-sts", str_c(sts_name(h->sts)));
     report_put_bool(o, "requiretls", h->ext);
     report_put_bool(o, "asks-client-certificate", h->asked_certificate);
-    report_put_str(o, "grade", str_c(grade_name((enum grade)h->grade)));
-    report_put_str(o, "reason", str_c(reason_name((enum reason)h->reason)));
+    report_put_str(o, "grade", str_c(grade_name(h->grade)));
+    report_put_str(o, "reason", str_c(reason_name(h->reason)));
     report_put_str(o, "detail", h->detail);
     return o;
 }
@@ -226,14 +225,14 @@ static struct json *probe_json(const struct ipc_probe_done *d, const struct resp
     report_put_str(o, "domain", d->domain);
     report_put_str(o, "verdict", str_c(probe_verdict_words(d)));
     report_put_bool(o, "mail-would-go", d->would_send);
-    report_put_str(o, "grade", str_c(grade_name((enum grade)d->grade)));
-    report_put_str(o, "reason", str_c(reason_name((enum reason)d->reason)));
+    report_put_str(o, "grade", str_c(grade_name(d->grade)));
+    report_put_str(o, "reason", str_c(reason_name(d->reason)));
     report_put_bool(o, "offered", d->offered);
     report_put_bool(o, "offered-by-all", d->all_offered);
     report_put_bool(o, "complete", d->complete);
-    report_put_str(o, "mx", str_c(mx_name((enum mx)d->mx)));
+    report_put_str(o, "mx", str_c(mx_name(d->mx)));
     report_put_str(o, "lookup", d->detail);
-    report_put_str(o, "mta-sts", str_c(sts_state_name((enum sts_state)d->sts)));
+    report_put_str(o, "mta-sts", str_c(sts_state_name(d->sts)));
     report_put_str(o, "mta-sts-problem", d->sts_problem);
     report_put_str(o, "mta-sts-detail", d->sts_detail);
     report_put_str(o, "mta-sts-policy", d->sts_text);
@@ -250,11 +249,11 @@ static void probe_print_line(const struct ipc_probe_done *d)
     char date[32];
     printf("%-34.*s %-8s %-8s %-7s %-8s %-17s %s\n", STR_ARG(d->domain),
            d->offered ? d->all_offered ? "yes" : "some" : "no",
-           d->would_send ? grade_name((enum grade)d->grade) : "-",
+           d->would_send ? grade_name(d->grade) : "-",
            d->tlsa_bad         ? "BROKEN"
            : d->tlsa_published ? "yes"
                                : "no",
-           sts_state_name((enum sts_state)d->sts), d->not_after ? when(d->not_after, date) : "-",
+           sts_state_name(d->sts), d->not_after ? when(d->not_after, date) : "-",
            probe_verdict_words(d));
 }
 

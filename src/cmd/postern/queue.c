@@ -84,7 +84,7 @@ static void queue_print_line(const struct ipc_row_message *m, const struct ipc_r
     if (r->attempts > 0 || r->reason) {
         printf("               %u attempt%s%s%s; %s\n", r->attempts, r->attempts == 1 ? "" : "s",
                r->state == 0 ? ", next " : "", r->state == 0 ? next : "",
-               reason_sentence((enum reason)r->reason));
+               reason_sentence(r->reason));
         if (r->reply.n > 0) {
             printf("               " STR_FMT "\n", STR_ARG(r->reply));
         }

@@ -140,7 +140,7 @@ static void print_reload(const struct options *o, bool ok, struct str text, stru
 /* posternd reads its own file again: it is told which one is meant here. */
 static int ask_reload(const struct options *o, struct response *ret)
 {
-    enum { ARGUMENT_MAX = 1024 }; /* sys/ipc_messages.def */
+    enum { ARGUMENT_MAX = 1024 }; /* ipc/messages.def */
     char *file = realpath(o->config, NULL);
     bool is_sent = file && strlen(file) <= ARGUMENT_MAX;
     int r = ask(o, "posternd.sock", ADMIN_RELOAD, is_sent ? file : "", ret);

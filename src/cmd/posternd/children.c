@@ -95,7 +95,7 @@ bool children_alarm(const struct posternd *d, enum alarm_kind kind, struct str t
             told = true;
             ipc_send(s->control, &(struct ipc_msg){.type = IPC_alarm,
                                                    .alarm = {
-                                                       .kind = (uint8_t)kind,
+                                                       .kind = kind,
                                                        .cleared = text.n == 0,
                                                        .domain = str_c(d->conf->hostname),
                                                        .text = text,
@@ -132,11 +132,11 @@ static void tell_when_ready(struct posternd *d)
     notify_manager("READY=1");
 }
 
-static void children_on_ready(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void children_on_ready(void *owner, struct ipc_channel *ch, const struct ipc_ctl_ready *m)
 {
     struct supervised *s = owner;
     if (s->ready || ch != s->control) {
-        ipc_refuse(ch, m->type, "a second time");
+        ipc_refuse(ch, "a second time");
         return;
     }
     s->ready = true;
@@ -144,7 +144,7 @@ static void children_on_ready(void *owner, struct ipc_channel *ch, const struct 
     if (s->old_pid > 0) {
         joins_make(s->d, s); /* the others turn to it now, and let the one before it go */
     }
-    str_copy_cut(m->ctl_ready.sandbox, s->sandbox, sizeof s->sandbox);
+    str_copy_cut(m->sandbox, s->sandbox, sizeof s->sandbox);
     tell_when_ready(s->d);
     if (s->renew) {
         s->renew = s->reload_due = false;
@@ -159,22 +159,20 @@ static void children_on_ready(void *owner, struct ipc_channel *ch, const struct 
                KV("sandbox", s->sandbox));
 }
 
-static void children_on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
-                                   int fd)
+static void children_on_public_key(void *owner, struct ipc_channel *ch,
+                                   const struct ipc_ctl_public_key *m)
 {
     struct supervised *s = owner;
     struct posternd *d = s->d;
-    if (m->ctl_public_key.key.n != sizeof d->public_key) {
-        ipc_refuse(ch, m->type, "a key of another length");
+    if (m->key.n != sizeof d->public_key) {
+        ipc_refuse(ch, "a key of another length");
         return;
     }
-    if (d->has_public_key &&
-        memcmp(d->public_key, m->ctl_public_key.key.p, sizeof d->public_key) != 0) {
-        ipc_refuse(ch, m->type,
-                   "another key: it belongs to the secret, which stays as long as we run");
+    if (d->has_public_key && memcmp(d->public_key, m->key.p, sizeof d->public_key) != 0) {
+        ipc_refuse(ch, "another key: it belongs to the secret, which stays as long as we run");
         return;
     }
-    memcpy(d->public_key, m->ctl_public_key.key.p, 32);
+    memcpy(d->public_key, m->key.p, 32);
     d->has_public_key = true;
     for (size_t i = 0; i < d->n_children; i++) {
         if (d->children[i].control) {
@@ -185,40 +183,40 @@ static void children_on_public_key(void *owner, struct ipc_channel *ch, const st
 
 static void reload_rest(struct posternd *d);
 
-static void on_reloaded(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_reloaded(void *owner, struct ipc_channel *ch, const struct ipc_ctl_reloaded *m)
 {
     struct supervised *s = owner;
-    if (ch != s->control || m->ctl_reloaded.generation != s->d->generation) {
+    if (ch != s->control || m->generation != s->d->generation) {
         return; /* of an earlier one */
     }
     if (!s->reload_asked) {
         /* else it could fill the log in our name */
-        ipc_refuse(ch, m->type, "not asked, or answered before");
+        ipc_refuse(ch, "not asked, or answered before");
         return;
     }
     s->reload_asked = false;
-    if (!m->ctl_reloaded.ok) {
-        log_error("reload-refused", KV("child", s->name), KVS("problem", m->ctl_reloaded.problem));
+    if (!m->ok) {
+        log_error("reload-refused", KV("child", s->name), KVS("problem", m->problem));
     } else if (s->role == ROLE_KEYS && s->d->rest_due) {
         reload_rest(s->d);
     }
     /* it makes room for a new one, which will be ready */
-    s->reload_due = s->renew && m->ctl_reloaded.ok;
-    s->reload_refused = !m->ctl_reloaded.ok;
+    s->reload_due = s->renew && m->ok;
+    s->reload_refused = !m->ok;
     control_reload_came(s->d);
 }
 
-static void children_on_status(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void children_on_status(void *owner, struct ipc_channel *ch, const struct ipc_ctl_status *m)
 {
     struct supervised *s = owner;
-    str_copy_cut(m->ctl_status.counters, s->counters, sizeof s->counters);
+    str_copy_cut(m->counters, s->counters, sizeof s->counters);
     buf_reset(&s->metrics);
-    (void)!buf_add(&s->metrics, m->ctl_status.metrics);
+    (void)!buf_add(&s->metrics, m->metrics);
     s->status_due = false;
     control_status_came(s->d);
 }
 
-static void on_metrics_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_metrics_ask(void *owner, struct ipc_channel *ch, const struct ipc_metrics_ask *m)
 {
     struct supervised *s = owner;
     control_metrics(s->d);
@@ -227,13 +225,13 @@ static void on_metrics_ask(void *owner, struct ipc_channel *ch, const struct ipc
 static void children_start_one(struct posternd *d, struct supervised *s);
 
 /* An end on plan: the successor is started beside it. */
-static void on_replace(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_replace(void *owner, struct ipc_channel *ch, const struct ipc_ctl_replace *m)
 {
     struct supervised *s = owner;
     bool reloads = s->renew || s->reload_due; /* then it leaves anyway */
     if (ch == s->control && (!s->ready || clock_mono_ms() - s->ready_ms < SHARE_LEAST_MS)) {
         /* else each one could have the next started */
-        ipc_refuse(ch, m->type, "it has hardly begun");
+        ipc_refuse(ch, "it has hardly begun");
         return;
     }
     if (ch != s->control || s->old_pid > 0 || !s->is_wanted || s->stopping || s->d->stopping ||
@@ -252,22 +250,17 @@ static void on_replace(void *owner, struct ipc_channel *ch, const struct ipc_msg
 }
 
 #define EVERY_CHILD \
-    {IPC_ctl_ready, children_on_ready}, {IPC_ctl_reloaded, on_reloaded}, \
-        {IPC_ctl_status, children_on_status}, \
-    { \
-        IPC_ctl_peer_lost, joins_on_lost \
-    }
+    IPC_ON(ctl_ready, children_on_ready), IPC_ON(ctl_reloaded, on_reloaded), \
+        IPC_ON(ctl_status, children_on_status), IPC_ON(ctl_peer_lost, joins_on_lost)
 
-static const struct ipc_rule child_rules[] = {EVERY_CHILD, {IPC_none, NULL}};
+static const struct ipc_rule child_rules[] = {EVERY_CHILD, IPC_RULES_END};
 static const struct ipc_rule keys_rules[] = {EVERY_CHILD,
-                                             {IPC_ctl_public_key, children_on_public_key},
-                                             {IPC_none, NULL}};
-static const struct ipc_rule metrics_rules[] = {EVERY_CHILD,
-                                                {IPC_metrics_ask, on_metrics_ask},
-                                                {IPC_none, NULL}};
-static const struct ipc_rule inspect_rules[] = {EVERY_CHILD,
-                                                {IPC_ctl_replace, on_replace},
-                                                {IPC_none, NULL}};
+                                             IPC_ON(ctl_public_key, children_on_public_key),
+                                             IPC_RULES_END};
+static const struct ipc_rule metrics_rules[] = {EVERY_CHILD, IPC_ON(metrics_ask, on_metrics_ask),
+                                                IPC_RULES_END};
+static const struct ipc_rule inspect_rules[] = {EVERY_CHILD, IPC_ON(ctl_replace, on_replace),
+                                                IPC_RULES_END};
 
 /* What each may say to us. */
 static const struct ipc_rule *rules_of(enum role r)
@@ -371,7 +364,7 @@ static int lend_ports(const struct posternd *d, const struct supervised *s)
         if (takes[p->kind].role == s->role) {
             const struct ipc_ctl_listener l = {
                 .name = str_c(takes[p->kind].name),
-                .kind = (uint8_t)p->listen,
+                .kind = p->listen,
             };
             r = lend(s, &(struct ipc_msg){.type = IPC_ctl_listener, .ctl_listener = l}, p->fd);
         }

@@ -181,19 +181,19 @@ void control_metrics(struct posternd *d)
 
 /* --- the socket --------------------------------------------------------- */
 
-static void control_on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void control_on_admin(void *owner, struct ipc_channel *ch, const struct ipc_admin *m)
 {
     struct posternd *d = owner;
-    if (m->admin.verb == ADMIN_STATUS) {
+    if (m->verb == ADMIN_STATUS) {
         ask_status(d, ch);
-    } else if (m->admin.verb == ADMIN_RELOAD) {
-        reload_asked(d, ch, m->admin.by, m->admin.argument);
+    } else if (m->verb == ADMIN_RELOAD) {
+        reload_asked(d, ch, m->by, m->argument);
     } else {
         control_done(ch, false, STR("not a question for posternd"));
     }
 }
 
-static const struct ipc_rule admin_rules[] = {{IPC_admin, control_on_admin}, {IPC_none, NULL}};
+static const struct ipc_rule admin_rules[] = {IPC_ON(admin, control_on_admin), IPC_RULES_END};
 
 static void control_on_closed(void *owner, struct ipc_channel *ch)
 {

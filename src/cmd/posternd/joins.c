@@ -154,15 +154,14 @@ static void note_lost(struct posternd *d, struct joined *j, const struct supervi
     }
 }
 
-void joins_on_lost(void *supervised, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void joins_on_lost(void *supervised, struct ipc_channel *ch, const struct ipc_ctl_peer_lost *l)
 {
     struct supervised *s = supervised;
     struct posternd *d = s->d;
-    const struct ipc_ctl_peer_lost *l = &m->ctl_peer_lost;
     struct supervised *o = children_find(d, l->role, l->index);
     struct joined *j = o ? joins_find(d, s, o, l->signing != 0) : NULL;
     if (!j || l->serial > j->serial) {
-        ipc_refuse(ch, m->type, "a pair of sockets that it was not given");
+        ipc_refuse(ch, "a pair of sockets that it was not given");
         return;
     }
     bool earlier = l->serial <= o->first_serial;

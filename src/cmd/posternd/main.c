@@ -255,8 +255,7 @@ static int posternd_run(const char *path)
         fwrite(buf_str(&problems).p, 1, buf_len(&problems), stderr);
         return 78; /* EX_CONFIG */
     }
-    log_open("posternd", (enum log_level)d.conf->log.level, (enum log_format)d.conf->log.format,
-             d.conf->log.to == CONF_LOG_SYSLOG);
+    log_open("posternd", d.conf->log.level, d.conf->log.format, d.conf->log.to == CONF_LOG_SYSLOG);
     struct str none;
     reload_tell_findings(&d, buf_str(&problems), &none);
     reload_tell_open(d.conf);

@@ -8,7 +8,7 @@
  */
 #include "cmd/posternd/ports.h"
 #include "cmd/posternd/posternd.h"
-#include "proc/portal_kinds.h"
+#include "ipc/portal_kinds.h"
 
 #include <stdio.h>
 #include <unistd.h>

@@ -162,7 +162,7 @@ struct supervised *children_find(struct posternd *d, unsigned role, unsigned ind
 /* New sockets between this process and all it may talk to that run. */
 void joins_make(struct posternd *d, struct supervised *s);
 /* A process says that a socket broke: a handler of its control channel. */
-void joins_on_lost(void *supervised, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void joins_on_lost(void *supervised, struct ipc_channel *ch, const struct ipc_ctl_peer_lost *m);
 
 /* misuse.c: a process that broke the rules of its channels */
 /* Whether one is believed about the other. */

@@ -142,8 +142,7 @@ static void reload_apply(struct posternd *d, struct conf *next, struct pairs *pa
     pairs_free(d->pairs);
     d->pairs = pairs;
     ports_replace(&d->ports, ports);
-    log_open("posternd", (enum log_level)next->log.level, (enum log_format)next->log.format,
-             next->log.to == CONF_LOG_SYSLOG);
+    log_open("posternd", next->log.level, next->log.format, next->log.to == CONF_LOG_SYSLOG);
     reload_tell_open(next);
     children_plan(d);
     for (enum role role = 0; role < ROLE_END; role++) {

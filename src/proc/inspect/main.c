@@ -161,23 +161,21 @@ static int open_message(const struct inspect *s, const unsigned char *key, struc
     return r;
 }
 
-static void inspect_on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
-                                 int fd)
+static void inspect_on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_unwrapped *m)
 {
     struct inspect *s = owner;
-    if (!s->busy || !lease_same(&m->unwrapped.lease, &s->lease)) {
+    if (!s->busy || !lease_same(&m->lease, &s->lease)) {
         return;
     }
-    if (!m->unwrapped.ok || m->unwrapped.key.n != REST_KEY) {
+    if (!m->ok || m->key.n != REST_KEY) {
         inspect_give_back(s);
         return;
     }
     /* whoever takes too long is ended by it; the wait for keys says nothing of the message */
     alarm((unsigned)(child_conf(s->child)->inspection.time / 1000) + 1);
     struct buf message = BUF_INIT(s->size + 1024 * 1024), facts = BUF_INIT(INSPECTION_MAX);
-    int r = s->size > MESSAGE_MAX
-                ? -EFBIG
-                : open_message(s, (const unsigned char *)m->unwrapped.key.p, &message);
+    int r =
+        s->size > MESSAGE_MAX ? -EFBIG : open_message(s, (const unsigned char *)m->key.p, &message);
     if (r == -EIO) { /* of the disk: it may be read the next time */
         log_error("message-not-read", KV("problem", strerror(-r)), KV("what", "it is tried again"));
         buf_wipe(&message);
@@ -189,7 +187,7 @@ static void inspect_on_unwrapped(void *owner, struct ipc_channel *ch, const stru
         /* of a message too large for us: its original can be had */
         struct view *v = view_of_message(r == 0 ? buf_str(&message) : STR(""));
         v->cut |= r < 0;
-        send_view(s, v, (const unsigned char *)m->unwrapped.key.p);
+        send_view(s, v, (const unsigned char *)m->key.p);
         view_free(v);
         buf_wipe(&message);
         return;
@@ -209,37 +207,37 @@ static void inspect_on_unwrapped(void *owner, struct ipc_channel *ch, const stru
 }
 
 /* False: it cannot be, and is refused. Takes fd. */
-static bool inspect_take_message(struct inspect *s, struct ipc_channel *ch, const struct ipc_msg *m,
-                                 int fd)
+static bool inspect_take_message(struct inspect *s, struct ipc_channel *ch,
+                                 const struct ipc_inspect *m, int fd)
 {
     if (s->busy) {
         err_close_fd(&fd);
-        ipc_refuse(ch, m->type, "a second message at once");
+        ipc_refuse(ch, "a second message at once");
         return false;
     }
     /* before anything is done with it: if this process ends over it, that counts */
-    ipc_send_now(ch, &(struct ipc_msg){.type = IPC_lease_taken,
-                                       .lease_taken = {.lease = m->inspect.lease}});
+    ipc_send_now(ch,
+                 &(struct ipc_msg){.type = IPC_lease_taken, .lease_taken = {.lease = m->lease}});
     s->busy = true;
-    s->lease = m->inspect.lease;
-    s->id = m->inspect.id;
-    s->size = m->inspect.size;
-    s->prepare = m->inspect.prepare != 0;
+    s->lease = m->lease;
+    s->id = m->id;
+    s->size = m->size;
+    s->prepare = m->prepare != 0;
     s->spool = fd;
     s->body = BUF_INIT(IPC_FRAME_MAX);
-    must(buf_add(&s->body, m->inspect.body) == 0);
+    must(buf_add(&s->body, m->body) == 0);
     return true;
 }
 
 /* Its file got no descriptor here. */
-static void on_inspect_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_inspect_without(void *owner, struct ipc_channel *ch, const struct ipc_inspect *m)
 {
     if (inspect_take_message(owner, ch, m, -1)) {
         inspect_give_back(owner);
     }
 }
 
-static void on_inspect(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_inspect(void *owner, struct ipc_channel *ch, const struct ipc_inspect *m, int fd)
 {
     struct inspect *s = owner;
     if (!inspect_take_message(s, ch, m, fd)) {
@@ -257,10 +255,10 @@ static void on_inspect(void *owner, struct ipc_channel *ch, const struct ipc_msg
     ipc_send(s->keys, &(struct ipc_msg){.type = IPC_unwrap, .unwrap = {.lease = s->lease}});
 }
 
-static const struct ipc_rule queue_rules[] = {{IPC_inspect, on_inspect, on_inspect_without},
-                                              {IPC_none, NULL}};
-static const struct ipc_rule keys_rules[] = {{IPC_unwrapped, inspect_on_unwrapped},
-                                             {IPC_none, NULL}};
+static const struct ipc_rule queue_rules[] = {IPC_ON_OR(inspect, on_inspect, on_inspect_without),
+                                              IPC_RULES_END};
+static const struct ipc_rule keys_rules[] = {IPC_ON(unwrapped, inspect_on_unwrapped),
+                                             IPC_RULES_END};
 
 static void inspect_on_queue_gone(void *owner, struct ipc_channel *ch)
 {

@@ -117,24 +117,23 @@ static void give_to(struct keys *k, struct lease *l, struct ipc_channel *ch)
 {
     const struct reader *r = ipc_channel_data(ch);
     if (r->role != l->role || r->index != l->index) {
-        ipc_refuse(ch, IPC_unwrap, "the lease of another");
+        ipc_refuse(ch, "the lease of another");
         k->refused++;
         return;
     }
     keys_give(k, l, ch);
 }
 
-static void on_lease_open(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_lease_open(void *owner, struct ipc_channel *ch, const struct ipc_lease_open *m)
 {
     struct keys *k = owner;
     struct lease *l = err_calloc(1, sizeof *l);
-    l->id = m->lease_open.lease;
-    l->role = (enum role)m->lease_open.role;
-    l->index = m->lease_open.index;
+    l->id = m->lease;
+    l->role = m->role;
+    l->index = m->index;
     l->opened_ms = clock_mono_ms();
-    l->n = m->lease_open.sealed_key.n < sizeof l->wrapped ? m->lease_open.sealed_key.n
-                                                          : sizeof l->wrapped;
-    memcpy(l->wrapped, m->lease_open.sealed_key.p, l->n);
+    l->n = m->sealed_key.n < sizeof l->wrapped ? m->sealed_key.n : sizeof l->wrapped;
+    memcpy(l->wrapped, m->sealed_key.p, l->n);
     if (map_get(k->leases, lease_key(&l->id)) || map_put(k->leases, lease_key(&l->id), l) < 0) {
         log_error("lease-refused", KVN("open", map_len(k->leases)));
         free(l);
@@ -153,29 +152,29 @@ static void on_lease_open(void *owner, struct ipc_channel *ch, const struct ipc_
     }
 }
 
-static void on_lease_close(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_lease_close(void *owner, struct ipc_channel *ch, const struct ipc_lease_close *m)
 {
     struct keys *k = owner;
-    struct lease *l = map_get(k->leases, lease_key(&m->lease_close.lease));
+    struct lease *l = map_get(k->leases, lease_key(&m->lease));
     if (l) {
         drop_lease(k, l);
     }
 }
 
-static void on_unwrap(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_unwrap(void *owner, struct ipc_channel *ch, const struct ipc_unwrap *m)
 {
     struct keys *k = owner;
-    struct lease *l = map_get(k->leases, lease_key(&m->unwrap.lease));
+    struct lease *l = map_get(k->leases, lease_key(&m->lease));
     if (l) {
         give_to(k, l, ch);
         return;
     }
     if (k->n_asks >= ASKS_MAX) {
-        reply(ch, &m->unwrap.lease, false, NULL);
+        reply(ch, &m->lease, false, NULL);
         return;
     }
     struct ask *a = err_calloc(1, sizeof *a);
-    *a = (struct ask){.id = m->unwrap.lease, .from = ch, .asked_ms = clock_mono_ms()};
+    *a = (struct ask){.id = m->lease, .from = ch, .asked_ms = clock_mono_ms()};
     list_append(&k->asks, &a->link);
     k->n_asks++;
 }
@@ -229,41 +228,40 @@ static void keys_on_peer_closed(void *owner, struct ipc_channel *ch)
 }
 
 /* A key that was wrapped for us, wrapped for a link: from then on its holder alone can open it. */
-static void on_seal_link(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_seal_link(void *owner, struct ipc_channel *ch, const struct ipc_seal_link *m)
 {
     struct keys *k = owner;
     unsigned char key[REST_KEY], wrapped[REST_WRAPPED_BY_LINK] = {0};
-    bool ok = rest_unwrap(k->opener, m->seal_link.sealed_key, key) == 0;
+    bool ok = rest_unwrap(k->opener, m->sealed_key, key) == 0;
     if (ok) {
-        rest_wrap_by_link(m->seal_link.secret, key, wrapped);
+        rest_wrap_by_link(m->secret, key, wrapped);
         k->sealed++;
     } else {
-        log_error("message-key-unreadable", KVN("envelope", m->seal_link.token));
+        log_error("message-key-unreadable", KVN("envelope", m->token));
     }
     explicit_bzero(key, sizeof key);
     ipc_send(ch, &(struct ipc_msg){.type = IPC_link_sealed,
                                    .link_sealed = {
-                                       .token = m->seal_link.token,
+                                       .token = m->token,
                                        .ok = ok,
                                        .sealed_key =
                                            str_from((const char *)wrapped, ok ? sizeof wrapped : 0),
                                    }});
 }
 
-static const struct ipc_rule queue_rules[] = {{IPC_lease_open, on_lease_open},
-                                              {IPC_lease_close, on_lease_close},
-                                              {IPC_seal_link, on_seal_link},
-                                              {IPC_none, NULL}};
+static const struct ipc_rule queue_rules[] = {IPC_ON(lease_open, on_lease_open),
+                                              IPC_ON(lease_close, on_lease_close),
+                                              IPC_ON(seal_link, on_seal_link), IPC_RULES_END};
 /* A DKIM signature over the octets given. Only smtpout can ask: it writes what is signed. */
-static void keys_on_sign(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void keys_on_sign(void *owner, struct ipc_channel *ch, const struct ipc_sign *m)
 {
     struct keys *k = owner;
     CLEANUP(buf_free) struct buf signature = BUF_INIT(1024);
-    bool ok = k->signer && tls_sign(k->signer, m->sign.text, &signature) == 0;
+    bool ok = k->signer && tls_sign(k->signer, m->text, &signature) == 0;
     k->signed_n += ok;
     ipc_send(ch, &(struct ipc_msg){.type = IPC_signature,
                                    .signature = {
-                                       .token = m->sign.token,
+                                       .token = m->token,
                                        .ok = ok,
                                        .algorithm =
                                            k->signer ? (uint8_t)tls_signer_algorithm(k->signer) : 0,
@@ -296,9 +294,8 @@ static void sign_with(struct keys *k, struct tls_private *key, struct ipc_channe
                       const struct ipc_tls_sign *a)
 {
     CLEANUP(buf_free) struct buf signature = BUF_INIT(TLS_SIGNATURE_MAX);
-    bool ok =
-        key && a->hash < TLS_HASH_END &&
-        tls_private_sign(key, (enum tls_hash)a->hash, a->pss != 0, a->digest, &signature) == 0;
+    bool ok = key && a->hash < TLS_HASH_END &&
+              tls_private_sign(key, a->hash, a->pss != 0, a->digest, &signature) == 0;
     k->handshakes += ok;
     if (!ok) {
         log_warn("tls-signature-refused", KVN("hash", a->hash),
@@ -312,43 +309,42 @@ static void sign_with(struct keys *k, struct tls_private *key, struct ipc_channe
                                    }});
 }
 
-static void on_server_sign(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_server_sign(void *owner, struct ipc_channel *ch, const struct ipc_tls_sign *m)
 {
     struct keys *k = owner;
-    struct tls_private *key = keys_find_key(k->server, m->tls_sign.key_id);
-    sign_with(k, key ? key : find_retired(k, m->tls_sign.key_id), ch, &m->tls_sign);
+    struct tls_private *key = keys_find_key(k->server, m->key_id);
+    sign_with(k, key ? key : find_retired(k, m->key_id), ch, m);
 }
 
-static void on_client_sign(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_client_sign(void *owner, struct ipc_channel *ch, const struct ipc_tls_sign *m)
 {
     struct keys *k = owner;
-    sign_with(k, keys_find_key(k->client, m->tls_sign.key_id), ch, &m->tls_sign);
+    sign_with(k, keys_find_key(k->client, m->key_id), ch, m);
 }
 
 /* Of this hour and the one before: a process that was taken over learns nothing of the next. */
-static void on_ticket_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_ticket_ask(void *owner, struct ipc_channel *ch, const struct ipc_ticket_ask *m)
 {
     struct keys *k = owner;
     unsigned char secret[TLS_TICKET_SECRET];
-    uint64_t now = (uint64_t)(clock_wall_ms() / TLS_TICKET_PERIOD_MS),
-             period = m->ticket_ask.period;
+    uint64_t now = (uint64_t)(clock_wall_ms() / TLS_TICKET_PERIOD_MS), period = m->period;
     bool ok = (period == now || period + 1 == now) &&
               tls_ticket_derive(k->ticket_seed, period, secret) == 0;
     ipc_send(ch,
              &(struct ipc_msg){.type = IPC_ticket_secret,
                                .ticket_secret = {
-                                   .token = m->ticket_ask.token,
+                                   .token = m->token,
                                    .ok = ok,
                                    .secret = str_from((const char *)secret, ok ? sizeof secret : 0),
                                }});
     explicit_bzero(secret, sizeof secret);
 }
 
-static const struct ipc_rule server_sign_rules[] = {{IPC_tls_sign, on_server_sign},
-                                                    {IPC_ticket_ask, on_ticket_ask},
-                                                    {IPC_none, NULL}};
-static const struct ipc_rule client_sign_rules[] = {{IPC_tls_sign, on_client_sign},
-                                                    {IPC_none, NULL}};
+static const struct ipc_rule server_sign_rules[] = {IPC_ON(tls_sign, on_server_sign),
+                                                    IPC_ON(ticket_ask, on_ticket_ask),
+                                                    IPC_RULES_END};
+static const struct ipc_rule client_sign_rules[] = {IPC_ON(tls_sign, on_client_sign),
+                                                    IPC_RULES_END};
 
 static void on_signing_closed(void *owner, struct ipc_channel *ch)
 {
@@ -361,10 +357,9 @@ static void keys_on_signing(void *owner, struct child *c, enum role role, int fd
                     owner);
 }
 
-static const struct ipc_rule reader_rules[] = {{IPC_unwrap, on_unwrap}, {IPC_none, NULL}};
-static const struct ipc_rule smtpout_rules[] = {{IPC_unwrap, on_unwrap},
-                                                {IPC_sign, keys_on_sign},
-                                                {IPC_none, NULL}};
+static const struct ipc_rule reader_rules[] = {IPC_ON(unwrap, on_unwrap), IPC_RULES_END};
+static const struct ipc_rule smtpout_rules[] = {IPC_ON(unwrap, on_unwrap),
+                                                IPC_ON(sign, keys_on_sign), IPC_RULES_END};
 
 static void add_reader(struct keys *k, struct child *c, enum role role, unsigned index, int fd,
                        const struct ipc_rule *rules)

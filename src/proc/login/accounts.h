@@ -4,7 +4,7 @@
  */
 #pragma once
 #include "base/map.h"
-#include "sys/ipc.h"
+#include "ipc/channel.h"
 
 enum { ACCOUNT_NAME_MAX = 256 };
 

@@ -20,7 +20,7 @@
 #include "proc/child.h"
 #include "proc/login/accounts.h"
 #include "proc/login/proof.h"
-#include "proc/login_kinds.h"
+#include "ipc/login_kinds.h"
 #include "sasl/sasl.h"
 #include "seal/password.h"
 #include "seal/rest.h"
@@ -141,22 +141,22 @@ static struct directory_config directory_config(struct child *child, char *secre
 }
 
 /* The queue wants to know who is in a group. */
-static void on_group_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_group_ask(void *owner, struct ipc_channel *ch, const struct ipc_group_ask *m)
 {
     struct login *l = owner;
     char problem[600] = "", secret[1024];
     CLEANUP(buf_free) struct buf addresses = BUF_INIT(16 * 1024 * 1024);
     const struct directory_config d = directory_config(l->child, secret, sizeof secret);
-    char *group = str_dup(m->group_ask.group);
+    char *group = str_dup(m->group);
     bool ok =
         d.url && directory_members(&d, group, &addresses, problem, sizeof problem) == DIRECTORY_OK;
     explicit_bzero(secret, sizeof secret);
     free(group);
     if (!ok) {
-        log_error("directory-group", KVS("group", m->group_ask.group), KV("problem", problem));
+        log_error("directory-group", KVS("group", m->group), KV("problem", problem));
     }
     struct str rest = buf_str(&addresses);
-    uint64_t token = m->group_ask.token;
+    uint64_t token = m->token;
     do {
         struct str piece = str_slice(rest, 0, rest.n < GROUP_PIECE ? rest.n : GROUP_PIECE);
         rest = str_slice(rest, piece.n, rest.n);
@@ -292,7 +292,7 @@ static void judged(struct exchange *x, enum guess_outcome how)
     if (x->number && x->login->queue) {
         ipc_send(x->login->queue,
                  &(struct ipc_msg){.type = IPC_login_judged,
-                                   .login_judged = {.number = x->number, .outcome = (uint8_t)how}});
+                                   .login_judged = {.number = x->number, .outcome = how}});
     }
     x->number = 0;
 }
@@ -315,7 +315,7 @@ static void login_answer(const struct exchange *x, enum login_outcome outcome, s
     ipc_send(x->from, &(struct ipc_msg){.type = IPC_login_step,
                                         .login_step = {
                                             .token = x->token,
-                                            .outcome = (uint8_t)outcome,
+                                            .outcome = outcome,
                                             .text = text,
                                             .name = str_c(ok ? sasl_name(x->sasl) : ""),
                                             .wait_s = x->wait_s,
@@ -374,13 +374,13 @@ static void tell_queue(struct exchange *x)
                                }});
 }
 
-static void on_pass_kept(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_pass_kept(void *owner, struct ipc_channel *ch, const struct ipc_pass_kept *m)
 {
-    struct exchange *x = waiting(owner, m->pass_kept.token);
+    struct exchange *x = waiting(owner, m->token);
     if (x && (x->ruled != RULING_GO || !x->has_pass)) {
-        ipc_refuse(ch, m->type, "of nobody who proved who they are");
+        ipc_refuse(ch, "of nobody who proved who they are");
     } else if (x) {
-        login_answer(x, (enum login_outcome)m->pass_kept.result, STR(""));
+        login_answer(x, m->result, STR(""));
         exchange_end(x);
     }
 }
@@ -455,26 +455,26 @@ static bool begin_mechanism(struct exchange *x)
 
 /* The mechanism has stopped where it asked: it hears all of it once more, and this time gets an
  * answer. */
-static void on_ruling(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_ruling(void *owner, struct ipc_channel *ch, const struct ipc_login_ruling *m)
 {
-    struct exchange *x = waiting(owner, m->login_ruling.token);
+    struct exchange *x = waiting(owner, m->token);
     if (!x) { /* the client is gone */
-        if (m->login_ruling.number) {
+        if (m->number) {
             ipc_send(ch, &(struct ipc_msg){.type = IPC_login_judged,
-                                           .login_judged = {.number = m->login_ruling.number,
+                                           .login_judged = {.number = m->number,
                                                             .outcome = GUESS_WAS_VOID}});
         }
         return;
     }
     if (x->ruled != RULING_WANTED) {
-        ipc_refuse(ch, m->type, "a second time");
+        ipc_refuse(ch, "a second time");
         return;
     }
     login_settle(x);
-    x->number = m->login_ruling.number;
-    x->wait_s = m->login_ruling.wait_s;
-    x->why = (enum guess_answer)m->login_ruling.answer;
-    x->ruled = m->login_ruling.answer == GUESS_GO ? RULING_GO : RULING_NO;
+    x->number = m->number;
+    x->wait_s = m->wait_s;
+    x->why = m->answer;
+    x->ruled = m->answer == GUESS_GO ? RULING_GO : RULING_NO;
     struct str rest = buf_str(&x->said), line;
     if (!begin_mechanism(x) || !str_split(&rest, '\n', &line)) {
         failed(x);
@@ -532,39 +532,38 @@ static void login_login_begin(struct login *l, struct ipc_channel *ch,
     login_login_step(x, b->has_text ? b->text : STR(""));
 }
 
-static void login_on_begin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void login_on_begin(void *owner, struct ipc_channel *ch, const struct ipc_login_begin *m)
 {
-    if (m->login_begin.pass.n > 0) {
-        ipc_refuse(ch, m->type, "a pass, where there is no portal");
+    if (m->pass.n > 0) {
+        ipc_refuse(ch, "a pass, where there is no portal");
         return;
     }
-    login_login_begin(owner, ch, &m->login_begin);
+    login_login_begin(owner, ch, m);
 }
 
 /* A password in one step, and what it opens. */
-static void on_web_begin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_web_begin(void *owner, struct ipc_channel *ch, const struct ipc_login_begin *b)
 {
-    const struct ipc_login_begin *b = &m->login_begin;
     if (b->pass.n != 32 || !str_eq(b->mechanism, STR("PLAIN")) || b->certificate_names.n > 0 ||
         b->exporter.n > 0) {
-        ipc_refuse(ch, m->type, "a login that is none of the portal's");
+        ipc_refuse(ch, "a login that is none of the portal's");
         return;
     }
     login_login_begin(owner, ch, b);
 }
 
-static void login_on_text(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void login_on_text(void *owner, struct ipc_channel *ch, const struct ipc_login_text *m)
 {
-    const struct exchange_key k = {ch, m->login_text.token};
+    const struct exchange_key k = {ch, m->token};
     struct exchange *x = map_get(((struct login *)owner)->exchanges, login_key_of(&k));
     if (x) {
-        login_login_step(x, m->login_text.text);
+        login_login_step(x, m->text);
     }
 }
 
-static void on_cancel(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_cancel(void *owner, struct ipc_channel *ch, const struct ipc_login_cancel *m)
 {
-    const struct exchange_key k = {ch, m->login_cancel.token};
+    const struct exchange_key k = {ch, m->token};
     struct exchange *x = map_get(((struct login *)owner)->exchanges, login_key_of(&k));
     if (x) {
         exchange_end(x);
@@ -573,22 +572,23 @@ static void on_cancel(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 
 /* --- accounts ----------------------------------------------------------- */
 
-static void on_account(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_account(void *owner, struct ipc_channel *ch, const struct ipc_account *m)
 {
     struct login *l = owner;
-    accounts_set(&l->accounts, &m->account);
+    accounts_set(&l->accounts, m);
 }
 
-static void on_account_gone(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_account_gone(void *owner, struct ipc_channel *ch, const struct ipc_account_gone *m)
 {
     struct login *l = owner;
-    accounts_drop(&l->accounts, m->account_gone.name);
+    accounts_drop(&l->accounts, m->name);
 }
 
-static void login_on_loaded(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void login_on_loaded(void *owner, struct ipc_channel *ch,
+                            const struct ipc_accounts_loaded *m)
 {
     struct login *l = owner;
-    struct str decoys = m->accounts_loaded.decoys;
+    struct str decoys = m->decoys;
     memcpy(l->decoys, decoys.p ? decoys.p : "",
            decoys.n < sizeof l->decoys ? decoys.n : sizeof l->decoys);
     l->loaded = true;
@@ -596,19 +596,18 @@ static void login_on_loaded(void *owner, struct ipc_channel *ch, const struct ip
 
 /* --- life --------------------------------------------------------------- */
 
-static const struct ipc_rule queue_rules[] = {{IPC_account, on_account},
-                                              {IPC_account_gone, on_account_gone},
-                                              {IPC_accounts_loaded, login_on_loaded},
-                                              {IPC_group_ask, on_group_ask},
-                                              {IPC_prove, proof_on_ask},
-                                              {IPC_pass_kept, on_pass_kept},
-                                              {IPC_login_ruling, on_ruling},
-                                              {IPC_none, NULL}};
-static const struct ipc_rule smtpin_rules[] = {{IPC_login_begin, login_on_begin},
-                                               {IPC_login_text, login_on_text},
-                                               {IPC_login_cancel, on_cancel},
-                                               {IPC_none, NULL}};
-static const struct ipc_rule web_rules[] = {{IPC_login_begin, on_web_begin}, {IPC_none, NULL}};
+static const struct ipc_rule queue_rules[] = {IPC_ON(account, on_account),
+                                              IPC_ON(account_gone, on_account_gone),
+                                              IPC_ON(accounts_loaded, login_on_loaded),
+                                              IPC_ON(group_ask, on_group_ask),
+                                              IPC_ON(prove, proof_on_ask),
+                                              IPC_ON(pass_kept, on_pass_kept),
+                                              IPC_ON(login_ruling, on_ruling),
+                                              IPC_RULES_END};
+static const struct ipc_rule smtpin_rules[] = {IPC_ON(login_begin, login_on_begin),
+                                               IPC_ON(login_text, login_on_text),
+                                               IPC_ON(login_cancel, on_cancel), IPC_RULES_END};
+static const struct ipc_rule web_rules[] = {IPC_ON(login_begin, on_web_begin), IPC_RULES_END};
 
 static void login_on_queue_gone(void *owner, struct ipc_channel *ch)
 {

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "oidc/oidc.h"
 #include "passkey/passkey.h"
-#include "proc/proof_kinds.h"
+#include "ipc/proof_kinds.h"
 #include "seal/password.h"
 #include "wire/base64.h"
 
@@ -137,7 +137,7 @@ static bool login(struct proof *p)
     return oidc_token_answer(p->answer, &asked, p->problem, sizeof p->problem) == 0;
 }
 
-void proof_on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void proof_on_ask(void *owner, struct ipc_channel *ch, const struct ipc_prove *a)
 {
     static const struct {
         size_t n_known;
@@ -150,7 +150,6 @@ void proof_on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, 
         [PROOF_PROVIDER] = {1, provider},
         [PROOF_LOGIN] = {5, login},
     };
-    const struct ipc_prove *a = &m->prove;
     struct proof *p = err_calloc(1, sizeof *p);
     p->answer = a->answer;
     p->ret.token = a->token;

@@ -2,7 +2,7 @@
  * proof.h: what people in front of the portal prove, for main.c of login.
  */
 #pragma once
-#include "sys/ipc.h"
+#include "ipc/channel.h"
 
 /* The rule for IPC_prove of queue: one answer, IPC_proved, on the same channel. */
-void proof_on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void proof_on_ask(void *owner, struct ipc_channel *ch, const struct ipc_prove *m);

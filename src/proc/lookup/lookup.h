@@ -9,7 +9,7 @@
 #include "fetch/fetch.h"
 #include "mtasts/cache.h"
 #include "proc/child.h"
-#include "proc/lookup_kinds.h"
+#include "ipc/lookup_kinds.h"
 #include "proc/own_hosts.h"
 #include "tlsrpt/record.h"
 
@@ -93,7 +93,7 @@ void answers_forget(struct lookup *l);
 bool web_addresses(const struct lookup *l, const struct dns_host *h, char *list, size_t size);
 extern const struct ipc_rule lookup_queue_rules[];
 /* main.c: a report goes out, or a provider of logins is asked. */
-void lookup_on_post(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void lookup_on_post(void *owner, struct ipc_channel *ch, const struct ipc_post *m);
 struct policy *policy_want(struct lookup *l, struct domain_name domain, enum lookup_again again,
                            struct waiter *w);
 void policy_release(struct policy *p);

@@ -45,10 +45,10 @@ static void lookup_send_host(const struct mx_host *m, struct ipc_channel *to, ui
                                        .token = token,
                                        .preference = m->preference,
                                        .name = str_c(h->name),
-                                       .outcome = (uint8_t)h->outcome,
+                                       .outcome = h->outcome,
                                        .addresses = str_c(text),
                                        .partial = h->partial,
-                                       .tlsa = (uint8_t)h->tlsa,
+                                       .tlsa = h->tlsa,
                                        .base = str_c(h->base),
                                        .records = str_from(h->records, h->records_n),
                                        .detail = str_c(h->detail),
@@ -61,15 +61,15 @@ static void send_result(const struct waiter *w)
     const struct mx_result *r = a->result;
     struct ipc_resolved m = {
         .token = w->token,
-        .outcome = (uint8_t)a->report_outcome,
+        .outcome = a->report_outcome,
         .rua = str_c(a->rua),
     };
     if (r) {
         for (size_t i = 0; i < r->n_hosts; i++) {
             lookup_send_host(&r->hosts[i], w->to, w->token);
         }
-        m.outcome = (uint8_t)r->outcome;
-        m.mx = (uint8_t)r->mx_outcome;
+        m.outcome = r->outcome;
+        m.mx = r->mx_outcome;
         m.cut = r->cut;
         m.canon = str_c(r->canon);
         m.detail = str_c(r->detail);
@@ -77,7 +77,7 @@ static void send_result(const struct waiter *w)
     if (w->policy) {
         const struct sts_entry *e = &w->policy->entry;
         m.sts = (uint8_t)sts_effective(e, clock_wall_ms());
-        m.sts_problem = (uint8_t)e->problem;
+        m.sts_problem = e->problem;
         m.sts_id = str_c(e->id);
         m.sts_expires_ms = e->expires_ms;
         m.sts_detail = str_c(e->problem_text);
@@ -140,17 +140,16 @@ static void lookup_fail(struct ipc_channel *to, uint64_t token, enum mx_outcome 
     ipc_send(to, &(struct ipc_msg){.type = IPC_resolved,
                                    .resolved = {
                                        .token = token,
-                                       .outcome = (uint8_t)outcome,
-                                       .mx = (uint8_t)mx,
+                                       .outcome = outcome,
+                                       .mx = mx,
                                        .detail = str_c(why),
                                    }});
 }
 
 /* RFC 8461 3.4 MUST: a smart host is its own policy domain */
-static void on_resolve(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_resolve(void *owner, struct ipc_channel *ch, const struct ipc_resolve *q)
 {
     struct lookup *l = owner;
-    const struct ipc_resolve *q = &m->resolve;
     struct domain_name name = domain_from(q->name);
     if (!domain_is_name(name)) {
         lookup_fail(ch, q->token, MX_NO_DOMAIN, DNS_INSECURE, "not a valid domain name");
@@ -164,14 +163,14 @@ static void on_resolve(void *owner, struct ipc_channel *ch, const struct ipc_msg
     *w = (struct waiter){.owner = l, .to = ch, .token = q->token, .open = 1};
     list_append(&l->waiters, &w->all);
     l->n_waiters++;
-    w->answer = answer_want(l, (enum lookup_kind)q->kind, q->port, &name, w);
+    w->answer = answer_want(l, q->kind, q->port, &name, w);
     if (!w->answer) {
         lookup_fail(ch, q->token, MX_FAILED, DNS_FAILED, "too many names are remembered");
         waiter_free(w);
         return;
     }
     if (q->kind == LOOKUP_MX || q->kind == LOOKUP_RELAY) {
-        w->policy = policy_want(l, name, (enum lookup_again)q->again, w);
+        w->policy = policy_want(l, name, q->again, w);
     }
     waiter_part_done(w); /* ours: answered now when both were known */
 }
@@ -260,22 +259,22 @@ static int split_url(struct str url, char *host, size_t size, uint16_t *port)
     return domain_is_name(domain) ? str_copy(domain_str(&domain), host, size) : -EINVAL;
 }
 
-void lookup_on_post(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void lookup_on_post(void *owner, struct ipc_channel *ch, const struct ipc_post *m)
 {
     struct lookup *l = owner;
     struct posting *p = err_calloc(1, sizeof *p);
     *p = (struct posting){
         .owner = l,
         .to = ch,
-        .token = m->post.token,
-        .wants_answer = m->post.wants_answer != 0,
+        .token = m->token,
+        .wants_answer = m->wants_answer != 0,
         .body = BUF_INIT(POST_BODY_MAX),
     };
     list_append(&postings, &p->link);
-    str_copy_cut(m->post.url, p->url, sizeof p->url);
-    str_copy_cut(m->post.content_type, p->content_type, sizeof p->content_type);
-    int r = buf_add(&p->body, m->post.body);
-    if (r < 0 || split_url(m->post.url, p->host.name, sizeof p->host.name, &p->port) < 0) {
+    str_copy_cut(m->url, p->url, sizeof p->url);
+    str_copy_cut(m->content_type, p->content_type, sizeof p->content_type);
+    int r = buf_add(&p->body, m->body);
+    if (r < 0 || split_url(m->url, p->host.name, sizeof p->host.name, &p->port) < 0) {
         posting_end(p, false,
                     r < 0 ? "there is no room for it" : "not an https address we would use",
                     STR(""));
@@ -303,9 +302,8 @@ static void lookup_on_peer_closed(void *owner, struct ipc_channel *ch)
     }
 }
 
-static const struct ipc_rule smtpout_rules[] = {{IPC_resolve, on_resolve},
-                                                {IPC_post, lookup_on_post},
-                                                {IPC_none, NULL}};
+static const struct ipc_rule smtpout_rules[] = {IPC_ON(resolve, on_resolve),
+                                                IPC_ON(post, lookup_on_post), IPC_RULES_END};
 
 static void tell_self_test(struct lookup *l)
 {

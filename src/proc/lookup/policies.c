@@ -315,10 +315,9 @@ void policies_start(struct lookup *l)
 
 /* --- the queue ---------------------------------------------------------- */
 
-static void on_stored_policy(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_stored_policy(void *owner, struct ipc_channel *ch, const struct ipc_sts_policy *s)
 {
     struct lookup *l = owner;
-    const struct ipc_sts_policy *s = &m->sts_policy;
     struct domain_name domain = domain_kept(s->domain);
     char id[STS_ID_MAX], problem[128];
     str_copy_cut(s->id, id, sizeof id);
@@ -331,7 +330,7 @@ static void on_stored_policy(void *owner, struct ipc_channel *ch, const struct i
     }
 }
 
-static void on_all_loaded(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_all_loaded(void *owner, struct ipc_channel *ch, const struct ipc_sts_loaded *m)
 {
     policies_loaded(owner);
 }
@@ -356,10 +355,9 @@ static bool preload(struct policy *p, struct ipc_channel *ch, uint64_t token, st
     return true;
 }
 
-static void on_verb(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_verb(void *owner, struct ipc_channel *ch, const struct ipc_sts_ask *a)
 {
     struct lookup *l = owner;
-    const struct ipc_sts_ask *a = &m->sts_ask;
     struct domain_name domain = domain_from(a->domain);
     if (!domain_is_name(domain)) {
         policies_refuse(ch, a->token, "not a valid domain name");
@@ -384,8 +382,7 @@ static void on_verb(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
     waiter_part_done(w); /* ours */
 }
 
-const struct ipc_rule lookup_queue_rules[] = {{IPC_post, lookup_on_post},
-                                              {IPC_sts_policy, on_stored_policy},
-                                              {IPC_sts_loaded, on_all_loaded},
-                                              {IPC_sts_ask, on_verb},
-                                              {IPC_none, NULL}};
+const struct ipc_rule lookup_queue_rules[] = {IPC_ON(post, lookup_on_post),
+                                              IPC_ON(sts_policy, on_stored_policy),
+                                              IPC_ON(sts_loaded, on_all_loaded),
+                                              IPC_ON(sts_ask, on_verb), IPC_RULES_END};

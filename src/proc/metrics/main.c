@@ -145,11 +145,11 @@ static void add_lines(struct metrics *m, struct str process, struct str text)
     }
 }
 
-static void metrics_on_text(void *owner, struct ipc_channel *ch, const struct ipc_msg *msg, int fd)
+static void metrics_on_text(void *owner, struct ipc_channel *ch, const struct ipc_metrics_text *msg)
 {
     struct metrics *m = child_owner(owner);
-    if (msg->metrics_text.process.n > 0) {
-        add_lines(m, msg->metrics_text.process, msg->metrics_text.text);
+    if (msg->process.n > 0) {
+        add_lines(m, msg->process, msg->text);
         return;
     }
     m->asking = false;
@@ -292,7 +292,7 @@ static void metrics_on_status(void *owner, char *text, size_t size)
 int main(int argc, char **argv)
 {
     static struct metrics metrics;
-    static const struct ipc_rule rules[] = {{IPC_metrics_text, metrics_on_text}, {IPC_none, NULL}};
+    static const struct ipc_rule rules[] = {IPC_ON(metrics_text, metrics_on_text), IPC_RULES_END};
     static const struct child_events events = {
         .sandbox = metrics_sandbox,
         .on_start = metrics_on_start,

@@ -234,10 +234,9 @@ static void accounts_forgive(struct queue *q, struct ipc_channel *ch, struct str
 
 /* --- refusals ----------------------------------------------------------- */
 
-void accounts_on_refusal(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void accounts_on_refusal(void *owner, struct ipc_channel *ch, const struct ipc_refusal *r)
 {
     struct queue *q = owner;
-    const struct ipc_refusal *r = &m->refusal;
     int64_t hour = clock_wall_ms() / (60 * 60 * 1000);
     q->refusals_in_hour = hour == q->refusal_hour ? q->refusals_in_hour + 1 : 1;
     q->refusal_hour = hour;

@@ -73,10 +73,9 @@ void acts_add(struct queue *q, const struct acting *who, enum admin_verb verb, s
                KV("by", who->by), KVN("uid", who->uid));
 }
 
-void acts_on_posternd(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void acts_on_posternd(void *owner, struct ipc_channel *ch, const struct ipc_row_act *a)
 {
-    struct queue *q = child_owner(owner);
-    const struct ipc_row_act *a = &m->row_act; /* posternd has written the line of the log */
+    struct queue *q = child_owner(owner); /* posternd has written the line of the log */
     store_add_act(q->store, &(struct store_act){
                                 .at_ms = a->at_ms,
                                 .verb = a->verb,

@@ -489,29 +489,29 @@ static void admin_change(struct question *w)
     }
 }
 
-static void admin_on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void admin_on_admin(void *owner, struct ipc_channel *ch, const struct ipc_admin *m)
 {
     struct queue *q = owner;
     uint64_t id;
     /* what a reading finds in an open batch is promised to nobody yet, and what waits for it is
      * still with its worker, as far as we know */
     queue_commit(q);
-    enum admin_verb verb = m->admin.verb < ADMIN_END ? (enum admin_verb)m->admin.verb : ADMIN_END;
-    const char *unnamed = acts_named(ch, verb, m->admin.by);
+    enum admin_verb verb = m->verb < ADMIN_END ? m->verb : ADMIN_END;
+    const char *unnamed = acts_named(ch, verb, m->by);
     if (unnamed) {
         admin_finish(ch, false, unnamed);
         return;
     }
-    if (admin_acts(q, ch, verb, &m->admin) || admin_domains(q, ch, verb, &m->admin) ||
-        admin_accounts(q, ch, verb, &m->admin) || admin_envelopes(q, ch, verb, &m->admin)) {
+    if (admin_acts(q, ch, verb, m) || admin_domains(q, ch, verb, m) ||
+        admin_accounts(q, ch, verb, m) || admin_envelopes(q, ch, verb, m)) {
         return;
     }
-    struct question *w = question_new(q, ch, verb, m->admin.argument);
+    struct question *w = question_new(q, ch, verb, m->argument);
     if (verb == ADMIN_LIST) {
         store_list(q->store, RCPT_STATE_END, LIST_MAX, send_message, send_rcpt, on_listed, w);
-    } else if (verb == ADMIN_MESSAGE && id_parse(m->admin.argument, &id) == 0) {
+    } else if (verb == ADMIN_MESSAGE && id_parse(m->argument, &id) == 0) {
         store_report(q->store, id, send_message, send_rcpt, send_attempt, on_message_read, w);
-    } else if (verb == ADMIN_REPLAY && str_to_u64(m->admin.argument, INT64_MAX, &id) == 0) {
+    } else if (verb == ADMIN_REPLAY && str_to_u64(m->argument, INT64_MAX, &id) == 0) {
         store_each_since(q->store, (int64_t)id, LIST_MAX, send_message, send_rcpt, send_inspection,
                          on_listed, w);
     } else if (verb == ADMIN_MESSAGE) {
@@ -529,7 +529,7 @@ static void admin_on_admin(void *owner, struct ipc_channel *ch, const struct ipc
     }
 }
 
-static const struct ipc_rule admin_rules[] = {{IPC_admin, admin_on_admin}, {IPC_none, NULL}};
+static const struct ipc_rule admin_rules[] = {IPC_ON(admin, admin_on_admin), IPC_RULES_END};
 
 static void on_admin_closed(void *owner, struct ipc_channel *ch)
 {

@@ -4,7 +4,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "proc/lookup_kinds.h"
+#include "ipc/lookup_kinds.h"
 #include "proc/queue/queue.h"
 
 #include <stdio.h>
@@ -222,7 +222,7 @@ static void send_exception(void *arg, const struct store_exception *e)
                                       .row_exception = {
                                           .exception = e->exception,
                                           .domain = e->domain,
-                                          .kind = (uint8_t)e->kind,
+                                          .kind = e->kind,
                                           .owner = e->owner,
                                           .reason = e->reason,
                                           .from_ms = e->from_ms,
@@ -340,7 +340,7 @@ static void send_sent(void *arg, const struct store_rpt_sent *r)
                                       .row_rpt_sent = {
                                           .day = r->day,
                                           .domain = r->domain,
-                                          .state = (uint8_t)r->state,
+                                          .state = r->state,
                                           .next_ms = r->next_ms,
                                           .detail = r->detail,
                                       }});

@@ -35,7 +35,7 @@ void alarms_raise(struct queue *q, struct domain_name domain, enum alarm_kind ki
     char detail[2048];
     const struct store_alarm a = {
         .at_ms = clock_wall_ms(),
-        .kind = (uint8_t)kind,
+        .kind = kind,
         .domain = domain_str(&domain),
         .detail = str_trim(str_c(text)),
     };
@@ -58,41 +58,41 @@ void alarms_clear(struct queue *q, struct domain_name domain, enum alarm_kind ki
 }
 
 /* Another process raises or ends an alarm: those it is there for, no others. */
-static void alarms_take(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m,
+static void alarms_take(struct queue *q, struct ipc_channel *ch, const struct ipc_alarm *m,
                         uint32_t its_kinds)
 {
-    enum alarm_kind kind = (enum alarm_kind)m->alarm.kind;
+    enum alarm_kind kind = m->kind;
     char text[520];
     if (!(its_kinds & 1u << kind)) {
-        ipc_refuse(ch, m->type, "an alarm that is not its own");
+        ipc_refuse(ch, "an alarm that is not its own");
         return;
     }
-    str_copy_cut(m->alarm.text, text, sizeof text);
-    if (m->alarm.cleared) {
-        alarms_clear(q, domain_kept(m->alarm.domain), kind);
+    str_copy_cut(m->text, text, sizeof text);
+    if (m->cleared) {
+        alarms_clear(q, domain_kept(m->domain), kind);
     } else {
-        alarms_raise(q, domain_kept(m->alarm.domain), kind, text);
+        alarms_raise(q, domain_kept(m->domain), kind, text);
     }
 }
 
 /* owner: the child, as for all that posternd says. */
-void alarms_on_posternd(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void alarms_on_posternd(void *owner, struct ipc_channel *ch, const struct ipc_alarm *m)
 {
     alarms_take(child_owner(owner), ch, m,
                 1u << ALARM_RENEWAL | 1u << ALARM_MISUSE | 1u << ALARM_DIES);
 }
 
-void alarms_on_smtpin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void alarms_on_smtpin(void *owner, struct ipc_channel *ch, const struct ipc_alarm *m)
 {
     alarms_take(owner, ch, m, 1u << ALARM_OWN_CERTIFICATE | 1u << ALARM_OWN_TLS);
 }
 
-void alarms_on_web(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void alarms_on_web(void *owner, struct ipc_channel *ch, const struct ipc_alarm *m)
 {
     alarms_take(owner, ch, m, 1u << ALARM_PORTAL_TLS);
 }
 
-void alarms_on_lookup(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void alarms_on_lookup(void *owner, struct ipc_channel *ch, const struct ipc_alarm *m)
 {
     alarms_take(owner, ch, m, 1u << ALARM_STS_REFRESH | 1u << ALARM_RESOLVER);
 }
@@ -122,7 +122,7 @@ void alarms_copy_ended(struct queue *q, const struct store_rcpt *r)
     id_text(r->id, id);
     snprintf(text, sizeof text,
              "the copy of message %s to " STR_FMT " came to nothing: %s; see postern message %s",
-             id, STR_ARG(r->forward_path), reason_sentence((enum reason)r->reason), id);
+             id, STR_ARG(r->forward_path), reason_sentence(r->reason), id);
     alarms_raise(q, domain_of(r->forward_path), ALARM_COPY, text);
 }
 
@@ -247,7 +247,7 @@ static void add_alarm(void *arg, const struct store_alarm *a)
     char date[DATE_MAX];
     date_iso(a->at_ms, date);
     (void)!buf_printf(&m->text, "%s  " STR_FMT "%s%s\r\n", date, STR_ARG(a->domain),
-                      a->domain.n ? " " : "", alarm_sentence((enum alarm_kind)a->kind));
+                      a->domain.n ? " " : "", alarm_sentence(a->kind));
     struct str rest = a->detail, line;
     while (rest.n > 0 && str_split(&rest, '\n', &line)) {
         (void)!buf_printf(&m->text, "    " STR_FMT "\r\n", STR_ARG(line));

@@ -183,10 +183,10 @@ void domains_mailed(struct queue *q, struct domain *d, bool secure)
     domains_save(q, d);
 }
 
-void domains_on_observation(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void domains_on_observation(void *owner, struct ipc_channel *ch, const struct ipc_observation *m)
 {
     struct queue *q = owner;
-    struct domain *d = domains_find(q, domain_kept(m->observation.domain), true);
+    struct domain *d = domains_find(q, domain_kept(m->domain), true);
     int64_t now = clock_wall_ms();
     if (!d) {
         return;
@@ -196,21 +196,20 @@ void domains_on_observation(void *owner, struct ipc_channel *ch, const struct ip
     if (!fresh) {
         memory_observed(&d->d, now);
         domains_save(q, d);
-        log_info("sighting", KVS("domain", m->observation.domain),
-                 KVS("host", m->observation.host));
+        log_info("sighting", KVS("domain", m->domain), KVS("host", m->host));
     }
 }
 
-void domains_on_looked(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void domains_on_looked(void *owner, struct ipc_channel *ch, const struct ipc_looked *m)
 {
     struct queue *q = owner;
-    struct domain *d = domains_find(q, domain_kept(m->looked.domain), true);
+    struct domain *d = domains_find(q, domain_kept(m->domain), true);
     if (d) {
         const struct memory_look look = {
-            .complete = m->looked.complete != 0,
-            .helo = m->looked.helo != 0,
-            .offered = m->looked.offered != 0,
-            .asked = m->looked.asked,
+            .complete = m->complete != 0,
+            .helo = m->helo != 0,
+            .offered = m->offered != 0,
+            .asked = m->asked,
         };
         memory_looked(&d->d, &look, clock_wall_ms());
         domains_save(q, d);

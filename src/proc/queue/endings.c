@@ -12,7 +12,7 @@ void ending_note(struct queue *q, const struct store_rcpt *r)
     char id[ID_TEXT];
     id_text(r->id, id);
     log_info(rcpt_state_name(r->state), KV("id", id), KVS("to", r->forward_path),
-             KV("reason", reason_name((enum reason)r->reason)), KVS("code", r->code),
+             KV("reason", reason_name(r->reason)), KVS("code", r->code),
              KVN("attempts", r->attempts), KVS("reply", r->reply));
     metrics_count(q, r, GRADE_PLAIN);
     alarms_copy_ended(q, r);

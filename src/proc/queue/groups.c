@@ -111,21 +111,21 @@ static void groups_ask_all(void *arg)
     ask_again_in(q, asked > 0 || to ? REFRESH_MS : AGAIN_MS);
 }
 
-static void on_members(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_members(void *owner, struct ipc_channel *ch, const struct ipc_group_members *m)
 {
     struct queue *q = owner;
     struct directory_group *g = NULL;
-    for (size_t i = 0; i < n_groups && m->group_members.token; i++) {
-        g = groups[i].token == m->group_members.token ? &groups[i] : g;
+    for (size_t i = 0; i < n_groups && m->token; i++) {
+        g = groups[i].token == m->token ? &groups[i] : g;
     }
     if (!g) {
         return;
     }
     if (g->at != ch) {
-        ipc_refuse(ch, m->type, "a group that another was asked for");
+        ipc_refuse(ch, "a group that another was asked for");
         return;
     }
-    if (!m->group_members.ok) {
+    if (!m->ok) {
         log_error("group-unknown", KV("group", g->name),
                   KV("what", g->members
                                  ? "the directory did not answer; its last answer stays"
@@ -133,8 +133,8 @@ static void on_members(void *owner, struct ipc_channel *ch, const struct ipc_msg
         ask_again_in(q, AGAIN_MS);
         return;
     }
-    (void)!buf_add(&g->coming, m->group_members.addresses);
-    if (m->group_members.more) {
+    (void)!buf_add(&g->coming, m->addresses);
+    if (m->more) {
         return;
     }
     map_free(g->members);
@@ -146,12 +146,12 @@ static void on_members(void *owner, struct ipc_channel *ch, const struct ipc_msg
     g->coming = BUF_INIT(TEXT_MAX);
 }
 
-const struct ipc_rule queue_login_rules[] = {{IPC_group_members, on_members},
-                                             {IPC_proved, proofs_on_proved},
-                                             {IPC_pass_proved, portal_on_pass_proved},
-                                             {IPC_login_ask, guessing_on_ask},
-                                             {IPC_login_judged, guessing_on_judged},
-                                             {IPC_none, NULL}};
+const struct ipc_rule queue_login_rules[] = {IPC_ON(group_members, on_members),
+                                             IPC_ON(proved, proofs_on_proved),
+                                             IPC_ON(pass_proved, portal_on_pass_proved),
+                                             IPC_ON(login_ask, guessing_on_ask),
+                                             IPC_ON(login_judged, guessing_on_judged),
+                                             IPC_RULES_END};
 
 static void groups_load_one(void *arg, struct str name, struct str addresses)
 {

@@ -66,7 +66,7 @@ static void know(void *arg, const struct store_place *p)
 {
     struct queue *q = arg;
     if (p->kind < GUESS_KIND_END) {
-        (void)guesses_know(q->guesses, (enum guess_kind)p->kind, p->who, p->place, p->used_ms);
+        (void)guesses_know(q->guesses, p->kind, p->who, p->place, p->used_ms);
     }
 }
 
@@ -104,7 +104,7 @@ static void write_down(struct queue *q, const struct guess *x)
     for (size_t i = 0; i < ARRAY_LEN(text); i++) {
         if (text[i][0]) {
             store_put_place(q->store, &(struct store_place){
-                                          .kind = (uint8_t)x->kind,
+                                          .kind = x->kind,
                                           .who = x->who,
                                           .place = str_c(text[i]),
                                           .used_ms = clock_wall_ms(),
@@ -150,14 +150,14 @@ static struct asked *asked_new(struct queue *q, const struct ipc_channel *login,
     return k;
 }
 
-void guessing_on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void guessing_on_ask(void *owner, struct ipc_channel *ch, const struct ipc_login_ask *m)
 {
     struct queue *q = owner;
-    struct asked *k = asked_new(q, ch, &m->login_ask);
+    struct asked *k = asked_new(q, ch, m);
     const struct guess x = guess_of(k);
-    struct ipc_login_ruling r = {.token = m->login_ask.token};
+    struct ipc_login_ruling r = {.token = m->token};
     guesses_ask(q->guesses, &x, now_is(), &k->ruling);
-    r.answer = (uint8_t)k->ruling.answer;
+    r.answer = k->ruling.answer;
     r.wait_s = (uint32_t)((k->ruling.wait_ms + 999) / 1000);
     r.number = k->number;
     if (k->ruling.answer != GUESS_GO) {
@@ -171,16 +171,16 @@ void guessing_on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     ipc_send(ch, &(struct ipc_msg){.type = IPC_login_ruling, .login_ruling = r});
 }
 
-void guessing_on_judged(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void guessing_on_judged(void *owner, struct ipc_channel *ch, const struct ipc_login_judged *m)
 {
     struct queue *q = owner;
-    struct asked *k = map_get(q->tries, map_id(&m->login_judged.number));
+    struct asked *k = map_get(q->tries, map_id(&m->number));
     if (!k || k->login != ch) {
-        ipc_refuse(ch, m->type, "a try that it was not given");
+        ipc_refuse(ch, "a try that it was not given");
         return;
     }
     const struct guess x = guess_of(k);
-    switch ((enum guess_outcome)m->login_judged.outcome) {
+    switch (m->outcome) {
     case GUESS_WAS_RIGHT:
         is_right(q, &x, &k->ruling);
         break;
@@ -192,7 +192,7 @@ void guessing_on_judged(void *owner, struct ipc_channel *ch, const struct ipc_ms
         guesses_void(q->guesses, &x, &k->ruling);
         break;
     }
-    map_take(q->tries, map_id(&m->login_judged.number));
+    map_take(q->tries, map_id(&m->number));
     free(k);
 }
 

@@ -4,7 +4,7 @@
  */
 #pragma once
 #include "policy/guesses.h"
-#include "proc/portal_kinds.h"
+#include "ipc/portal_kinds.h"
 #include "proc/queue/queue.h"
 
 void guessing_init(struct queue *q);
@@ -20,8 +20,8 @@ void guessing_forget_account(struct queue *q, struct str name);
 int64_t guessing_forgive(struct queue *q, struct str name, struct str client);
 
 /* A copy of login asks before it looks at a password, and says how it went. */
-void guessing_on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
-void guessing_on_judged(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void guessing_on_ask(void *owner, struct ipc_channel *ch, const struct ipc_login_ask *m);
+void guessing_on_judged(void *owner, struct ipc_channel *ch, const struct ipc_login_judged *m);
 void guessing_login_gone(struct queue *q, const struct ipc_channel *login);
 
 /* May a code be mailed to who? *ret_wait_s: when not, until when. */

@@ -350,15 +350,14 @@ static void inspect_pump(struct queue *q)
 
 /* The job that this inspector has in hand; NULL: another's, or nothing that was asked, and the
  * channel is closed. */
-static struct job *any_job_of(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m,
-                              const struct lease_id *lease)
+static struct job *any_job_of(struct queue *q, struct ipc_channel *ch, const struct lease_id *lease)
 {
     struct inspector *i = inspector_of(q, ch);
     struct job *j = i && !lease_is_none(lease) && lease_same(&i->lease, lease)
                         ? map_get(q->jobs, lease_key(lease))
                         : NULL;
     if (!j || j->saving) {
-        ipc_refuse(ch, m->type, "it has no such lease");
+        ipc_refuse(ch, "it has no such lease");
         return NULL;
     }
     taking_taken(&i->taking, j); /* who speaks of it has it */
@@ -366,12 +365,12 @@ static struct job *any_job_of(struct queue *q, struct ipc_channel *ch, const str
 }
 
 /* The same of one kind. */
-static struct job *inspect_job_of(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m,
+static struct job *inspect_job_of(struct queue *q, struct ipc_channel *ch,
                                   const struct lease_id *lease, enum job_kind kind)
 {
-    struct job *j = any_job_of(q, ch, m, lease);
+    struct job *j = any_job_of(q, ch, lease);
     if (j && j->kind != kind) {
-        ipc_refuse(ch, m->type, "an answer to what was not asked");
+        ipc_refuse(ch, "an answer to what was not asked");
         return NULL;
     }
     return j;
@@ -392,18 +391,18 @@ static void inspect_again(struct queue *q, struct job *j)
     queue_job_free(j);
 }
 
-static void on_inspected(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_inspected(void *owner, struct ipc_channel *ch, const struct ipc_inspected *m)
 {
     struct queue *q = owner;
     struct inspector *i = inspector_of(q, ch);
-    struct job *j = inspect_job_of(q, ch, m, &m->inspected.lease, JOB_INSPECT);
+    struct job *j = inspect_job_of(q, ch, &m->lease, JOB_INSPECT);
     if (!j) {
         return;
     }
     take_back(q, i);
-    if (m->inspected.ok) {
+    if (m->ok) {
         q->inspected++;
-        take_facts(j, m->inspected.facts);
+        take_facts(j, m->facts);
     } else {
         inspect_again(q, j);
     }
@@ -411,43 +410,43 @@ static void on_inspected(void *owner, struct ipc_channel *ch, const struct ipc_m
     inspect_pump(q);
 }
 
-static void inspect_on_taken(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void inspect_on_taken(void *owner, struct ipc_channel *ch, const struct ipc_lease_taken *m)
 {
-    (void)any_job_of(owner, ch, m, &m->lease_taken.lease);
+    (void)any_job_of(owner, ch, &m->lease);
 }
 
-static void on_worker_ready(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_worker_ready(void *owner, struct ipc_channel *ch, const struct ipc_worker_ready *m)
 {
     struct inspector *i = inspector_of(owner, ch);
     if (!i || i->ready) {
-        ipc_refuse(ch, m->type, "it said so before");
+        ipc_refuse(ch, "it said so before");
         return;
     }
     i->ready = true;
     inspect_pump(owner);
 }
 
-static void on_prepared_piece(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_prepared_piece(void *owner, struct ipc_channel *ch,
+                              const struct ipc_prepared_piece *m)
 {
     struct queue *q = owner;
-    struct job *j = inspect_job_of(q, ch, m, &m->prepared_piece.lease, JOB_PREPARE);
+    struct job *j = inspect_job_of(q, ch, &m->lease, JOB_PREPARE);
     if (j) {
-        pickup_piece(j, m->prepared_piece.octets);
+        pickup_piece(j, m->octets);
     }
 }
 
-static void on_prepared(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_prepared(void *owner, struct ipc_channel *ch, const struct ipc_prepared *m)
 {
     struct queue *q = owner;
     struct inspector *i = inspector_of(q, ch);
-    struct job *j = inspect_job_of(q, ch, m, &m->prepared.lease, JOB_PREPARE);
+    struct job *j = inspect_job_of(q, ch, &m->lease, JOB_PREPARE);
     if (!j) {
         return;
     }
     take_back(q, i);
-    if (m->prepared.ok || buf_len(&j->prepared) > 0) {
-        pickup_prepared(j, m->prepared.ok, m->prepared.attachments, m->prepared.name,
-                        m->prepared.subject);
+    if (m->ok || buf_len(&j->prepared) > 0) {
+        pickup_prepared(j, m->ok, m->attachments, m->name, m->subject);
     } else {
         inspect_again(q, j);
     }
@@ -455,7 +454,7 @@ static void on_prepared(void *owner, struct ipc_channel *ch, const struct ipc_ms
     inspect_pump(q);
 }
 
-static void on_leaves(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_leaves(void *owner, struct ipc_channel *ch, const struct ipc_inspector_leaves *m)
 {
     struct inspector *i = inspector_of(owner, ch);
     if (i) {
@@ -512,13 +511,13 @@ static void on_gone(void *owner, struct ipc_channel *ch)
     }
 }
 
-static const struct ipc_rule rules[] = {{IPC_worker_ready, on_worker_ready},
-                                        {IPC_lease_taken, inspect_on_taken},
-                                        {IPC_inspected, on_inspected},
-                                        {IPC_prepared_piece, on_prepared_piece},
-                                        {IPC_prepared, on_prepared},
-                                        {IPC_inspector_leaves, on_leaves},
-                                        {IPC_none, NULL}};
+static const struct ipc_rule rules[] = {IPC_ON(worker_ready, on_worker_ready),
+                                        IPC_ON(lease_taken, inspect_on_taken),
+                                        IPC_ON(inspected, on_inspected),
+                                        IPC_ON(prepared_piece, on_prepared_piece),
+                                        IPC_ON(prepared, on_prepared),
+                                        IPC_ON(inspector_leaves, on_leaves),
+                                        IPC_RULES_END};
 
 /* Its successor stands: it finishes what it has under way, and is let go. If it is dead, its
  * channel will say so. */

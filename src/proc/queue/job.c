@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "portal/packed.h"
-#include "proc/lookup_kinds.h"
+#include "ipc/lookup_kinds.h"
 #include "proc/queue/channel.h"
 #include "proc/queue/queue.h"
 #include "wire/id.h"
@@ -90,7 +90,7 @@ static void send_rcpts(const struct job *j, struct ipc_channel *to)
                                            .reply = r->reply,
                                            .host = r->host,
                                            .last_ms = r->last_ms,
-                                           .state = (uint8_t)r->state,
+                                           .state = r->state,
                                            .notify = r->notify,
                                            .orcpt = r->orcpt,
                                        }});
@@ -219,10 +219,10 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
                               .login = route.login,
                               .avoid = route.avoid,
                               .size = m->size,
-                              .force = (uint8_t)route.force,
+                              .force = route.force,
                               .by_next_hop = route.force_is_next_hop,
                               .demand = (uint8_t)job_demand_of(&need, &allowed),
-                              .counts = (uint8_t)need.counts,
+                              .counts = need.counts,
                               .ladder = protection_has_next(q, &need) ? LADDER_PORTAL : LADDER_NONE,
                               .remove_flags = need.remove_flags,
                               .off_site = need.off_site,

@@ -234,13 +234,12 @@ static void on_web_gone(void *owner, struct ipc_channel *ch)
     queue_peer_gone(ch);
 }
 
-static void on_link_sealed(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_link_sealed(void *owner, struct ipc_channel *ch, const struct ipc_link_sealed *m)
 {
-    pickup_link_sealed(owner, m->link_sealed.token, m->link_sealed.ok != 0,
-                       m->link_sealed.sealed_key);
+    pickup_link_sealed(owner, m->token, m->ok != 0, m->sealed_key);
 }
 
-static const struct ipc_rule keys_rules[] = {{IPC_link_sealed, on_link_sealed}, {IPC_none, NULL}};
+static const struct ipc_rule keys_rules[] = {IPC_ON(link_sealed, on_link_sealed), IPC_RULES_END};
 
 /* A new smtpout: its channel doubles as a submitter's (bounces are submitted by smtpout). */
 static void add_smtpout(struct queue *q, unsigned index, int fd)
@@ -467,9 +466,8 @@ static void queue_on_stop(void *owner, struct child *c)
 int main(int argc, char **argv)
 {
     static struct queue queue;
-    static const struct ipc_rule rules[] = {{IPC_alarm, alarms_on_posternd},
-                                            {IPC_row_act, acts_on_posternd},
-                                            {IPC_none, NULL}};
+    static const struct ipc_rule rules[] = {IPC_ON(alarm, alarms_on_posternd),
+                                            IPC_ON(row_act, acts_on_posternd), IPC_RULES_END};
     static const struct child_events events = {
         .rules = rules,
         .on_prepare = queue_on_prepare,

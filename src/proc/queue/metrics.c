@@ -22,7 +22,7 @@ void metrics_count(struct queue *q, const struct store_rcpt *r, enum grade grade
 {
     must(r->reason < REASON_END && grade < GRADE_END);
     q->outcomes[r->state][r->reason][grade]++;
-    q->saved_from_clear += r->state != RCPT_DELIVERED && would_be_clear((enum reason)r->reason);
+    q->saved_from_clear += r->state != RCPT_DELIVERED && would_be_clear(r->reason);
 }
 
 static void put_outcomes(const struct queue *q, struct buf *out)

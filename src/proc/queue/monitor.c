@@ -86,7 +86,7 @@ static bool monitor_begin(struct queue *q, struct ipc_channel *to, struct domain
                                    .seen = seen,
                                    .profile = (uint8_t)(route.profile ? route.profile - 1
                                                                       : c->smtpout.profile),
-                                   .force = (uint8_t)route.force,
+                                   .force = route.force,
                                    .avoid = route.avoid,
                                }});
     return true;
@@ -121,12 +121,11 @@ static void monitor_tell(struct ipc_channel *to, bool ok, const char *text)
 }
 
 /* The look that this smtpout was asked for; NULL: it is over, or another's. */
-static struct probing *its_probing(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m,
-                                   uint64_t token)
+static struct probing *its_probing(struct queue *q, struct ipc_channel *ch, uint64_t token)
 {
     struct probing *p = monitor_find(q, token);
     if (p && q->smtpout[p->smtpout] != ch) {
-        ipc_refuse(ch, m->type, "a look that another was asked for");
+        ipc_refuse(ch, "a look that another was asked for");
         return NULL;
     }
     return p;
@@ -134,22 +133,21 @@ static struct probing *its_probing(struct queue *q, struct ipc_channel *ch, cons
 
 /* --- results ------------------------------------------------------------ */
 
-void monitor_on_host(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void monitor_on_host(void *owner, struct ipc_channel *ch, const struct ipc_probe_host *h)
 {
     struct queue *q = owner;
-    const struct ipc_probe_host *h = &m->probe_host;
-    struct probing *p = its_probing(q, ch, m, h->token);
+    struct probing *p = its_probing(q, ch, h->token);
     if (!p) {
         return;
     }
-    ipc_send(p->to, m);
+    ipc_send(p->to, &(struct ipc_msg){.type = IPC_probe_host, .probe_host = *h});
     (void)!buf_printf(&p->hosts,
                       STR_FMT " [" STR_FMT "] %s %s " STR_FMT " " STR_FMT
                               "; DANE %s; MTA-STS %s%s" STR_FMT "\n",
-                      STR_ARG(h->host), STR_ARG(h->address), sess_name((enum sess)h->sess),
-                      grade_name((enum grade)h->grade), STR_ARG(h->tls_version),
-                      STR_ARG(h->cert_check), tlsa_name((enum tlsa)h->tlsa),
-                      sts_name((enum sts)h->sts), h->detail.n ? "; " : "", STR_ARG(h->detail));
+                      STR_ARG(h->host), STR_ARG(h->address), sess_name(h->sess),
+                      grade_name(h->grade), STR_ARG(h->tls_version), STR_ARG(h->cert_check),
+                      tlsa_name(h->tlsa), sts_name(h->sts), h->detail.n ? "; " : "",
+                      STR_ARG(h->detail));
 }
 
 /* Some other domains are looked at soon: did only this one lose its encryption, or all? */
@@ -249,22 +247,21 @@ static void monitor_remember(struct queue *q, struct probing *p, const struct ip
 
 static void monitor_tick(struct queue *q);
 
-void monitor_on_done(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void monitor_on_done(void *owner, struct ipc_channel *ch, const struct ipc_probe_done *r)
 {
     struct queue *q = owner;
-    const struct ipc_probe_done *r = &m->probe_done;
-    struct probing *p = its_probing(q, ch, m, r->token);
+    struct probing *p = its_probing(q, ch, r->token);
     if (!p) {
         return;
     }
     monitor_remember(q, p, r);
     q->probes_done++;
-    ipc_send(p->to, m);
+    ipc_send(p->to, &(struct ipc_msg){.type = IPC_probe_done, .probe_done = *r});
     monitor_tell(p->to, true, "");
     log_info("probed", KVS("domain", r->domain),
              KV("asked-by", p->asked ? "administrator" : "monitor"),
              KV("offered", r->offered ? "yes" : "no"), KVN("complete", r->complete),
-             KV("grade", grade_name((enum grade)r->grade)), KVN("took-ms", r->took_ms));
+             KV("grade", grade_name(r->grade)), KVN("took-ms", r->took_ms));
     probing_free(q, p);
     monitor_tick(q);
 }

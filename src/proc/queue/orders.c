@@ -11,7 +11,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "proc/about.h"
+#include "ipc/about.h"
 #include "proc/queue/queue.h"
 
 #include <stdlib.h>

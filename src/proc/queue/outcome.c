@@ -31,40 +31,38 @@ static struct str outcome_keep(struct job *j, struct str s)
 /* The job that this smtpout was given with that lease, and that is not over. NULL: none is left
  * (its recipients were deleted meanwhile), or it was given to another, who alone may speak of
  * it. */
-static struct job *outcome_job_of(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m,
+static struct job *outcome_job_of(struct queue *q, struct ipc_channel *ch,
                                   const struct lease_id *lease)
 {
     struct job *j = map_get(q->jobs, lease_key(lease));
     if (!j) {
-        q->unknown_outcomes += m->type == IPC_outcome;
         return NULL;
     }
     if (j->kind == JOB_INSPECT || j->kind == JOB_PREPARE || q->smtpout[j->smtpout] != ch) {
-        ipc_refuse(ch, m->type, "the lease of another");
+        ipc_refuse(ch, "the lease of another");
         return NULL;
     }
     if (j->saving) {
-        ipc_refuse(ch, m->type, "its lease is over");
+        ipc_refuse(ch, "its lease is over");
         return NULL;
     }
     taking_taken(&q->takings[j->smtpout], j); /* who speaks of it has it */
     return j;
 }
 
-static void outcome_on_taken(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void outcome_on_taken(void *owner, struct ipc_channel *ch, const struct ipc_lease_taken *m)
 {
-    (void)outcome_job_of(owner, ch, m, &m->lease_taken.lease);
+    (void)outcome_job_of(owner, ch, &m->lease);
 }
 
-static void on_outcome_host(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_outcome_host(void *owner, struct ipc_channel *ch, const struct ipc_outcome_host *o)
 {
     struct queue *q = owner;
-    const struct ipc_outcome_host *o = &m->outcome_host;
-    struct job *j = outcome_job_of(q, ch, m, &o->lease);
+    struct job *j = outcome_job_of(q, ch, &o->lease);
     if (!j) {
         return;
     }
-    alarms_hop_fails(q, j, (enum reason)o->reason, o->host, o->detail);
+    alarms_hop_fails(q, j, o->reason, o->host, o->detail);
     j->tls_offered |= o->offered || (o->sess != SESS_NOCONN && o->sess != SESS_NOADV);
     if (j->n_attempts == ARRAY_LEN(j->attempts)) {
         return;
@@ -102,9 +100,9 @@ static void decide_deferred(struct job *j, struct store_rcpt *r, int64_t now)
 {
     const struct retry_rules rules = expiry_rules(j->queue);
     const struct retry_message m = retry_message(j);
-    enum retry_fault fault = expiry_is_ours(r)                       ? RETRY_OURS
-                             : reason_is_tls((enum reason)r->reason) ? RETRY_TLS
-                                                                     : RETRY_OTHER;
+    enum retry_fault fault = expiry_is_ours(r)          ? RETRY_OURS
+                             : reason_is_tls(r->reason) ? RETRY_TLS
+                                                        : RETRY_OTHER;
     if (r->reason == REASON_POISON || r->reason == REASON_DAMAGED) {
         r->state = RCPT_HELD;
         return;
@@ -168,14 +166,13 @@ static void log_rcpt(const struct job *j, const struct store_rcpt *r)
     id_text(j->id, id);
     raisers_text(a->raised, raised, sizeof raised);
     log_info(r->state == RCPT_QUEUED ? "deferred" : rcpt_state_name(r->state), KV("id", id),
-             KVS("to", r->forward_path), KV("reason", reason_name((enum reason)r->reason)),
-             KVS("code", r->code), KVS("host", r->host), KVS("address", a->address),
-             KV("session", sess_name((enum sess)a->sess)),
-             KV("grade", grade_name((enum grade)a->grade)), KVS("tls", a->tls_version),
+             KVS("to", r->forward_path), KV("reason", reason_name(r->reason)), KVS("code", r->code),
+             KVS("host", r->host), KVS("address", a->address), KV("session", sess_name(a->sess)),
+             KV("grade", grade_name(a->grade)), KVS("tls", a->tls_version),
              KVS("cipher", a->tls_cipher), KVN("bits", a->tls_bits), KVS("group", a->tls_group),
-             KVS("certificate", a->cert_check), KV("dane", tlsa_name((enum tlsa)a->tlsa)),
-             KV("sts", sts_name((enum sts)a->sts)), KV("raised", raised),
-             KVS("exception", a->exception), KVN("attempt", r->attempts), KVS("reply", r->reply));
+             KVS("certificate", a->cert_check), KV("dane", tlsa_name(a->tlsa)),
+             KV("sts", sts_name(a->sts)), KV("raised", raised), KVS("exception", a->exception),
+             KVN("attempt", r->attempts), KVS("reply", r->reply));
 }
 
 static bool outcome_is_in(const struct job *j, const struct item *it)
@@ -206,11 +203,10 @@ static void note_unknown(const struct queue *q, const struct ipc_channel *ch,
     }
 }
 
-static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_outcome_rcpt *o)
 {
     struct queue *q = owner;
-    const struct ipc_outcome_rcpt *o = &m->outcome_rcpt;
-    struct job *j = outcome_job_of(q, ch, m, &o->lease);
+    struct job *j = outcome_job_of(q, ch, &o->lease);
     struct item *it = j ? map_get(q->leased, map_id(&o->rcpt)) : NULL;
     if (!j && !ipc_misused(ch)) {
         note_unknown(q, ch, o);
@@ -219,11 +215,11 @@ static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ip
         return; /* deleted meanwhile; of a notice its submit says it all */
     }
     if (it->r.id != j->id || !outcome_is_in(j, it)) {
-        ipc_refuse(ch, m->type, "the recipient of another");
+        ipc_refuse(ch, "the recipient of another");
         return;
     }
     if (it->answered) {
-        ipc_refuse(ch, m->type, "a recipient that has its outcome");
+        ipc_refuse(ch, "a recipient that has its outcome");
         return;
     }
     struct store_rcpt *r = &it->r;
@@ -235,7 +231,7 @@ static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ip
     r->code = outcome_keep(j, o->code);
     r->reply = outcome_keep(j, o->reply);
     r->host = outcome_keep(j, o->host);
-    switch ((enum rcpt_result)o->result) {
+    switch (o->result) {
     case RESULT_DELIVERED:
         r->state = RCPT_DELIVERED;
         /* a next hop that knows RFC 3461 gives the notice itself; else we say how far it came */
@@ -261,7 +257,7 @@ static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ip
         break;
     }
     const struct store_attempt *a = outcome_attempt_of(j, r);
-    metrics_count(q, r, a->grade < GRADE_END ? (enum grade)a->grade : GRADE_PLAIN);
+    metrics_count(q, r, a->grade < GRADE_END ? a->grade : GRADE_PLAIN);
     alarms_copy_ended(q, r);
     if (r->reason == REASON_NO_STARTTLS && j->to) {
         monitor_soon(q, domain_kept(str_c(j->to->name))); /* has it lost its encryption? */
@@ -409,15 +405,15 @@ static void outcome_on_kept(void *arg, enum store_result result)
 
 /* Some recipients have their outcome, and another host is being asked for the rest: if its
  * worker dies meanwhile, they are not tried again. */
-static void on_outcome_part(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_outcome_part(void *owner, struct ipc_channel *ch, const struct ipc_outcome_part *m)
 {
     struct queue *q = owner;
-    struct job *j = outcome_job_of(q, ch, m, &m->outcome_part.lease);
+    struct job *j = outcome_job_of(q, ch, &m->lease);
     if (!j) {
         return;
     }
     if (j->kind != JOB_DELIVER) {
-        ipc_refuse(ch, m->type, "a part of what has none");
+        ipc_refuse(ch, "a part of what has none");
         return;
     }
     struct keeping *k = err_calloc(1, sizeof *k);
@@ -440,7 +436,7 @@ static void on_outcome_part(void *owner, struct ipc_channel *ch, const struct ip
 static bool was_reached(const struct job *j)
 {
     for (size_t i = 0; i < j->n_attempts; i++) {
-        enum reason r = (enum reason)j->attempts[i]->reason;
+        enum reason r = j->attempts[i]->reason;
         if (r != REASON_CONNECT && r != REASON_TIMEOUT && r != REASON_BROKEN_SESSION &&
             r != REASON_BAD_SMTP) {
             return true;
@@ -449,10 +445,11 @@ static bool was_reached(const struct job *j)
     return j->n_attempts == 0;
 }
 
-static void on_outcome(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_outcome(void *owner, struct ipc_channel *ch, const struct ipc_outcome *m)
 {
     struct queue *q = owner;
-    struct job *j = outcome_job_of(q, ch, m, &m->outcome.lease);
+    struct job *j = outcome_job_of(q, ch, &m->lease);
+    q->unknown_outcomes += !j && !ipc_misused(ch);
     if (j) {
         ipc_send(q->keys,
                  &(struct ipc_msg){.type = IPC_lease_close, .lease_close = {.lease = j->lease}});
@@ -463,22 +460,22 @@ static void on_outcome(void *owner, struct ipc_channel *ch, const struct ipc_msg
     }
 }
 
-const struct ipc_rule queue_smtpout_rules[] = {{IPC_worker_ready, worker_on_ready},
-                                               {IPC_lease_taken, outcome_on_taken},
-                                               {IPC_outcome_host, on_outcome_host},
-                                               {IPC_outcome_rcpt, on_outcome_rcpt},
-                                               {IPC_outcome, on_outcome},
-                                               {IPC_outcome_part, on_outcome_part},
-                                               {IPC_submit_rcpt, queue_on_submit_rcpt},
-                                               {IPC_submit, queue_on_submit},
-                                               {IPC_spool_open, queue_on_spool_open},
-                                               {IPC_spool_drop, queue_on_spool_drop},
-                                               {IPC_observation, domains_on_observation},
-                                               {IPC_quirk, quirks_on_quirk},
-                                               {IPC_looked, domains_on_looked},
-                                               {IPC_probe_host, monitor_on_host},
-                                               {IPC_probe_done, monitor_on_done},
-                                               {IPC_rpt_session, tlsrpt_on_session},
-                                               {IPC_rpt_written, tlsrpt_on_written},
-                                               {IPC_rpt_received, tlsrpt_on_received},
-                                               {IPC_none, NULL}};
+const struct ipc_rule queue_smtpout_rules[] = {IPC_ON(worker_ready, worker_on_ready),
+                                               IPC_ON(lease_taken, outcome_on_taken),
+                                               IPC_ON(outcome_host, on_outcome_host),
+                                               IPC_ON(outcome_rcpt, on_outcome_rcpt),
+                                               IPC_ON(outcome, on_outcome),
+                                               IPC_ON(outcome_part, on_outcome_part),
+                                               IPC_ON(submit_rcpt, queue_on_submit_rcpt),
+                                               IPC_ON(submit, queue_on_submit),
+                                               IPC_ON(spool_open, queue_on_spool_open),
+                                               IPC_ON(spool_drop, queue_on_spool_drop),
+                                               IPC_ON(observation, domains_on_observation),
+                                               IPC_ON(quirk, quirks_on_quirk),
+                                               IPC_ON(looked, domains_on_looked),
+                                               IPC_ON(probe_host, monitor_on_host),
+                                               IPC_ON(probe_done, monitor_on_done),
+                                               IPC_ON(rpt_session, tlsrpt_on_session),
+                                               IPC_ON(rpt_written, tlsrpt_on_written),
+                                               IPC_ON(rpt_received, tlsrpt_on_received),
+                                               IPC_RULES_END};

@@ -63,18 +63,18 @@ static char *canonical_path(struct str path)
     return address_canonical(path, text, sizeof text) == 0 ? err_strdup(text) : str_dup(path);
 }
 
-void queue_on_submit_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void queue_on_submit_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_submit_rcpt *m)
 {
     struct peer *p = ipc_channel_data(ch);
     if (p->n_pending >= PENDING_MAX) {
-        ipc_refuse(ch, m->type, "too many recipients without a message");
+        ipc_refuse(ch, "too many recipients without a message");
         return;
     }
     struct pending_rcpt *r = err_calloc(1, sizeof *r);
-    r->token = m->submit_rcpt.token;
-    r->forward_path = canonical_path(m->submit_rcpt.forward_path);
-    r->orcpt = str_dup(m->submit_rcpt.orcpt);
-    r->notify = m->submit_rcpt.notify;
+    r->token = m->token;
+    r->forward_path = canonical_path(m->forward_path);
+    r->orcpt = str_dup(m->orcpt);
+    r->notify = m->notify;
     list_append(&p->pending, &r->link);
     p->n_pending++;
 }
@@ -114,14 +114,14 @@ void queue_check_space(struct queue *q)
     }
 }
 
-void queue_on_spool_open(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void queue_on_spool_open(void *owner, struct ipc_channel *ch, const struct ipc_spool_open *m)
 {
     struct queue *q = owner;
     struct peer *p = ipc_channel_data(ch);
     char name[64] = "";
     int spool = -1;
     if (p->n_spools >= SPOOLS_MAX) {
-        ipc_refuse(ch, m->type, "too many files without a message");
+        ipc_refuse(ch, "too many files without a message");
         return;
     }
     queue_check_space(q);
@@ -129,9 +129,9 @@ void queue_on_spool_open(void *owner, struct ipc_channel *ch, const struct ipc_m
         q->no_space ? STORE_FULL : store_spool_create(q->store, p->writer, name, &spool);
     const struct ipc_msg reply = {.type = IPC_spool_opened,
                                   .spool_opened = {
-                                      .token = m->spool_open.token,
-                                      .id = m->spool_open.id,
-                                      .result = (uint8_t)r,
+                                      .token = m->token,
+                                      .id = m->id,
+                                      .result = r,
                                       .name = str_c(name),
                                   }};
     if (r != STORE_OK) {
@@ -145,16 +145,16 @@ void queue_on_spool_open(void *owner, struct ipc_channel *ch, const struct ipc_m
     ipc_send_fd(ch, &reply, spool);
 }
 
-void queue_on_spool_drop(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void queue_on_spool_drop(void *owner, struct ipc_channel *ch, const struct ipc_spool_drop *m)
 {
     struct queue *q = owner;
     struct peer *p = ipc_channel_data(ch);
-    struct pending_spool *s = find_spool(p, m->spool_drop.name);
+    struct pending_spool *s = find_spool(p, m->name);
     if (!s) {
-        ipc_refuse(ch, m->type, "a file that is not its own");
+        ipc_refuse(ch, "a file that is not its own");
         return;
     }
-    store_spool_drop(q->store, m->spool_drop.name);
+    store_spool_drop(q->store, m->name);
     spool_free(p, s);
 }
 

@@ -102,7 +102,7 @@ void envelope_event(struct queue *q, uint64_t envelope, enum envelope_event kind
     const struct store_envelope_event e = {
         .envelope = envelope,
         .at_ms = clock_wall_ms(),
-        .kind = (uint8_t)kind,
+        .kind = kind,
         .who = who,
         .detail = str_c(detail),
     };
@@ -235,8 +235,8 @@ static void make_envelope(struct job *j, struct item *it, bool fits)
         .sender_name = j->name,
         .made_ms = it->r.last_ms,
         .expires_ms = it->r.last_ms + c->portal.lifetime,
-        .level = (uint8_t)level,
-        .least = (uint8_t)level,
+        .level = level,
+        .least = level,
         .state = ENVELOPE_WAITING,
         .sealed = level == 3,
         .sealed_key = j->message.sealed_key,
@@ -263,7 +263,7 @@ static void hold_items(struct job *j, enum reason reason, const char *why)
     LIST_EACH (at, &j->items) {
         struct item *it = LIST_OF(at, struct item, place.link);
         it->r.state = RCPT_HELD;
-        it->r.reason = (uint8_t)reason;
+        it->r.reason = reason;
         it->r.code = str_c(reason_deferred_code(reason));
         it->r.reply = str_c(why);
         it->r.last_ms = clock_wall_ms();
@@ -343,7 +343,7 @@ bool pickup_mail(struct queue *q, const struct kept_envelope *k, enum notice_kin
                                .envelope_mail = {
                                    .lease = order,
                                    .envelope = e->envelope,
-                                   .kind = (uint8_t)kind,
+                                   .kind = kind,
                                    .level = e->level,
                                    .to = str_c(to),
                                    .sender = e->sender,
@@ -396,7 +396,7 @@ static void begin_notice(struct queue *q, uint64_t envelope)
     /* should this one fail, the others have their turn before it */
     k.e.notice_due_ms = clock_wall_ms() + NOTICE_AGAIN_MS;
     store_put_envelope(q->store, &k.e);
-    n->kind = (enum notice_kind)k.e.notice_kind;
+    n->kind = k.e.notice_kind;
     random_text(n->link, TOKEN_LETTERS);
     random_text(n->code, CODE_LETTERS);
     if (k.e.sealed && !is_sealed_already(&k.e)) {
@@ -510,7 +510,7 @@ static void close_rcpt(void *arg, const struct store_rcpt *row)
                : e->state == ENVELOPE_RECALLED ? REASON_TAKEN_BACK
                : lost                          ? REASON_UNREACHABLE
                                                : REASON_NOT_PICKED_UP;
-    r.code = read ? STR("2.0.0") : str_c(reason_bounced_code((enum reason)r.reason));
+    r.code = read ? STR("2.0.0") : str_c(reason_bounced_code(r.reason));
     r.reply = STR("");
     if (lost && !read && c->lost) { /* what was said to the notice is why */
         r.code = c->lost->code.n > 0 && c->lost->code.p[0] == '5' ? c->lost->code : r.code;
@@ -536,7 +536,7 @@ static void end_envelope(struct queue *q, struct kept_envelope *k, enum envelope
                                                                    EVENT_EXPIRED_ON,
                                                                    EVENT_NOTICE_FAILED};
     struct closing c = {q, k, told, lost};
-    k->e.state = (uint8_t)state;
+    k->e.state = state;
     k->e.sealed_key = STR("");
     k->e.notice_due_ms = 0;
     k->e.expires_ms = k->e.expires_ms < clock_wall_ms() ? k->e.expires_ms : clock_wall_ms();

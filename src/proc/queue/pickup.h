@@ -3,9 +3,9 @@
  * (store/envelope.h keeps them). For the files of the queue process.
  */
 #pragma once
-#include "proc/portal_kinds.h"
+#include "ipc/portal_kinds.h"
 #include "store/envelope.h"
-#include "sys/ipc.h"
+#include "ipc/channel.h"
 #include "wire/limits.h"
 
 struct queue;
@@ -76,4 +76,4 @@ struct ipc_msg portal_row(const struct store_envelope *e, uint64_t token);
 void portal_web_gone(struct queue *q, const struct ipc_channel *ch);
 void portal_login_gone(const struct ipc_channel *login);
 /* login -> queue: pass_proved */
-void portal_on_pass_proved(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void portal_on_pass_proved(void *owner, struct ipc_channel *ch, const struct ipc_pass_proved *m);

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "proc/queue/proofs.h"
-#include "proc/lookup_kinds.h"
+#include "ipc/lookup_kinds.h"
 #include "proc/queue/queue.h"
 
 #include <stdlib.h>
@@ -60,10 +60,9 @@ void policies_hand_over(struct queue *q)
     }
 }
 
-static void on_policy(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_policy(void *owner, struct ipc_channel *ch, const struct ipc_sts_policy *p)
 {
     struct queue *q = owner;
-    const struct ipc_sts_policy *p = &m->sts_policy;
     store_put_sts(q->store, &(struct store_sts){
                                 .domain = p->domain,
                                 .id = p->id,
@@ -84,20 +83,20 @@ static struct asking *policies_find_asking(uint64_t token)
     return NULL;
 }
 
-static void policies_on_answer(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void policies_on_answer(void *owner, struct ipc_channel *ch, const struct ipc_sts_answer *m)
 {
-    struct asking *a = policies_find_asking(m->sts_answer.token);
+    struct asking *a = policies_find_asking(m->token);
     if (!a) {
         return;
     }
-    if (m->sts_answer.ok && a->verb != STS_SHOW) {
+    if (m->ok && a->verb != STS_SHOW) {
         acts_add(owner, &a->who, ADMIN_STS_SET, str_c(a->domain),
                  a->verb == STS_REFRESH ? STR("refresh") : STR("preload"));
     }
-    if (m->sts_answer.ok) {
-        ipc_send(a->to, m);
+    if (m->ok) {
+        ipc_send(a->to, &(struct ipc_msg){.type = IPC_sts_answer, .sts_answer = *m});
     }
-    policies_done(a->to, m->sts_answer.ok, m->sts_answer.ok ? STR("") : m->sts_answer.problem);
+    policies_done(a->to, m->ok, m->ok ? STR("") : m->problem);
     list_remove(&a->link);
     free(a);
 }
@@ -141,8 +140,7 @@ void policies_lookup_gone(void)
     }
 }
 
-const struct ipc_rule queue_lookup_rules[] = {{IPC_sts_policy, on_policy},
-                                              {IPC_alarm, alarms_on_lookup},
-                                              {IPC_sts_answer, policies_on_answer},
-                                              {IPC_posted, proofs_on_posted},
-                                              {IPC_none, NULL}};
+const struct ipc_rule queue_lookup_rules[] = {IPC_ON(sts_policy, on_policy),
+                                              IPC_ON(alarm, alarms_on_lookup),
+                                              IPC_ON(sts_answer, policies_on_answer),
+                                              IPC_ON(posted, proofs_on_posted), IPC_RULES_END};

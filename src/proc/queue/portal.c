@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
-#include "proc/login_kinds.h"
+#include "ipc/login_kinds.h"
 #include "proc/queue/guessing.h"
 #include "proc/queue/proofs.h"
 #include "proc/queue/queue.h"
@@ -60,7 +60,7 @@ void portal_web_gone(struct queue *q, const struct ipc_channel *ch)
 static void portal_reply(struct ipc_channel *ch, uint64_t token, enum portal_result result)
 {
     ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer,
-                                   .portal_answer = {.token = token, .result = (uint8_t)result}});
+                                   .portal_answer = {.token = token, .result = result}});
 }
 
 /* With who it is, for the page. */
@@ -219,7 +219,7 @@ static struct lease_id lease_for_web(struct queue *q, struct ipc_channel *ch, st
     ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_open,
                                         .lease_open = {
                                             .lease = l,
-                                            .role = (uint8_t)p->role,
+                                            .role = p->role,
                                             .index = p->index,
                                             .sealed_key = sealed_key,
                                         }});
@@ -429,8 +429,7 @@ static void set_phrase(struct queue *q, struct ipc_channel *ch, const struct ipc
         *c = (unsigned char)*c < ' ' || *c == 0x7f ? ' ' : *c;
     }
     enum portal_result r = change_person(q, p.p.address, 0, str_c(phrase));
-    portal_answer_saved(q, ch,
-                        &(struct ipc_portal_answer){.token = a->token, .result = (uint8_t)r});
+    portal_answer_saved(q, ch, &(struct ipc_portal_answer){.token = a->token, .result = r});
 }
 
 /* --- senders ------------------------------------------------------------ */
@@ -505,7 +504,7 @@ static bool change_level(struct queue *q, struct kept_envelope *k, struct str le
         return false;
     }
     snprintf(detail, sizeof detail, "from %u to %llu", k->e.level, (unsigned long long)n);
-    k->e.level = (uint8_t)n;
+    k->e.level = n;
     envelope_event(q, k->e.envelope, EVENT_LEVEL, who, detail);
     return true;
 }
@@ -575,11 +574,10 @@ static void act(struct queue *q, struct ipc_channel *ch, const struct ipc_portal
         proofs_agree(q, ch, a);
         return;
     }
-    bool ok = his && portal_act(q, &k, (enum portal_act)a->number, a->text, p.p.address);
+    bool ok = his && portal_act(q, &k, a->number, a->text, p.p.address);
     bool stays = !ok && his && a->number == ACT_RECALL && envelope_must_stay(&k.e);
     enum portal_result result = ok ? PORTAL_OK : stays ? PORTAL_MUST_STAY : PORTAL_NO;
-    portal_answer_saved(q, ch,
-                        &(struct ipc_portal_answer){.token = a->token, .result = (uint8_t)result});
+    portal_answer_saved(q, ch, &(struct ipc_portal_answer){.token = a->token, .result = result});
     if (ok) {
         pickup_tick(q);
     }
@@ -596,7 +594,7 @@ static void portal_send_code(struct queue *q, struct ipc_channel *ch,
     ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer,
                                    .portal_answer = {
                                        .token = a->token,
-                                       .result = (uint8_t)r,
+                                       .result = r,
                                        .number = wait_s,
                                        .words = str_c(words),
                                    }});
@@ -654,22 +652,21 @@ void portal_login_gone(const struct ipc_channel *login)
 }
 
 /* login found a password right: web, which reads strangers, is not asked who it was. */
-void portal_on_pass_proved(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void portal_on_pass_proved(void *owner, struct ipc_channel *ch, const struct ipc_pass_proved *m)
 {
     struct queue *q = owner;
-    const struct address_key key = address_key(str_trim(m->pass_proved.address));
-    if (m->pass_proved.pass.n != ENVELOPE_HASH ||
+    const struct address_key key = address_key(str_trim(m->address));
+    if (m->pass.n != ENVELOPE_HASH ||
         !conf_is_inside(child_conf(q->child), domain_of(str_c(key.text)))) {
         ipc_send(ch, &(struct ipc_msg){.type = IPC_pass_kept,
-                                       .pass_kept = {.token = m->pass_proved.token,
-                                                     .result = LOGIN_NOT_OURS}});
+                                       .pass_kept = {.token = m->token, .result = LOGIN_NOT_OURS}});
         return;
     }
     struct proved_pass *p = err_calloc(1, sizeof *p);
-    *p = (struct proved_pass){.q = q, .login = ch, .token = m->pass_proved.token};
+    *p = (struct proved_pass){.q = q, .login = ch, .token = m->token};
     list_append(&proved_passes, &p->link);
-    visits_inside(q, key.text, m->pass_proved.pass);
-    log_notice("portal-login", KV("address", key.text), KVS("network", m->pass_proved.client));
+    visits_inside(q, key.text, m->pass);
+    log_notice("portal-login", KV("address", key.text), KVS("network", m->client));
     store_sync(q->store, on_pass_saved, p);
 }
 
@@ -756,7 +753,7 @@ static void portal_explain(struct queue *q, struct ipc_channel *ch, const struct
                                        .row_fate = {
                                            .token = a->token,
                                            .address = mail.forward_path,
-                                           .fate = (uint8_t)fate,
+                                           .fate = fate,
                                            .words = str_trim(str_c(protection.words)),
                                        }});
     }
@@ -791,7 +788,7 @@ static void ask_again(struct queue *q, struct ipc_channel *ch, const struct ipc_
 
 typedef void (*ask_fn)(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a);
 
-static void on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_ask(void *owner, struct ipc_channel *ch, const struct ipc_portal_ask *a)
 {
     static const ask_fn answers[PORTAL_VERB_END] = {[PORTAL_SEND_CODE] = portal_send_code,
                                                     [PORTAL_CODE] = take_code,
@@ -814,7 +811,6 @@ static void on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
                                                     [PORTAL_ACT] = act,
                                                     [PORTAL_EXPLAIN] = portal_explain,
                                                     [PORTAL_ASK_AGAIN] = ask_again};
-    const struct ipc_portal_ask *a = &m->portal_ask;
     if (a->verb < PORTAL_VERB_END) {
         answers[a->verb](owner, ch, a);
     } else {
@@ -823,10 +819,10 @@ static void on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
     }
 }
 
-const struct ipc_rule queue_web_rules[] = {{IPC_portal_ask, on_ask},
-                                           {IPC_alarm, alarms_on_web},
-                                           {IPC_submit_rcpt, queue_on_submit_rcpt},
-                                           {IPC_submit, queue_on_submit},
-                                           {IPC_spool_open, queue_on_spool_open},
-                                           {IPC_spool_drop, queue_on_spool_drop},
-                                           {IPC_none, NULL}};
+const struct ipc_rule queue_web_rules[] = {IPC_ON(portal_ask, on_ask),
+                                           IPC_ON(alarm, alarms_on_web),
+                                           IPC_ON(submit_rcpt, queue_on_submit_rcpt),
+                                           IPC_ON(submit, queue_on_submit),
+                                           IPC_ON(spool_open, queue_on_spool_open),
+                                           IPC_ON(spool_drop, queue_on_spool_drop),
+                                           IPC_RULES_END};

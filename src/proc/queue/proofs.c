@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "oidc/oidc.h"
-#include "proc/proof_kinds.h"
+#include "ipc/proof_kinds.h"
 #include "proc/queue/queue.h"
 #include "seal/password.h"
 #include "seal/rest.h"
@@ -111,7 +111,7 @@ static void proving_end(struct proving *p)
 static void proofs_answer(struct ipc_channel *web, uint64_t token, enum portal_result result)
 {
     ipc_send(web, &(struct ipc_msg){.type = IPC_portal_answer,
-                                    .portal_answer = {.token = token, .result = (uint8_t)result}});
+                                    .portal_answer = {.token = token, .result = result}});
 }
 
 static void proofs_later(struct proving *p)
@@ -187,7 +187,7 @@ static void proofs_ask_login(struct queue *q, struct proving *p, const char *kno
     ipc_send(p->at, &(struct ipc_msg){.type = IPC_prove,
                                       .prove = {
                                           .token = p->token,
-                                          .kind = (uint8_t)p->kind,
+                                          .kind = p->kind,
                                           .known = str_c(known),
                                           .answer = sent,
                                       }});
@@ -343,9 +343,8 @@ void proofs_on_prove(struct queue *q, struct ipc_channel *ch, const struct ipc_p
         proofs_answer(ch, a->token, PORTAL_OVER);
         return;
     }
-    enum proof_kind kind = a->number == PROOF_PASSKEY || a->number == PROOF_LOGIN
-                               ? (enum proof_kind)a->number
-                               : PROOF_PHRASE;
+    enum proof_kind kind =
+        a->number == PROOF_PASSKEY || a->number == PROOF_LOGIN ? a->number : PROOF_PHRASE;
     struct proving *p = proving_new(q, ch, a, kind);
     if (!p) {
         proofs_answer(ch, a->token, PORTAL_LATER);
@@ -474,7 +473,7 @@ static void save_passkey(struct queue *q, struct proving *p, const struct ipc_pr
         store_put_passkey(q->store, &(struct store_passkey){
                                         .id = m->id,
                                         .address = str_c(p->address),
-                                        .algorithm = (uint8_t)m->number,
+                                        .algorithm = m->number,
                                         .key = m->key,
                                         .uses = m->uses,
                                         .made_ms = clock_wall_ms(),
@@ -559,38 +558,38 @@ static void keep_description(struct provider *o, const struct ipc_proved *m)
              KV("token", o->description.token));
 }
 
-void proofs_on_proved(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void proofs_on_proved(void *owner, struct ipc_channel *ch, const struct ipc_proved *m)
 {
     struct queue *q = owner;
-    struct provider *o = asked_provider(m->proved.token);
-    struct proving *p = o ? NULL : map_get(provings, map_id(&m->proved.token));
+    struct provider *o = asked_provider(m->token);
+    struct proving *p = o ? NULL : map_get(provings, map_id(&m->token));
     char why[256];
     if ((o && o->at != ch) || (p && p->at != ch)) {
-        ipc_refuse(ch, m->type, "a proof that another was asked for");
+        ipc_refuse(ch, "a proof that another was asked for");
         return;
     }
     if (o) {
-        keep_description(o, &m->proved);
+        keep_description(o, m);
     } else if (p && p->kind == PROOF_NEW_PASSKEY) {
-        save_passkey(q, p, &m->proved);
+        save_passkey(q, p, m);
     } else if (p && p->kind == PROOF_HASH) {
-        agreed(q, p, &m->proved);
+        agreed(q, p, m);
     } else if (p) {
-        p->passkey.uses = m->proved.uses;
+        p->passkey.uses = m->uses;
         p->passkey.used_ms = clock_wall_ms();
-        str_copy_cut(m->proved.detail, why, sizeof why);
-        proofs_finish(q, p, m->proved.ok != 0, why);
+        str_copy_cut(m->detail, why, sizeof why);
+        proofs_finish(q, p, m->ok != 0, why);
     }
 }
 
-void proofs_on_posted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void proofs_on_posted(void *owner, struct ipc_channel *ch, const struct ipc_posted *m)
 {
     struct queue *q = owner;
-    struct provider *o = asked_provider(m->posted.token);
-    struct proving *p = o ? NULL : map_get(provings, map_id(&m->posted.token));
+    struct provider *o = asked_provider(m->token);
+    struct proving *p = o ? NULL : map_get(provings, map_id(&m->token));
     char known[KNOWN_MAX];
     struct ipc_channel *login = login_of(q);
-    if (o && m->posted.ok && login) {
+    if (o && m->ok && login) {
         snprintf(known, sizeof known, "%s\n", o->conf->issuer);
         o->at = login;
         ipc_send(login, &(struct ipc_msg){.type = IPC_prove,
@@ -598,18 +597,17 @@ void proofs_on_posted(void *owner, struct ipc_channel *ch, const struct ipc_msg 
                                               .token = o->asked,
                                               .kind = PROOF_PROVIDER,
                                               .known = str_c(known),
-                                              .answer = m->posted.answer,
+                                              .answer = m->answer,
                                           }});
     } else if (o) {
-        keep_description(o, &(struct ipc_proved){.detail = m->posted.detail});
-    } else if (p && m->posted.answer.n == 0) {
-        log_error("provider-away", KV("issuer", p->provider->issuer),
-                  KVS("reason", m->posted.detail));
+        keep_description(o, &(struct ipc_proved){.detail = m->detail});
+    } else if (p && m->answer.n == 0) {
+        log_error("provider-away", KV("issuer", p->provider->issuer), KVS("reason", m->detail));
         proofs_later(p);
     } else if (p) {
         snprintf(known, sizeof known, "%s\n%s\n%s\n%s\n%s\n", p->provider->issuer,
                  p->provider->client, p->challenge, p->address, p->provider->claim);
-        proofs_ask_login(q, p, known, m->posted.answer);
+        proofs_ask_login(q, p, known, m->answer);
     }
 }
 

@@ -4,7 +4,7 @@
  */
 #pragma once
 #include "proc/queue/visits.h"
-#include "sys/ipc.h"
+#include "ipc/channel.h"
 
 void proofs_init(void);
 /* Another configuration is coming: its providers are read with the next tick. */
@@ -22,7 +22,7 @@ void proofs_on_drop_passkey(struct queue *q, struct ipc_channel *ch,
                             const struct ipc_portal_ask *a);
 /* PORTAL_ACT with a phrase that a sender agrees on: hashed, then kept. */
 void proofs_agree(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a);
-void proofs_on_proved(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
-void proofs_on_posted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void proofs_on_proved(void *owner, struct ipc_channel *ch, const struct ipc_proved *m);
+void proofs_on_posted(void *owner, struct ipc_channel *ch, const struct ipc_posted *m);
 /* login or lookup is gone: who waits for it is told to try later. web: nobody waits any more. */
 void proofs_peer_gone(struct queue *q, const struct ipc_channel *ch);

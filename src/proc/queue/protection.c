@@ -56,7 +56,7 @@ static void one_line(const char *words, char *dst, size_t size)
 static void protection_fail(struct store_rcpt *r, enum reason reason, const char *words)
 {
     r->state = RCPT_FAILED;
-    r->reason = (uint8_t)reason;
+    r->reason = reason;
     r->code = str_c(reason_bounced_code(reason));
     r->reply = str_c(words);
 }
@@ -315,8 +315,7 @@ int protection_step_down(struct queue *q, struct store_rcpt *r, bool tells_sende
     protect_record_read(r->protection, &record);
     ladder_of(child_conf(q->child), record.ladder, &l);
     snprintf(why, sizeof why, "no secure connection could be had: %s%s" STR_FMT,
-             reason_sentence((enum reason)r->reason), r->reply.n > 0 ? "; " : "",
-             STR_ARG(r->reply));
+             reason_sentence(r->reason), r->reply.n > 0 ? "; " : "", STR_ARG(r->reply));
     struct str kept = STR("");
     if (arena_copy(arena, str_c(why), &kept) < 0) {
         return -ENOSPC;

@@ -9,13 +9,13 @@
 #include "policy/memory.h"
 #include "policy/policy.h"
 #include "policy/rules.h"
-#include "proc/about.h"
+#include "ipc/about.h"
 #include "proc/queue/pickup.h"
 #include "proc/queue/protection.h"
 #include "proc/admin_verbs.h"
 #include "proc/child.h"
-#include "proc/about.h"
-#include "proc/job_kinds.h"
+#include "ipc/about.h"
+#include "ipc/job_kinds.h"
 #include "sched/arrivals.h"
 #include "sched/jump.h"
 #include "sched/retry.h"
@@ -293,7 +293,7 @@ void metrics_write(struct queue *q, struct buf *out);
 
 /* submit.c */
 extern const struct ipc_rule queue_smtpin_rules[];
-void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_submit *m);
 void queue_cached_release(struct queue *q, struct cached *h);
 
 /* peer.c */
@@ -302,9 +302,9 @@ struct peer *queue_peer_new(struct queue *q, int fd, enum role role, unsigned in
 void queue_peer_gone(struct ipc_channel *ch);
 void queue_peer_unref(struct peer *p);
 void queue_check_space(struct queue *q);
-void queue_on_submit_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
-void queue_on_spool_open(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
-void queue_on_spool_drop(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void queue_on_submit_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_submit_rcpt *m);
+void queue_on_spool_open(void *owner, struct ipc_channel *ch, const struct ipc_spool_open *m);
+void queue_on_spool_drop(void *owner, struct ipc_channel *ch, const struct ipc_spool_drop *m);
 void peer_drop_pending(struct peer *p, struct pending_rcpt *r);
 /* The file becomes a message's: true when it was given to this peer (or none is named). */
 bool peer_takes_spool(struct peer *p, struct str name);
@@ -439,7 +439,7 @@ void damage_tick(struct queue *q);
 /* A job given to a worker that is not there would wait for ever. */
 bool queue_can_send(const struct queue *q);
 /* A smtpout reads from now on. */
-void worker_on_ready(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void worker_on_ready(void *owner, struct ipc_channel *ch, const struct ipc_worker_ready *m);
 /* The first that is there, from that place on, and not on trial (taking.c) if there is such a
  * one; -1: none is. */
 int worker_from(const struct queue *q, unsigned place);
@@ -466,12 +466,12 @@ struct domain *domains_named(struct queue *q, struct str name);
 void domains_mailed(struct queue *q, struct domain *d, bool secure);
 struct memory_rules domains_rules(const struct queue *q);
 void domains_save(struct queue *q, const struct domain *d);
-void domains_on_observation(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
-void domains_on_looked(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void domains_on_observation(void *owner, struct ipc_channel *ch, const struct ipc_observation *m);
+void domains_on_looked(void *owner, struct ipc_channel *ch, const struct ipc_looked *m);
 
 /* quirks.c: what hosts announce and do not keep */
 void quirks_hand_over(struct queue *q, struct ipc_channel *smtpout);
-void quirks_on_quirk(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void quirks_on_quirk(void *owner, struct ipc_channel *ch, const struct ipc_quirk *m);
 /* Of a host, by name or address; says how many. */
 size_t quirks_forget(struct queue *q, struct str host);
 
@@ -483,17 +483,17 @@ void monitor_probe(struct queue *q, struct ipc_channel *to, struct domain_name d
 void monitor_soon(struct queue *q, struct domain_name domain);
 void monitor_requester_gone(struct queue *q, const struct ipc_channel *to);
 void monitor_worker_gone(struct queue *q, unsigned index);
-void monitor_on_host(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
-void monitor_on_done(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void monitor_on_host(void *owner, struct ipc_channel *ch, const struct ipc_probe_host *m);
+void monitor_on_done(void *owner, struct ipc_channel *ch, const struct ipc_probe_done *m);
 
 /* alarms.c */
 /* Whether it is a copy of a rule that ended: an alarm, or its end. */
 void alarms_copy_ended(struct queue *q, const struct store_rcpt *r);
 /* What posternd, smtpin, web and lookup may raise themselves. */
-void alarms_on_posternd(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
-void alarms_on_smtpin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
-void alarms_on_web(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
-void alarms_on_lookup(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void alarms_on_posternd(void *owner, struct ipc_channel *ch, const struct ipc_alarm *m);
+void alarms_on_smtpin(void *owner, struct ipc_channel *ch, const struct ipc_alarm *m);
+void alarms_on_web(void *owner, struct ipc_channel *ch, const struct ipc_alarm *m);
+void alarms_on_lookup(void *owner, struct ipc_channel *ch, const struct ipc_alarm *m);
 void alarms_raise(struct queue *q, struct domain_name domain, enum alarm_kind kind,
                   const char *detail);
 void alarms_clear(struct queue *q, struct domain_name domain, enum alarm_kind kind);
@@ -551,7 +551,7 @@ void acts_words(const struct acting *who, char dst[ACTING_WORDS]);
 void acts_add(struct queue *q, const struct acting *who, enum admin_verb verb, struct str about,
               struct str detail);
 /* One that posternd did: a reload. */
-void acts_on_posternd(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void acts_on_posternd(void *owner, struct ipc_channel *ch, const struct ipc_row_act *m);
 /* Rows of all acts about something. */
 void acts_about(struct queue *q, struct ipc_channel *ch, struct str about);
 /* True when the verb is the list of acts: answered there. */
@@ -578,9 +578,9 @@ void tlsrpt_tick(struct queue *q);
 void tlsrpt_worker_gone(struct queue *q);
 /* Writes the reports of all days, the present one included, now. */
 void tlsrpt_send_now(struct queue *q);
-void tlsrpt_on_session(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
-void tlsrpt_on_written(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
-void tlsrpt_on_received(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void tlsrpt_on_session(void *owner, struct ipc_channel *ch, const struct ipc_rpt_session *m);
+void tlsrpt_on_written(void *owner, struct ipc_channel *ch, const struct ipc_rpt_written *m);
+void tlsrpt_on_received(void *owner, struct ipc_channel *ch, const struct ipc_rpt_received *m);
 
 /* policies.c: MTA-STS policies kept for lookup */
 extern const struct ipc_rule queue_lookup_rules[];
@@ -597,7 +597,7 @@ void accounts_load(struct queue *q);
 void accounts_each(struct queue *q, void (*fn)(void *arg, const struct store_account *a),
                    void *arg);
 void accounts_hand_over(struct queue *q, struct ipc_channel *to);
-void accounts_on_refusal(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void accounts_on_refusal(void *owner, struct ipc_channel *ch, const struct ipc_refusal *m);
 /* From smtpin: a certificate of ours ends soon. */
 /* True when the verb is about accounts or refusals: answered there. */
 bool admin_accounts(struct queue *q, struct ipc_channel *ch, enum admin_verb verb,

@@ -60,20 +60,20 @@ void quirks_hand_over(struct queue *q, struct ipc_channel *smtpout)
     store_each_quirk(q->store, quirks_tell_one, quirks_on_walked, smtpout);
 }
 
-void quirks_on_quirk(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void quirks_on_quirk(void *owner, struct ipc_channel *ch, const struct ipc_quirk *m)
 {
     struct queue *q = owner;
     int64_t now = clock_wall_ms();
     size_t n = 0;
-    unsigned days = extension_days((enum extension)m->quirk.extension);
+    unsigned days = extension_days(m->extension);
     const struct store_quirk x = {
-        .host = m->quirk.host,
-        .address = m->quirk.address,
-        .extension = m->quirk.extension,
+        .host = m->host,
+        .address = m->address,
+        .extension = m->extension,
         .since_ms = now,
         .until_ms = now + (int64_t)days * DAY_MS,
-        .domain = m->quirk.domain,
-        .why = m->quirk.why,
+        .domain = m->domain,
+        .why = m->why,
     };
     if (x.extension >= EXTENSION_END || days == 0) {
         return; /* smtpout reads what others send: what it says must not end us */

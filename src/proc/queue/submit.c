@@ -113,7 +113,7 @@ void queue_answer(struct queue *q, struct ipc_channel *ch, uint64_t token, enum 
     ipc_send(ch, &(struct ipc_msg){.type = IPC_submitted,
                                    .submitted = {
                                        .token = token,
-                                       .result = (uint8_t)result,
+                                       .result = result,
                                        .refused = refusal != NULL,
                                        .under_way = queue_fresh(q),
                                        .text = str_c(refusal ? refusal : ""),
@@ -489,44 +489,43 @@ static const char *not_its_own(struct queue *q, struct peer *p, const struct ipc
                : "mail of ours to another";
 }
 
-void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_submit *m)
 {
     struct queue *q = owner;
     struct peer *p = ipc_channel_data(ch);
     int64_t now = clock_wall_ms();
     uint64_t bounced[JOB_RCPTS_MAX];
     struct order order = {.about = ABOUT_NOTHING};
-    const char *wrong = not_its_own(q, p, &m->submit, &order);
+    const char *wrong = not_its_own(q, p, m, &order);
     if (wrong) {
-        ipc_refuse(ch, m->type, wrong);
+        ipc_refuse(ch, wrong);
         return;
     }
     if (submit_is_own(p) && is_none(&order)) { /* nobody waits for it any more */
-        forget_pending(p, m->submit.token);
-        queue_answer(q, ch, m->submit.token, STORE_RETRY, NULL);
+        forget_pending(p, m->token);
+        queue_answer(q, ch, m->token, STORE_RETRY, NULL);
         return;
     }
-    size_t n = count_pending(child_conf(q->child), p, m->submit.token);
+    size_t n = count_pending(child_conf(q->child), p, m->token);
     /* one more: a copy */
     struct submission *s = err_calloc(1, sizeof *s + (n + 1) * sizeof s->rcpts[0]);
     s->queue = q;
     s->peer = p;
     p->refs++;
-    s->token = m->submit.token;
-    s->cached = cached_new(q, &m->submit, &order, now);
+    s->token = m->token;
+    s->cached = cached_new(q, m, &order, now);
     struct kept_envelope answered;
-    s->answers = is_web(p) && m->submit.about == ABOUT_REPLY;
-    bool may = !is_web(p) ||
-               (s->answers && threads_may_answer(q, m->submit.pass, m->submit.about_id,
-                                                 m->submit.reverse_path, &answered)) ||
-               (m->submit.about == ABOUT_COMPOSE &&
-                threads_may_write(q, m->submit.pass, m->submit.reverse_path, m->submit.login));
+    s->answers = is_web(p) && m->about == ABOUT_REPLY;
+    bool may =
+        !is_web(p) ||
+        (s->answers && threads_may_answer(q, m->pass, m->about_id, m->reverse_path, &answered)) ||
+        (m->about == ABOUT_COMPOSE && threads_may_write(q, m->pass, m->reverse_path, m->login));
     if (may) {
-        submit_take_rcpts(s, p, m->submit.thread, s->answers ? &answered : NULL, now);
+        submit_take_rcpts(s, p, m->thread, s->answers ? &answered : NULL, now);
         if (s->answers) {
             take_copy(s, &answered, now);
         }
-        if (is_web(p) && m->submit.about == ABOUT_COMPOSE && m->submit.about_id) {
+        if (is_web(p) && m->about == ABOUT_COMPOSE && m->about_id) {
             choose_portal(s);
         }
         decide_rcpts(s);
@@ -543,7 +542,7 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
         return;
     }
     struct store_message message = s->cached->m;
-    message.body = m->submit.body; /* the frame's own octets: no copy needed for writing */
+    message.body = m->body; /* the frame's own octets: no copy needed for writing */
     bool tells_outcome = order.about == ABOUT_OUTCOME;
     struct job *about = message.bounce_of && !tells_outcome
                             ? map_get(q->bouncing, map_id(&message.bounce_of))
@@ -576,10 +575,10 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     }
 }
 
-const struct ipc_rule queue_smtpin_rules[] = {{IPC_submit_rcpt, queue_on_submit_rcpt},
-                                              {IPC_submit, queue_on_submit},
-                                              {IPC_spool_open, queue_on_spool_open},
-                                              {IPC_spool_drop, queue_on_spool_drop},
-                                              {IPC_refusal, accounts_on_refusal},
-                                              {IPC_alarm, alarms_on_smtpin},
-                                              {IPC_none, NULL}};
+const struct ipc_rule queue_smtpin_rules[] = {IPC_ON(submit_rcpt, queue_on_submit_rcpt),
+                                              IPC_ON(submit, queue_on_submit),
+                                              IPC_ON(spool_open, queue_on_spool_open),
+                                              IPC_ON(spool_drop, queue_on_spool_drop),
+                                              IPC_ON(refusal, accounts_on_refusal),
+                                              IPC_ON(alarm, alarms_on_smtpin),
+                                              IPC_RULES_END};

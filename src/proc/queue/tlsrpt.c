@@ -34,14 +34,13 @@ static uint64_t today(void)
     return (uint64_t)(clock_wall_ms() / DAY_MS);
 }
 
-void tlsrpt_on_session(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void tlsrpt_on_session(void *owner, struct ipc_channel *ch, const struct ipc_rpt_session *s)
 {
     struct queue *q = owner;
-    const struct ipc_rpt_session *s = &m->rpt_session;
     store_rpt_count(q->store, &(struct store_rpt_session){
                                   .day = today(),
                                   .domain = s->domain,
-                                  .type = (enum rpt_type)s->type,
+                                  .type = s->type,
                                   .policy = s->policy,
                                   .mx = s->mx,
                                   .ok = s->ok != 0,
@@ -85,7 +84,7 @@ static void send_count(void *arg, const struct store_rpt_count *c)
     ipc_send(h->w->worker, &(struct ipc_msg){.type = IPC_rpt_policy,
                                              .rpt_policy = {
                                                  .token = h->w->token,
-                                                 .type = (uint8_t)c->type,
+                                                 .type = c->type,
                                                  .policy = c->policy,
                                                  .mx = c->mx,
                                                  .ok = c->ok,
@@ -194,27 +193,27 @@ void tlsrpt_send_now(struct queue *q)
 }
 
 /* RFC 8460 5.5 SHOULD: a report that cannot be sent is tried again for a day */
-void tlsrpt_on_written(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void tlsrpt_on_written(void *owner, struct ipc_channel *ch, const struct ipc_rpt_written *m)
 {
     struct queue *q = owner;
     int64_t now = clock_wall_ms();
     LIST_EACH (it, &q->writings) {
         struct writing *w = LIST_OF(it, struct writing, link);
-        if (w->token != m->rpt_written.token) {
+        if (w->token != m->token) {
             continue;
         }
         if (w->worker != ch) {
-            ipc_refuse(ch, m->type, "a report that another writes");
+            ipc_refuse(ch, "a report that another writes");
             return;
         }
         orders_end(q, &w->order);
-        enum rpt_state state = (enum rpt_state)m->rpt_written.state;
+        enum rpt_state state = m->state;
         bool late = now > (int64_t)(w->day + 2) * DAY_MS; /* RFC 8460 5.5: 24 hours of trying */
         state = state == RPT_DUE && late ? RPT_GIVEN_UP : state;
         store_rpt_set(q->store, &(struct store_rpt_sent){
                                     .day = w->day,
                                     .domain = str_c(w->domain),
-                                    .detail = m->rpt_written.detail,
+                                    .detail = m->detail,
                                     .state = state,
                                     .next_ms = now + RETRY_MS,
                                 });
@@ -223,7 +222,7 @@ void tlsrpt_on_written(void *owner, struct ipc_channel *ch, const struct ipc_msg
                      KV("result", state == RPT_DONE  ? "sent"
                                   : state == RPT_DUE ? "tried again later"
                                                      : "given up"),
-                     KVS("detail", m->rpt_written.detail));
+                     KVS("detail", m->detail));
         }
         list_remove(&w->link);
         free(w);
@@ -248,10 +247,9 @@ void tlsrpt_worker_gone(struct queue *q)
     }
 }
 
-void tlsrpt_on_received(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void tlsrpt_on_received(void *owner, struct ipc_channel *ch, const struct ipc_rpt_received *r)
 {
     struct queue *q = owner;
-    const struct ipc_rpt_received *r = &m->rpt_received;
     q->received_n = q->received_day == today() ? q->received_n + 1 : 1;
     q->received_day = today();
     if (q->received_n > RECEIVED_MAX) {

@@ -86,7 +86,7 @@ static void told_on_rcpt(void *arg, const struct store_rcpt *r)
     l->rcpts[l->n++] = (struct told_rcpt){
         .forward_path = kept(l, r->forward_path),
         .state = r->state,
-        .reason = (enum reason)r->reason,
+        .reason = r->reason,
         .reply = r->state == RCPT_DELIVERED ? STR("") : kept(l, r->reply),
         .words = kept(l, record.words),
         .hears_again = notify_wants(r->notify, NOTIFY_FAILURE),
@@ -126,7 +126,7 @@ static void on_attempt(void *arg, const struct store_attempt *a)
     for (size_t i = 0; i < l->n; i++) {
         if (message_attempt_lists(a->rcpts, l->rows[i].rcpt) && str_eq(a->host, l->rows[i].host)) {
             l->rcpts[i].has_session = true;
-            l->rcpts[i].grade = (enum grade)a->grade;
+            l->rcpts[i].grade = a->grade;
             l->rcpts[i].is_legacy = a->reason == REASON_SENT_LEGACY;
             l->rcpts[i].host = l->rows[i].host;
             l->rcpts[i].tls_version = kept(l, a->tls_version);

@@ -278,7 +278,7 @@ static void put_pass(struct queue *q, struct str hash, enum pass_kind kind, cons
     int64_t now = clock_wall_ms();
     store_put_pass(q->store, &(struct store_pass){
                                  .hash = hash,
-                                 .kind = (uint8_t)kind,
+                                 .kind = kind,
                                  .address = str_c(address),
                                  .level = level,
                                  .made_ms = now,

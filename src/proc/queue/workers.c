@@ -23,12 +23,12 @@ enum {
     LETTER_OCTETS = 64 * 1024,
 };
 
-void worker_on_ready(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void worker_on_ready(void *owner, struct ipc_channel *ch, const struct ipc_worker_ready *m)
 {
     struct queue *q = owner;
     unsigned index = ((const struct peer *)ipc_channel_data(ch))->index;
     if (q->smtpout[index]) {
-        ipc_refuse(ch, m->type, "it said so before");
+        ipc_refuse(ch, "it said so before");
         return;
     }
     q->smtpout[index] = ch;

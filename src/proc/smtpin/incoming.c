@@ -290,7 +290,7 @@ static void incoming_submit(struct session *s, struct incoming *m)
                                    /* docs/decisions/0027 */
                                    .is_utf8 = m->marks.utf8_header && tx->is_utf8,
                                    .is_binary = m->marks.binary || m->marks.long_line,
-                                   .ret = (uint8_t)tx->ret,
+                                   .ret = tx->ret,
                                    .envid = tx->envid,
                                    .login = str_c(s->login),
                                    .certificate = certificate_names(tls),

@@ -122,23 +122,21 @@ void login_answer_late(struct session *s)
     }
 }
 
-static void on_step(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_step(void *owner, struct ipc_channel *ch, const struct ipc_login_step *m)
 {
     struct smtpin *in = owner;
-    struct session *s = map_get(in->by_token, map_id(&m->login_step.token));
+    struct session *s = map_get(in->by_token, map_id(&m->token));
     if (!s || !s->logging_in) {
         return;
     }
-    s->login_outcome = m->login_step.outcome < LOGIN_OUTCOME_END
-                           ? (enum login_outcome)m->login_step.outcome
-                           : LOGIN_AWAY;
+    s->login_outcome = m->outcome < LOGIN_OUTCOME_END ? m->outcome : LOGIN_AWAY;
     if (s->login_outcome == LOGIN_MORE) {
-        smtp_server_challenge(s->engine, m->login_step.text);
+        smtp_server_challenge(s->engine, m->text);
     } else if (s->login_outcome == LOGIN_OK) {
-        login_remember(s, &m->login_step);
+        login_remember(s, m);
         /* the last word of SCRAM: the client answers it with an empty line */
-        if (m->login_step.text.n > 0) {
-            smtp_server_challenge(s->engine, m->login_step.text);
+        if (m->text.n > 0) {
+            smtp_server_challenge(s->engine, m->text);
         } else {
             welcome(s);
         }
@@ -150,7 +148,7 @@ static void on_step(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
     session_process(s);
 }
 
-const struct ipc_rule smtpin_login_rules[] = {{IPC_login_step, on_step}, {IPC_none, NULL}};
+const struct ipc_rule smtpin_login_rules[] = {IPC_ON(login_step, on_step), IPC_RULES_END};
 
 void login_gone(struct smtpin *in, const struct ipc_channel *ch)
 {

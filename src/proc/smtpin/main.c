@@ -84,59 +84,55 @@ static void smtpin_on_signing(void *owner, struct child *c, enum role role, int 
     signing_join(&((struct smtpin *)owner)->signing, fd);
 }
 
-static void smtpin_on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
-                                int fd)
+static void smtpin_on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_submitted *m)
 {
     struct smtpin *in = owner;
-    struct session *s = map_get(in->by_token, map_id(&m->submitted.token));
-    in->under_way = m->submitted.under_way;
+    struct session *s = map_get(in->by_token, map_id(&m->token));
+    in->under_way = m->under_way;
     if (s && s->incoming && !s->submitted) {
-        ipc_refuse(ch, m->type, "of a message that was not handed over");
+        ipc_refuse(ch, "of a message that was not handed over");
     } else if (s && s->incoming) {
-        str_copy_cut(m->submitted.refused ? m->submitted.text : STR(""), s->refusal,
-                     sizeof s->refusal);
+        str_copy_cut(m->refused ? m->text : STR(""), s->refusal, sizeof s->refusal);
         /* a rule's words, or a subject's: a reply is ASCII (RFC 5321 4.2) */
         for (char *p = s->refusal; *p; p++) {
             *p = (unsigned char)*p < ' ' || (unsigned char)*p > '~' ? '?' : *p;
         }
-        events_submitted(s, m->submitted.result);
+        events_submitted(s, m->result);
     }
 }
 
-static void smtpin_on_spool_opened(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
-                                   int fd)
+static void smtpin_on_spool_opened(void *owner, struct ipc_channel *ch,
+                                   const struct ipc_spool_opened *m, int fd)
 {
     struct smtpin *in = owner;
-    struct session *s = map_get(in->by_token, map_id(&m->spool_opened.token));
-    if (s && s->incoming && s->incoming->id == m->spool_opened.id) {
+    struct session *s = map_get(in->by_token, map_id(&m->token));
+    if (s && s->incoming && s->incoming->id == m->id) {
         if (!s->incoming->spool_asked || s->incoming->spool_answered) {
             err_close_fd(&fd);
-            ipc_refuse(ch, m->type, "a file that was not asked for");
+            ipc_refuse(ch, "a file that was not asked for");
             return;
         }
-        incoming_spool(s, s->incoming, m->spool_opened.result, m->spool_opened.name, fd);
-        s = map_get(in->by_token, map_id(&m->spool_opened.token)); /* it may have ended */
+        incoming_spool(s, s->incoming, m->result, m->name, fd);
+        s = map_get(in->by_token, map_id(&m->token)); /* it may have ended */
         if (s && !s->busy && !s->closing) {
             session_process(s); /* it read no further while it waited */
         }
         return;
     }
     err_close_fd(&fd); /* its message, or the whole session, is gone meanwhile */
-    if (m->spool_opened.name.n > 0) {
-        ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_drop,
-                                       .spool_drop = {.name = m->spool_opened.name}});
+    if (m->name.n > 0) {
+        ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_drop, .spool_drop = {.name = m->name}});
     }
 }
 
 /* It got no descriptor here: for the message as if the queue could not make it. */
-static void smtpin_on_spool_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
-                                    int fd)
+static void smtpin_on_spool_without(void *owner, struct ipc_channel *ch,
+                                    const struct ipc_spool_opened *m)
 {
-    struct ipc_msg without = *m;
-    ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_drop,
-                                   .spool_drop = {.name = m->spool_opened.name}});
-    without.spool_opened.result = STORE_RETRY;
-    without.spool_opened.name = STR("");
+    struct ipc_spool_opened without = *m;
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_drop, .spool_drop = {.name = m->name}});
+    without.result = STORE_RETRY;
+    without.name = STR("");
     smtpin_on_spool_opened(owner, ch, &without, -1);
 }
 
@@ -151,10 +147,10 @@ static void smtpin_on_queue_gone(void *owner, struct ipc_channel *ch)
     }
 }
 
-static const struct ipc_rule queue_rules[] = {{IPC_submitted, smtpin_on_submitted},
-                                              {IPC_spool_opened, smtpin_on_spool_opened,
-                                               smtpin_on_spool_without},
-                                              {IPC_none, NULL}};
+static const struct ipc_rule queue_rules[] = {IPC_ON(submitted, smtpin_on_submitted),
+                                              IPC_ON_OR(spool_opened, smtpin_on_spool_opened,
+                                                        smtpin_on_spool_without),
+                                              IPC_RULES_END};
 
 static void smtpin_on_login_gone(void *owner, struct ipc_channel *ch)
 {
@@ -367,20 +363,20 @@ static void smtpin_on_stop(void *owner, struct child *c)
     loop_on_turn_end(child_loop(c), TURN_COMMIT, smtpin_check_stopped, in);
 }
 
-static void smtpin_on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
-                                 int fd)
+static void smtpin_on_public_key(void *owner, struct ipc_channel *ch,
+                                 const struct ipc_ctl_public_key *m)
 {
     struct smtpin *in = child_owner(owner);
-    must(m->ctl_public_key.key.n == REST_PUBLIC);
+    must(m->key.n == REST_PUBLIC);
     rest_wrapper_free(in->wrapper);
-    in->wrapper = rest_wrapper_new((const unsigned char *)m->ctl_public_key.key.p);
+    in->wrapper = rest_wrapper_new((const unsigned char *)m->key.p);
 }
 
 int main(int argc, char **argv)
 {
     static struct smtpin in;
-    static const struct ipc_rule rules[] = {{IPC_ctl_public_key, smtpin_on_public_key},
-                                            {IPC_none, NULL}};
+    static const struct ipc_rule rules[] = {IPC_ON(ctl_public_key, smtpin_on_public_key),
+                                            IPC_RULES_END};
     static const struct child_events events = {
         .on_prepare = smtpin_on_prepare,
         .sandbox = smtpin_sandbox,

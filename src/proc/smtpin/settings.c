@@ -48,13 +48,12 @@ static int settings_set_tls(struct child *c, const struct conf *conf, const stru
     if (n == 0) {
         return 0;
     }
-    int r =
-        tls_context_server(own, n, (enum tls_profile)l->profile,
-                           ask ? child_file(c, "trust-store") : STR(""), problem, size, &v->tls);
+    int r = tls_context_server(own, n, l->profile, ask ? child_file(c, "trust-store") : STR(""),
+                               problem, size, &v->tls);
     if (r == 0 && !l->no_resumption) {
         char service[64]; /* what a session of one listener must share with a later one */
-        snprintf(service, sizeof service, "%d %s %s", (int)l->kind,
-                 tls_profile_name((enum tls_profile)l->profile), ask ? "asks" : "");
+        snprintf(service, sizeof service, "%d %s %s", (int)l->kind, tls_profile_name(l->profile),
+                 ask ? "asks" : "");
         tls_context_give_tickets(v->tls, str_c(service));
     }
     return r;

@@ -6,7 +6,7 @@
 #include "base/map.h"
 #include "policy/inbound.h"
 #include "proc/child.h"
-#include "proc/login_kinds.h"
+#include "ipc/login_kinds.h"
 #include "proc/own_tls.h"
 #include "proc/signing.h"
 #include "seal/rest.h"

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "portal/notice.h"
-#include "proc/portal_kinds.h"
+#include "ipc/portal_kinds.h"
 #include "proc/smtpout/smtpout.h"
 #include "wire/id.h"
 
@@ -73,24 +73,24 @@ static void envelope_ask_signature(struct smtpout *out, struct unsigned_mail *u)
              &(struct ipc_msg){.type = IPC_sign, .sign = {.token = token, .text = buf_str(&text)}});
 }
 
-void envelope_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void envelope_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_envelope_mail *m)
 {
     struct smtpout *out = owner;
     const struct conf *c = child_conf(out->child);
-    enum notice_kind kind = (enum notice_kind)m->envelope_mail.kind;
+    enum notice_kind kind = m->kind;
     char id[ID_TEXT], message_id[400];
     struct unsigned_mail *u = err_calloc(1, sizeof *u);
     u->id = own_id(out);
-    u->order = m->envelope_mail.lease;
+    u->order = m->lease;
     u->text = BUF_INIT(MAIL_MAX);
-    str_copy_cut(m->envelope_mail.to, u->to, sizeof u->to);
+    str_copy_cut(m->to, u->to, sizeof u->to);
     id_text(u->id, id);
-    snprintf(message_id, sizeof message_id, "portal." STR_FMT ".%s@%s",
-             STR_ARG(m->envelope_mail.thread), id, c->hostname);
+    snprintf(message_id, sizeof message_id, "portal." STR_FMT ".%s@%s", STR_ARG(m->thread), id,
+             c->hostname);
     const struct notice_mail n = {
         .conf = c,
         .site = out->site,
-        .about = &m->envelope_mail,
+        .about = m,
         .code = kind == MAIL_CODE,
         .reminder = kind == NOTICE_REMINDER,
         .again = kind == NOTICE_AGAIN,

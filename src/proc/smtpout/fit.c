@@ -180,7 +180,7 @@ void fit_prepare(struct delivery *d, const struct smtp_caps *caps)
         .is_8bit = d->is_8bit && !all,
         .is_utf8 = d->is_utf8 || marks_has_8bit(from),
         .is_binary = d->is_binary && caps->chunking && caps->binary,
-        .ret = (enum notify_ret)d->ret,
+        .ret = d->ret,
         .envid = d->envid,
         .requiretls = d->ask_requiretls,
     };

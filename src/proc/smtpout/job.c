@@ -65,20 +65,20 @@ static void resolve(struct delivery *d)
     }
 }
 
-static void job_on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void job_on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_unwrapped *m)
 {
     struct smtpout *out = owner;
-    struct delivery *d = map_get(out->deliveries, lease_key(&m->unwrapped.lease));
+    struct delivery *d = map_get(out->deliveries, lease_key(&m->lease));
     if (!d || d->has_key) {
         return;
     }
-    bool ok = m->unwrapped.ok && m->unwrapped.key.n == REST_KEY;
+    bool ok = m->ok && m->key.n == REST_KEY;
     if (!ok && (d->kind == JOB_DELIVER || d->kind == JOB_TLS_REPORT)) {
         delivery_give_up(d, REASON_KEYS_AWAY, "it did not give the message key");
         return;
     }
     if (ok) {
-        memcpy(d->key, m->unwrapped.key.p, REST_KEY);
+        memcpy(d->key, m->key.p, REST_KEY);
     }
     d->is_shut = !ok; /* sealed mail has no key any more: its sender is told all the same */
     d->has_key = true;
@@ -87,10 +87,9 @@ static void job_on_unwrapped(void *owner, struct ipc_channel *ch, const struct i
 
 /* --- jobs from the queue ------------------------------------------------ */
 
-static void on_job_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_job_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_job_rcpt *r)
 {
     struct smtpout *out = owner;
-    const struct ipc_job_rcpt *r = &m->job_rcpt;
     struct pending_rcpt *p = err_calloc(1, sizeof *p);
     const struct str texts[] = {r->forward_path, r->code, r->reply, r->host, r->orcpt};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
@@ -103,7 +102,7 @@ static void on_job_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_ms
         .last_ms = r->last_ms,
         .state = r->state,
         .notify = r->notify,
-        .reason = r->reason < REASON_END ? (enum reason)r->reason : REASON_NONE,
+        .reason = r->reason,
     };
     list_append(&out->pending_rcpts, &p->link);
 }
@@ -148,17 +147,17 @@ static struct facts facts_of(const struct ipc_job *j)
 {
     /* a report to the sender is not held back for want of REQUIRETLS (RFC 8689 5) */
     return (struct facts){
-        .force = (enum force)j->force,
+        .force = j->force,
         .by_next_hop = j->by_next_hop != 0,
-        .override = (enum override)j->override,
-        .demand = (enum demand)j->demand,
+        .override = j->override,
+        .demand = j->demand,
         .off_site = j->off_site != 0,
-        .counts = (enum counts)j->counts,
-        .ladder = (enum ladder)j->ladder,
+        .counts = j->counts,
+        .ladder = j->ladder,
         /* RFC 8689 4.2.1 MUST: REQUIRETLS holds but for the null reverse-path
          * RFC 8689 5 SHOULD NOT: a bounce is not lost for want of REQUIRETLS */
         .reqtls = j->reqtls != 0 && j->reverse_path.n > 0,
-        .trno = (enum trno)j->trno,
+        .trno = j->trno,
         .mx = MX_INSECURE,
         .tlsa = TLSA_NONE,
         .sts = STS_NONE,
@@ -174,7 +173,7 @@ static struct delivery *delivery_of(struct smtpout *out, const struct ipc_job *j
     d->arena = ARENA_INIT(DELIVERY_ARENA);
     d->lease = j->lease;
     d->id = j->id;
-    d->kind = (enum job_kind)j->kind;
+    d->kind = j->kind;
     d->next_hop = job_keep(d, j->next_hop);
     d->memory_key = job_keep(d, j->memory_key);
     d->reverse_path = job_keep(d, j->reverse_path);
@@ -193,7 +192,7 @@ static struct delivery *delivery_of(struct smtpout *out, const struct ipc_job *j
     d->age_ms = j->age_ms;
     d->facts = facts_of(j);
     d->attempt = j->attempt;
-    d->profile = j->legacy ? TLS_PROFILE_LEGACY : (enum tls_profile)j->profile;
+    d->profile = j->legacy ? TLS_PROFILE_LEGACY : j->profile;
     d->dane_required = j->dane_required != 0;
     d->assume_requiretls = j->assume_requiretls != 0;
     d->ask_requiretls = j->reqtls != 0;
@@ -215,7 +214,7 @@ static struct delivery *delivery_of(struct smtpout *out, const struct ipc_job *j
         .out = out,
         .arena = &d->arena,
         .port = j->port,
-        .kind = (enum lookup_kind)j->lookup,
+        .kind = j->lookup,
         .fixed_host = d->fixed_host,
         .on_ready = job_on_route,
         .arg = d,
@@ -258,17 +257,17 @@ void job_say_still(void *arg)
 
 /* The delivery with its recipients; NULL: it cannot be, and is refused. Takes fd. */
 static struct delivery *take_job(struct smtpout *out, struct ipc_channel *ch,
-                                 const struct ipc_msg *m, int fd)
+                                 const struct ipc_job *m, int fd)
 {
-    size_t n = count_rcpts(out, &m->job.lease);
-    const char *problem = job_problem(out, &m->job.lease, n);
+    size_t n = count_rcpts(out, &m->lease);
+    const char *problem = job_problem(out, &m->lease, n);
     if (problem) {
         err_close_fd(&fd);
-        ipc_refuse(ch, m->type, problem);
+        ipc_refuse(ch, problem);
         return NULL;
     }
-    job_confirm(ch, &m->job.lease);
-    struct delivery *d = delivery_of(out, &m->job, fd);
+    job_confirm(ch, &m->lease);
+    struct delivery *d = delivery_of(out, m, fd);
     d->n_rcpts = n;
     d->rcpts = arena_alloc(&d->arena, d->n_rcpts * sizeof *d->rcpts);
     must(d->rcpts);
@@ -279,7 +278,7 @@ static struct delivery *take_job(struct smtpout *out, struct ipc_channel *ch,
 }
 
 /* Its file got no descriptor here. */
-static void on_job_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_job_without(void *owner, struct ipc_channel *ch, const struct ipc_job *m)
 {
     struct delivery *d = take_job(owner, ch, m, -1);
     if (d) {
@@ -287,7 +286,7 @@ static void on_job_without(void *owner, struct ipc_channel *ch, const struct ipc
     }
 }
 
-static void on_job(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_job(void *owner, struct ipc_channel *ch, const struct ipc_job *m, int fd)
 {
     struct smtpout *out = owner;
     struct delivery *d = take_job(out, ch, m, fd);
@@ -313,33 +312,33 @@ static void on_job(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
     }
 }
 
-static void on_outcome_saved(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_outcome_saved(void *owner, struct ipc_channel *ch, const struct ipc_outcome_saved *m)
 {
     struct smtpout *out = owner;
-    struct connection *l = map_take(out->saving, lease_key(&m->outcome_saved.lease));
+    struct connection *l = map_take(out->saving, lease_key(&m->lease));
     if (l) {
         connection_release(l, l->messages != UINT32_MAX);
     }
 }
 
-static void on_probe(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_probe(void *owner, struct ipc_channel *ch, const struct ipc_probe *m)
 {
     if (((const struct smtpout *)owner)->n_probes >= PROBES_MAX) {
-        ipc_refuse(ch, m->type, "too many at once");
+        ipc_refuse(ch, "too many at once");
         return;
     }
-    probe_start(owner, &m->probe);
+    probe_start(owner, m);
 }
 
-static void job_on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void job_on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_submitted *m)
 {
     struct smtpout *out = owner;
-    if (tlsrpt_submitted(out, m->submitted.token, m->submitted.result == STORE_OK)) {
+    if (tlsrpt_submitted(out, m->token, m->result == STORE_OK)) {
         return;
     }
-    struct delivery *d = map_get(out->bounces, map_id(&m->submitted.token));
+    struct delivery *d = map_get(out->bounces, map_id(&m->token));
     if (d) {
-        bounce_submitted(d, m->submitted.result);
+        bounce_submitted(d, m->result);
     }
 }
 
@@ -389,12 +388,12 @@ void job_lookup_gone(struct smtpout *out)
 }
 
 const struct ipc_rule smtpout_queue_rules[] =
-    {{IPC_job_rcpt, on_job_rcpt},        {IPC_quirk, quirk_on_quirk},
-     {IPC_job, on_job, on_job_without},  {IPC_outcome_saved, on_outcome_saved},
-     {IPC_submitted, job_on_submitted},  {IPC_probe, on_probe},
-     {IPC_system_mail, own_on_mail},     {IPC_envelope_mail, envelope_on_mail},
-     {IPC_rpt_policy, tlsrpt_on_policy}, {IPC_rpt_failure, tlsrpt_on_failure},
-     {IPC_rpt_write, tlsrpt_on_write},   {IPC_none, NULL}};
-const struct ipc_rule smtpout_keys_rules[] = {{IPC_unwrapped, job_on_unwrapped},
-                                              {IPC_signature, tlsrpt_on_signature},
-                                              {IPC_none, NULL}};
+    {IPC_ON(job_rcpt, on_job_rcpt),          IPC_ON(quirk, quirk_on_quirk),
+     IPC_ON_OR(job, on_job, on_job_without), IPC_ON(outcome_saved, on_outcome_saved),
+     IPC_ON(submitted, job_on_submitted),    IPC_ON(probe, on_probe),
+     IPC_ON(system_mail, own_on_mail),       IPC_ON(envelope_mail, envelope_on_mail),
+     IPC_ON(rpt_policy, tlsrpt_on_policy),   IPC_ON(rpt_failure, tlsrpt_on_failure),
+     IPC_ON(rpt_write, tlsrpt_on_write),     IPC_RULES_END};
+const struct ipc_rule smtpout_keys_rules[] = {IPC_ON(unwrapped, job_on_unwrapped),
+                                              IPC_ON(signature, tlsrpt_on_signature),
+                                              IPC_RULES_END};

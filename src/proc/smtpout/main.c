@@ -204,20 +204,20 @@ static void smtpout_on_stop(void *owner, struct child *c)
     loop_on_turn_end(child_loop(c), TURN_COMMIT, smtpout_check_stopped, out);
 }
 
-static void smtpout_on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
-                                  int fd)
+static void smtpout_on_public_key(void *owner, struct ipc_channel *ch,
+                                  const struct ipc_ctl_public_key *m)
 {
     struct smtpout *out = child_owner(owner);
-    must(m->ctl_public_key.key.n == REST_PUBLIC);
+    must(m->key.n == REST_PUBLIC);
     rest_wrapper_free(out->wrapper);
-    out->wrapper = rest_wrapper_new((const unsigned char *)m->ctl_public_key.key.p);
+    out->wrapper = rest_wrapper_new((const unsigned char *)m->key.p);
 }
 
 int main(int argc, char **argv)
 {
     static struct smtpout out;
-    static const struct ipc_rule rules[] = {{IPC_ctl_public_key, smtpout_on_public_key},
-                                            {IPC_none, NULL}};
+    static const struct ipc_rule rules[] = {IPC_ON(ctl_public_key, smtpout_on_public_key),
+                                            IPC_RULES_END};
     static const struct child_events events = {
         .on_prepare = smtpout_on_prepare,
         .sandbox = smtpout_sandbox,

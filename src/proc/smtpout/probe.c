@@ -110,14 +110,14 @@ static void send_target(const struct probe *p, const struct target *t)
                                    .preference = t->host->preference,
                                    .host = str_c(t->host->name),
                                    .address = str_c(t->ip),
-                                   .mx = (uint8_t)facts.mx,
-                                   .tlsa = (uint8_t)facts.tlsa,
-                                   .sts = (uint8_t)facts.sts,
-                                   .sess = (uint8_t)t->sess,
-                                   .grade = (uint8_t)v.grade,
+                                   .mx = facts.mx,
+                                   .tlsa = facts.tlsa,
+                                   .sts = facts.sts,
+                                   .sess = t->sess,
+                                   .grade = v.grade,
                                    .offered = t->offered,
                                    .ext = t->ext,
-                                   .reason = (uint8_t)v.reason,
+                                   .reason = v.reason,
                                    .tls_version = str_c(f->version),
                                    .tls_cipher = str_c(f->cipher),
                                    .tls_bits = f->bits,
@@ -180,11 +180,11 @@ static void probe_conclude(const struct probe *p, struct ipc_probe_done *m)
     }
     struct verdict v = policy_recipient(&p->facts, verdicts, (unsigned)p->n);
     m->would_send = v.action == ACTION_SEND;
-    m->grade = (uint8_t)v.grade;
+    m->grade = v.grade;
     for (size_t i = 0; i < p->n && !m->would_send; i++) { /* what the best session would be worth */
         m->grade = verdicts[i].grade > m->grade ? (uint8_t)verdicts[i].grade : m->grade;
     }
-    m->reason = (uint8_t)v.reason;
+    m->reason = v.reason;
 }
 
 static void probe_finish(struct probe *p)
@@ -192,10 +192,10 @@ static void probe_finish(struct probe *p)
     struct ipc_probe_done m = {
         .token = p->token,
         .domain = str_c(p->domain),
-        .outcome = (uint8_t)p->route.outcome,
-        .mx = (uint8_t)p->route.mx,
+        .outcome = p->route.outcome,
+        .mx = p->route.mx,
         .detail = str_c(p->route.detail),
-        .sts = (uint8_t)p->route.sts,
+        .sts = p->route.sts,
         .sts_problem = str_c(sts_problem_result(p->route.sts_problem)),
         .sts_detail = str_c(p->route.sts_detail),
         .sts_text = str_slice(p->route.sts_text, 0,
@@ -441,10 +441,10 @@ void probe_start(struct smtpout *out, const struct ipc_probe *m)
     p->out = out;
     p->token = m->token;
     p->deep = m->deep != 0;
-    p->profile = (enum tls_profile)m->profile;
+    p->profile = m->profile;
     p->avoid = m->avoid;
     p->facts = (struct facts){
-        .force = (enum force)m->force,
+        .force = m->force,
         .counts = COUNTS_CERT,
         .seen = m->seen != 0,
     };

@@ -51,11 +51,10 @@ static void keep_quirk(struct smtpout *out, struct str host, struct str address,
     q->until_ms[e] = until_ms;
 }
 
-void quirk_on_quirk(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void quirk_on_quirk(void *owner, struct ipc_channel *ch, const struct ipc_quirk *m)
 {
-    if (m->quirk.extension < EXTENSION_END) {
-        keep_quirk(owner, m->quirk.host, m->quirk.address, (enum extension)m->quirk.extension,
-                   m->quirk.until_ms);
+    if (m->extension < EXTENSION_END) {
+        keep_quirk(owner, m->host, m->address, m->extension, m->until_ms);
     }
 }
 
@@ -87,7 +86,7 @@ void quirk_learn(const struct connection *l, enum extension e, const char *why)
                                               .quirk = {
                                                   .host = str_c(l->host),
                                                   .address = str_c(l->ip),
-                                                  .extension = (uint8_t)e,
+                                                  .extension = e,
                                                   .domain = str_c(domain),
                                                   .why = str_c(why),
                                               }});

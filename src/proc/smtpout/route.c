@@ -36,8 +36,8 @@ void route_ask(struct route *w, enum lookup_again again)
     ipc_send(w->out->lookup, &(struct ipc_msg){.type = IPC_resolve,
                                                .resolve = {
                                                    .token = w->token,
-                                                   .kind = (uint8_t)w->kind,
-                                                   .again = (uint8_t)again,
+                                                   .kind = w->kind,
+                                                   .again = again,
                                                    .port = w->port,
                                                    .name = str_c(w->name),
                                                }});
@@ -73,10 +73,9 @@ void route_literal(struct route *w, struct str ip)
     w->mx = w->kind == LOOKUP_MX ? MX_INSECURE : MX_SECURE;
 }
 
-static void on_resolved_host(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_resolved_host(void *owner, struct ipc_channel *ch, const struct ipc_resolved_host *h)
 {
     struct smtpout *out = owner;
-    const struct ipc_resolved_host *h = &m->resolved_host;
     struct route *w = map_get(out->routes, map_id(&h->token));
     struct route_host *host = w ? add_host(w) : NULL;
     if (host) {
@@ -84,7 +83,7 @@ static void on_resolved_host(void *owner, struct ipc_channel *ch, const struct i
             .preference = h->preference,
             .partial = h->partial != 0,
             .addresses = route_keep(w, h->addresses),
-            .tlsa = (enum host_tlsa)h->tlsa,
+            .tlsa = h->tlsa,
             .records = route_keep(w, h->records),
         };
         str_copy_cut(h->name, host->name, sizeof host->name);
@@ -104,10 +103,9 @@ static enum mx route_mx_of(const struct route *w, uint8_t outcome, uint8_t mx)
     return w->kind != LOOKUP_MX || mx == DNS_SECURE ? MX_SECURE : MX_INSECURE;
 }
 
-static void on_resolved(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_resolved(void *owner, struct ipc_channel *ch, const struct ipc_resolved *r)
 {
     struct smtpout *out = owner;
-    const struct ipc_resolved *r = &m->resolved;
     struct route *w = map_get(out->routes, map_id(&r->token));
     char problem[128];
     if (!w) {
@@ -117,16 +115,16 @@ static void on_resolved(void *owner, struct ipc_channel *ch, const struct ipc_ms
     if (w->sts_text.n > 0 &&
         sts_policy_parse(w->sts_text, &w->policy, problem, sizeof problem) < 0) {
         /* the next lookup is asked for the route again */
-        ipc_refuse(ch, m->type, "a policy that is none");
+        ipc_refuse(ch, "a policy that is none");
         return;
     }
     (void)map_take(out->routes, map_id(&r->token));
     w->token = 0;
-    w->outcome = (enum mx_outcome)r->outcome;
+    w->outcome = r->outcome;
     w->mx = route_mx_of(w, r->outcome, r->mx);
     w->cut |= r->cut != 0;
-    w->sts = (enum sts_state)r->sts;
-    w->sts_problem = (enum sts_problem)r->sts_problem;
+    w->sts = r->sts;
+    w->sts_problem = r->sts_problem;
     w->rua = route_keep(w, r->rua);
     str_copy_cut(r->canon, w->canon, sizeof w->canon);
     str_copy_cut(r->detail, w->detail, sizeof w->detail);
@@ -296,7 +294,6 @@ enum sess route_sess(const struct tls_facts *f, struct str pins)
     return f->check == TLS_CHECK_OK ? SESS_PKIX_OK : SESS_PKIX_BAD;
 }
 
-const struct ipc_rule smtpout_lookup_rules[] = {{IPC_resolved_host, on_resolved_host},
-                                                {IPC_resolved, on_resolved},
-                                                {IPC_posted, tlsrpt_on_posted},
-                                                {IPC_none, NULL}};
+const struct ipc_rule smtpout_lookup_rules[] = {IPC_ON(resolved_host, on_resolved_host),
+                                                IPC_ON(resolved, on_resolved),
+                                                IPC_ON(posted, tlsrpt_on_posted), IPC_RULES_END};

@@ -11,8 +11,8 @@
 #include "mtasts/cache.h"
 #include "policy/policy.h"
 #include "proc/child.h"
-#include "proc/job_kinds.h"
-#include "proc/lookup_kinds.h"
+#include "ipc/job_kinds.h"
+#include "ipc/lookup_kinds.h"
 #include "proc/smtpout/round.h"
 #include "proc/signing.h"
 #include "seal/rest.h"
@@ -432,7 +432,7 @@ void connection_release(struct connection *l, bool usable);
 void connection_close_idle(struct smtpout *out);
 
 /* quirk.c: what hosts announce and do not keep, or stumble over */
-void quirk_on_quirk(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void quirk_on_quirk(void *owner, struct ipc_channel *ch, const struct ipc_quirk *m);
 /* What is remembered of the host at the address, and counts now. */
 extension_set quirk_known(const struct smtpout *out, const char *host, const char *ip);
 /* The queue is told. */
@@ -468,10 +468,10 @@ struct own {
 uint64_t own_id(struct smtpout *out);
 /* 0, -EAGAIN (keys are away), -EMSGSIZE (too large to be kept inline). */
 int own_submit(struct smtpout *out, const struct own *o) MUST_USE;
-void own_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void own_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_system_mail *m);
 
 /* envelope.c: mails of the portal */
-void envelope_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void envelope_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_envelope_mail *m);
 /* True when the signature was for one of them. */
 bool envelope_signed(struct smtpout *out, const struct ipc_signature *s);
 
@@ -479,11 +479,11 @@ bool envelope_signed(struct smtpout *out, const struct ipc_signature *s);
 void tlsrpt_session(const struct delivery *d, const struct connection *l, enum sess sess,
                     const char *host, const char *ip, const char *detail);
 void tlsrpt_receive(struct delivery *d);
-void tlsrpt_on_policy(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
-void tlsrpt_on_failure(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
-void tlsrpt_on_write(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
-void tlsrpt_on_posted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
-void tlsrpt_on_signature(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void tlsrpt_on_policy(void *owner, struct ipc_channel *ch, const struct ipc_rpt_policy *m);
+void tlsrpt_on_failure(void *owner, struct ipc_channel *ch, const struct ipc_rpt_failure *m);
+void tlsrpt_on_write(void *owner, struct ipc_channel *ch, const struct ipc_rpt_write *m);
+void tlsrpt_on_posted(void *owner, struct ipc_channel *ch, const struct ipc_posted *m);
+void tlsrpt_on_signature(void *owner, struct ipc_channel *ch, const struct ipc_signature *m);
 /* True when the token was a report's. */
 bool tlsrpt_submitted(struct smtpout *out, uint64_t token, bool ok);
 void tlsrpt_give_up(struct smtpout *out);

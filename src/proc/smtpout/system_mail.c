@@ -74,10 +74,9 @@ int own_submit(struct smtpout *out, const struct own *o)
 }
 
 /* A text for the administrator. */
-void own_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void own_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_system_mail *a)
 {
     struct smtpout *out = owner;
-    const struct ipc_system_mail *a = &m->system_mail;
     const struct conf *c = child_conf(out->child);
     char date[DATE_MAX], id[ID_TEXT];
     uint64_t number = own_id(out);

@@ -103,7 +103,7 @@ static void tlsrpt_count(const struct delivery *d, const struct connection *l, c
              &(struct ipc_msg){.type = IPC_rpt_session,
                                .rpt_session = {
                                    .domain = str_c(d->route.name),
-                                   .type = (uint8_t)type,
+                                   .type = type,
                                    .policy =
                                        str_slice(policy, 0, policy.n < 4096 ? policy.n : 4096),
                                    .mx = str_slice(mx, 0, mx.n < 1024 ? mx.n : 1024),
@@ -188,12 +188,11 @@ static struct str tlsrpt_keep(struct writing *w, struct str s)
 
 /* The report that the queue speaks of, a new one where there is none; NULL: it may not speak of
  * it (any more). */
-static struct writing *tlsrpt_find(struct smtpout *out, uint64_t token, struct ipc_channel *ch,
-                                   enum ipc_type type)
+static struct writing *tlsrpt_find(struct smtpout *out, uint64_t token, struct ipc_channel *ch)
 {
     struct writing *w = map_get(out->writings, map_id(&token));
     if (w ? w->route.out != NULL : map_len(out->writings) >= WRITINGS_MAX) {
-        ipc_refuse(ch, type, w ? "this report is being written" : "too many reports at once");
+        ipc_refuse(ch, w ? "this report is being written" : "too many reports at once");
         return NULL;
     }
     if (!w) {
@@ -213,7 +212,7 @@ static void tlsrpt_finish(struct writing *w, enum rpt_state state)
     ipc_send(w->out->queue, &(struct ipc_msg){.type = IPC_rpt_written,
                                               .rpt_written = {
                                                   .token = w->token,
-                                                  .state = (uint8_t)state,
+                                                  .state = state,
                                                   .detail = str_c(w->detail),
                                               }});
     map_take(w->out->writings, map_id(&w->token));
@@ -388,12 +387,11 @@ static void tlsrpt_on_route(void *arg)
     next_address(w);
 }
 
-void tlsrpt_on_policy(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void tlsrpt_on_policy(void *owner, struct ipc_channel *ch, const struct ipc_rpt_policy *p)
 {
     static const char *const types[] =
         {[RPT_TLSA] = "tlsa", [RPT_STS] = "sts", [RPT_NO_POLICY] = "no-policy-found"};
-    const struct ipc_rpt_policy *p = &m->rpt_policy;
-    struct writing *w = tlsrpt_find(owner, p->token, ch, m->type);
+    struct writing *w = tlsrpt_find(owner, p->token, ch);
     if (w && w->n_policies < POLICIES) {
         struct tlsrpt_policy *q = &w->policies[w->n_policies++];
         *q = (struct tlsrpt_policy){
@@ -409,10 +407,9 @@ void tlsrpt_on_policy(void *owner, struct ipc_channel *ch, const struct ipc_msg 
     }
 }
 
-void tlsrpt_on_failure(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void tlsrpt_on_failure(void *owner, struct ipc_channel *ch, const struct ipc_rpt_failure *f)
 {
-    const struct ipc_rpt_failure *f = &m->rpt_failure;
-    struct writing *w = tlsrpt_find(owner, f->token, ch, m->type);
+    struct writing *w = tlsrpt_find(owner, f->token, ch);
     struct tlsrpt_policy *p = w && w->n_policies ? &w->policies[w->n_policies - 1] : NULL;
     if (p && p->n_failures == 0) {
         p->failures = arena_alloc(&w->arena, FAILURES_MAX * sizeof *p->failures);
@@ -426,22 +423,22 @@ void tlsrpt_on_failure(void *owner, struct ipc_channel *ch, const struct ipc_msg
 }
 
 /* RFC 8460 5.3 MUST: the submitter is the domain of contact-info */
-void tlsrpt_on_write(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void tlsrpt_on_write(void *owner, struct ipc_channel *ch, const struct ipc_rpt_write *m)
 {
     struct smtpout *out = owner;
     const struct conf *c = child_conf(out->child);
-    bool is_day = m->rpt_write.day < DAYS_MAX;
-    struct writing *w = is_day ? tlsrpt_find(out, m->rpt_write.token, ch, m->type) : NULL;
+    bool is_day = m->day < DAYS_MAX;
+    struct writing *w = is_day ? tlsrpt_find(out, m->token, ch) : NULL;
     if (!is_day) {
-        ipc_refuse(ch, m->type, "not a day");
+        ipc_refuse(ch, "not a day");
     }
     if (!w) {
         return;
     }
-    w->day = m->rpt_write.day;
-    w->order = m->rpt_write.lease;
+    w->day = m->day;
+    w->order = m->lease;
     w->algorithm = out->algorithm;
-    str_copy_cut(m->rpt_write.domain, w->domain, sizeof w->domain);
+    str_copy_cut(m->domain, w->domain, sizeof w->domain);
     snprintf(w->id, sizeof w->id, "%llu.%llx", (unsigned long long)w->day,
              (unsigned long long)own_id(out));
     snprintf(w->contact, sizeof w->contact, "%s%s",
@@ -461,23 +458,22 @@ void tlsrpt_on_write(void *owner, struct ipc_channel *ch, const struct ipc_msg *
         .on_ready = tlsrpt_on_route,
         .arg = w,
     };
-    str_copy_cut(m->rpt_write.domain, w->route.name, sizeof w->route.name);
+    str_copy_cut(m->domain, w->route.name, sizeof w->route.name);
     route_ask(&w->route, LOOKUP_CACHED);
 }
 
-void tlsrpt_on_posted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void tlsrpt_on_posted(void *owner, struct ipc_channel *ch, const struct ipc_posted *m)
 {
     struct smtpout *out = owner;
-    struct writing *w = map_get(out->steps, map_id(&m->posted.token));
+    struct writing *w = map_get(out->steps, map_id(&m->token));
     if (w) {
-        step_done(w, m->posted.ok, "https", m->posted.detail);
+        step_done(w, m->ok, "https", m->detail);
     }
 }
 
-void tlsrpt_on_signature(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void tlsrpt_on_signature(void *owner, struct ipc_channel *ch, const struct ipc_signature *s)
 {
     struct smtpout *out = owner;
-    const struct ipc_signature *s = &m->signature;
     struct writing *w = map_get(out->steps, map_id(&s->token));
     CLEANUP(buf_free) struct buf field = BUF_INIT(8 * 1024);
     if (!w) {

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "portal/shown.h"
 #include "portal/thread.h"
-#include "proc/about.h"
+#include "ipc/about.h"
 #include "proc/web/outgoing.h"
 #include "store/store.h"
 #include "wire/date.h"

@@ -13,11 +13,11 @@
 /* The request that waits for such an answer. NULL: it ended meanwhile; or it waits for something
  * else, and who says that is not what it should be. */
 static struct request *ask_find(struct web *w, uint64_t token, unsigned waits,
-                                struct ipc_channel *ch, enum ipc_type type)
+                                struct ipc_channel *ch)
 {
     struct request *r = map_get(w->requests, map_id(&token));
     if (r && r->waits != waits) {
-        ipc_refuse(ch, type, "an answer to what was not asked");
+        ipc_refuse(ch, "an answer to what was not asked");
         return NULL;
     }
     return r;
@@ -88,27 +88,29 @@ void ask_queue(struct request *r, const struct ipc_portal_ask *what, answer_fn t
     ipc_send(w->queue, &(struct ipc_msg){.type = IPC_portal_ask, .portal_ask = a});
 }
 
-static void ask_on_answer(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void ask_on_answer(void *owner, struct ipc_channel *ch, const struct ipc_portal_answer *m,
+                          int fd)
 {
     struct web *w = owner;
-    struct request *r = ask_find(w, m->portal_answer.token, WAITS_FOR_ANSWER, ch, m->type);
+    struct request *r = ask_find(w, m->token, WAITS_FOR_ANSWER, ch);
     if (!r) {
         err_close_fd(&fd);
         return;
     }
     ask_stop_waiting(r);
-    r->kind = m->portal_answer.kind ? m->portal_answer.kind : r->kind;
-    r->level = m->portal_answer.level;
-    if (m->portal_answer.address.n > 0) {
-        str_copy_cut(m->portal_answer.address, r->address, sizeof r->address);
+    r->kind = m->kind ? m->kind : r->kind;
+    r->level = m->level;
+    if (m->address.n > 0) {
+        str_copy_cut(m->address, r->address, sizeof r->address);
     }
-    r->on_answer(r, &m->portal_answer, fd);
+    r->on_answer(r, m, fd);
 }
 
 /* The file with it got no descriptor here. */
-static void on_answer_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_answer_without(void *owner, struct ipc_channel *ch,
+                              const struct ipc_portal_answer *m)
 {
-    struct request *r = ask_find(owner, m->portal_answer.token, WAITS_FOR_ANSWER, ch, m->type);
+    struct request *r = ask_find(owner, m->token, WAITS_FOR_ANSWER, ch);
     if (r) {
         ask_stop_waiting(r);
         page_problem(r, 503, "later");
@@ -122,15 +124,15 @@ static struct str ask_keep(struct request *r, struct str s)
     return copy;
 }
 
-static void ask_on_row(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void ask_on_row(void *owner, struct ipc_channel *ch, const struct ipc_row_envelope *m)
 {
-    struct request *r = ask_find(owner, m->row_envelope.token, WAITS_FOR_ANSWER, ch, m->type);
+    struct request *r = ask_find(owner, m->token, WAITS_FOR_ANSWER, ch);
     if (r && !r->rows) {
         r->rows = arena_alloc(&r->arena, ROWS_MAX * sizeof *r->rows);
     }
     if (r && r->rows && r->n_rows < ROWS_MAX) {
         struct ipc_row_envelope *e = &r->rows[r->n_rows++];
-        *e = m->row_envelope;
+        *e = *m;
         e->address = ask_keep(r, e->address);
         e->sender = ask_keep(r, e->sender);
         e->sender_name = ask_keep(r, e->sender_name);
@@ -139,36 +141,37 @@ static void ask_on_row(void *owner, struct ipc_channel *ch, const struct ipc_msg
     }
 }
 
-static void on_fate(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_fate(void *owner, struct ipc_channel *ch, const struct ipc_row_fate *m)
 {
-    struct request *r = ask_find(owner, m->row_fate.token, WAITS_FOR_ANSWER, ch, m->type);
+    struct request *r = ask_find(owner, m->token, WAITS_FOR_ANSWER, ch);
     if (r && r->n_fates < ARRAY_LEN(r->fates)) {
         struct ipc_row_fate *f = &r->fates[r->n_fates++];
-        *f = m->row_fate;
+        *f = *m;
         f->address = ask_keep(r, f->address);
         f->words = ask_keep(r, f->words);
     }
 }
 
-static void ask_on_event(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void ask_on_event(void *owner, struct ipc_channel *ch,
+                         const struct ipc_row_envelope_event *m)
 {
-    struct request *r = ask_find(owner, m->row_envelope_event.token, WAITS_FOR_ANSWER, ch, m->type);
+    struct request *r = ask_find(owner, m->token, WAITS_FOR_ANSWER, ch);
     if (r && !r->events) {
         r->events = arena_alloc(&r->arena, EVENTS_MAX * sizeof *r->events);
     }
     if (r && r->events && r->n_events < EVENTS_MAX) {
         struct ipc_row_envelope_event *e = &r->events[r->n_events++];
-        *e = m->row_envelope_event;
+        *e = *m;
         e->who = ask_keep(r, e->who);
         e->detail = ask_keep(r, e->detail);
     }
 }
 
-static void on_piece(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_piece(void *owner, struct ipc_channel *ch, const struct ipc_portal_piece *m)
 {
-    struct request *r = ask_find(owner, m->portal_piece.token, WAITS_FOR_ANSWER, ch, m->type);
+    struct request *r = ask_find(owner, m->token, WAITS_FOR_ANSWER, ch);
     if (r) {
-        (void)!buf_add(&r->pieces, m->portal_piece.octets); /* too much: it does not open */
+        (void)!buf_add(&r->pieces, m->octets); /* too much: it does not open */
     }
 }
 
@@ -185,7 +188,7 @@ void ask_key(struct request *r, const struct lease_id *lease, key_fn then)
     ask_stop_waiting(r);
     if (map_get(w->requests, lease_key(lease))) {
         if (w->queue) {
-            ipc_refuse(w->queue, IPC_portal_answer, "a lease twice");
+            ipc_refuse(w->queue, "a lease twice");
         }
         then(r, NULL);
         return;
@@ -195,14 +198,12 @@ void ask_key(struct request *r, const struct lease_id *lease, key_fn then)
     ipc_send(w->keys, &(struct ipc_msg){.type = IPC_unwrap, .unwrap = {.lease = *lease}});
 }
 
-static void ask_on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void ask_on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_unwrapped *m)
 {
-    struct request *r = map_get(((struct web *)owner)->requests, lease_key(&m->unwrapped.lease));
+    struct request *r = map_get(((struct web *)owner)->requests, lease_key(&m->lease));
     if (r) {
         ask_stop_waiting(r);
-        r->on_key(r, m->unwrapped.ok && m->unwrapped.key.n == REST_KEY
-                         ? (const unsigned char *)m->unwrapped.key.p
-                         : NULL);
+        r->on_key(r, m->ok && m->key.n == REST_KEY ? (const unsigned char *)m->key.p : NULL);
     }
 }
 
@@ -290,51 +291,49 @@ void ask_login(struct request *r, struct str name, struct str password, login_fn
     buf_wipe(&text);
 }
 
-static void on_login_step(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_login_step(void *owner, struct ipc_channel *ch, const struct ipc_login_step *m)
 {
-    struct request *r = ask_find(owner, m->login_step.token, WAITS_FOR_LOGIN, ch, m->type);
+    struct request *r = ask_find(owner, m->token, WAITS_FOR_LOGIN, ch);
     if (r) {
         ask_stop_waiting(r);
-        r->on_login(r, (enum login_outcome)m->login_step.outcome, m->login_step.wait_s);
+        r->on_login(r, m->outcome, m->wait_s);
     }
 }
 
 /* --- the rest ----------------------------------------------------------- */
 
-static void ask_on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void ask_on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_submitted *m)
 {
-    struct request *r = ask_find(owner, m->submitted.token, WAITS_FOR_STORED, ch, m->type);
+    struct request *r = ask_find(owner, m->token, WAITS_FOR_STORED, ch);
     if (r) {
         ask_stop_waiting(r);
-        (r->composing ? compose_submitted : answer_submitted)(r, m->submitted.result);
+        (r->composing ? compose_submitted : answer_submitted)(r, m->result);
     }
 }
 
-static void ask_on_spool_opened(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
-                                int fd)
+static void ask_on_spool_opened(void *owner, struct ipc_channel *ch,
+                                const struct ipc_spool_opened *m, int fd)
 {
-    struct request *r = ask_find(owner, m->spool_opened.token, WAITS_FOR_SPOOL, ch, m->type);
+    struct request *r = ask_find(owner, m->token, WAITS_FOR_SPOOL, ch);
     if (r) {
         ask_stop_waiting(r);
-        answer_spool(r, m->spool_opened.result, m->spool_opened.name, fd);
+        answer_spool(r, m->result, m->name, fd);
         return;
     }
     err_close_fd(&fd);
-    if (m->spool_opened.name.n > 0) {
-        ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_drop,
-                                       .spool_drop = {.name = m->spool_opened.name}});
+    if (m->name.n > 0) {
+        ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_drop, .spool_drop = {.name = m->name}});
     }
 }
 
 /* It got no descriptor here: as if the queue could not make it. */
-static void ask_on_spool_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
-                                 int fd)
+static void ask_on_spool_without(void *owner, struct ipc_channel *ch,
+                                 const struct ipc_spool_opened *m)
 {
-    struct ipc_msg without = *m;
-    ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_drop,
-                                   .spool_drop = {.name = m->spool_opened.name}});
-    without.spool_opened.result = STORE_RETRY;
-    without.spool_opened.name = STR("");
+    struct ipc_spool_opened without = *m;
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_drop, .spool_drop = {.name = m->name}});
+    without.result = STORE_RETRY;
+    without.name = STR("");
     ask_on_spool_opened(owner, ch, &without, -1);
 }
 
@@ -356,14 +355,15 @@ void ask_peer_gone(struct web *w)
     } while (n > 0);
 }
 
-const struct ipc_rule web_queue_rules[] = {{IPC_portal_answer, ask_on_answer, on_answer_without},
-                                           {IPC_row_envelope, ask_on_row},
-                                           {IPC_row_envelope_event, ask_on_event},
-                                           {IPC_portal_piece, on_piece},
-                                           {IPC_row_fate, on_fate},
-                                           {IPC_submitted, ask_on_submitted},
-                                           {IPC_spool_opened, ask_on_spool_opened,
-                                            ask_on_spool_without},
-                                           {IPC_none, NULL}};
-const struct ipc_rule web_keys_rules[] = {{IPC_unwrapped, ask_on_unwrapped}, {IPC_none, NULL}};
-const struct ipc_rule web_login_rules[] = {{IPC_login_step, on_login_step}, {IPC_none, NULL}};
+const struct ipc_rule web_queue_rules[] = {IPC_ON_OR(portal_answer, ask_on_answer,
+                                                     on_answer_without),
+                                           IPC_ON(row_envelope, ask_on_row),
+                                           IPC_ON(row_envelope_event, ask_on_event),
+                                           IPC_ON(portal_piece, on_piece),
+                                           IPC_ON(row_fate, on_fate),
+                                           IPC_ON(submitted, ask_on_submitted),
+                                           IPC_ON_OR(spool_opened, ask_on_spool_opened,
+                                                     ask_on_spool_without),
+                                           IPC_RULES_END};
+const struct ipc_rule web_keys_rules[] = {IPC_ON(unwrapped, ask_on_unwrapped), IPC_RULES_END};
+const struct ipc_rule web_login_rules[] = {IPC_ON(login_step, on_login_step), IPC_RULES_END};

@@ -8,7 +8,7 @@
  */
 #include "base/clock.h"
 #include "portal/shown.h"
-#include "proc/about.h"
+#include "ipc/about.h"
 #include "proc/web/outgoing.h"
 #include "store/store.h"
 #include "wire/date.h"

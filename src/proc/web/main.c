@@ -152,8 +152,8 @@ static int web_set_tls(struct web *w, char *problem, size_t size)
     }
     return conf->portal.addresses.n == 0
                ? 0
-               : tls_context_server(own, conf->n_own, (enum tls_profile)conf->portal.profile,
-                                    STR(""), problem, size, &w->tls);
+               : tls_context_server(own, conf->n_own, conf->portal.profile, STR(""), problem, size,
+                                    &w->tls);
 }
 
 static int web_on_prepare(void *owner, struct child *c, char *problem, size_t size)
@@ -252,12 +252,13 @@ static void web_on_stop(void *owner, struct child *c)
     web_leave(owner);
 }
 
-static void web_on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void web_on_public_key(void *owner, struct ipc_channel *ch,
+                              const struct ipc_ctl_public_key *m)
 {
     struct web *w = child_owner(owner);
-    must(m->ctl_public_key.key.n == REST_PUBLIC);
+    must(m->key.n == REST_PUBLIC);
     rest_wrapper_free(w->wrapper);
-    w->wrapper = rest_wrapper_new((const unsigned char *)m->ctl_public_key.key.p);
+    w->wrapper = rest_wrapper_new((const unsigned char *)m->key.p);
 }
 
 static size_t connections(const struct web *w)
@@ -296,8 +297,8 @@ static void web_on_metrics(void *owner, struct buf *out)
 int main(int argc, char **argv)
 {
     static struct web web;
-    static const struct ipc_rule rules[] = {{IPC_ctl_public_key, web_on_public_key},
-                                            {IPC_none, NULL}};
+    static const struct ipc_rule rules[] = {IPC_ON(ctl_public_key, web_on_public_key),
+                                            IPC_RULES_END};
     static const struct child_events events = {
         .on_prepare = web_on_prepare,
         .sandbox = web_sandbox,

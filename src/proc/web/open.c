@@ -66,7 +66,7 @@ static void show_code(struct request *r, struct str words, const char *alert)
 
 static void on_code_sent(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    switch ((enum portal_result)a->result) {
+    switch (a->result) {
     case PORTAL_OK:
         show_code(r, a->words, NULL);
         break;
@@ -228,7 +228,7 @@ void open_sign_in(struct request *r, uint64_t envelope)
 static void on_code(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
     data_number(&r->page, "left", a->number > 0 ? (uint64_t)a->number : 0);
-    switch ((enum portal_result)a->result) {
+    switch (a->result) {
     case PORTAL_OK:
         request_keep_device(r);
         if (a->kind == PASS_INSIDE) {
@@ -256,7 +256,7 @@ static void on_code(struct request *r, const struct ipc_portal_answer *a, int fd
     case PORTAL_LATER:
     case PORTAL_MUST_STAY:
     case PORTAL_RESULT_END:
-        open_reject(r, (enum portal_result)a->result);
+        open_reject(r, a->result);
         break;
     }
 }

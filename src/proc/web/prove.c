@@ -6,7 +6,7 @@
  * The queue says what can be shown, and what was right. A login elsewhere comes back by a GET
  * from another site, which changes nothing and shows a button: what the button sends counts.
  */
-#include "proc/proof_kinds.h"
+#include "ipc/proof_kinds.h"
 #include "proc/web/web.h"
 #include "wire/base64.h"
 
@@ -50,7 +50,7 @@ void prove_show(struct request *r, struct str offers, const char *alert)
 static void on_proved(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
     data_number(&r->page, "left", a->number > 0 ? (uint64_t)a->number : 0);
-    switch ((enum portal_result)a->result) {
+    switch (a->result) {
     case PORTAL_OK:
         open_sign_in(r, a->envelope);
         break;
@@ -64,7 +64,7 @@ static void on_proved(struct request *r, const struct ipc_portal_answer *a, int 
     case PORTAL_LATER:
     case PORTAL_MUST_STAY:
     case PORTAL_RESULT_END:
-        open_reject(r, (enum portal_result)a->result);
+        open_reject(r, a->result);
         break;
     }
 }

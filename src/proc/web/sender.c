@@ -121,7 +121,7 @@ static void sender_put_events(struct request *r, struct data *d)
             return;
         }
         date_iso(e->at_ms, at);
-        snprintf(key, sizeof key, "event.%s", envelope_event_name((enum envelope_event)e->kind));
+        snprintf(key, sizeof key, "event.%s", envelope_event_name(e->kind));
         (void)!site_text(r->web->site, key, r->language, d, &words);
         data_c(m, "at", at);
         data_put(m, "what", buf_str(&words));

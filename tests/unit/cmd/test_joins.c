@@ -38,7 +38,7 @@ void misuse_note(struct posternd *of, struct supervised *s, bool before, const c
     blamed_before = before;
 }
 
-static const struct ipc_rule none[] = {{IPC_none, NULL}};
+static const struct ipc_rule none[] = {IPC_RULES_END};
 
 static void on_closed(void *owner, struct ipc_channel *ch)
 {
@@ -93,14 +93,13 @@ static unsigned given(size_t child, uint64_t *ret_serial)
 /* A child says that its socket to another broke; true: it may say that. */
 static bool lost(size_t child, enum role other, uint64_t serial, bool misused)
 {
-    const struct ipc_msg m = {.type = IPC_ctl_peer_lost,
-                              .ctl_peer_lost = {
-                                  .role = (uint8_t)other,
-                                  .serial = serial,
-                                  .misused = misused,
-                              }};
+    const struct ipc_ctl_peer_lost m = {
+        .role = other,
+        .serial = serial,
+        .misused = misused,
+    };
     uint64_t before = ipc_refused();
-    joins_on_lost(&d.children[child], d.children[child].control, &m, -1);
+    joins_on_lost(&d.children[child], d.children[child].control, &m);
     return ipc_refused() == before;
 }
 

@@ -109,7 +109,7 @@ static void add(unsigned n, unsigned n_rcpts, enum reason reason, int64_t for_ms
             .forward_path = STR("x@one.test"),
             .next_hop = STR("one.test"),
             .state = RCPT_HELD,
-            .reason = (uint8_t)reason,
+            .reason = reason,
             .protection = str_c(until),
         };
     }

@@ -6,7 +6,7 @@
 #include "../check.h"
 #include "base/clock.h"
 #include "proc/signing.h"
-#include "sys/ipc.h"
+#include "ipc/channel.h"
 
 #include <unistd.h>
 

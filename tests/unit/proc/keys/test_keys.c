@@ -25,13 +25,13 @@ struct loop *child_loop(struct child *c)
     return the_loop;
 }
 
-static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_unwrapped *m)
 {
     struct requester *a = owner;
     a->answers++;
-    a->given += m->unwrapped.ok;
-    if (m->unwrapped.ok) {
-        memcpy(a->key, m->unwrapped.key.p, REST_KEY);
+    a->given += m->ok;
+    if (m->ok) {
+        memcpy(a->key, m->key.p, REST_KEY);
     }
     loop_stop(a->loop);
 }
@@ -44,7 +44,7 @@ static void on_asker_closed(void *owner, struct ipc_channel *ch)
     loop_stop(a->loop);
 }
 
-static const struct ipc_rule asker_rules[] = {{IPC_unwrapped, on_unwrapped}, {IPC_none, NULL}};
+static const struct ipc_rule asker_rules[] = {IPC_ON(unwrapped, on_unwrapped), IPC_RULES_END};
 
 static struct requester *join(enum role role, unsigned index)
 {
@@ -67,14 +67,13 @@ static void open_lease(struct requester *queue, struct lease_id l, enum role rol
     unsigned char wrapped[REST_WRAPPED];
     assert_int_equal(rest_wrap(w, 0, key, wrapped), 0);
     rest_wrapper_free(w);
-    const struct ipc_msg m = {.type = IPC_lease_open,
-                              .lease_open = {
-                                  .lease = l,
-                                  .role = (uint8_t)role,
-                                  .index = index,
-                                  .sealed_key = str_from((char *)wrapped, sizeof wrapped),
-                              }};
-    on_lease_open(&keys, queue->channel, &m, -1);
+    const struct ipc_lease_open m = {
+        .lease = l,
+        .role = role,
+        .index = index,
+        .sealed_key = str_from((char *)wrapped, sizeof wrapped),
+    };
+    on_lease_open(&keys, queue->channel, &m);
 }
 
 static void ask(struct requester *a, const struct lease_id *l)

@@ -250,7 +250,7 @@ static void ask(enum admin_verb verb, const char *argument)
     struct ipc_msg m;
     const struct ipc_msg asked = {.type = IPC_admin,
                                   .admin = {
-                                      .verb = (uint8_t)verb,
+                                      .verb = verb,
                                       .argument = str_c(argument),
                                   }};
     assert_int_equal(ipc_call_send(t.end, &asked), 0);

@@ -136,7 +136,7 @@ void pickup_lost(struct job *j)
 
 /* --- doing -------------------------------------------------------------- */
 
-static const struct ipc_rule none[] = {{IPC_none, NULL}};
+static const struct ipc_rule none[] = {IPC_RULES_END};
 
 static int setup(void **state)
 {

@@ -4,7 +4,7 @@
  */
 #include "base/clock.h"
 #include "check.h"
-#include "proc/about.h"
+#include "ipc/about.h"
 #include "proc/queue/queue.h"
 #include "wire/id.h"
 
@@ -30,7 +30,7 @@ static void ignore_closed(void *owner, struct ipc_channel *ch)
 {
 }
 
-static const struct ipc_rule none[] = {{IPC_none, NULL}};
+static const struct ipc_rule none[] = {IPC_RULES_END};
 
 static struct peer *join(enum role role, unsigned index)
 {
@@ -41,9 +41,9 @@ static struct peer *join(enum role role, unsigned index)
 
 static void open_spool(struct peer *p, char name[64])
 {
-    const struct ipc_msg m = {.type = IPC_spool_open, .spool_open = {.token = 1}};
+    const struct ipc_spool_open m = {.token = 1};
     size_t before = p->n_spools;
-    queue_on_spool_open(&q, p->channel, &m, -1);
+    queue_on_spool_open(&q, p->channel, &m);
     assert_int_equal(p->n_spools, before + 1);
     /* its name is the first field of the last one in the list */
     memcpy(name, (const char *)p->spools.prev + sizeof(struct link), 64);
@@ -55,16 +55,16 @@ static void files_belong_to_whom_they_were_given(void **state)
     char name[64];
     open_spool(one, name);
     assert_false(peer_takes_spool(two, str_c(name)));
-    const struct ipc_msg drop = {.type = IPC_spool_drop, .spool_drop = {.name = str_c(name)}};
+    const struct ipc_spool_drop drop = {.name = str_c(name)};
     uint64_t refused = ipc_refused();
-    queue_on_spool_drop(&q, two->channel, &drop, -1);
+    queue_on_spool_drop(&q, two->channel, &drop);
     assert_int_equal(ipc_refused(), refused + 1);
     int fd = store_spool_open(q.store, str_c(name));
     assert_true(fd >= 0); /* still there */
     close(fd);
     assert_true(peer_takes_spool(one, str_c(name)));
     assert_false(peer_takes_spool(one, str_c(name))); /* a message has it now */
-    queue_on_spool_drop(&q, one->channel, &drop, -1);
+    queue_on_spool_drop(&q, one->channel, &drop);
     assert_int_equal(ipc_refused(), refused + 2);
     assert_true(peer_takes_spool(one, STR("")));
 }

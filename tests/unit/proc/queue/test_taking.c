@@ -22,7 +22,7 @@ int64_t clock_mono_ms(void)
     return t.now;
 }
 
-void ipc_refuse(struct ipc_channel *ch, enum ipc_type type, const char *why)
+void ipc_refuse(struct ipc_channel *ch, const char *why)
 {
     t.refused = ch;
     t.n_refused++;

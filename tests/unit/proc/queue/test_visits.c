@@ -6,7 +6,7 @@
  */
 #include "base/clock.h"
 #include "check.h"
-#include "proc/proof_kinds.h"
+#include "ipc/proof_kinds.h"
 #include "proc/queue/guessing.h"
 #include "proc/queue/proofs.h"
 #include "store/account.h"
@@ -50,7 +50,7 @@ void ipc_send(struct ipc_channel *ch, const struct ipc_msg *m)
     }
 }
 
-void ipc_refuse(struct ipc_channel *ch, enum ipc_type type, const char *why)
+void ipc_refuse(struct ipc_channel *ch, const char *why)
 {
     seen.refused++;
 }
@@ -215,8 +215,8 @@ static void prove(const char *browser, enum proof_kind kind, const char *what, c
 
 static void proved(uint64_t token, bool ok)
 {
-    const struct ipc_msg m = {.type = IPC_proved, .proved = {.token = token, .ok = ok, .uses = 1}};
-    proofs_on_proved(&q, login, &m, -1);
+    const struct ipc_proved m = {.token = token, .ok = ok, .uses = 1};
+    proofs_on_proved(&q, login, &m);
     store_flush(q.store);
 }
 
@@ -450,27 +450,25 @@ static void a_code_opens_the_way_for_a_password(void **state)
     };
     for (int i = 0; i < 200; i++) { /* strangers have used up what strangers have */
         snprintf(client, sizeof client, "10.9.%d.1", i);
-        const struct ipc_msg m = {.type = IPC_login_ask,
-                                  .login_ask = {
-                                      .token = 5,
-                                      .name = STR("nurse"),
-                                      .client = str_c(client),
-                                  }};
-        guessing_on_ask(&q, login, &m, -1);
+        const struct ipc_login_ask m = {
+            .token = 5,
+            .name = STR("nurse"),
+            .client = str_c(client),
+        };
+        guessing_on_ask(&q, login, &m);
     }
-    const struct ipc_msg mine = {.type = IPC_login_ask,
-                                 .login_ask = {
-                                     .token = 5,
-                                     .name = STR("nurse"),
-                                     .client = a.network,
-                                 }};
-    guessing_on_ask(&q, login, &mine, -1);
+    const struct ipc_login_ask mine = {
+        .token = 5,
+        .name = STR("nurse"),
+        .client = a.network,
+    };
+    guessing_on_ask(&q, login, &mine);
     assert_true(seen.ruling.answer == GUESS_TOO_MANY_AT_LOGIN && seen.ruling.wait_s > 0 &&
                 seen.ruling.number == 0);
     assert_int_equal(visits_send_code(&q, &a, words, sizeof words, &wait), PORTAL_OK);
     assert_string_equal(seen.to, "nurse@in.test");
     assert_int_equal(say_code("inside", seen.code, "inside pass", "100.64.9.9", NULL), PORTAL_OK);
-    guessing_on_ask(&q, login, &mine, -1);
+    guessing_on_ask(&q, login, &mine);
     assert_true(seen.ruling.answer == GUESS_GO && seen.ruling.number > 0);
 }
 
@@ -478,25 +476,22 @@ static void a_code_opens_the_way_for_a_password(void **state)
 
 static void a_try_is_judged_once_by_its_login(void **state)
 {
-    const struct ipc_msg ask = {.type = IPC_login_ask,
-                                .login_ask = {
-                                    .token = 9,
-                                    .name = STR("doctor"),
-                                    .client = STR("192.0.2.9"),
-                                }};
-    guessing_on_ask(&q, login, &ask, -1);
-    struct ipc_msg m = {.type = IPC_login_judged,
-                        .login_judged = {.number = seen.ruling.number, .outcome = GUESS_WAS_RIGHT}};
-    assert_true(seen.ruling.token == 9 && seen.ruling.answer == GUESS_GO &&
-                m.login_judged.number > 0);
+    const struct ipc_login_ask ask = {
+        .token = 9,
+        .name = STR("doctor"),
+        .client = STR("192.0.2.9"),
+    };
+    guessing_on_ask(&q, login, &ask);
+    struct ipc_login_judged m = {.number = seen.ruling.number, .outcome = GUESS_WAS_RIGHT};
+    assert_true(seen.ruling.token == 9 && seen.ruling.answer == GUESS_GO && m.number > 0);
     unsigned refused = seen.refused;
-    guessing_on_judged(&q, web, &m, -1); /* another process */
+    guessing_on_judged(&q, web, &m); /* another process */
     assert_int_equal(seen.refused, refused + 1);
-    guessing_on_judged(&q, login, &m, -1);
+    guessing_on_judged(&q, login, &m);
     assert_int_equal(seen.refused, refused + 1);
-    guessing_on_judged(&q, login, &m, -1);
+    guessing_on_judged(&q, login, &m);
     assert_int_equal(seen.refused, refused + 2);
-    guessing_on_ask(&q, login, &ask, -1);
+    guessing_on_ask(&q, login, &ask);
     guessing_login_gone(&q, login);
     assert_int_equal(map_len(q.tries), 0);
 }
@@ -510,12 +505,11 @@ static void count_places(void *arg, const struct store_place *p)
 static void places_are_in_the_store(void **state)
 {
     struct queue other = {.store = q.store};
-    const struct ipc_msg ask = {.type = IPC_login_ask,
-                                .login_ask = {
-                                    .token = 9,
-                                    .name = STR("DOCTOR"),
-                                    .client = STR("192.0.2.9"),
-                                }};
+    const struct ipc_login_ask ask = {
+        .token = 9,
+        .name = STR("DOCTOR"),
+        .client = STR("192.0.2.9"),
+    };
     unsigned before = 0, after = 0;
     store_flush(q.store);
     assert_int_equal(store_each_place(q.store, 0, count_places, &before), STORE_OK);
@@ -524,19 +518,18 @@ static void places_are_in_the_store(void **state)
     for (int i = 0; i < 200; i++) {
         char client[32];
         snprintf(client, sizeof client, "10.8.%d.1", i);
-        const struct ipc_msg m = {.type = IPC_login_ask,
-                                  .login_ask = {
-                                      .token = 5,
-                                      .name = STR("doctor"),
-                                      .client = str_c(client),
-                                  }};
-        guessing_on_ask(&other, login, &m, -1);
+        const struct ipc_login_ask m = {
+            .token = 5,
+            .name = STR("doctor"),
+            .client = str_c(client),
+        };
+        guessing_on_ask(&other, login, &m);
     }
-    guessing_on_ask(&other, login, &ask, -1);
+    guessing_on_ask(&other, login, &ask);
     assert_int_equal(seen.ruling.answer, GUESS_GO);
     guessing_forget_account(&other, STR("Doctor"));
     store_flush(q.store);
-    guessing_on_ask(&other, login, &ask, -1);
+    guessing_on_ask(&other, login, &ask);
     assert_int_equal(seen.ruling.answer, GUESS_TOO_MANY_AT_LOGIN);
     assert_int_equal(store_each_place(q.store, 0, count_places, &after), STORE_OK);
     assert_true(before > 0 && after == before - 1);

@@ -168,27 +168,27 @@ void tlsrpt_receive(struct delivery *d)
     fail();
 }
 
-void tlsrpt_on_policy(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void tlsrpt_on_policy(void *owner, struct ipc_channel *ch, const struct ipc_rpt_policy *m)
 {
     fail();
 }
 
-void tlsrpt_on_failure(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void tlsrpt_on_failure(void *owner, struct ipc_channel *ch, const struct ipc_rpt_failure *m)
 {
     fail();
 }
 
-void tlsrpt_on_write(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void tlsrpt_on_write(void *owner, struct ipc_channel *ch, const struct ipc_rpt_write *m)
 {
     fail();
 }
 
-void tlsrpt_on_posted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void tlsrpt_on_posted(void *owner, struct ipc_channel *ch, const struct ipc_posted *m)
 {
     fail();
 }
 
-void tlsrpt_on_signature(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void tlsrpt_on_signature(void *owner, struct ipc_channel *ch, const struct ipc_signature *m)
 {
     fail();
 }
@@ -207,7 +207,7 @@ void probe_start(struct smtpout *out, const struct ipc_probe *m)
     fail();
 }
 
-void envelope_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void envelope_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_envelope_mail *m)
 {
     fail();
 }
@@ -252,12 +252,11 @@ void ipc_send(struct ipc_channel *ch, const struct ipc_msg *m)
     if (m->type == IPC_outcome_host) {
         size_t n = strlen(t.whom);
         snprintf(t.whom + n, sizeof t.whom - n, STR_FMT ";", STR_ARG(h->rcpts));
-        tell("host " STR_FMT ": %s %s%s" STR_FMT "\n", STR_ARG(h->host),
-             action_name((enum action)h->action), reason_name((enum reason)h->reason),
-             h->detail.n > 0 ? ": " : "", STR_ARG(h->detail));
+        tell("host " STR_FMT ": %s %s%s" STR_FMT "\n", STR_ARG(h->host), action_name(h->action),
+             reason_name(h->reason), h->detail.n > 0 ? ": " : "", STR_ARG(h->detail));
     } else if (m->type == IPC_outcome_rcpt) {
         tell("rcpt %llu %s %s " STR_FMT " " STR_FMT "%s" STR_FMT "\n", (unsigned long long)r->rcpt,
-             result_name(r->result), reason_name((enum reason)r->reason),
+             result_name(r->result), reason_name(r->reason),
              STR_ARG(r->code.n > 0 ? r->code : STR("-")),
              STR_ARG(r->host.n > 0 ? r->host : STR("-")), r->reply.n > 0 ? ": " : "",
              STR_ARG(r->reply));
@@ -276,7 +275,7 @@ void ipc_send(struct ipc_channel *ch, const struct ipc_msg *m)
         tell("looked complete=%u offered=%u%s\n", m->looked.complete, m->looked.offered,
              m->looked.helo ? " helo" : "");
     } else if (m->type == IPC_quirk) {
-        tell("quirk %s\n", extension_name((enum extension)m->quirk.extension));
+        tell("quirk %s\n", extension_name(m->quirk.extension));
     }
 }
 
@@ -290,9 +289,8 @@ void ipc_send_now(struct ipc_channel *ch, const struct ipc_msg *m)
 }
 
 /* What cannot be taken is refused. */
-void ipc_refuse(struct ipc_channel *ch, enum ipc_type type, const char *why)
+void ipc_refuse(struct ipc_channel *ch, const char *why)
 {
-    assert_int_equal(type, IPC_job);
     t.refused++;
 }
 
@@ -528,7 +526,7 @@ static void give(const struct ipc_rule *rules, const struct ipc_msg *m)
 {
     for (; rules->type != IPC_none; rules++) {
         if (rules->type == m->type) {
-            rules->handle(&t.out, (struct ipc_channel *)&t, m, -1);
+            ipc_rule_call(rules, &t.out, (struct ipc_channel *)&t, m, -1);
             return;
         }
     }
@@ -683,7 +681,7 @@ static void deliver(struct ipc_job job, const char *text, const char *const *rcp
     give(smtpout_lookup_rules, &(struct ipc_msg){.type = IPC_resolved,
                                                  .resolved = {
                                                      .token = t.route_token,
-                                                     .outcome = (uint8_t)t.found,
+                                                     .outcome = t.found,
                                                      .cut = t.cut,
                                                  }});
     timer_start(guard, 20000);

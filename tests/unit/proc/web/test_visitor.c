@@ -7,7 +7,7 @@
  */
 #include "base/clock.h"
 #include "proc/web/web.h"
-#include "sys/ipc.h"
+#include "ipc/channel.h"
 #include "sys/loop.h"
 #include "tls_pair.h"
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ipc_code.c: encoder and decoder, generated from ipc_messages.def. Pure; fuzzed as a whole.
- * Called by ipc.c, and by the postern command.
+ * message.c: encoder and decoder, generated from messages.def. Pure; fuzzed as a whole. Called by
+ * channel.c, and by the postern command.
  *
  * Integers are little endian; str and bytes are a u32 length and the octets. A message with
  * bytes left over, a field over its maximum, or with a descriptor that it must not have or
  * without one that it must, is malformed.
  */
-#include "sys/ipc.h"
+#include "ipc/message.h"
 
-#define NAME_CASE(number, name) \
+#define NAME_CASE(number, name, descriptor) \
     case IPC_##name: \
         return #name;
 
@@ -31,7 +31,7 @@ static int put_int(struct buf *out, uint64_t value, size_t octets)
     return buf_append(out, b, octets);
 }
 
-static int ipc_code_put_str(struct buf *out, struct str s, size_t max)
+static int message_put_str(struct buf *out, struct str s, size_t max)
 {
     if (s.n > max) {
         return -EMSGSIZE;
@@ -76,24 +76,29 @@ static int get_lease(struct str *in, struct lease_id *ret)
     return 0;
 }
 
-#define PUT_u8(out, v, max)          ((max) > 0 && (v) > (max) ? -EMSGSIZE : put_int(out, v, 1))
-#define PUT_u16(out, v, max)         put_int(out, v, 2)
-#define PUT_u32(out, v, max)         put_int(out, v, 4)
-#define PUT_u64(out, v, max)         put_int(out, v, 8)
-#define PUT_i64(out, v, max)         put_int(out, (uint64_t)(v), 8)
-#define PUT_lease(out, v, max)       buf_append(out, (v).octets, sizeof(v).octets)
-#define PUT_str(out, v, max)         ipc_code_put_str(out, v, max)
-#define PUT_bytes(out, v, max)       ipc_code_put_str(out, v, max)
-#define PUT_key(out, v, max)         PUT_u64(out, v, max)
-#define PUT_flag(out, v, max)        put_int(out, v, 1)
-#define PUT_blob(out, v, max)        PUT_bytes(out, v, max)
-#define PUT_rcpt_state(out, v, max)  PUT_u8(out, v, max)
-#define PUT_rcpt_notice(out, v, max) PUT_u8(out, v, max)
+#define PUT_u8(out, v, max)    ((max) > 0 && (v) > (max) ? -EMSGSIZE : put_int(out, v, 1))
+#define PUT_u16(out, v, max)   put_int(out, v, 2)
+#define PUT_u32(out, v, max)   put_int(out, v, 4)
+#define PUT_u64(out, v, max)   put_int(out, v, 8)
+#define PUT_i64(out, v, max)   put_int(out, (uint64_t)(v), 8)
+#define PUT_lease(out, v, max) buf_append(out, (v).octets, sizeof(v).octets)
+#define PUT_str(out, v, max)   message_put_str(out, v, max)
+#define PUT_bytes(out, v, max) message_put_str(out, v, max)
+#define PUT_key(out, v, max)   PUT_u64(out, v, max)
+#define PUT_flag(out, v, max)  put_int(out, v, 1)
+#define PUT_blob(out, v, max)  PUT_bytes(out, v, max)
+#define PUT_enum(out, v, name) \
+    ((unsigned)(v) < IPC_END_##name ? put_int(out, (uint64_t)(v), 1) : -EMSGSIZE)
+#define PUT_rcpt_state(out, v, max)     PUT_enum(out, v, rcpt_state)
+#define PUT_rcpt_notice(out, v, max)    PUT_enum(out, v, rcpt_notice)
+#define PUT_rpt_type(out, v, max)       PUT_enum(out, v, rpt_type)
+#define PUT_rpt_state(out, v, max)      PUT_enum(out, v, rpt_state)
+#define PUT_exception_kind(out, v, max) PUT_enum(out, v, exception_kind)
 #define PUT_FIELD(kind, field, max) \
     if ((r = PUT_##kind(out, m->field, max)) < 0) { \
         return r; \
     }
-#define ENCODER(number, name) \
+#define ENCODER(number, name, descriptor) \
     static int encode_##name(const struct ipc_##name *m, struct buf *out) \
     { \
         int r = 0; \
@@ -123,14 +128,22 @@ IPC_MESSAGES(ENCODER)
     if ((r = get_str(in, max, &m->field)) < 0) { \
         return r; \
     }
-#define GET_bytes(field, max)       GET_str(field, max)
-#define GET_key(field, max)         GET_u64(field, max)
-#define GET_flag(field, max)        GET_u8(field, max)
-#define GET_blob(field, max)        GET_bytes(field, max)
-#define GET_rcpt_state(field, max)  GET_u8(field, max)
-#define GET_rcpt_notice(field, max) GET_u8(field, max)
-#define GET_FIELD(kind, field, max) GET_##kind(field, max)
-#define DECODER(number, name) \
+#define GET_bytes(field, max) GET_str(field, max)
+#define GET_key(field, max)   GET_u64(field, max)
+#define GET_flag(field, max)  GET_u8(field, max)
+#define GET_blob(field, max)  GET_bytes(field, max)
+#define GET_enum(field, name) \
+    GET_INT(enum name, 1, field) \
+    if (value >= IPC_END_##name) { \
+        return -EBADMSG; \
+    }
+#define GET_rcpt_state(field, max)     GET_enum(field, rcpt_state)
+#define GET_rcpt_notice(field, max)    GET_enum(field, rcpt_notice)
+#define GET_rpt_type(field, max)       GET_enum(field, rpt_type)
+#define GET_rpt_state(field, max)      GET_enum(field, rpt_state)
+#define GET_exception_kind(field, max) GET_enum(field, exception_kind)
+#define GET_FIELD(kind, field, max)    GET_##kind(field, max)
+#define DECODER(number, name, descriptor) \
     static int decode_##name(struct str *in, struct ipc_##name *m) \
     { \
         int r = 0; \
@@ -140,10 +153,10 @@ IPC_MESSAGES(ENCODER)
     }
 IPC_MESSAGES(DECODER)
 
-#define ENCODE_CASE(number, name) \
+#define ENCODE_CASE(number, name, descriptor) \
     case IPC_##name: \
         return encode_##name(&m->name, out);
-#define DECODE_CASE(number, name) \
+#define DECODE_CASE(number, name, descriptor) \
     case IPC_##name: \
         return decode_##name(in, &ret->name);
 
@@ -167,19 +180,22 @@ static int decode_fields(struct str *in, struct ipc_msg *ret)
     return -EBADMSG;
 }
 
-#define ALWAYS_CASE(name) case IPC_##name:
-#define NO_CASE(name)
+#define MAY_none(n)      ((n) == 0)
+#define MAY_always(n)    ((n) == 1)
+#define MAY_sometimes(n) true
+#define CARRIES_CASE(number, name, descriptor) \
+    case IPC_##name: \
+        return MAY_##descriptor(n);
 
 /* Whether a message of this type may have that many descriptors (0 or 1). */
 static bool carries(enum ipc_type type, unsigned n)
 {
-    switch ((int)type) {
-        IPC_CARRIES(ALWAYS_CASE, NO_CASE)
-        return n == 1;
-        IPC_CARRIES(NO_CASE, ALWAYS_CASE)
-        return true;
+    switch (type) {
+    case IPC_none:
+        break;
+        IPC_MESSAGES(CARRIES_CASE)
     }
-    return n == 0;
+    return false;
 }
 
 int ipc_encode(const struct ipc_msg *m, struct buf *out)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * lease.c: draws leases, many with one call of the kernel. Called by queue.
  */
-#include "sys/lease.h"
+#include "ipc/lease.h"
 #include "base/random.h"
 
 enum { DRAWN = 64 };

@@ -1,81 +1,68 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ipc.h: typed messages between our processes, and the channels that carry them.
+ * channel.h: the channels that carry messages (message.h) between our processes.
  *
- * A frame is one SOCK_SEQPACKET packet: one or more messages back to back, each with an 8-octet
- * head (type u16, flags u16, length u32, little endian) and its fields in table order. A message
- * with a descriptor stands alone in its frame. The receiver checks every length against the
- * table, allows only the types its rules name, and closes the channel otherwise: identity is
- * which socket, never a field. A handler refuses what does not fit its state (ipc_refuse), with
- * the same end. Messages sent in one turn of the loop share frames.
+ * A frame is one SOCK_SEQPACKET packet: one or more messages back to back. A message with a
+ * descriptor stands alone in its frame. The receiver checks every length against the table, allows
+ * only the types its rules name, and closes the channel otherwise: identity is which socket, never
+ * a field. A handler refuses what does not fit its state (ipc_refuse), with the same end. Messages
+ * sent in one turn of the loop share frames.
  */
 #pragma once
-#include "base/buf.h"
-#include "records/records.def"
-#include "sys/ipc_messages.def"
-#include "sys/lease.h"
+#include "ipc/message.h"
 
 struct loop;
 struct ipc_channel;
 
 enum {
-    IPC_FRAME_MAX = 160 * 1024, /* octets of one frame */
-    IPC_HEAD = 8,
+    IPC_FRAME_MAX = 160 * 1024,          /* octets of one frame */
     IPC_BACKLOG_MAX = 256 * 1024 * 1024, /* octets waiting for a peer that does not read */
 };
 
-#define IPC_TYPE_u8    uint8_t
-#define IPC_TYPE_u16   uint16_t
-#define IPC_TYPE_u32   uint32_t
-#define IPC_TYPE_u64   uint64_t
-#define IPC_TYPE_i64   int64_t
-#define IPC_TYPE_lease struct lease_id
-#define IPC_TYPE_str   struct str
-#define IPC_TYPE_bytes struct str
-/* kinds of records/record.h */
-#define IPC_TYPE_key                       uint64_t
-#define IPC_TYPE_flag                      bool
-#define IPC_TYPE_blob                      struct str
-#define IPC_TYPE_rcpt_state                uint8_t
-#define IPC_TYPE_rcpt_notice               uint8_t
-#define IPC_STRUCT_FIELD(kind, field, max) IPC_TYPE_##kind field;
-#define IPC_STRUCT(number, name) \
-    struct ipc_##name { \
-        IPC_FIELDS_##name(IPC_STRUCT_FIELD) \
-    };
-IPC_MESSAGES(IPC_STRUCT)
-
-#define IPC_ENUM(number, name) IPC_##name = (number),
-enum ipc_type { IPC_none = 0, IPC_MESSAGES(IPC_ENUM) };
-
-#define IPC_UNION(number, name) struct ipc_##name name;
-/* Views in a decoded message borrow the frame: copy what must outlive the handler. */
-struct ipc_msg {
-    enum ipc_type type;
-    union {
-        IPC_MESSAGES(IPC_UNION)
-    };
+/* The handler of each message: void on_x(void *owner, struct ipc_channel *ch, const struct ipc_x
+ * *m), and where a descriptor may come with it a last parameter int fd: -1, or a descriptor that
+ * the handler takes. *m is borrowed. */
+#define IPC_HANDLER_none(name) \
+    void (*name)(void *, struct ipc_channel *, const struct ipc_##name *);
+#define IPC_HANDLER_always(name) \
+    void (*name)(void *, struct ipc_channel *, const struct ipc_##name *, int);
+#define IPC_HANDLER_sometimes(name)           IPC_HANDLER_always(name)
+#define IPC_HANDLER(number, name, descriptor) IPC_HANDLER_##descriptor(name)
+union ipc_handler {
+    IPC_MESSAGES(IPC_HANDLER)
 };
-
-const char *ipc_name(enum ipc_type type);
-/* Appends head and fields. 0, -ENOSPC (buffer full) or -EMSGSIZE (a field over its maximum). */
-int ipc_encode(const struct ipc_msg *m, struct buf *out) MUST_USE;
-/* Takes one message off the front of *in. 0, -EBADMSG when malformed. *ret_flags: 1 = with fd,
- * as the table says of its type. */
-int ipc_decode(struct str *in, struct ipc_msg *ret, unsigned *ret_flags) MUST_USE;
-
-/* fd is -1 or a descriptor that the handler takes. */
-typedef void (*ipc_handler)(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+#define IPC_WITHOUT(number, name, descriptor) IPC_HANDLER_none(name)
+union ipc_without {
+    IPC_MESSAGES(IPC_WITHOUT)
+};
 typedef void (*ipc_closed)(void *owner, struct ipc_channel *ch);
 
 /* What one process accepts from one kind of peer; anything else closes the channel. */
 struct ipc_rule {
     enum ipc_type type;
-    ipc_handler handle;
-    /* Instead of handle (fd is -1) where a descriptor came with the message and this process had
-     * no room for it: a lack of ours, and no sign of what the peer meant. NULL: the channel is
-     * closed, the peer not blamed. */
-    ipc_handler without;
+    union ipc_handler handle;
+    /* Instead of handle where a descriptor came with the message and this process had no room for
+     * it: a lack of ours, and no sign of what the peer meant. NULL: the channel is closed, the
+     * peer not blamed. */
+    bool has_without;
+    union ipc_without without;
 };
+/* A row of a table of rules: a handler of another message's type does not compile. */
+#define IPC_ON(name, function) \
+    { \
+        .type = IPC_##name, .handle.name = (function) \
+    }
+#define IPC_ON_OR(name, function, without_room) \
+    { \
+        .type = IPC_##name, .handle.name = (function), .has_without = true, \
+        .without.name = (without_room) \
+    }
+#define IPC_RULES_END \
+    { \
+        .type = IPC_none \
+    }
+/* Runs the rule's handler for a message of its type. Takes fd. For channels, and for tests. */
+void ipc_rule_call(const struct ipc_rule *rule, void *owner, struct ipc_channel *ch,
+                   const struct ipc_msg *m, int fd);
 
 /* Takes fd. `name` (borrowed) is for the log. `rules` (borrowed) ends with type IPC_none. on_close
  * runs once, when the peer is gone or broke the rules; the channel is freed right after it. */
@@ -105,7 +92,7 @@ void ipc_send_fd(struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 /* For handlers: what the peer said does not fit (a lease that is another's, an order that cannot
  * be). Logged and counted; the channel is closed when the handler returns. why: a few words for
  * the log. In on_close: how it ended does not fit what it had to do. */
-void ipc_refuse(struct ipc_channel *ch, enum ipc_type type, const char *why);
+void ipc_refuse(struct ipc_channel *ch, const char *why);
 /* For on_close: whether the channel ends because the peer broke the rules. */
 bool ipc_misused(const struct ipc_channel *ch);
 /* How many messages of peers were refused in this process, malformed ones too. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ipc.c: channels over SOCK_SEQPACKET. Called by every process.
+ * channel.c: channels over SOCK_SEQPACKET. Called by every process.
  *
  * Outgoing messages collect in one frame until the turn ends, so a busy turn costs one system
  * call. When the socket is full, frames wait in a list (bounded) until it is writable. What can
  * go wrong: the peer dies (on_close), breaks the table (closed, logged), or does not read
  * (backlog maximum: closed, logged).
  */
-#include "sys/ipc.h"
+#include "ipc/channel.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "sys/descriptors.h"
@@ -40,6 +40,7 @@ struct ipc_channel {
     struct timer *again; /* sends what waits for want of something here; NULL: nothing ever did */
     struct link dirty;   /* in the list of channels with something to flush */
     bool failed, misused, freed, busy;
+    enum ipc_type handling; /* the message that a handler has just now */
     /* the peer is told nothing more, and says nothing more; what it said before is still read */
     bool deaf;
 };
@@ -135,9 +136,9 @@ static void mark_dirty(struct ipc_channel *ch)
     }
 }
 
-void ipc_refuse(struct ipc_channel *ch, enum ipc_type type, const char *why)
+void ipc_refuse(struct ipc_channel *ch, const char *why)
 {
-    log_error("ipc-message-not-allowed", KV("peer", ch->name), KV("type", ipc_name(type)),
+    log_error("ipc-message-not-allowed", KV("peer", ch->name), KV("type", ipc_name(ch->handling)),
               KV("why", why));
     n_refused++;
     ch->failed = ch->misused = true;
@@ -443,16 +444,60 @@ static const struct ipc_rule *find_rule(const struct ipc_channel *ch, enum ipc_t
     return NULL;
 }
 
+#define CALL_none(name)      rule->handle.name(owner, ch, &m->name)
+#define CALL_always(name)    rule->handle.name(owner, ch, &m->name, fd)
+#define CALL_sometimes(name) CALL_always(name)
+#define CALL_CASE(number, name, descriptor) \
+    case IPC_##name: \
+        CALL_##descriptor(name); \
+        return;
+
+void ipc_rule_call(const struct ipc_rule *rule, void *owner, struct ipc_channel *ch,
+                   const struct ipc_msg *m, int fd)
+{
+    switch (m->type) {
+    case IPC_none:
+        return;
+        IPC_MESSAGES(CALL_CASE)
+    }
+}
+
+#define WITHOUT_CASE(number, name, descriptor) \
+    case IPC_##name: \
+        rule->without.name(ch->owner, ch, &m->name); \
+        return;
+
 /* Its descriptor got no room here. */
-static void dispatch_without(struct ipc_channel *ch, const struct ipc_rule *rule,
-                             const struct ipc_msg *m)
+static void call_without(struct ipc_channel *ch, const struct ipc_rule *rule,
+                         const struct ipc_msg *m)
 {
     descriptors_note_lack(ch->name, ipc_name(m->type));
-    if (rule->without) {
-        rule->without(ch->owner, ch, m, -1);
-    } else {
+    if (!rule->has_without) {
         ch->failed = true; /* no fault of the peer: the pair is made anew */
+        return;
     }
+    switch (m->type) {
+    case IPC_none:
+        return;
+        IPC_MESSAGES(WITHOUT_CASE)
+    }
+}
+
+/* Hands one message to its handler. Takes fd; -EMFILE: there was no room for it. */
+static void dispatch(struct ipc_channel *ch, const struct ipc_msg *m, unsigned flags, int fd)
+{
+    const struct ipc_rule *rule = find_rule(ch, m->type);
+    if (!rule) {
+        ipc_refuse(ch, "not from this peer");
+    } else if ((flags > 0) != (fd != -1)) {
+        ipc_refuse(ch, flags ? "its descriptor is missing" : "a descriptor with it");
+    } else if (fd == -EMFILE) {
+        call_without(ch, rule, m);
+    } else {
+        ipc_rule_call(rule, ch->owner, ch, m, fd);
+        return;
+    }
+    err_close_fd(&fd);
 }
 
 /* Hands the messages of one frame to their handlers. Takes fd, which is for the one message of
@@ -462,24 +507,16 @@ static void dispatch_frame(struct ipc_channel *ch, struct str frame, int fd)
     while (frame.n > 0 && !ch->freed && !ch->failed) {
         struct ipc_msg m;
         unsigned flags;
-        int r = ipc_decode(&frame, &m, &flags);
-        const struct ipc_rule *rule = r < 0 ? NULL : find_rule(ch, m.type);
-        if (r < 0) {
-            ipc_refuse(ch, IPC_none, "malformed");
-        } else if (!rule) {
-            ipc_refuse(ch, m.type, "not from this peer");
-        } else if ((flags > 0) != (fd != -1)) {
-            ipc_refuse(ch, m.type, flags ? "its descriptor is missing" : "a descriptor with it");
-        } else {
-            int give = fd;
-            fd = -1;
-            if (give == -EMFILE) {
-                dispatch_without(ch, rule, &m);
-            } else {
-                rule->handle(ch->owner, ch, &m, give);
-            }
+        ch->handling = IPC_none;
+        if (ipc_decode(&frame, &m, &flags) < 0) {
+            ipc_refuse(ch, "malformed");
+            break;
         }
+        ch->handling = m.type;
+        dispatch(ch, &m, flags, fd);
+        fd = -1;
     }
+    ch->handling = IPC_none;
     err_close_fd(&fd);
 }
 
@@ -497,7 +534,7 @@ static bool ipc_read_one(struct ipc_channel *ch, char *frame)
         return false;
     }
     if (n == -EBADMSG) {
-        ipc_refuse(ch, IPC_none, "too many descriptors, or too long");
+        ipc_refuse(ch, "too many descriptors, or too long");
     } else if (n < 0) {
         ch->failed = true;
     } else {

@@ -23,7 +23,7 @@ enum rcpt_result {
 };
 
 /* The recipients of one delivery at most, and their numbers as a text: 20 digits and a comma
- * each (ipc_messages.def, rcpts). */
+ * each (messages.def, rcpts). */
 enum { JOB_RCPTS = 200, JOB_RCPTS_TEXT = JOB_RCPTS * 21 };
 
 /* How often a smtpout says of each delivery under way that it has it still (lease_taken), in
