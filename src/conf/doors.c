@@ -100,7 +100,7 @@ static void judge_remember(struct judge *j)
     }
 }
 
-/* Levels 2 and 3 alone ask for more than a code (proc/queue/proofs.c). */
+/* Levels 2 and 3 alone ask for more than a code (proc/queue/pickup/proofs.c). */
 static void judge_oidc(struct judge *j)
 {
     const struct conf *c = j->conf;

@@ -58,7 +58,7 @@ struct protection {
     const char *ladder; /* name */
     int pickup_level;   /* of the portal, if it goes there: 0 not said, else 1 + level */
     bool remove_flags;  /* take them out of the subject */
-    /* its sender hears once what was done, for each recipient (proc/queue/told.c) */
+    /* its sender hears once what was done, for each recipient (proc/queue/delivery/told.c) */
     bool tells_outcome;
     const char *tags[PROTECT_LIST_MAX], *notify[PROTECT_LIST_MAX], *copy_to[PROTECT_LIST_MAX];
     size_t n_tags, n_notify, n_copy_to;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * forecast.h: what would be done with a mail to one recipient, in one line for its sender.
- * Called by proc/queue/trial.c. Pure.
+ * Called by proc/queue/protection/trial.c. Pure.
  */
 #pragma once
 #include "base/buf.h"

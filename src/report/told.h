@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * told.h: the letter that tells a sender what was done with their mail, for each recipient, and
- * why. Called by proc/queue/told.c. Pure.
+ * why. Called by proc/queue/delivery/told.c. Pure.
  */
 #pragma once
 #include "base/buf.h"

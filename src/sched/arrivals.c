@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * arrivals.c: recent arrivals by moments. Called by proc/queue/schedule.c.
+ * arrivals.c: recent arrivals by moments. Called by proc/queue/schedule/schedule.c.
  */
 #include "sched/arrivals.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * jump.c: the wall clock against the monotonic one. Called by proc/queue/schedule.c.
+ * jump.c: the wall clock against the monotonic one. Called by proc/queue/schedule/schedule.c.
  */
 #include "sched/jump.h"
 

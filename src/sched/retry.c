@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * retry.c: attempts, lifetimes and notices of one recipient. Called by proc/queue/job.c and
- * expiry.c.
+ * retry.c: attempts, lifetimes and notices of one recipient. Called by the queue: delivery/job.c,
+ * schedule/expiry.c.
  */
 #include "sched/retry.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * sched.c: destinations: what the store holds for them, and what is done next. Called by
- * proc/queue/schedule.c.
+ * proc/queue/schedule/schedule.c.
  *
  * Those with something to do stand in the pump list; each is served until it can take no more.
  * Everything here can be lost: at the start it is read from the store again.

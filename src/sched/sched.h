@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * sched.h: which recipient is tried when. Destinations, the lanes of senders in them, how many
  * deliveries at once each may have, its pauses, and when its recipients in the store are due.
- * Pure: no I/O, no clock, no configuration of its own; the caller (proc/queue/schedule.c,
+ * Pure: no I/O, no clock, no configuration of its own; the caller (proc/queue/schedule/schedule.c,
  * tests/world/test_schedule.c) hands in both clocks and what may be used, and does the steps
  * that sched_step() names. RFC 5321 4.5.4.1.
  *
@@ -204,5 +204,5 @@ enum sched_why sched_why(const struct sched *s, const struct sched_destination *
 /* In words, for logs and people. */
 const char *sched_why_text(enum sched_why why);
 /* A recipient of it is due and not in memory, and nobody will look for it: there is no reason.
- * That must never be (proc/queue/overdue.c). NULL: the destination is not known. */
+ * That must never be (proc/queue/schedule/overdue.c). NULL: the destination is not known. */
 bool sched_has_forgotten(const struct sched_destination *d, struct sched_time now);

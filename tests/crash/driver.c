@@ -244,7 +244,7 @@ static void print_due(void *arg, const struct store_rcpt *r)
     printf("due %llu\n", (unsigned long long)r->id);
 }
 
-/* As the scheduler does after a start (proc/queue/schedule.c): who is not found so is overdue
+/* As the scheduler does after a start (schedule/schedule.c): who is not found so is overdue
  * for ever. */
 static void print_next_hop(void *arg, struct str next_hop, int64_t next_ms)
 {

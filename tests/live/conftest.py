@@ -22,7 +22,7 @@ GATEWAY_ADDRESS = lab_module.GATEWAY
 
 def nothing_overdue(lab):
     """The standing invariant of the queue: no recipient waits whom nobody will try again. The queue looks when it is asked for its
-    state (proc/queue/overdue.c). Where no gateway runs, or somebody holds it, nothing is asked."""
+    state (proc/queue/schedule/overdue.c). Where no gateway runs, or somebody holds it, nothing is asked."""
     proc = lab.procs.get('posternd')
     if proc and proc.poll() is None:
         lab.postern('status')

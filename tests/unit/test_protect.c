@@ -8,7 +8,7 @@
 #include "policy/inspection.h"
 #include "policy/policy.h"
 #include "policy/protect.h"
-#include "proc/queue/channel.h"
+#include "proc/queue/protection/channel.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * doctor_running.c: what postern doctor learns from the gateway that runs: its processes, its
  * ports, its own handshakes, its resolver, and whether all that waits has a reason to
- * (proc/queue/overdue.c). Called by doctor.c.
+ * (proc/queue/schedule/overdue.c). Called by doctor.c.
  *
  * What can go wrong: it does not run, or may not be asked by us: then that is said, and nothing is
  * guessed.

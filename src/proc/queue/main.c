@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * queue: the truth about every message: durable store, schedule, outcome, report.
+ * queue: owns the state of every message: durable store, schedule, outcome, report.
  *
  * Trust: parses only our own typed records. May touch: the store's directory. Must never see: a
  * peer's raw byte, a message in clear (bodies are sealed octets here).
@@ -13,12 +13,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/random.h"
-#include "proc/queue/guessing.h"
-#include "proc/queue/pickup.h"
-#include "proc/queue/proofs.h"
 #include "proc/queue/queue.h"
-#include "proc/queue/visits.h"
 #include "seal/rest.h"
 
 #include <stdio.h>
@@ -47,7 +42,8 @@ static void on_linger(void *arg)
 static bool outcomes_wait(const struct queue *q, int64_t age_us)
 {
     /* a delivery under way, or messages */
-    bool more_comes = map_len(q->jobs) == 1 || q->gathered.completions < map_len(q->jobs) ||
+    bool more_comes = map_len(q->delivery.jobs) == 1 ||
+                      q->gathered.completions < map_len(q->delivery.jobs) ||
                       q->batch_estimate >= CROWD;
     return more_comes && age_us < LINGER_US;
 }
@@ -182,6 +178,39 @@ static void on_turn_commit(void *arg)
     }
 }
 
+/* In the order in which they hear of everything. */
+static const struct room *const rooms[] = {
+    &workers_room, &delivery_room, &intake_room,   &domains_room,
+    &admin_room,   &pickup_room,   &schedule_room,
+};
+
+void queue_tick(struct queue *q)
+{
+    for (size_t i = 0; i < ARRAY_LEN(rooms); i++) {
+        if (rooms[i]->tick) {
+            rooms[i]->tick(q);
+        }
+    }
+}
+
+static void tell_peer_gone(struct queue *q, enum role role, const struct ipc_channel *ch)
+{
+    for (size_t i = 0; i < ARRAY_LEN(rooms); i++) {
+        if (rooms[i]->peer_gone) {
+            rooms[i]->peer_gone(q, role, ch);
+        }
+    }
+}
+
+static void tell_worker_gone(struct queue *q, unsigned index, struct ipc_channel *ch)
+{
+    for (size_t i = 0; i < ARRAY_LEN(rooms); i++) {
+        if (rooms[i]->worker_gone) {
+            rooms[i]->worker_gone(q, index, ch);
+        }
+    }
+}
+
 static void queue_on_smtpin_gone(void *owner, struct ipc_channel *ch)
 {
     queue_peer_gone(ch);
@@ -192,12 +221,8 @@ static void on_smtpout_gone(void *owner, struct ipc_channel *ch)
     struct queue *q = owner;
     queue_peer_gone(ch);
     for (unsigned i = 0; i < SMTPOUT_MAX; i++) {
-        if (q->joined[i] == ch) {
-            q->joined[i] = q->smtpout[i] = NULL;
-            taking_ended(q, &q->takings[i], ch);
-            queue_worker_gone(q, i);
-            orders_worker_gone(q, i);
-            monitor_worker_gone(q, i);
+        if (q->workers.joined[i] == ch) {
+            tell_worker_gone(q, i, ch);
         }
     }
 }
@@ -210,27 +235,17 @@ static void queue_on_keys_gone(void *owner, struct ipc_channel *ch)
 
 static void queue_on_lookup_gone(void *owner, struct ipc_channel *ch)
 {
-    struct queue *q = owner;
-    q->lookup = NULL;
-    policies_lookup_gone();
-    proofs_peer_gone(q, ch);
+    tell_peer_gone(owner, ROLE_LOOKUP, ch);
 }
 
 static void queue_on_login_gone(void *owner, struct ipc_channel *ch)
 {
-    struct queue *q = owner;
-    for (size_t i = 0; i < LOGIN_MAX; i++) {
-        q->logins[i] = q->logins[i] == ch ? NULL : q->logins[i];
-    }
-    proofs_peer_gone(q, ch);
-    portal_login_gone(ch);
-    guessing_login_gone(q, ch);
+    tell_peer_gone(owner, ROLE_LOGIN, ch);
 }
 
 static void on_web_gone(void *owner, struct ipc_channel *ch)
 {
-    struct queue *q = owner;
-    portal_web_gone(q, ch);
+    tell_peer_gone(owner, ROLE_WEB, ch);
     queue_peer_gone(ch);
 }
 
@@ -246,8 +261,8 @@ static void add_smtpout(struct queue *q, unsigned index, int fd)
 {
     struct peer *p =
         queue_peer_new(q, fd, ROLE_SMTPOUT, index, queue_smtpout_rules, on_smtpout_gone);
-    q->joined[index] = p->channel;
-    q->takings[index] = (struct taking){.idle_lives = &q->idle_smtpout[index]};
+    q->workers.joined[index] = p->channel;
+    q->workers.takings[index] = (struct taking){.idle_lives = &q->workers.idle_smtpout[index]};
 }
 
 /* A successor may be quicker than the news of the end of the one before: that is told here,
@@ -255,13 +270,13 @@ static void add_smtpout(struct queue *q, unsigned index, int fd)
 static void queue_end_before(struct queue *q, enum role role, unsigned index)
 {
     if (role == ROLE_SMTPOUT && index < SMTPOUT_MAX) {
-        ipc_channel_end(q->joined[index]);
+        ipc_channel_end(q->workers.joined[index]);
     } else if (role == ROLE_KEYS) {
         ipc_channel_end(q->keys);
     } else if (role == ROLE_LOGIN && index < LOGIN_MAX) {
-        ipc_channel_end(q->logins[index]);
+        ipc_channel_end(q->admin.logins[index]);
     } else if (role == ROLE_LOOKUP) {
-        ipc_channel_end(q->lookup);
+        ipc_channel_end(q->domains.lookup);
     }
 }
 
@@ -280,21 +295,21 @@ static void queue_on_peer(void *owner, struct child *c, enum role role, unsigned
     } else if (role == ROLE_KEYS) {
         q->keys = ipc_channel_new(child_loop(c), fd, "keys", keys_rules, queue_on_keys_gone, q);
     } else if (role == ROLE_LOGIN && index < LOGIN_MAX) {
-        q->logins[index] =
+        q->admin.logins[index] =
             ipc_channel_new(child_loop(c), fd, "login", queue_login_rules, queue_on_login_gone, q);
         groups_ask_soon(q);
-        if (q->accounts_loaded) {
-            accounts_hand_over(q, q->logins[index]);
+        if (q->admin.accounts_loaded) {
+            accounts_hand_over(q, q->admin.logins[index]);
         }
     } else if (role == ROLE_LOOKUP) {
-        q->lookup = ipc_channel_new(child_loop(c), fd, "lookup", queue_lookup_rules,
-                                    queue_on_lookup_gone, q);
+        q->domains.lookup = ipc_channel_new(child_loop(c), fd, "lookup", queue_lookup_rules,
+                                            queue_on_lookup_gone, q);
         policies_hand_over(q);
     } else {
         close(fd);
     }
-    if (q->sched.destinations) {
-        sched_pump_all(&q->sched);
+    if (q->schedule.engine.destinations) {
+        sched_pump_all(&q->schedule.engine);
     }
 }
 
@@ -369,8 +384,8 @@ static void tell_loss(struct queue *q)
 static void take_decoys(void *arg, struct str secret)
 {
     struct queue *q = arg;
-    must(secret.n == sizeof q->decoy_secret);
-    memcpy(q->decoy_secret, secret.p, secret.n);
+    must(secret.n == sizeof q->pickup.decoy_secret);
+    memcpy(q->pickup.decoy_secret, secret.p, secret.n);
 }
 
 static void load_secrets(struct queue *q)
@@ -393,20 +408,17 @@ static void queue_on_start(void *owner, struct child *c)
     loop_on_turn_end(child_loop(c), TURN_COMMIT, on_turn_commit, q);
     loop_on_turn_end(child_loop(c), TURN_LATER, on_turn_settle, q);
     load_secrets(q);
-    domains_load(q);
-    exceptions_load(q);
-    accounts_load(q);
-    guessing_load(q);
-    groups_load(q);
-    monitor_start(q);
-    q->alarms_due = true;
-    tell_loss(q);
     q->restored = store_restored_ms(q->store) > 0;
     if (q->restored) {
         log_warn("restored-mail-held", KV("what", "the store is a copy that was put back; its mail "
                                                   "waits for: postern queue release restored"));
     }
-    queue_load(q);
+    for (size_t i = 0; i < ARRAY_LEN(rooms); i++) {
+        if (rooms[i]->load) {
+            rooms[i]->load(q);
+        }
+    }
+    tell_loss(q);
     queue_reroute(q);
     pickup_look(q);
 }
@@ -419,9 +431,11 @@ static int queue_on_reload(void *owner, struct child *c, char *problem, size_t s
         return -EINVAL;
     }
     q->conf_generation++;
-    proofs_forget();
-    groups_ask_soon(q);
-    q->relist = true; /* once the new configuration is in force */
+    for (size_t i = 0; i < ARRAY_LEN(rooms); i++) {
+        if (rooms[i]->reload) {
+            rooms[i]->reload(q);
+        }
+    }
     return 0;
 }
 
@@ -439,11 +453,11 @@ static void queue_on_status(void *owner, char *text, size_t size)
              "queued=%llu held=%llu overdue-woken=%llu under-way=%zu accepted=%llu delivered=%llu "
              "deferred=%llu failed=%llu refused=%llu domains=%zu probed=%llu%s",
              (unsigned long long)q->counts.queued, (unsigned long long)q->counts.held,
-             (unsigned long long)q->overdue.mended, map_len(q->jobs),
-             (unsigned long long)q->accepted, (unsigned long long)q->delivered,
-             (unsigned long long)q->deferred, (unsigned long long)q->failed,
-             (unsigned long long)q->refused, map_len(q->domains),
-             (unsigned long long)q->probes_done, q->restored ? " restored=held" : "");
+             (unsigned long long)q->schedule.overdue.mended, map_len(q->delivery.jobs),
+             (unsigned long long)q->intake.accepted, (unsigned long long)q->delivery.delivered,
+             (unsigned long long)q->delivery.deferred, (unsigned long long)q->delivery.failed,
+             (unsigned long long)q->intake.refused, map_len(q->domains.known),
+             (unsigned long long)q->domains.probes_done, q->restored ? " restored=held" : "");
 }
 
 static void queue_on_metrics(void *owner, struct buf *out)
@@ -457,7 +471,7 @@ static void queue_on_stop(void *owner, struct child *c)
     struct queue *q = owner;
     q->stopping = true;
     for (unsigned i = 0; i < SMTPOUT_MAX; i++) {
-        ipc_channel_end(q->joined[i]);
+        ipc_channel_end(q->workers.joined[i]);
     }
     store_close(q->store);
     exit(0);
@@ -481,23 +495,10 @@ int main(int argc, char **argv)
         .on_metrics = queue_on_metrics,
     };
     queue.conf_generation = 1;
-    queue.started_ms = clock_wall_ms();
-    random_bytes(&queue.writers, sizeof queue.writers);
-    queue.recent = map_new(RECENT_IDS + 1);
-    orders_init(&queue);
-    inspect_init(&queue);
-    queue.jobs = map_new(1000000);
-    queue.leased = map_new(10000000);
-    queue.bouncing = map_new(1000000);
-    queue.notices = map_new(100000);
-    queue.told = map_new(TOLD_MAX);
-    visits_init(&queue);
-    guessing_init(&queue);
-    proofs_init();
-    queue.domains = map_new(DOMAINS_MAX);
-    list_init(&queue.letters);
-    list_init(&queue.probings);
-    list_init(&queue.writings);
-    list_init(&queue.asked);
+    for (size_t i = 0; i < ARRAY_LEN(rooms); i++) {
+        if (rooms[i]->init) {
+            rooms[i]->init(&queue);
+        }
+    }
     return child_main(argc, argv, "queue", &events, &queue);
 }

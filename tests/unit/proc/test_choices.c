@@ -4,8 +4,8 @@
  */
 #include "base/clock.h"
 #include "check.h"
-#include "proc/queue/channel.h"
-#include "proc/queue/protection.h"
+#include "proc/queue/protection/channel.h"
+#include "proc/queue/protection/protection.h"
 #include "proc/queue/queue.h"
 #include "wire/id.h"
 
@@ -152,7 +152,7 @@ static void nobody_is_behind_a_cap(void **state)
     assert_int_equal(failed(), 0);
     tick(40, 1000); /* within the half minute between two looks */
     assert_int_equal(failed(), 3);
-    assert_true(t.q.bounces_due);
+    assert_true(t.q.delivery.bounces_due);
     tick(3600 / 10 + 20, 10 * 1000);
     assert_int_equal(failed(), 6003);
 }

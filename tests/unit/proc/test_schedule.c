@@ -5,9 +5,9 @@
  */
 #include "base/clock.h"
 #include "check.h"
-#include "proc/queue/proofs.h"
+#include "proc/queue/pickup/proofs.h"
 #include "proc/queue/queue.h"
-#include "proc/queue/visits.h"
+#include "proc/queue/pickup/visits.h"
 #include "wire/id.h"
 
 #include <stdio.h>
@@ -117,35 +117,11 @@ void queue_notice_start(struct queue *q)
 {
 }
 
+void queue_tick(struct queue *q)
+{
+}
+
 void choices_tick(struct queue *q)
-{
-}
-
-void pickup_tick(struct queue *q)
-{
-}
-
-void damage_tick(struct queue *q)
-{
-}
-
-void told_tick(struct queue *q)
-{
-}
-
-void visits_tick(struct queue *q)
-{
-}
-
-void taking_tick(struct queue *q)
-{
-}
-
-void proofs_tick(struct queue *q)
-{
-}
-
-void queue_check_space(struct queue *q)
 {
 }
 
@@ -193,7 +169,7 @@ void queue_job_start(struct queue *q, struct sched_destination *d, struct link *
         }
         queue_item_free(q, it);
     }
-    sched_ended(&q->sched, d);
+    sched_ended(&q->schedule.engine, d);
 }
 
 /* --- doing -------------------------------------------------------------- */
@@ -213,8 +189,8 @@ static int setup(void **state)
     }
     buf_free(&problems);
     assert_int_equal(store_open(t.dir, problem, sizeof problem, &t.q.store), 0);
-    t.q.jobs = map_new(1000);
-    t.q.leased = map_new(100000);
+    t.q.delivery.jobs = map_new(1000);
+    t.q.schedule.leased = map_new(100000);
     return 0;
 }
 
@@ -227,14 +203,14 @@ static int teardown(void **state)
     size_t cursor = 0;
     struct str key;
     void *value;
-    while (map_next(t.q.leased, &cursor, &key, &value)) {
+    while (map_next(t.q.schedule.leased, &cursor, &key, &value)) {
         queue_item_free(&t.q, value);
         cursor = 0;
     }
     store_close(t.q.store);
-    sched_free(&t.q.sched);
-    map_free(t.q.jobs);
-    map_free(t.q.leased);
+    sched_free(&t.q.schedule.engine);
+    map_free(t.q.delivery.jobs);
+    map_free(t.q.schedule.leased);
     conf_free(t.conf);
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         snprintf(path, sizeof path, "%s/%s", t.dir, names[i]);
@@ -334,7 +310,7 @@ static void put_off_at_different_times(void **state)
         assert_int_equal(t.started, 5 + i);
     }
     assert_int_equal(in_state(RCPT_QUEUED).n, 0);
-    assert_int_equal(map_len(t.q.sched.destinations), 0);
+    assert_int_equal(map_len(t.q.schedule.engine.destinations), 0);
 }
 
 /* Behind a relay: what an exception allows for one domain is not allowed for another in the same
@@ -415,7 +391,7 @@ static void a_new_way_for_what_is_under_way(void **state)
     store_outcome(t.q.store, r);
     queue_retry_at(&t.q, queue_destination(&t.q, r->next_hop), r->next_ms);
     queue_item_free(&t.q, t.held);
-    sched_ended(&t.q.sched, t.held_at);
+    sched_ended(&t.q.schedule.engine, t.held_at);
     run_for(6000);
     assert_int_equal(t.started, 1);
     assert_string_equal(t.last_at, "one.test");
@@ -481,7 +457,7 @@ static void too_old_without_an_attempt(void **state)
     /* RFC 5321 4.5.5: nobody is told of the null reverse-path's */
     assert_int_equal(in_state(RCPT_EXPIRED).bounced, 1);
     assert_int_equal(t.notice_ends, 1);
-    assert_true(t.q.bounces_due);
+    assert_true(t.q.delivery.bounces_due);
     assert_int_equal(t.started, 0);
 }
 
@@ -522,11 +498,11 @@ static void what_is_forgotten_is_woken(void **state)
                     0);
     run_for(40000);
     assert_int_equal(t.alarms, 1);
-    assert_int_equal(t.q.overdue.mended, 7);
+    assert_int_equal(t.q.schedule.overdue.mended, 7);
     assert_int_equal(t.started, 8);
     overdue_look(&t.q);
-    assert_int_equal(t.q.overdue.now, 0);
-    assert_int_equal(t.q.overdue.mended, 7);
+    assert_int_equal(t.q.schedule.overdue.now, 0);
+    assert_int_equal(t.q.schedule.overdue.mended, 7);
 }
 
 /* Three that are due, and whose row was changed without a word to the scheduler; retries are ten
@@ -550,11 +526,11 @@ static void what_is_forgotten_is_seen_when_asked(void **state)
     run_for(4000);
     overdue_look(&t.q);
     run_for(10);
-    assert_int_equal(t.q.overdue.mended, 0);
+    assert_int_equal(t.q.schedule.overdue.mended, 0);
     run_for(1500);
     overdue_look(&t.q);
     run_for(10);
-    assert_int_equal(t.q.overdue.mended, 3);
+    assert_int_equal(t.q.schedule.overdue.mended, 3);
     assert_int_equal(t.alarms, 1);
     run_for(1000);
     assert_int_equal(t.started, 3);
@@ -570,7 +546,7 @@ static void what_is_put_back_for_a_moment_is_not_forgotten(void **state)
     queue_retry_at(&t.q, queue_destination(&t.q, STR("one.test")), t.wall_ms + 1000);
     overdue_look(&t.q);
     run_for(10);
-    assert_int_equal(t.q.overdue.mended, 0);
+    assert_int_equal(t.q.schedule.overdue.mended, 0);
     assert_int_equal(t.alarms, 0);
     run_for(1500);
     assert_int_equal(t.started, 3);
@@ -583,9 +559,9 @@ static void what_waits_for_a_reason(void **state)
     queue_load(&t.q);
     run_without_an_outcome(10 * 60 * 1000);
     assert_int_equal(t.alarms, 0);
-    assert_int_equal(t.q.overdue.mended, 0);
+    assert_int_equal(t.q.schedule.overdue.mended, 0);
     t.can_send = true;
-    sched_pump_all(&t.q.sched);
+    sched_pump_all(&t.q.schedule.engine);
     run_for(1000);
     assert_int_equal(t.started, 7);
 }

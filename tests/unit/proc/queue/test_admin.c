@@ -170,7 +170,7 @@ static int setup(void **state)
     assert_non_null(mkdtemp(t.dir));
     assert_int_equal(store_open(t.dir, problem, sizeof problem, &t.q.store), 0);
     t.loop = loop_new();
-    t.q.jobs = map_new(10);
+    t.q.delivery.jobs = map_new(10);
     snprintf(a.sun_path, sizeof a.sun_path, "%s/control", t.dir);
     int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     assert_int_equal(bind(listener, (struct sockaddr *)&a, sizeof a), 0);
@@ -199,10 +199,10 @@ static int teardown(void **state)
     char command[128];
     close(t.end);
     run_a_while();
-    watch_free(t.q.admin_watch);
-    close(t.q.admin_listener);
+    watch_free(t.q.admin.watch);
+    close(t.q.admin.listener);
     store_close(t.q.store);
-    map_free(t.q.jobs);
+    map_free(t.q.delivery.jobs);
     loop_free(t.loop);
     snprintf(command, sizeof command, "rm -r %s", t.dir);
     return system(command);
@@ -212,12 +212,12 @@ static int teardown(void **state)
 static void in_hand(enum job_kind kind)
 {
     t.job = (struct job){.lease = lease_draw(), .id = t.id, .kind = kind, .queue = &t.q};
-    assert_int_equal(map_put(t.q.jobs, lease_key(&t.job.lease), &t.job), 0);
+    assert_int_equal(map_put(t.q.delivery.jobs, lease_key(&t.job.lease), &t.job), 0);
 }
 
 static void job_over(void)
 {
-    map_take(t.q.jobs, lease_key(&t.job.lease));
+    map_take(t.q.delivery.jobs, lease_key(&t.job.lease));
 }
 
 static void on_stored(void *arg, enum store_result result)

@@ -79,7 +79,7 @@ void queue_ready(struct queue *q, const struct store_rcpt *r, struct cached *cac
 void queue_item_free(struct queue *q, struct item *it)
 {
     list_remove(&it->place.link);
-    map_take(q->leased, map_id(&it->r.rcpt));
+    map_take(q->schedule.leased, map_id(&it->r.rcpt));
     arena_reset(&it->text);
     free(it);
 }
@@ -155,11 +155,11 @@ static int setup(void **state)
     assert_int_equal(ipc_pair(fds), 0);
     t.keys_end = fds[1];
     t.q.keys = t.keys = ipc_channel_new(t.loop, fds[0], "keys", none, NULL, NULL);
-    t.q.jobs = map_new(1000);
-    t.q.leased = map_new(1000);
-    t.q.bouncing = map_new(1000);
+    t.q.delivery.jobs = map_new(1000);
+    t.q.schedule.leased = map_new(1000);
+    t.q.delivery.bouncing = map_new(1000);
     inspect_init(&t.q);
-    sched_init(&t.q.sched, &(struct sched_ask){0});
+    sched_init(&t.q.schedule.engine, &(struct sched_ask){0});
     return 0;
 }
 
@@ -180,17 +180,17 @@ static int teardown(void **state)
 {
     char command[128];
     for (unsigned i = 0; i < INSPECTORS; i++) {
-        ipc_channel_free(t.q.inspectors[i].channel);
+        ipc_channel_free(t.q.workers.inspectors[i].channel);
     }
     ipc_channel_free(t.keys);
     close(t.keys_end);
     run_a_while();
     store_close(t.q.store);
-    sched_free(&t.q.sched);
-    map_free(t.q.jobs);
-    map_free(t.q.leased);
-    map_free(t.q.bouncing);
-    map_free(t.q.awaited);
+    sched_free(&t.q.schedule.engine);
+    map_free(t.q.delivery.jobs);
+    map_free(t.q.schedule.leased);
+    map_free(t.q.delivery.bouncing);
+    map_free(t.q.workers.awaited);
     conf_free(t.conf);
     loop_free(t.loop);
     snprintf(command, sizeof command, "rm -r %s", t.dir);
@@ -236,7 +236,7 @@ static struct lease_id hand_out(uint64_t id, const char *destination)
     size_t cursor = 0;
     struct str key;
     void *value = NULL;
-    t.to = sched_destination(&t.q.sched, str_c(destination));
+    t.to = sched_destination(&t.q.schedule.engine, str_c(destination));
     t.to->is_inside = true;
     list_init(&items);
     it->text = ARENA_INIT(4096);
@@ -247,10 +247,10 @@ static struct lease_id hand_out(uint64_t id, const char *destination)
         .next_hop = str_c(destination),
     };
     list_append(&items, &it->place.link);
-    assert_int_equal(map_put(t.q.leased, map_id(&it->r.rcpt), it), 0);
+    assert_int_equal(map_put(t.q.schedule.leased, map_id(&it->r.rcpt), it), 0);
     t.to->in_flight++;
     queue_job_start(&t.q, t.to, &items);
-    assert_true(map_next(t.q.jobs, &cursor, &key, &value));
+    assert_true(map_next(t.q.delivery.jobs, &cursor, &key, &value));
     return ((const struct job *)value)->lease;
 }
 
@@ -308,7 +308,7 @@ static void an_end_counts_where_the_message_was_taken(void **state)
         assert_int_equal(t.retries, steps[i].retries);
         assert_int_equal(t.decided, steps[i].decided);
         assert_int_equal(t.lost, steps[i].lost);
-        assert_int_equal(map_len(t.q.jobs), 0);
+        assert_int_equal(map_len(t.q.delivery.jobs), 0);
     }
 }
 
@@ -322,7 +322,7 @@ static void a_successor_is_quicker(void **state)
     struct ipc_channel *leaving = ipc_channel_new(t.loop, stale[0], "leaving", none, NULL, NULL);
     struct lease_id lease = hand_out(id, INSPECT_HOP);
     for (unsigned k = INSPECT_MAX; k < INSPECTORS; k++) {
-        t.q.inspectors[k].channel = leaving;
+        t.q.workers.inspectors[k].channel = leaving;
     }
     say_taken(end, lease);
     assert_int_equal(ipc_call_send(end, &(struct ipc_msg){.type = IPC_inspected,
@@ -338,7 +338,7 @@ static void a_successor_is_quicker(void **state)
     assert_int_equal(ipc_pair(next), 0);
     inspect_join(&t.q, 0, next[0]);
     for (unsigned k = INSPECT_MAX; k < INSPECTORS; k++) {
-        t.q.inspectors[k].channel = NULL;
+        t.q.workers.inspectors[k].channel = NULL;
     }
     assert_int_equal(t.decided, 1);
     assert_int_equal(t.retries, 0);

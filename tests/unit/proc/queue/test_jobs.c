@@ -71,7 +71,7 @@ void queue_retry_at(struct queue *q, struct sched_destination *d, int64_t next_m
 void queue_item_free(struct queue *q, struct item *it)
 {
     list_remove(&it->place.link);
-    map_take(q->leased, map_id(&it->r.rcpt));
+    map_take(q->schedule.leased, map_id(&it->r.rcpt));
     arena_reset(&it->text);
     free(it);
 }
@@ -107,12 +107,12 @@ static int setup(void **state)
     }
     buf_free(&problems);
     assert_int_equal(store_open(t.dir, problem, sizeof problem, &t.q.store), 0);
-    t.q.jobs = map_new(1000);
-    t.q.leased = map_new(1000);
-    t.q.bouncing = map_new(1000);
-    t.q.takings[WORKER].idle_lives = &t.q.idle_smtpout[WORKER];
-    sched_init(&t.q.sched, &(struct sched_ask){0});
-    t.to = sched_destination(&t.q.sched, STR("out.test"));
+    t.q.delivery.jobs = map_new(1000);
+    t.q.schedule.leased = map_new(1000);
+    t.q.delivery.bouncing = map_new(1000);
+    t.q.workers.takings[WORKER].idle_lives = &t.q.workers.idle_smtpout[WORKER];
+    sched_init(&t.q.schedule.engine, &(struct sched_ask){0});
+    t.to = sched_destination(&t.q.schedule.engine, STR("out.test"));
     return 0;
 }
 
@@ -121,7 +121,7 @@ static void end_jobs(void)
     size_t cursor = 0;
     struct str key;
     void *value;
-    while (map_next(t.q.jobs, &cursor, &key, &value)) {
+    while (map_next(t.q.delivery.jobs, &cursor, &key, &value)) {
         queue_job_free(value);
         cursor = 0;
     }
@@ -132,10 +132,10 @@ static int teardown(void **state)
     char command[128];
     end_jobs();
     store_close(t.q.store);
-    sched_free(&t.q.sched);
-    map_free(t.q.jobs);
-    map_free(t.q.leased);
-    map_free(t.q.bouncing);
+    sched_free(&t.q.schedule.engine);
+    map_free(t.q.delivery.jobs);
+    map_free(t.q.schedule.leased);
+    map_free(t.q.delivery.bouncing);
     conf_free(t.conf);
     snprintf(command, sizeof command, "rm -r %s", t.dir);
     return system(command);
@@ -151,7 +151,7 @@ static const struct store_message message = {
 static void on_durable(void *arg, enum store_result result)
 {
     /* its sender is told of nothing that was promised to nobody */
-    assert_int_equal(map_len(t.q.jobs), 0);
+    assert_int_equal(map_len(t.q.delivery.jobs), 0);
     t.promised += result == STORE_OK;
 }
 
@@ -168,10 +168,10 @@ static void a_refusal_is_told_once_it_is_promised(void **state)
     };
     m.id = id_make(clock_wall_ms(), 1, 1);
     store_enqueue(t.q.store, &m, &r, 1, NULL, 0, on_durable, NULL);
-    t.q.bounces_due = true;
+    t.q.delivery.bounces_due = true;
     queue_bounce_start(&t.q);
     assert_int_equal(t.promised, 1);
-    assert_int_equal(map_len(t.q.jobs), 1);
+    assert_int_equal(map_len(t.q.delivery.jobs), 1);
 }
 
 static void count_state(void *arg, const struct store_rcpt *r)
@@ -208,10 +208,10 @@ static void hand_out(uint64_t id, bool taken)
         .next_hop = STR("out.test"),
     };
     list_append(&items, &it->place.link);
-    assert_int_equal(map_put(t.q.leased, map_id(&it->r.rcpt), it), 0);
+    assert_int_equal(map_put(t.q.schedule.leased, map_id(&it->r.rcpt), it), 0);
     t.to->in_flight++;
     queue_job_start(&t.q, t.to, &items);
-    assert_true(map_next(t.q.jobs, &cursor, &key, &value));
+    assert_true(map_next(t.q.delivery.jobs, &cursor, &key, &value));
     ((struct job *)value)->taken = taken;
 }
 
@@ -234,10 +234,10 @@ static void who_never_had_it_did_not_die_of_it(void **state)
         uint32_t deaths = 99;
         hand_out(m.id, i >= 3);
         queue_worker_gone(&t.q, WORKER + 1);
-        assert_int_equal(map_len(t.q.jobs), 1); /* another's end */
+        assert_int_equal(map_len(t.q.delivery.jobs), 1); /* another's end */
         queue_worker_gone(&t.q, WORKER);
         store_flush(t.q.store);
-        assert_int_equal(map_len(t.q.jobs), 0);
+        assert_int_equal(map_len(t.q.delivery.jobs), 0);
         assert_int_equal(t.retries, i + 1);
         store_message_get(t.q.store, m.id, note_deaths, ignore_end, &deaths);
         assert_int_equal(deaths, counted[i]);
@@ -264,12 +264,12 @@ static void what_is_released_while_its_sender_is_told_goes(void **state)
     store_enqueue(t.q.store, &m, &r, 1, NULL, 0, NULL, NULL);
     store_flush(t.q.store);
     queue_notice_start(&t.q);
-    assert_int_equal(map_len(t.q.jobs), 1);
+    assert_int_equal(map_len(t.q.delivery.jobs), 1);
     assert_int_equal(store_set_state(t.q.store, m.id, RCPT_HELD, RCPT_QUEUED, 1, REASON_RELEASED),
                      1);
     assert_int_equal(t.retries, 0);
     queue_worker_gone(&t.q, WORKER);
-    assert_int_equal(map_len(t.q.jobs), 0);
+    assert_int_equal(map_len(t.q.delivery.jobs), 0);
     assert_int_equal(t.retries, 1);
 }
 

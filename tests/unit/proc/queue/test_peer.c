@@ -120,7 +120,7 @@ static void ids_are_of_their_maker_and_new(void **state)
     assert_false(peer_makes_id(in, id));    /* another mail has it */
     assert_true(peer_makes_id(in, id - 1)); /* they do not come in their order */
     /* as if queue had been started anew: what it does not remember is looked up */
-    q.started_ms = now + 1000;
+    q.intake.started_ms = now + 1000;
     uint64_t before = id_make(now - 5, ID_MAKERS_SMTPIN + 3, 7),
              stored = id_make(now - 6, ID_MAKERS_SMTPIN + 3, 7);
     assert_true(peer_makes_id(in, before));
@@ -128,7 +128,7 @@ static void ids_are_of_their_maker_and_new(void **state)
     store_enqueue(q.store, &m, &r, 1, NULL, 0, NULL, NULL);
     store_flush(q.store);
     assert_false(peer_makes_id(in, stored));
-    q.started_ms = now - 1000;
+    q.intake.started_ms = now - 1000;
     assert_true(peer_makes_id(in, id_make(now + 1, ID_MAKERS_SMTPIN + 3, 8)));
 }
 
@@ -154,7 +154,7 @@ static void mail_of_ours_is_ordered(void **state)
     orders_worker_gone(&q, 1);
     assert_false(orders_take(&q, 1, &l, &o));
     assert_false(orders_known(&q, &l)); /* over: not stored, and nobody's misuse */
-    assert_int_equal(map_len(q.orders), 0);
+    assert_int_equal(map_len(q.intake.orders), 0);
 }
 
 /* A bounce is ordered by its job: of the message's sender, in the smtpout that has it, until it
@@ -170,8 +170,8 @@ static void a_bounce_is_ordered_by_its_job(void **state)
     };
     struct job delivery = {.lease = lease_draw(), .id = 10, .kind = JOB_DELIVER, .smtpout = 2};
     struct order o;
-    assert_int_equal(map_put(q.jobs, lease_key(&bounce.lease), &bounce), 0);
-    assert_int_equal(map_put(q.jobs, lease_key(&delivery.lease), &delivery), 0);
+    assert_int_equal(map_put(q.delivery.jobs, lease_key(&bounce.lease), &bounce), 0);
+    assert_int_equal(map_put(q.delivery.jobs, lease_key(&delivery.lease), &delivery), 0);
     assert_false(orders_take(&q, 1, &bounce.lease, &o));
     assert_false(orders_take(&q, 2, &delivery.lease, &o));
     assert_true(orders_take(&q, 2, &bounce.lease, &o));
@@ -194,9 +194,9 @@ static int setup(void **state)
             "t", &problems, &conf),
         0);
     the_loop = loop_new();
-    q.jobs = map_new(100);
-    q.recent = map_new(RECENT_IDS + 1);
-    q.started_ms = clock_wall_ms() - 1000;
+    q.delivery.jobs = map_new(100);
+    q.intake.recent = map_new(RECENT_IDS + 1);
+    q.intake.started_ms = clock_wall_ms() - 1000;
     orders_init(&q);
     assert_int_equal(store_open(dir, problem, sizeof problem, &q.store), 0);
     return 0;

@@ -42,23 +42,23 @@ static int setup(void **state)
 {
     memset(&t, 0, sizeof t);
     t.now = 1000000;
-    t.q.jobs = map_new(100);
-    t.q.smtpout[0] = ONE;
-    t.q.takings[0].idle_lives = &t.q.idle_smtpout[0];
+    t.q.delivery.jobs = map_new(100);
+    t.q.workers.smtpout[0] = ONE;
+    t.q.workers.takings[0].idle_lives = &t.q.workers.idle_smtpout[0];
     return 0;
 }
 
 static int teardown(void **state)
 {
-    map_free(t.q.jobs);
+    map_free(t.q.delivery.jobs);
     return 0;
 }
 
 static void give(struct job *j, enum job_kind kind)
 {
     *j = (struct job){.lease = lease_draw(), .kind = kind};
-    assert_int_equal(map_put(t.q.jobs, lease_key(&j->lease), j), 0);
-    taking_given(&t.q.takings[0], j);
+    assert_int_equal(map_put(t.q.delivery.jobs, lease_key(&j->lease), j), 0);
+    taking_given(&t.q.workers.takings[0], j);
 }
 
 static void look_after(int64_t seconds)
@@ -85,7 +85,7 @@ static void who_lives_on_and_takes_nothing(void **state)
         assert_ptr_equal(t.refused, i < 2 ? ONE : TWO);
         look_after(10);
         assert_int_equal(t.n_refused, 1); /* it is about to be closed */
-        map_take(t.q.jobs, lease_key(&j.lease));
+        map_take(t.q.delivery.jobs, lease_key(&j.lease));
     }
 }
 
@@ -110,7 +110,7 @@ static void who_took_it_and_never_ends_it(void **state)
         t.n_refused = 0;
         give(&j, kinds[i]);
         look_after(60);
-        taking_taken(&t.q.takings[0], &j);
+        taking_taken(&t.q.workers.takings[0], &j);
         look_after(inspects ? READS_MS / 1000 + 59 : 119);
         look_after(0); /* looks come once in five seconds */
         assert_int_equal(t.n_refused, 0);
@@ -121,7 +121,7 @@ static void who_took_it_and_never_ends_it(void **state)
         assert_ptr_equal(t.refused, inspects ? TWO : ONE);
         look_after(10);
         assert_int_equal(t.n_refused, 1);
-        map_take(t.q.jobs, lease_key(&j.lease));
+        map_take(t.q.delivery.jobs, lease_key(&j.lease));
     }
 }
 
@@ -132,15 +132,15 @@ static void who_says_that_it_has_it_still_has_a_day(void **state)
     struct job j;
     give(&j, JOB_DELIVER);
     for (int64_t s = 0; s < 24 * 60 * 60; s += STILL_MS / 1000) {
-        taking_taken(&t.q.takings[0], &j);
+        taking_taken(&t.q.workers.takings[0], &j);
         look_after(STILL_MS / 1000);
         assert_int_equal(t.n_refused, 0);
     }
-    taking_taken(&t.q.takings[0], &j);
+    taking_taken(&t.q.workers.takings[0], &j);
     look_after(5);
     look_after(5);
     assert_int_equal(t.n_refused, 1);
-    map_take(t.q.jobs, lease_key(&j.lease));
+    map_take(t.q.delivery.jobs, lease_key(&j.lease));
 }
 
 /* An inspect that says so has no more time for it. */
@@ -149,11 +149,11 @@ static void who_inspects_cannot_ask_for_more_time(void **state)
     struct job j;
     give(&j, JOB_INSPECT);
     for (int64_t s = 0; s < READS_MS / 1000 + 130; s += 10) {
-        taking_taken(&t.q.takings[0], &j);
+        taking_taken(&t.q.workers.takings[0], &j);
         look_after(10);
     }
     assert_int_equal(t.n_refused, 1);
-    map_take(t.q.jobs, lease_key(&j.lease));
+    map_take(t.q.delivery.jobs, lease_key(&j.lease));
 }
 
 /* This process was stopped for an hour: what was said meanwhile is read before anybody is
@@ -164,10 +164,10 @@ static void time_without_a_look_is_not_counted(void **state)
     give(&j, JOB_DELIVER);
     look_after(3600);
     assert_int_equal(t.n_refused, 0);
-    taking_taken(&t.q.takings[0], &j);
+    taking_taken(&t.q.workers.takings[0], &j);
     look_after(3600);
     assert_int_equal(t.n_refused, 0);
-    map_take(t.q.jobs, lease_key(&j.lease));
+    map_take(t.q.delivery.jobs, lease_key(&j.lease));
 }
 
 /* What is being written has its outcome; what is still being read from the store was given to
@@ -186,7 +186,7 @@ static void others_are_none_of_its_business(void **state)
         look_after(3600);
     }
     assert_int_equal(t.n_refused, 0);
-    map_take(t.q.jobs, lease_key(&j.lease));
+    map_take(t.q.delivery.jobs, lease_key(&j.lease));
 }
 
 /* A life in which it took nothing, after another: idle ones, of which nothing was asked, do not
@@ -203,9 +203,9 @@ static void lives_in_a_row(void **state)
         {true, false, false, 1},
     };
     for (size_t i = 0; i < ARRAY_LEN(lives); i++) {
-        struct taking *life = &t.q.takings[0];
+        struct taking *life = &t.q.workers.takings[0];
         struct job j = {0};
-        *life = (struct taking){.idle_lives = &t.q.idle_smtpout[0]};
+        *life = (struct taking){.idle_lives = &t.q.workers.idle_smtpout[0]};
         if (lives[i].given) {
             taking_given(life, &j);
         }

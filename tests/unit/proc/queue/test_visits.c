@@ -7,8 +7,8 @@
 #include "base/clock.h"
 #include "check.h"
 #include "ipc/proof_kinds.h"
-#include "proc/queue/guessing.h"
-#include "proc/queue/proofs.h"
+#include "proc/queue/pickup/guessing.h"
+#include "proc/queue/pickup/proofs.h"
 #include "store/account.h"
 
 #include <stdio.h>
@@ -493,7 +493,7 @@ static void a_try_is_judged_once_by_its_login(void **state)
     assert_int_equal(seen.refused, refused + 2);
     guessing_on_ask(&q, login, &ask);
     guessing_login_gone(&q, login);
-    assert_int_equal(map_len(q.tries), 0);
+    assert_int_equal(map_len(q.pickup.tries), 0);
 }
 
 static void count_places(void *arg, const struct store_place *p)
@@ -534,8 +534,8 @@ static void places_are_in_the_store(void **state)
     assert_int_equal(store_each_place(q.store, 0, count_places, &after), STORE_OK);
     assert_true(before > 0 && after == before - 1);
     guessing_login_gone(&other, login);
-    guesses_free(other.guesses);
-    map_free(other.tries);
+    guesses_free(other.pickup.guesses);
+    map_free(other.pickup.tries);
 }
 
 static int setup(void **state)
@@ -556,7 +556,7 @@ static int setup(void **state)
     guessing_init(&q);
     guessing_load(&q);
     proofs_init();
-    q.logins[0] = login;
+    q.admin.logins[0] = login;
     put_envelope(1, "a@out.test", "link of a", 2);
     put_envelope(2, "b@out.test", "link of b", 2);
     put_envelope(3, "c@out.test", "link of c", 1);
@@ -568,8 +568,8 @@ static int setup(void **state)
 static int anew(void **state)
 {
     guessing_login_gone(&q, login);
-    guesses_free(q.guesses);
-    map_free(q.tries);
+    guesses_free(q.pickup.guesses);
+    map_free(q.pickup.tries);
     guessing_init(&q);
     guessing_limits(&q);
     return 0;
@@ -579,8 +579,8 @@ static int teardown(void **state)
 {
     guessing_login_gone(&q, login);
     store_close(q.store);
-    guesses_free(q.guesses);
-    map_free(q.tries);
+    guesses_free(q.pickup.guesses);
+    map_free(q.pickup.tries);
     return 0;
 }
 

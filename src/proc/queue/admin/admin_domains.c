@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * admin_domains.c: the postern command's questions about recipient domains: list, history, alarms,
+ * exceptions, probes, policies. Called by admin.c.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "ipc/lookup_kinds.h"
+#include "proc/queue/queue.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { PROBES_SHOWN = 60, ALARMS_SHOWN = 1000, REPORTS_SHOWN = 2000 };
+
+/* One walk over the store for somebody who may hang up meanwhile: rows to a NULL channel are
+ * dropped. */
+struct walk {
+    struct ipc_channel *to;
+    size_t n;
+};
+
+static void admin_domains_done(struct ipc_channel *to, bool ok, const char *text)
+{
+    ipc_send(to, &(struct ipc_msg){.type = IPC_admin_done,
+                                   .admin_done = {.ok = ok, .text = str_c(text)}});
+}
+
+static void admin_domains_on_walked(void *arg, enum store_result result)
+{
+    struct walk *w = arg;
+    admin_domains_done(w->to, result == STORE_OK,
+                       result == STORE_OK ? "" : "the store could not be read");
+    free(w);
+}
+
+static struct walk *walk_new(struct ipc_channel *to)
+{
+    struct walk *w = err_calloc(1, sizeof *w);
+    w->to = to;
+    return w;
+}
+
+static void send_domain(const struct queue *q, struct ipc_channel *to, const struct domain *d)
+{
+    const struct store_domain *m = &d->d;
+    struct memory_rules rules = domains_rules(q);
+    int64_t now = clock_wall_ms();
+    ipc_send(to, &(struct ipc_msg){.type = IPC_row_domain,
+                                   .row_domain = {
+                                       .name = m->name,
+                                       .seen = memory_seen(m, now, &rules),
+                                       .monitored = !d->is_key && memory_monitored(m, now, &rules),
+                                       .probes_off = !child_conf(q->child)->monitor.probe,
+                                       .offered_ms = m->offered_ms,
+                                       .lowered_ms = m->lowered_ms,
+                                       .looked_ms = m->looked_ms,
+                                       .mailed_ms = m->mailed_ms,
+                                       .probed_ms = m->probed_ms,
+                                       .next_probe_ms = m->next_probe_ms,
+                                       .not_after_ms = m->not_after_ms,
+                                       .negative_days = m->negative_days,
+                                       .alarms = m->alarms,
+                                       .look_complete = m->look_complete,
+                                       .await_confirm = m->await_confirm,
+                                       .grade = m->grade,
+                                       .tlsa = m->tlsa,
+                                       .sts = m->sts,
+                                       .helo_ms = m->helo_ms,
+                                   }});
+}
+
+static void list_domains(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
+{
+    size_t cursor = 0;
+    struct str key;
+    void *value;
+    while (map_next(q->domains.known, &cursor, &key, &value)) {
+        send_domain(q, to, value);
+    }
+    admin_domains_done(to, true, "");
+}
+
+static void send_probe(void *arg, const struct store_probe *p)
+{
+    struct walk *w = arg;
+    ipc_send(w->to, &(struct ipc_msg){.type = IPC_row_probe,
+                                      .row_probe = {
+                                          .at_ms = p->at_ms,
+                                          .outcome = p->outcome,
+                                          .complete = p->complete,
+                                          .offered = p->offered,
+                                          .all_offered = p->all_offered,
+                                          .would_send = p->would_send,
+                                          .grade = p->grade,
+                                          .reason = p->reason,
+                                          .tlsa_published = p->tlsa_published,
+                                          .tlsa_bad = p->tlsa_bad,
+                                          .sts = p->sts,
+                                          .sts_problem = p->sts_problem,
+                                          .not_after_ms = p->not_after_ms,
+                                          .hosts = p->hosts,
+                                      }});
+}
+
+static void send_quirk(void *arg, const struct store_quirk *x)
+{
+    ipc_send(arg, &(struct ipc_msg){.type = IPC_row_quirk,
+                                    .row_quirk = {
+                                        .host = x->host,
+                                        .address = x->address,
+                                        .extension = x->extension,
+                                        .since_ms = x->since_ms,
+                                        .until_ms = x->until_ms,
+                                        .domain = x->domain,
+                                        .why = x->why,
+                                    }});
+}
+
+/* Those that the domain's mail found out. */
+struct quirks_of {
+    struct ipc_channel *to;
+    struct str domain;
+};
+
+static void send_quirk_of(void *arg, const struct store_quirk *x)
+{
+    const struct quirks_of *of = arg;
+    if (str_eq_nocase(x->domain, of->domain)) {
+        send_quirk(of->to, x);
+    }
+}
+
+static void no_more(void *arg, enum store_result result)
+{
+    if (result != STORE_OK) {
+        log_warn("quirks-not-read", KV("what", "the store could not be read"));
+    }
+}
+
+static void list_quirks(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
+{
+    store_each_quirk(q->store, send_quirk, no_more, to);
+    admin_domains_done(to, true, "");
+}
+
+static void forget_quirks(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
+{
+    char text[160];
+    size_t n = quirks_forget(q, a->argument);
+    snprintf(
+        text, sizeof text,
+        n == 0
+            ? "nothing is remembered of such a host (a name or an address, as in postern domains "
+              "quirks)"
+            : "%zu forgotten: what this host announces is used again from its next connection on",
+        n);
+    admin_domains_done(to, n > 0, text);
+}
+
+static void show_domain(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
+{
+    const struct domain *d = domains_named(q, a->argument);
+    if (!d) {
+        admin_domains_done(to, false,
+                           "nothing is known about this domain: no mail went there lately");
+        return;
+    }
+    send_domain(q, to, d);
+    acts_about(q, to, d->d.name);
+    store_each_quirk(q->store, send_quirk_of, no_more, &(struct quirks_of){to, d->d.name});
+    store_each_probe(q->store, d->d.name, PROBES_SHOWN, send_probe, admin_domains_on_walked,
+                     walk_new(to));
+}
+
+static void send_alarm(void *arg, const struct store_alarm *a)
+{
+    struct walk *w = arg;
+    ipc_send(w->to, &(struct ipc_msg){.type = IPC_row_alarm,
+                                      .row_alarm = {
+                                          .alarm = a->alarm,
+                                          .at_ms = a->at_ms,
+                                          .kind = a->kind,
+                                          .domain = a->domain,
+                                          .detail = a->detail,
+                                          .cleared_ms = a->cleared_ms,
+                                          .mailed_ms = a->mailed_ms,
+                                      }});
+}
+
+static void admin_domains_confirm(struct queue *q, struct ipc_channel *to,
+                                  const struct ipc_admin *a)
+{
+    struct domain *d = domains_named(q, a->argument);
+    struct memory_rules rules = domains_rules(q);
+    bool of_hop = d && d->is_key; /* nobody looks at it daily, and whoever asks knows that server */
+    if (!d || !(of_hop ? memory_seen(&d->d, clock_wall_ms(), &rules) : d->d.await_confirm)) {
+        admin_domains_done(to, false,
+                           !d       ? "nothing is known about this domain"
+                           : of_hop ? "nothing is remembered of this server that binds mail to it"
+                                    : "this domain does not wait for a confirmation (it needs "
+                                      "seven days without any offer)");
+        return;
+    }
+    memory_confirm(&d->d, clock_wall_ms());
+    d->d.alarms &= ~(1u << ALARM_UNLEARN | 1u << ALARM_LOST_TLS);
+    domains_save(q, d);
+    alarms_clear(q, d->name, ALARM_UNLEARN);
+    alarms_clear(q, d->name, ALARM_LOST_TLS);
+    const struct acting who = acts_who(to);
+    acts_add(q, &who, ADMIN_CONFIRM, d->d.name, STR(""));
+    admin_domains_done(
+        to, true,
+        of_hop ? "mail to this server may go in clear again when it offers no encryption and "
+                 "nothing demands it"
+               : "mail to this domain may go in clear again when its servers offer no encryption");
+}
+
+static void send_exception(void *arg, const struct store_exception *e)
+{
+    struct walk *w = arg;
+    ipc_send(w->to, &(struct ipc_msg){.type = IPC_row_exception,
+                                      .row_exception = {
+                                          .exception = e->exception,
+                                          .domain = e->domain,
+                                          .kind = e->kind,
+                                          .owner = e->owner,
+                                          .reason = e->reason,
+                                          .from_ms = e->from_ms,
+                                          .until_ms = e->until_ms,
+                                          .ended_ms = e->ended_ms,
+                                          .uid = e->uid,
+                                          .added_by = e->added_by,
+                                          .ended_by = e->ended_by,
+                                      }});
+}
+
+/* It is in force, with its number, once it is durable. */
+struct adding {
+    struct queue *q;
+    struct ipc_channel *to; /* NULL: hung up */
+    struct link link;
+};
+
+static struct link addings = {&addings, &addings};
+
+void admin_domains_requester_gone(const struct ipc_channel *to)
+{
+    LIST_EACH (it, &addings) {
+        struct adding *w = LIST_OF(it, struct adding, link);
+        w->to = w->to == to ? NULL : w->to;
+    }
+}
+
+static void on_added(void *arg, enum store_result result)
+{
+    struct adding *w = arg;
+    if (result == STORE_OK) {
+        exceptions_load(w->q);
+    }
+    admin_domains_done(w->to, result == STORE_OK,
+                       result == STORE_OK ? "" : "the store could not be written");
+    list_remove(&w->link);
+    free(w);
+}
+
+static void add_exception(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
+{
+    struct str argument = a->argument;
+    const struct acting who = acts_who(to);
+    const char *wrong = exceptions_add(q, argument, &who);
+    if (wrong) {
+        admin_domains_done(to, false, wrong);
+        return;
+    }
+    struct adding *w = err_calloc(1, sizeof *w);
+    *w = (struct adding){.q = q, .to = to};
+    list_append(&addings, &w->link);
+    store_sync(q->store, on_added, w);
+}
+
+static void end_exception(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
+{
+    struct str argument = a->argument;
+    uint64_t number;
+    const struct acting who = acts_who(to);
+    bool ok = str_to_u64(argument, UINT64_MAX / 2, &number) == 0 && exceptions_end(q, number, &who);
+    admin_domains_done(to, ok, ok ? "" : "there is no exception in force with this number");
+}
+
+static void ask_policy(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
+{
+    static const char *const words[] =
+        {[STS_SHOW] = "show", [STS_REFRESH] = "refresh", [STS_PRELOAD] = "preload"};
+    struct str rest = a->argument, verb = STR("");
+    (void)str_split(&rest, ' ', &verb);
+    for (uint8_t i = 0; i < STS_VERB_END; i++) {
+        if (str_eq(verb, str_c(words[i])) && (i == STS_SHOW) == (a->verb == ADMIN_STS)) {
+            policies_ask(q, to, i, rest, a->data);
+            return;
+        }
+    }
+    admin_domains_done(to, false, "not a question about policies");
+}
+
+static void send_received(void *arg, const struct store_rpt_received *r)
+{
+    struct walk *w = arg;
+    ipc_send(w->to, &(struct ipc_msg){.type = IPC_row_rpt_received,
+                                      .row_rpt_received = {
+                                          .received = r->received,
+                                          .at_ms = r->at_ms,
+                                          .organization = r->organization,
+                                          .report_id = r->report_id,
+                                          .domain = r->domain,
+                                          .begin_ms = r->begin_ms,
+                                          .end_ms = r->end_ms,
+                                          .type = r->type,
+                                          .ok = r->ok,
+                                          .failed = r->failed,
+                                          .details = r->details,
+                                      }});
+}
+
+static void list_received(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
+{
+    struct str argument = a->argument;
+    uint64_t number = 0;
+    if (argument.n > 0 && str_to_u64(argument, UINT64_MAX / 2, &number) < 0) {
+        admin_domains_done(to, false, "a report has a number, as in postern tlsrpt list");
+        return;
+    }
+    store_each_rpt_received(q->store, number, REPORTS_SHOWN, send_received, admin_domains_on_walked,
+                            walk_new(to));
+}
+
+static void send_sent(void *arg, const struct store_rpt_sent *r)
+{
+    struct walk *w = arg;
+    ipc_send(w->to, &(struct ipc_msg){.type = IPC_row_rpt_sent,
+                                      .row_rpt_sent = {
+                                          .day = r->day,
+                                          .domain = r->domain,
+                                          .state = r->state,
+                                          .next_ms = r->next_ms,
+                                          .detail = r->detail,
+                                      }});
+}
+
+/* Domains that another gateway saw offering encryption, one a line: raises only, never lowers. */
+static void learn(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
+{
+    struct str names = a->data;
+    char text[80];
+    struct str name;
+    size_t n = 0, fresh = 0;
+    int64_t now = clock_wall_ms();
+    struct memory_rules rules = domains_rules(q);
+    while (names.n > 0 && str_split(&names, '\n', &name)) {
+        struct domain_name domain = domain_from(name);
+        struct domain *d = domain_is_name(domain) ? domains_find(q, domain, true) : NULL;
+        if (!d) {
+            continue;
+        }
+        n++;
+        fresh += !memory_seen(&d->d, now, &rules);
+        memory_observed(&d->d, now);
+        domains_save(q, d);
+    }
+    snprintf(text, sizeof text, "%zu domains, %zu of them not known before", n, fresh);
+    const struct acting who = acts_who(to);
+    acts_add(q, &who, ADMIN_LEARN, STR(""), str_c(text));
+    admin_domains_done(to, true, text);
+}
+
+static void send_alarms(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
+{
+    store_each_alarm(q->store, str_eq(a->argument, STR("all")), ALARMS_SHOWN, send_alarm,
+                     admin_domains_on_walked, walk_new(ch));
+}
+
+static void send_exceptions(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
+{
+    store_each_exception(q->store, send_exception, admin_domains_on_walked, walk_new(ch));
+}
+
+static void probe(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
+{
+    bool deep = str_starts_nocase(a->argument, STR("deep "));
+    struct domain_name domain =
+        domain_from(deep ? str_slice(a->argument, 5, a->argument.n) : a->argument);
+    if (domain_is_none(domain)) {
+        admin_domains_done(ch, false, "this is no domain");
+        return;
+    }
+    monitor_probe(q, ch, domain, deep);
+}
+
+static void send_reports(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
+{
+    store_each_rpt_sent(q->store, REPORTS_SHOWN, send_sent, admin_domains_on_walked, walk_new(ch));
+}
+
+static void report_now(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
+{
+    const struct acting who = acts_who(ch);
+    if (q->restored) {
+        admin_domains_done(ch, false,
+                           "reports of a copy of the store wait with its mail for: postern queue "
+                           "release restored");
+        return;
+    }
+    tlsrpt_send_now(q);
+    acts_add(q, &who, ADMIN_RPT_SEND, STR(""), STR(""));
+    admin_domains_done(ch, true, "");
+}
+
+static const struct {
+    enum admin_verb verb;
+    void (*run)(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a);
+} verbs[] = {{ADMIN_DOMAINS, list_domains},
+             {ADMIN_DOMAIN, show_domain},
+             {ADMIN_ALARMS, send_alarms},
+             {ADMIN_CONFIRM, admin_domains_confirm},
+             {ADMIN_EXCEPTIONS, send_exceptions},
+             {ADMIN_EXCEPTION_ADD, add_exception},
+             {ADMIN_EXCEPTION_END, end_exception},
+             {ADMIN_PROBE, probe},
+             {ADMIN_STS, ask_policy},
+             {ADMIN_STS_SET, ask_policy},
+             {ADMIN_RPT_LIST, list_received},
+             {ADMIN_RPT_SENT, send_reports},
+             {ADMIN_RPT_SEND, report_now},
+             {ADMIN_LEARN, learn},
+             {ADMIN_QUIRKS, list_quirks},
+             {ADMIN_FORGET_QUIRKS, forget_quirks}};
+
+bool admin_domains(struct queue *q, struct ipc_channel *ch, enum admin_verb verb,
+                   const struct ipc_admin *a)
+{
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+        if (verbs[i].verb == verb) {
+            verbs[i].run(q, ch, a);
+            return true;
+        }
+    }
+    return false;
+}
