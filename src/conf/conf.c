@@ -402,6 +402,7 @@ static int conf_parse_files(struct str text, const char *file, conf_read_fn read
         conf_free(c);
         return r;
     }
+    conf_rename(c->root, problems);
     for (size_t i = 0; i < conf_schema_len; i++) {
         const char *block = conf_schema[i].block;
         if ((i == 0 || strcmp(block, conf_schema[i - 1].block) != 0) && !conf_is_repeated(block)) {

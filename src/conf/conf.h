@@ -246,7 +246,7 @@ struct conf {
             idle_connection, report_retention, reserve, notice_after, delay_notice;
     } queue;
     struct {
-        int64_t interval, keep, first_look_time, look_life, look_patience, ehlo_patience,
+        int64_t interval, keep, first_probe_time, probe_lifetime, probe_patience, ehlo_patience,
             loss_window, forget, expiry_warning;
         int probe;
         struct conf_words domains;

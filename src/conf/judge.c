@@ -314,7 +314,7 @@ static void judge_long_waits(struct judge *j)
         int64_t time;
     } waits[] = {
         {"queue", "longest-retry", c->queue.retry_max},
-        {"monitor", "look-patience", c->monitor.look_patience},
+        {"monitor", "probe-patience", c->monitor.probe_patience},
         {"monitor", "ehlo-patience", c->monitor.ehlo_patience},
         {"delivery", "policy-wait", c->smtpout.policy_wait},
     };

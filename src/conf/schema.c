@@ -238,7 +238,7 @@ const struct conf_key conf_schema[] = {
     TEXT("partner", "avoid", CONF_EXTENSIONS, IN_RULE(avoid), NULL, false,
          "SMTP extensions that are not used with their servers, whatever these announce, and "
          "hybrid-groups: key exchange with ML-KEM, whose first message is larger than some "
-         "firewalls let through; that is left out of looks and probes, too, in which nothing of "
+         "firewalls let through; that is left out of probes, too, in which nothing of "
          "the others is said. What a server fails with is found out and remembered for a week "
          "(hybrid-groups: a day) without this (postern domains quirks). Not together with relay."),
     NUMBER("partner", "concurrency", IN_RULE(concurrency), "1000", 1, 1000,
@@ -573,36 +573,37 @@ const struct conf_key conf_schema[] = {
          "reason, unless they asked for no such notices (RFC 3461); 0: never."),
 
     BLOCK("", "monitor", false, false, NULL,
-          "Looking at recipient domains: do they offer encryption?"),
+          "Probing recipient domains: do their servers offer encryption?"),
     CHOICE("monitor", "probe", AT(monitor.probe), "yes", "no yes",
-           "Look daily at every domain that mail went to in the last 30 days."),
+           "Probe every domain daily that mail went to in the last 30 days."),
     TEXT("monitor", "domains", CONF_DOMAINS, AT(monitor.domains), NULL, false,
-         "Further domains to look at."),
+         "Further domains to probe."),
     TIME("monitor", "interval", AT(monitor.interval), "1d", 1 * SECOND, 30 * DAY,
-         "Time between two looks at a domain."),
+         "Time between two probes of a domain."),
     TIME("monitor", "keep", AT(monitor.keep), "400d", 1 * HOUR, 3650 * DAY,
          "How long the history is kept."),
     TIME("monitor", "forget", AT(monitor.forget), "30d", 1 * HOUR, 3650 * DAY,
-         "A domain that got no mail for this long is no longer looked at; that it offered "
+         "A domain that got no mail for this long is no longer probed; that it offered "
          "encryption counts for this long, with probe no, too."),
-    TIME(
-        "monitor", "first-look-time", AT(monitor.first_look_time), "10s", 100, 5 * MINUTE,
-        "Before mail goes to a domain in clear, all its servers are asked; for at most this long."),
-    TIME("monitor", "look-life", AT(monitor.look_life), "1d", 1 * SECOND, 7 * DAY,
-         "How long such a look counts, when every address of every server answered, and as long as "
+    TIME("monitor", "first-probe-time", AT(monitor.first_probe_time), "10s", 100, 5 * MINUTE,
+         "Before mail goes to a domain in clear, all its servers are probed, for at most this "
+         "long."),
+    TIME("monitor", "probe-lifetime", AT(monitor.probe_lifetime), "1d", 1 * SECOND, 7 * DAY,
+         "How long such a probe counts when every address of every server answered, provided that "
          "these stay the same."),
     TIME(
         "monitor", "loss-window", AT(monitor.loss_window), "1h", 1 * SECOND, 7 * DAY,
         "Five domains or more that lost their encryption within this time are one alarm "
         "(middlebox), and nothing is\nunlearned meanwhile. One alone is told after a sixth of it."),
-    TIME("monitor", "look-patience", AT(monitor.look_patience), "1d", 0, 30 * DAY,
-         "When not all servers could be asked, mail waits (look-incomplete) instead of going in "
-         "clear; after this time from its arrival it goes all the same. 0: at once."),
-    TIME("monitor", "ehlo-patience", AT(monitor.ehlo_patience), "10m", 1 * SECOND, 1 * DAY,
-         "A server that closes the connection at EHLO, or refuses it, and takes HELO does not say "
-         "whether it encrypts: the look is not complete. When another one at least this much later "
-         "finds the same, it counts as a server that does not. One that answers EHLO with 500 or "
-         "502 does not know it, and counts at once."),
+    TIME("monitor", "probe-patience", AT(monitor.probe_patience), "1d", 0, 30 * DAY,
+         "When not all servers could be probed, mail waits (look-incomplete) instead of going in "
+         "clear; this long after its arrival it goes all the same. 0: at once."),
+    TIME(
+        "monitor", "ehlo-patience", AT(monitor.ehlo_patience), "10m", 1 * SECOND, 1 * DAY,
+        "A server that closes the connection at EHLO, or refuses it, and takes HELO does not say "
+        "whether it encrypts: the probe is not complete. When another one at least this much later "
+        "finds the same, it counts as a server that does not. One that answers EHLO with 500 or "
+        "502 does not know it, and counts at once."),
     TIME("monitor", "expiry-warning", AT(monitor.expiry_warning), "14d", 1 * HOUR, 365 * DAY,
          "Alarm when the certificate of a receiving server ends within this time, or within a "
          "third of its lifetime if that is less."),

@@ -85,5 +85,10 @@ bool conf_key_needs_start(const struct conf_key *key);
  * force. */
 bool conf_key_starts(const struct conf_key *key, const char *process);
 
+/* renamed.c: settings under an earlier name get their present one, with a warning. */
+void conf_rename(struct conf_node *root, struct buf *problems);
+/* The earlier name of a setting; NULL: it had none. */
+const char *conf_name_before(const struct conf_key *key);
+
 extern const struct conf_key conf_schema[];
 extern const size_t conf_schema_len;

@@ -179,6 +179,9 @@ static int manual_key(const struct conf_key *key, struct buf *out)
         /* a list's words are parted by '|' where they hold blanks */
         r = buf_printf(out, " Default: %s.", key->standard);
     }
+    if (r == 0 && conf_name_before(key)) {
+        r = buf_printf(out, " Earlier versions called it \\fB%s\\fR.", conf_name_before(key));
+    }
     return r < 0 ? r : buf_append(out, "\n", 1);
 }
 

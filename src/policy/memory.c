@@ -22,7 +22,7 @@ bool memory_seen(const struct store_domain *d, int64_t now_ms, const struct memo
 
 int64_t memory_look_until(const struct store_domain *d, const struct memory_rules *r)
 {
-    return d->looked_ms && d->look_complete && d->look_asked ? d->looked_ms + r->look_life : 0;
+    return d->looked_ms && d->look_complete && d->look_asked ? d->looked_ms + r->probe_lifetime : 0;
 }
 
 /* RFC 3207 6 SHOULD: that a server offered TLS is remembered */

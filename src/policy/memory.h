@@ -16,7 +16,7 @@ enum {
 
 /* Times of the monitor block, milliseconds. */
 struct memory_rules {
-    int64_t forget, look_life, ehlo_patience;
+    int64_t forget, probe_lifetime, ehlo_patience;
 };
 
 /* Input `seen` of the decision. */

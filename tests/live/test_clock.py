@@ -184,7 +184,7 @@ def test_set_while_nothing_runs(gateway, clock, by):
     clock.jump(-by)
 
 
-@pytest.mark.parametrize('patience,by', [('', DAY + HOUR), ('look-patience 30m;', HOUR)])
+@pytest.mark.parametrize('patience,by', [('', DAY + HOUR), ('probe-patience 30m;', HOUR)])
 def test_forward_sends_nothing_in_clear(gateway, clock, patience, by):
     """RFC 7435 3: what waits for a look at all servers does not go in clear because a clock was set. A reviewer's case."""
     lab = gateway.lab
@@ -192,7 +192,7 @@ def test_forward_sends_nothing_in_clear(gateway, clock, patience, by):
     shutil.rmtree(lab.path('store'), ignore_errors=True)
     lab.mark_records()
     lab.start_gateway(lab.config(first_retry='2s', queue='longest-retry 4s;', delivery='greeting-time 1s;',
-                                 top=f'monitor {{ probe no; first-look-time 1s; {patience} }}'))
+                                 top=f'monitor {{ probe no; first-probe-time 1s; {patience} }}'))
     waits, policy = gateway.send('x@looktwo.test'), gateway.send('x@ststxtfail.test')
     gateway.wait_reason(waits, 'look-incomplete')
     gateway.wait_reason(policy, 'sts-lookup')

@@ -11,7 +11,7 @@ from conftest import GATEWAY_ADDRESS, INSIDE
 @pytest.fixture(scope='module')
 def hosts(gateway):
     """A short look; a mail waits long before it is tried again."""
-    gateway.restart(first_retry='10m', delivery='greeting-time 3s;', top='administrator admin@inside.test; monitor { probe no; first-look-time 2s; }')
+    gateway.restart(first_retry='10m', delivery='greeting-time 3s;', top='administrator admin@inside.test; monitor { probe no; first-probe-time 2s; }')
     yield gateway
 
 
@@ -67,7 +67,7 @@ def test_a_server_with_ipv6_alone_and_no_ipv6_here(hosts):
 
 
 def test_patience_with_a_look_has_an_end_and_it_is_said(hosts):
-    hosts.restart(first_retry='3s', queue='notice-after 1s;', delivery='greeting-time 1s;', top='administrator admin@inside.test; monitor { probe no; first-look-time 1s; look-patience 5s; }')
+    hosts.restart(first_retry='3s', queue='notice-after 1s;', delivery='greeting-time 1s;', top='administrator admin@inside.test; monitor { probe no; first-probe-time 1s; probe-patience 5s; }')
     message_id = hosts.send('x@lookpatience.test', sender='patient@inside.test')
     hosts.wait_reason(message_id, 'look-incomplete')
     told = lambda: [m['data'] for m in hosts.lab.messages('inside.test') if m['rcpts'] == ['patient@inside.test']]

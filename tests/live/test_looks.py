@@ -100,7 +100,7 @@ class Server:
 
 @pytest.fixture(scope='module')
 def looks(gateway):
-    gateway.restart(first_retry='10m', delivery='greeting-time 3s;', queue='idle-connection 0s;', top='administrator admin@inside.test; monitor { probe no; first-look-time 3s; }')
+    gateway.restart(first_retry='10m', delivery='greeting-time 3s;', queue='idle-connection 0s;', top='administrator admin@inside.test; monitor { probe no; first-probe-time 3s; }')
     gateway.zone = Zone(gateway.lab)
     yield gateway
     gateway.zone.write(gateway.zone.before)

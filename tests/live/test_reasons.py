@@ -133,7 +133,7 @@ rule "asks" { direction outbound; header "X-Kind: ask"; action ask; text "Is tha
 workers { smtpout 1; }
 rule "weak" { to @tls10.test; outbound require encrypt; }
 partner "causes" { domains .cause.test; outbound require cert; }
-monitor { probe no; first-look-time 1s; }
+monitor { probe no; first-probe-time 1s; }
 metrics { address 127.0.0.1:9469; }
 '''
 

@@ -14,7 +14,7 @@ import pytest
 import scorecard
 from conftest import INSIDE, OUTSIDE, signal_process
 
-DAYS = 'monitor { interval 2s; loss-window 2s; look-life 1s; expiry-warning 1h; }'
+DAYS = 'monitor { interval 2s; loss-window 2s; probe-lifetime 1s; expiry-warning 1h; }'
 
 
 @pytest.fixture(scope='module')
@@ -414,7 +414,7 @@ def test_many_losses_are_one_alarm(tls):
     names = [f'switch{i}.test' for i in range(4, 9)]
     for name in names:
         lab.tls.switch(name, 'good')
-    configured(tls, 'monitor { interval 1d; loss-window 25s; look-life 1s; }')  # a loss waits 4 s
+    configured(tls, 'monitor { interval 1d; loss-window 25s; probe-lifetime 1s; }')  # a loss waits 4 s
     for name in names:
         assert judged(tls, 'x@' + name)[0]['state'] == 'delivered'
     for name in names:

@@ -8,7 +8,7 @@
 #define DAY (24 * 60 * 60 * 1000LL)
 static const struct memory_rules rules = {
     .forget = 30 * DAY,
-    .look_life = DAY,
+    .probe_lifetime = DAY,
     .ehlo_patience = DAY / 24,
 };
 static const int64_t t0 = 1000 * DAY;

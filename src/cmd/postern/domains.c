@@ -165,7 +165,7 @@ static void print_memory(const struct ipc_row_domain *d)
            d->seen ? "never goes in clear: its servers offered encryption"
                    : "may go in clear when all its servers answer a fresh look, and none offers "
                      "encryption; while some do not\n"
-                     "  answer, it waits (look-incomplete; monitor look-patience says how long)");
+                     "  answer, it waits (look-incomplete; monitor probe-patience says how long)");
     printf("  Encryption was last offered: %s\n", when(d->offered_ms, date));
     printf("  All servers were last asked: %s%s\n", when(d->looked_ms, date),
            d->looked_ms && !d->look_complete

@@ -312,7 +312,7 @@ static void print_words(const struct explanation *e, const char *from, const cha
                    ? "its servers offered encryption; nothing goes there in clear"
                    : "no offer of encryption is remembered; before mail goes in clear, every "
                      "address of all servers must have\n"
-                     "    answered that it offers none, or the mail waits (monitor look-patience)");
+                     "    answered that it offers none, or the mail waits (monitor probe-patience)");
     }
     if (e->exception[0]) {
         printf("  Exception: %s\n", e->exception);

@@ -424,7 +424,7 @@ static bool needs_first_look(struct delivery *d, struct connection *l, const str
 void delivery_looked(struct delivery *d, bool offered, bool complete, const char *unasked)
 {
     const struct conf *c = child_conf(d->out->child);
-    bool overdue = d->age_ms >= c->monitor.look_patience;
+    bool overdue = d->age_ms >= c->monitor.probe_patience;
     d->survey = NULL;
     d->facts.look = complete ? LOOK_COMPLETE : overdue ? LOOK_OVERDUE : LOOK_INCOMPLETE;
     str_copy_cut(str_c(unasked), d->unasked, sizeof d->unasked);

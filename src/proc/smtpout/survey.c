@@ -275,5 +275,5 @@ void survey_first(struct delivery *d)
     for (size_t i = 0; i < k->n; i++) {
         open_target(&k->targets[i], 0);
     }
-    timer_start(k->timer, k->n > 0 ? c->monitor.first_look_time : 0);
+    timer_start(k->timer, k->n > 0 ? c->monitor.first_probe_time : 0);
 }

@@ -24,7 +24,7 @@ struct memory_rules domains_rules(const struct queue *q)
     const struct conf *c = child_conf(q->child);
     return (struct memory_rules){
         .forget = c->monitor.forget,
-        .look_life = c->monitor.look_life,
+        .probe_lifetime = c->monitor.probe_lifetime,
         .ehlo_patience = c->monitor.ehlo_patience,
     };
 }
