@@ -55,7 +55,7 @@ struct action_words {
 static const struct action_words words_of[] = {
     [DSN_FAILED] = {"failed", "Your message could not be delivered", "could not be delivered to"},
     [DSN_ASKED] = {"failed", "Did you mean to send this securely?",
-                   "went to nobody, because of a question"},
+                   "was sent to nobody, because of a question"},
     [DSN_CHOICE] = {"delayed", "Please decide: your message waits for you",
                     "waits for you; it has not reached"},
     [DSN_HELD] = {"delayed", "Your message is held", "is held; it has not reached"},
@@ -115,8 +115,8 @@ static int dsn_put_header(const struct dsn *d, const char *boundary, struct buf 
 static const char *sentence_of(const struct dsn_rcpt *r)
 {
     if (r->action == DSN_RELAYED) {
-        return "the next server took it; that server gives no notices, so this is the last you "
-               "hear of it";
+        return "the next server accepted it; that server sends no notices, so this is the last you "
+               "will hear of it";
     }
     return r->action == DSN_DELIVERED ? "it is in the recipient's mailbox"
                                       : reason_sentence(r->reason);
@@ -132,11 +132,11 @@ static int dsn_put_person(const struct dsn_rcpt *r, struct buf *out)
 {
     int e = buf_printf(out, "<" STR_FMT ">\r\n    ", STR_ARG(r->forward_path));
     if (e == 0 && was_tried_in_vain(r)) {
-        e = buf_add(out, STR("its time was over; at the last attempt:\r\n    "));
+        e = buf_add(out, STR("it expired; at the last attempt:\r\n    "));
     }
     e = e < 0 ? e : put_folded(out, str_c(sentence_of(r)), "    ", true);
     if (e == 0 && r->reply.n > 0) {
-        e = buf_printf(out, "\r\n    %s", r->remote ? "The other side said: " : "In detail: ");
+        e = buf_printf(out, "\r\n    %s", r->remote ? "The other server said: " : "In detail: ");
         e = e < 0 ? e : put_folded(out, r->reply, "    ", true);
     }
     return e < 0 ? e : buf_add(out, STR("\r\n\r\n"));
@@ -146,8 +146,8 @@ static int dsn_put_ending(const struct dsn *d, enum dsn_action worst, struct buf
 {
     bool has_admin = d->administrator.n > 0;
     const char *next = worst == DSN_ASKED
-                           ? "If you meant the flag, write it as it is named above and send the "
-                             "message\r\nagain; if not, change that word and send it again."
+                           ? "If you meant the flag, write it as shown above and send the message "
+                             "again;\r\nif not, change that word and send it again."
                            : "It will not be tried again.";
     return buf_printf(out,
                       "%s\r\nIf you do not know what to do, forward this notice to\r\n%s" STR_FMT
@@ -161,8 +161,9 @@ static int put_choices(const struct dsn *d, struct buf *out)
 {
     struct str rest = d->choices, line;
     int e =
-        buf_add(out, STR("Nothing was sent yet. Choose by sending an empty mail to one of these "
-                         "addresses\r\n(in most mail programs: click on it, then send):\r\n\r\n"));
+        buf_add(out,
+                STR("Nothing has been sent yet. Choose by sending an empty message to one of "
+                    "these\r\naddresses (in most mail programs: click on it, then send):\r\n\r\n"));
     while (e == 0 && rest.n > 0 && str_split(&rest, '\n', &line)) {
         size_t tab = str_find(line, '\t', 0);
         if (tab < line.n) {
@@ -172,8 +173,8 @@ static int put_choices(const struct dsn *d, struct buf *out)
         }
     }
     return e < 0 ? e
-                 : buf_add(out, STR("The choice is recorded. Without one the message comes back to "
-                                    "you in the end.\r\n\r\n"));
+                 : buf_add(out, STR("Your choice will be recorded. Without one the message will\r\n"
+                                    "come back to you in the end.\r\n\r\n"));
 }
 
 /* What will happen next, and what the sender can do. */
@@ -187,19 +188,21 @@ static int put_delay_ending(const struct dsn *d, struct buf *out)
     if (gravest(d) == DSN_HELD) {
         return buf_printf(
             out,
-            "Nothing is lost and nothing was sent. You do not need to send it again: somebody\r\n"
-            "looks at it, and lets it go or sends it back. Ask %s" STR_FMT ".\r\n\r\n",
+            "Nothing is lost and nothing was sent. You do not need to send it again: "
+            "somebody\r\nwill review it, and release it or send it back. Ask %s" STR_FMT
+            ".\r\n\r\n",
             has_admin ? "" : "postmaster@", STR_ARG(has_admin ? d->administrator : d->hostname));
     }
     date_rfc5322(d->until_ms, until);
-    return buf_printf(
-        out,
-        "%sIt is tried again until\r\n%s; then it comes back to you.\r\nYou do not need to send it "
-        "again. If it is urgent, reach the recipient in\r\nanother way, or ask %s" STR_FMT
-        ".\r\n\r\n",
-        gravest(d) == DSN_WAITS_FOR_TLS ? "Nothing was sent in clear, and nothing is lost. "
-                                        : "Nothing is lost. ",
-        until, has_admin ? "" : "postmaster@", STR_ARG(has_admin ? d->administrator : d->hostname));
+    return buf_printf(out,
+                      "%sIt will be tried again until\r\n%s; after that it comes back to "
+                      "you.\r\nYou do not need to send it again. If it is urgent, contact the "
+                      "recipient in\r\nanother way, or ask %s" STR_FMT ".\r\n\r\n",
+                      gravest(d) == DSN_WAITS_FOR_TLS
+                          ? "Nothing was sent in clear, and nothing is lost. "
+                          : "Nothing is lost. ",
+                      until, has_admin ? "" : "postmaster@",
+                      STR_ARG(has_admin ? d->administrator : d->hostname));
 }
 
 static int put_words(const struct dsn *d, struct buf *out)

@@ -18,7 +18,7 @@ static const char *channel_words(enum channel c, bool at_length)
         return at_length ? "kept in the portal, where only its recipient can read it"
                          : "kept in the portal";
     case CHANNEL_HOLD:
-        return at_length ? "held until somebody of the organisation has looked at it" : "held";
+        return at_length ? "held until somebody at the organisation has reviewed it" : "held";
     case CHANNEL_TLS:
     case CHANNEL_SMIME:
     case CHANNEL_PGP:
@@ -77,7 +77,7 @@ static int put_cases(const struct forecast_rcpt *r, struct buf *out)
 {
     struct forecast one, next;
     size_t at = 0;
-    int e = buf_add(out, STR("as its server turns out, which was not asked"));
+    int e = buf_add(out, STR("depending on its server, which was not probed"));
     for (bool more = forecast_next(&r->facts, &at, &one), first = true; e == 0 && more;
          one = next, first = false) {
         e = buf_printf(out, "%s%s", first ? ". If it " : "; if it ", one.words);
@@ -106,8 +106,8 @@ static int put_transport(const struct forecast_rcpt *r, struct buf *out)
 int forecast_write(const struct forecast_rcpt *r, struct buf *out)
 {
     static const char *const actions[PROTECT_ACTION_END] = {
-        [PROTECT_CHOOSE] = "held, and you would be asked whether it goes, and how",
-        [PROTECT_HOLD] = "held until somebody of the organisation has looked at it",
+        [PROTECT_CHOOSE] = "held, and you would be asked whether and how to send it",
+        [PROTECT_HOLD] = "held until somebody at the organisation has reviewed it",
         [PROTECT_BOUNCE] = "refused by a rule of the organisation",
         [PROTECT_REJECT] = "refused by a rule of the organisation",
         [PROTECT_ASK] = "sent back with a question: a word in it is nearly a flag",
@@ -123,6 +123,6 @@ int forecast_write(const struct forecast_rcpt *r, struct buf *out)
     if (r->first != CHANNEL_TLS) {
         return buf_add(out, str_c(channel_words(r->first, true)));
     }
-    return r->is_inside ? buf_add(out, STR("delivered inside: it does not leave the house"))
+    return r->is_inside ? buf_add(out, STR("delivered inside: it does not leave the organisation"))
                         : put_transport(r, out);
 }

@@ -25,7 +25,7 @@ const char *message_grade_words(enum grade g)
         [GRADE_PLAIN] = "not encrypted",
         [GRADE_ENCRYPT] = "encrypted, the receiving server not verified",
         [GRADE_CERT] = "encrypted, certificate verified for the server's name",
-        [GRADE_AUTH] = "encrypted, and the receiving server proved to be the right one",
+        [GRADE_AUTH] = "encrypted, and the receiving server proved its identity",
         [GRADE_PIN] = "encrypted, with the certificate the administrator pinned",
     };
     return words[g < GRADE_END ? g : GRADE_PLAIN];
@@ -120,7 +120,7 @@ static int put_repaired(const struct ipc_row_message *m, struct buf *out)
     if (!m->repaired) {
         return 0;
     }
-    int r = buf_add(out, STR("  an old device sent it; repaired on entry: "));
+    int r = buf_add(out, STR("  an old device sent it; repaired on arrival: "));
     r = r < 0 ? r : repair_write(m->repaired, out);
     return r < 0 ? r : buf_append(out, "\n", 1);
 }
@@ -134,7 +134,7 @@ static int put_arrival(const struct ipc_row_message *m, struct buf *out)
                        STR_ARG(m->reverse_path), (unsigned long long)m->size, date);
     if (r == 0 && m->bounce_of) {
         id_text(m->bounce_of, id);
-        return buf_printf(out, "  a notice of ours about message %s\n", id);
+        return buf_printf(out, "  a notice from this gateway about message %s\n", id);
     }
     r = r < 0 ? r
               : buf_printf(out, "  received from " STR_FMT " (" STR_FMT ") with " STR_FMT ", ",
@@ -147,7 +147,7 @@ static int put_arrival(const struct ipc_row_message *m, struct buf *out)
                           STR_ARG(m->tls_version), STR_ARG(m->tls_cipher), m->tls_bits,
                           m->tls_group.n > 0 ? ", " : "", STR_ARG(m->tls_group));
     }
-    return r < 0 ? r : buf_add(out, STR("not encrypted on that way\n"));
+    return r < 0 ? r : buf_add(out, STR("not encrypted on that route\n"));
 }
 
 static int message_put_rcpt(const struct message_report *report, const struct ipc_row_rcpt *r,
@@ -184,7 +184,7 @@ static int message_put_rcpt(const struct message_report *report, const struct ip
         e = buf_printf(out, "  Status code: " STR_FMT "\n", STR_ARG(r->code));
     }
     if (e == 0 && r->state == RCPT_QUEUED && str_eq(r->next_hop, STR("=inspect"))) {
-        e = buf_add(out, STR("  Waits to be inspected: what it needs is not decided yet.\n"));
+        e = buf_add(out, STR("  Waiting to be inspected: what it needs is not decided yet.\n"));
     } else if (e == 0 && r->state == RCPT_QUEUED) {
         date_iso(r->next_ms, date);
         e = buf_printf(out, "  Attempts so far: %u; next: %s\n", r->attempts, date);

@@ -74,7 +74,7 @@ static int protection_put_line(const struct str f[INSPECTION_FIELDS], struct buf
     if (str_eq(key, STR("failed"))) {
         return buf_printf(out,
                           "    it could not be inspected (" STR_FMT
-                          "): that never counts as clean\n",
+                          "): that is never treated as clean\n",
                           STR_ARG(f[1]));
     }
     if (str_eq(key, STR("encrypted"))) {
@@ -123,7 +123,7 @@ int protection_words(struct str record, const char *indent, struct buf *out)
     protect_record_read(record, &p);
     static const char *const needs[] = {
         "nothing special",
-        "a connection that counts as secure, else the ladder",
+        "a connection that counts as secure, otherwise the ladder",
         "more than transport: the ladder",
     };
     int r = buf_printf(out, "%sNeeds: %s (%s)%s%s%s\n", indent, demand_name(p.demand),

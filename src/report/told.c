@@ -21,7 +21,7 @@ static int put_sent(const struct told_rcpt *r, struct buf *out)
         return buf_printf(out, "%s", reason_sentence(r->reason));
     }
     if (r->is_inside) {
-        return buf_printf(out, "delivered inside, it does not leave the house: %s",
+        return buf_printf(out, "delivered inside, it does not leave the organisation: %s",
                           message_grade_words(r->grade));
     }
     bool is_secure = r->grade >= GRADE_CERT && !r->is_legacy;
@@ -40,12 +40,12 @@ static const char *done_words(enum rcpt_state s)
 {
     switch (s) {
     case RCPT_QUEUED:
-        return "not sent yet, it waits: ";
+        return "not sent yet, it is waiting: ";
     case RCPT_HELD:
         return "not sent, it is held: ";
     case RCPT_FAILED:
     case RCPT_EXPIRED:
-        return "NOT SENT, and not tried again: ";
+        return "NOT SENT, and it will not be tried again: ";
     case RCPT_PICKUP:
         return "kept in the portal, where only its recipient can read it: ";
     case RCPT_DELETED:
@@ -78,17 +78,17 @@ static bool is_trial(const struct told_rcpt *r)
 static int put_notice(const struct told_rcpt *r, struct buf *out)
 {
     static const char *const words[] = {
-        [TOLD_NOTICE_DUE] = "its notice to the recipient is not written yet",
+        [TOLD_NOTICE_DUE] = "the notice to the recipient has not been written yet",
         [TOLD_NOTICE_WRITTEN] =
-            "its notice to the recipient is on its way; whether it arrives is not known yet",
-        [TOLD_NOTICE_TAKEN] = "its notice was taken by the recipient's mail server",
+            "the notice to the recipient is on its way; whether it arrives is not known yet",
+        [TOLD_NOTICE_TAKEN] = "the notice was accepted by the recipient's mail server",
     };
     char until[DATE_MAX];
     date_rfc5322(r->until_ms, until);
     int e = buf_printf(out, "\n    %s", words[r->pickup_notice]);
     return e < 0 || r->until_ms == 0
                ? e
-               : buf_printf(out, "; the mail can be read there until %s", until);
+               : buf_printf(out, "; the message can be read there until %s", until);
 }
 
 static int told_put_rcpt(const struct told_rcpt *r, struct buf *out)
@@ -130,28 +130,27 @@ static int put_later(const struct told *t, const struct open_ends *n, struct buf
     int e = 0;
     date_rfc5322(t->until_ms, until);
     if (n->waits > 0) {
-        e = buf_printf(out, "What waits is tried until %s.\n", until);
+        e = buf_printf(out, "What is waiting will be tried until %s.\n", until);
     }
     if (e == 0 && n->held > 0) {
-        e = buf_add(out, STR("What is held goes when somebody of the organisation lets it go. If "
-                             "they delete\nit instead, no letter says so: ask.\n"));
+        e = buf_add(out, STR("What is held is sent when somebody at the organisation releases it. "
+                             "If they\ndelete it instead, you will not be notified: ask.\n"));
     }
     if (e == 0 && n->pickup > 0) {
-        e = buf_add(out,
-                    STR("What is in the portal is not read yet, as far as this letter knows.\n"));
-        e = e < 0 || t->sent_page.n == 0
-                ? e
-                : buf_printf(out,
-                             "Whether its notice arrived and when it was read, you see at\n" STR_FMT
-                             "\n",
-                             STR_ARG(t->sent_page));
+        e = buf_add(out, STR("What is in the portal had not been read when this was written.\n"));
+        e = e < 0 || t->sent_page.n == 0 ? e
+                                         : buf_printf(out,
+                                                      "You can see whether the notice arrived and "
+                                                      "when the message was read at\n" STR_FMT "\n",
+                                                      STR_ARG(t->sent_page));
     }
     if (e == 0 && n->hears > 0) {
         e = buf_add(
-            out, STR("You hear of it again only if it cannot be sent, or nobody picks it up.\n"));
+            out,
+            STR("You will only hear of it again if it cannot be sent, or nobody picks it up.\n"));
     } else if (e == 0 && n->waits + n->held + n->pickup > 0) {
-        e = buf_add(
-            out, STR("You hear nothing more: the mail was sent with the wish for no notices.\n"));
+        e = buf_add(out, STR("You will hear nothing more: the message was sent with a request for\n"
+                             "no notices.\n"));
     }
     return e < 0 || n->waits + n->held + n->pickup == 0 ? e : buf_add(out, STR("\n"));
 }
@@ -160,21 +159,22 @@ static int told_put_ending(const struct told *t, size_t left_out, const struct o
                            struct buf *out)
 {
     bool has_admin = t->administrator.n > 0;
-    int e = left_out
-                ? buf_printf(out,
-                             "There are %zu more recipients, for whom this letter has no room.\n\n",
-                             left_out)
-                : 0;
+    int e =
+        left_out
+            ? buf_printf(out, "There are %zu more recipients, for whom there is no room here.\n\n",
+                         left_out)
+            : 0;
     e = e < 0 ? e : put_later(t, n, out);
     if (e == 0 && n->tried > 0) {
         e = buf_add(out,
-                    STR("Send it again without the word for trying when you want it to go.\n\n"));
+                    STR("Send it again without the test word when you want it to be sent.\n\n"));
     }
-    return e < 0
-               ? e
-               : buf_printf(out, "Questions: %s" STR_FMT ". Please name the number of the mail.\n",
-                            has_admin ? "" : "postmaster@",
-                            STR_ARG(has_admin ? t->administrator : t->hostname));
+    return e < 0 ? e
+                 : buf_printf(out,
+                              "Questions? Write to %s" STR_FMT
+                              " and give the number of the message.\n",
+                              has_admin ? "" : "postmaster@",
+                              STR_ARG(has_admin ? t->administrator : t->hostname));
 }
 
 int told_write(const struct told *t, struct buf *out)
@@ -186,10 +186,10 @@ int told_write(const struct told *t, struct buf *out)
     bool tried = t->n_rcpts > 0 && is_trial(&t->rcpts[0]);
     int e = buf_printf(out,
                        "This is the mail gateway " STR_FMT "%s" STR_FMT
-                       ".\n\nWhat %s done with your mail of %s\n(our number " STR_FMT ")%s:\n\n",
+                       ".\n\nWhat %s done with your message of %s\n(our number " STR_FMT ")%s:\n\n",
                        STR_ARG(t->hostname), t->organization.n > 0 ? " of " : "",
                        STR_ARG(t->organization), tried ? "would be" : "was", date, STR_ARG(t->id),
-                       tried ? ", a trial that went to nobody" : "");
+                       tried ? ", a test that was sent to nobody" : "");
     for (; e == 0 && i < t->n_rcpts && buf_len(out) + RCPT_ROOM + ENDING_ROOM < out->max; i++) {
         e = told_put_rcpt(&t->rcpts[i], out);
         count_ends(&t->rcpts[i], &ends);

@@ -85,7 +85,7 @@ WORDS = {
     'no-starttls': 'held back: no encryption offered', 'grade-too-low': 'held back: certificate not good enough',
     'tls-failed': 'held back: offered, but could not agree', 'tls-refused': 'held back: offered, then refused',
     'dane-mismatch': 'held back: not the published key', 'mx-not-in-policy': 'held back: not in the published list',
-    'held': 'held for a person to look at',
+    'held': 'held for somebody to review',
     'pickup': 'read by the recipient in a browser', 'rejected': 'refused by the other side; sender told', 'null-mx': 'takes no mail at all; sender told', 'sent': '', 'sent-plain': '',
 }
 

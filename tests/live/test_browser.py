@@ -190,7 +190,7 @@ def test_a_passkey_instead_of_the_phrase(gateway, browser):
         browser(click='form[data-passkey] button')
         gateway.lab.wait_for(lambda: 'passkey=1' in browser(text='main')['url'], 10)
         said = browser(text='body')['text']
-        assert 'The passkey is kept.' in said and 'Added on' in said, (said, lab.log()[-2000:])
+        assert 'The passkey was saved.' in said and 'Added on' in said, (said, lab.log()[-2000:])
         browser.look('passkey-2-kept')
         knock(1)
         browser.look('passkey-3-asked')
@@ -300,7 +300,7 @@ def test_in_a_text_browser(gateway):
         lynx.go('', after='_ Your answer')
         lynx.write('Written in lynx.')
         lynx.go('Send')
-        lynx.wait('was taken')
+        lynx.wait('was accepted')
         answer = inside_mail(gateway, 'lynxed@inside.test', 'Re: lab results')
         assert answer.get_body(('plain',)).get_content().strip() == 'Written in lynx.'
     finally:

@@ -247,8 +247,8 @@ def test_explain_is_the_same_decision(gateway):
     assert [(o['session'], o['action'], o['reason']) for o in silent] == [('noadv', 'defer', 'look-incomplete')]
     assert told['rule'] == 'Bank' and told['force'] == 'cert'
     assert outcome['pkix_bad']['reason'] == 'grade-too-low' and outcome['pkix_ok']['action'] == 'send'
-    assert 'takes no mail' in gateway.lab.postern('explain', 'a@inside.test', 'x@null.test').stdout
-    assert 'could not be asked or verified' in gateway.lab.postern('explain', 'a@inside.test', 'x@bogus.test').stdout
+    assert 'accepts no mail' in gateway.lab.postern('explain', 'a@inside.test', 'x@null.test').stdout
+    assert 'could not be looked up' in gateway.lab.postern('explain', 'a@inside.test', 'x@bogus.test').stdout
 
 
 def test_server_side_tls(gateway):

@@ -188,7 +188,7 @@ def test_a_device_is_let_in_and_what_it_sent_is_repaired(intake):
 
 def kept_in_the_report(intake, message_id, repaired):
     assert intake.lab.report(message_id)['repaired'] == repaired
-    assert f'an old device sent it; repaired on entry: {", ".join(repaired)}\n' in intake.lab.postern('message', message_id).stdout
+    assert f'an old device sent it; repaired on arrival: {", ".join(repaired)}\n' in intake.lab.postern('message', message_id).stdout
 
 
 def test_a_device_that_ends_with_lf_is_named(intake):

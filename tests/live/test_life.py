@@ -405,8 +405,8 @@ def test_commands_while_the_queue_stands_still(gateway):
     assert lab.postern('queue', 'list').returncode == 0
 
 
-@pytest.mark.parametrize('name,waits', [('queue-0', 'no mail is taken, delivered or reported'), ('keys-0', 'handshakes, deliveries'),
-                                        ('smtpout-1', 'its deliveries wait'), ('lookup-0', 'deliveries that need the name service wait')])
+@pytest.mark.parametrize('name,waits', [('queue-0', 'no mail is accepted, delivered or reported'), ('keys-0', 'handshakes, deliveries'),
+                                        ('smtpout-1', 'its deliveries wait'), ('lookup-0', 'deliveries that need a DNS lookup wait')])
 def test_a_silent_process_is_not_called_running(gateway, name, waits):
     """A first try by a new user: "running", exit status 0, beside a queue that was stopped."""
     lab, pid = gateway.lab, gateway.pid(name)
@@ -437,7 +437,7 @@ def test_a_spool_file_that_is_gone(gateway):
     found = gateway.wait_state(message_id, 'held')
     assert found['reason'] == 'damaged' and found['detail'] == 'its spool file is missing', found
     assert found['last-attempt'] > earlier, (found, earlier)
-    assert 'two delivery processes' not in lab.postern('message', message_id).stdout
+    assert 'two processes crashed' not in lab.postern('message', message_id).stdout
     assert [a for a in lab.postern('domains', 'alarms', json_out=True) if a['kind'] == 'damaged' and message_id in a['detail']]
     assert lab.postern('store', 'check').returncode == 1
     os.rename(lab.path('aside'), os.path.join(spool, name))  # as from a backup: it goes on, and the store is whole again
@@ -797,7 +797,7 @@ def test_a_store_without_its_key_is_not_started(gateway):
     done = lab.postern('check-config')  # beside the running gateway: seen, and nothing is different for it
     assert done.returncode == 0 and 'at-rest key' not in done.stderr, done
     stranger = seen_by_nobody(lab, 'check-config')
-    assert 'whether the at-rest key belongs to the store could not be seen' in stranger.stderr and 'Run check-config as root' in stranger.stderr, stranger
+    assert 'whether the at-rest key belongs to the store could not be checked' in stranger.stderr and 'Run check-config as root' in stranger.stderr, stranger
     assert ': fine' not in stranger.stdout
     assert gateway.wait_state(gateway.send('after-check@good.test'), 'delivered')
     copy = lab.path('copy-without-key')

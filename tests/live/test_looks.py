@@ -167,7 +167,7 @@ def test_helo_alone_is_no_look(looks, server, label, address, more, words):
     said = peer.heard.count('EHLO')
     probe = looks.lab.postern('probe', '--quick', domain).stdout
     assert peer.heard.count('EHLO') > said and 'does not know EHLO' not in probe, probe
-    assert 'takes HELO but not EHLO' in looks.lab.postern('domains', 'show', domain).stdout
+    assert 'accepted HELO but not EHLO' in looks.lab.postern('domains', 'show', domain).stdout
     peer.refusal, peer.cut, peer.offers = None, 0, True  # it was only busy
     looks.wait_state(looks.send(f'y@{domain}'), 'delivered')
     assert 'tls DATA' in peer.heard and peer.clear() == 0, peer.heard

@@ -115,7 +115,7 @@ def test_signed_mail_is_returned_instead(gateway):
     found = gateway.wait_state(submit(gateway, ['x@seven.test'], signed, ['BODY=8BITMIME'], 'signed@inside.test'), 'returned')
     assert (found['reason'], found['status']) == ('no-8bit', '5.6.3')
     words = ' '.join(email.message_from_string(notice_to(gateway, 'signed@inside.test')['data']).get_payload()[0].get_payload().split())
-    assert 'takes plain ASCII only' in words and 'a conversion would break that' in words and 'certificate' not in words
+    assert 'accepts plain ASCII only' in words and 'a conversion would break that' in words and 'certificate' not in words
 
 
 def test_a_notice_that_comes_back_told_nobody(gateway):

@@ -171,7 +171,7 @@ def test_from_the_notice_to_the_text(gateway):
     number = send_secure(gateway, 'anna@good.test', attachments=[('Bericht ä.pdf', PDF), ('b.txt', b'second\n' * 3)])
     assert gateway.wait_state(number, 'waits in the portal')['reason'] == 'pickup'
     notice = wait_mail(gateway, 'anna@good.test', 'secure message')
-    assert notice['auto-submitted'] == 'auto-generated' and notice['from'].addresses[0].addr_spec == 'secure@inside.test' and notice['subject'] == 'A secure message waits for you'
+    assert notice['auto-submitted'] == 'auto-generated' and notice['from'].addresses[0].addr_spec == 'secure@inside.test' and notice['subject'] == 'A secure message is waiting for you'
     assert re.fullmatch(r'secure\+[a-z2-9]{16}@inside\.test', str(notice['reply-to']))
     text = part(notice)
     assert 'Nurse Größe' in text and 'nurse@inside.test' in text and 'anna@good.test' in text and '2 attachments' in text and 'Phone 01 234' in text and 'lab results' not in notice.as_string()
@@ -247,8 +247,8 @@ def test_a_code_is_for_one_browser_and_five_tries(gateway):
     for left in (4, 3, 2, 1):
         page = mine.post('/code', code=wrong)
         assert page.status == 403 and f'You can try {left} more' in page.text
-    assert 'not good any more' in mine.post('/code', code=wrong).text
-    assert 'not good any more' in mine.post('/code', code=code).text  # the right one is too late
+    assert 'has expired' in mine.post('/code', code=wrong).text
+    assert 'has expired' in mine.post('/code', code=code).text  # the right one is too late
     assert 'code-wrong' in what(gateway, of(gateway, 'tries@good.test')['envelope'])
 
 
@@ -358,7 +358,7 @@ def test_html_is_made_harmless(gateway):
     png = b'\x89PNG\r\n\x1a\n' + b'0' * 60
     body = '<p>Begin <b>bold</b> <a href="https://good.test/a?b=1&amp;c=2">link</a></p>' + ''.join(f'<div>{h}</div>' for h in HOSTILE) + '<p>the end</p>'
     visitor, page, _, _ = opened(gateway, 'html@good.test', page=body)
-    assert '<iframe class="body"' in page.body.decode() and 'sandbox="allow-same-origin allow-popups allow-popups-to-escape-sandbox"' in page.body.decode() and 'Pictures from other places' in page.text
+    assert '<iframe class="body"' in page.body.decode() and 'sandbox="allow-same-origin allow-popups allow-popups-to-escape-sandbox"' in page.body.decode() and 'Remote images' in page.text
     frame = visitor.get(page.path + '/body')
     policy = frame.headers['Content-Security-Policy']
     assert "default-src 'none'" in policy and 'sandbox' in policy and 'script-src' not in policy and 'allow-scripts' not in policy
@@ -499,11 +499,11 @@ def test_an_answer_goes_inside_and_the_next_one_stays_secure(gateway):
     form = visitor.get(page.path + '/answer')
     assert 'doctor@inside.test' in form.text and form.hidden('subject') == 'Re: lab results' and '25.0 MB' in form.text
     kept = visitor.upload(page.path + '/answer', {'csrf': form.hidden('csrf'), 'subject': 'Re: lab', 'words': 'half written', 'do': 'keep'})
-    assert 'draft is kept' in kept.text and 'half written' in visitor.get(page.path + '/answer').body.decode()
+    assert 'draft was saved' in kept.text and 'half written' in visitor.get(page.path + '/answer').body.decode()
     big = os.urandom(400 * 1024)
     sent = visitor.upload(page.path + '/answer', {'csrf': form.hidden('csrf'), 'subject': 'Re: Grüße\r\nBcc: x@evil.test', 'words': 'Danke schön!\r\n', 'do': 'send'},
                           [('Brief ü.txt', b'hello\n' * 100), ('big.bin', big)])
-    assert 'was taken' in sent.text, sent.text
+    assert 'was accepted' in sent.text, sent.text
     answer = inside_mail(gateway, 'doctor@inside.test', 'Grüße')
     assert answer['from'] == 'ben@good.test' and 'written in the portal' in answer['x-postern-reply'] and answer['bcc'] is None
     assert answer.get_body(('plain',)).get_content().strip() == 'Danke schön!'
@@ -543,7 +543,7 @@ def test_answering_all_reaches_those_who_had_it_and_nobody_else(gateway):
     form = visitor.get(page.path + '/answer?all=1')
     assert 'all2@good.test' in form.text and 'colleague@inside.test' in form.text
     sent = visitor.upload(page.path + '/answer', {'csrf': form.hidden('csrf'), 'all': '1', 'subject': 'Re: to many', 'words': 'to all of you', 'do': 'send'})
-    assert 'was taken' in sent.text
+    assert 'was accepted' in sent.text
     assert inside_mail(gateway, 'many@inside.test', 'Re: to many') and inside_mail(gateway, 'colleague@inside.test', 'Re: to many')
     wait_mail(gateway, 'all2@good.test', 'secure message', 1)  # outside it waits in the portal, too
     assert not [m for m in mails_to(gateway, 'all2@good.test') if 'to many' in m['subject']]
@@ -609,17 +609,17 @@ def test_senders_see_and_change(gateway):
     visitor, page, number, _ = opened(gateway, 'seen@good.test', sender='ward@inside.test', attachments=[('a.pdf', PDF)])
     visitor.get(page.path + '/part/1')
     sender = Visitor(gateway, source=INSIDE)
-    assert 'not right' in sender.post('/login', name='wards', password='wrong').text
+    assert 'password is wrong' in sender.post('/login', name='wards', password='wrong').text
     mine = sender.post('/login', name='wards', password='correct horse battery')
     assert mine.status == 200 and 'seen@good.test' in mine.text and 'read' in mine.text, mine.text
     inside = re.search(r'href="(/sent/[0-9A-Z]+)"', mine.body.decode()).group(1)
     one = sender.get(inside)
     assert 'downloaded: a.pdf' in one.text and 'notice delivered' in one.text and 'the recipient proved who they are: code' in one.text
     csrf = one.hidden('csrf')
-    assert 'That is done' in sender.post(inside, csrf=csrf, act='extend', argument='200').text
-    assert 'That is done' in sender.post(inside, csrf=csrf, act='lock').text
+    assert 'Done.' in sender.post(inside, csrf=csrf, act='extend', argument='200').text
+    assert 'Done.' in sender.post(inside, csrf=csrf, act='lock').text
     assert visitor.get(page.path).status == 410
-    assert 'That is done' in sender.post(inside, csrf=csrf, act='unlock').text
+    assert 'Done.' in sender.post(inside, csrf=csrf, act='unlock').text
     assert visitor.get(page.path).status == 200
     assert sender.post(inside, csrf=csrf, act='extend', argument='9999').status == 409
     assert sender.post(inside, csrf='0' * 32, act='recall').status == 403
@@ -630,7 +630,7 @@ def test_senders_see_and_change(gateway):
     assert refused.status == 409 and 'legal hold' in refused.text and visitor.get(page.path).status == 200
     assert gateway.lab.postern('envelope', 'unhold', kept).returncode == 0
     recalled = sender.post(inside, csrf=csrf, act='recall')
-    assert 'could not be reached' in recalled.text
+    assert 'out of reach' in recalled.text
     gone = visitor.get(page.path)
     assert gone.status == 410 and 'results' not in gone.text
     assert visitor.get(page.path + '/part/1').status in (404, 410) and visitor.get(page.path + '/original.eml').status in (404, 410)
@@ -658,7 +658,7 @@ def test_a_guesser_at_the_portal(gateway):
     stranger = [Visitor(gateway, source=f'127.0.{n % 3 + 60}.1') for n in range(3)]
     pages = [stranger[n % 3].post('/login', name='guessed', password=f'guess {n}') for n in range(24)]
     assert {p.status for p in pages} == {403, 429} and [p.status for p in pages].count(403) <= 15, [p.status for p in pages]
-    assert 'not looked at' in pages[-1].text and re.search(r'in \d+ minutes', pages[-1].text) and int(pages[-1].headers['Retry-After']) > 0
+    assert 'not checked' in pages[-1].text and re.search(r'in \d+ minutes', pages[-1].text) and int(pages[-1].headers['Retry-After']) > 0
     assert '__Host-device' not in stranger[0].cookies  # nobody was known there
     assert owner.post('/login', name='guessed', password='correct horse battery').status == 200  # at home
     away = Visitor(gateway, source='127.0.60.1')
@@ -698,11 +698,11 @@ def test_writing_in_the_portal(gateway):
     looked = writer.upload('/compose', dict(fields, how='portal', do='look'))
     assert 'waits in the portal' in looked.text and not mails_to(gateway, 'ann@good.test')
     sent = writer.upload('/compose', dict(fields, do='send'), [('p.bin', b'p' * 100000)])
-    assert 'was taken' in sent.text, sent.text
+    assert 'was accepted' in sent.text, sent.text
     got = wait_mail(gateway, 'ann@good.test', 'Plän')
     assert got['from'] == 'writer@inside.test' and got['bcc'] is None and next(got.iter_attachments()).get_payload(decode=True) == b'p' * 100000
     assert inside_mail(gateway, 'colleague@inside.test', 'Plän')
-    assert 'was taken' in writer.upload('/compose', dict(fields, to='cleo@good.test', how='portal', do='send')).text
+    assert 'was accepted' in writer.upload('/compose', dict(fields, to='cleo@good.test', how='portal', do='send')).text
     wait_mail(gateway, 'cleo@good.test', 'secure message')
     assert not [m for m in mails_to(gateway, 'cleo@good.test') if 'Plän' in m['subject']]
     mine = writer.get('/sent')
@@ -933,7 +933,7 @@ def test_reminders_and_the_end(gateway):
     change_store(gateway, f"UPDATE envelope SET made_ms=made_ms-{4 * day}, expires_ms=expires_ms-{4 * day} WHERE address='unread@good.test'")
     restarted(gateway)
     reminder = wait_mail(gateway, 'unread@good.test', 'Reminder')
-    assert 'still waits' in part(reminder) and Visitor(gateway).post(link_of(reminder)).status == 200
+    assert 'still waiting' in part(reminder) and Visitor(gateway).post(link_of(reminder)).status == 200
     assert of(gateway, 'unread@good.test')['reminders'] == 1
     gateway.lab.stop_gateway()
     change_store(gateway, "UPDATE envelope SET expires_ms=made_ms+1000 WHERE address IN ('unread@good.test', 'held@good.test', 'ends@good.test')")
@@ -954,7 +954,7 @@ def test_a_phrase_is_asked_for(gateway):
     restarted(gateway, 'level 2;')
     send_secure(gateway, 'phrase@good.test')
     notice = wait_mail(gateway, 'phrase@good.test', 'secure message')
-    assert 'a phrase that the two of you agreed on' in part(notice)
+    assert 'the phrase that you and the sender agreed on' in part(notice)
     envelope = of(gateway, 'phrase@good.test')['envelope']
     set_phrase = subprocess.run([os.path.join(gateway.lab.path('bin'), 'postern'), '-c', gateway.lab.path('postern.conf'), 'envelope', 'phrase', envelope], input='two grey cats\n', text=True, capture_output=True)
     assert set_phrase.returncode == 0, set_phrase.stderr
@@ -975,7 +975,7 @@ def test_a_phrase_is_asked_for(gateway):
     second = of(gateway, 'phrase@good.test')
     sender = logged_in(gateway, 'agrees', 'agrees@inside.test')
     inside = '/sent/' + second['envelope']
-    assert 'That is done' in sender.post(inside, csrf=sender.get(inside).hidden('csrf'), act='phrase', argument=' one black dog ').text
+    assert 'Done.' in sender.post(inside, csrf=sender.get(inside).hidden('csrf'), act='phrase', argument=' one black dog ').text
     again = Visitor(gateway)
     again.post(link_of(wait_mail(gateway, 'phrase@good.test', 'secure message', 1)))
     again.post('/code', code=code_of(wait_mail(gateway, 'phrase@good.test', 'Your code', 2)))
@@ -987,7 +987,7 @@ def test_sealed_mail_opens_by_its_link_alone(gateway):
     restarted(gateway, 'level 3;')
     number = send_secure(gateway, 'sealed@good.test', attachments=[('a.pdf', PDF)])
     notice = wait_mail(gateway, 'sealed@good.test', 'secure message')
-    assert 'Keep this mail' in part(notice) and 'Pickup code' not in part(notice)
+    assert 'Keep this email' in part(notice) and 'Pickup code' not in part(notice)
     envelope = of(gateway, 'sealed@good.test')
     assert envelope['sealed'] and gateway.lab.wait_for(lambda: 'sealed' in what(gateway, envelope['envelope']), 10)
     subprocess.run([os.path.join(gateway.lab.path('bin'), 'postern'), '-c', gateway.lab.path('postern.conf'), 'envelope', 'phrase', envelope['envelope']], input='open sesame\n', text=True, check=True)
@@ -1240,7 +1240,7 @@ def test_no_sender_lowers_what_a_rule_asks_for(gateway):
     reader.post('/code', code=code_of(wait_mail(gateway, 'least@good.test', 'Your code')))
     page = reader.post('/prove', agreed='two grey cats')
     form = reader.get(page.path + '/answer')
-    assert 'was taken' in reader.upload(page.path + '/answer', {'csrf': form.hidden('csrf'), 'subject': 'Re: least', 'words': 'x', 'do': 'send'}).text
+    assert 'was accepted' in reader.upload(page.path + '/answer', {'csrf': form.hidden('csrf'), 'subject': 'Re: least', 'words': 'x', 'do': 'send'}).text
     answer = inside_mail(gateway, 'lowers@inside.test', 'Re: least')
     send_secure(gateway, str(answer['reply-to']), subject='Re: Re: least', text='no flag\n', sender='lowers@inside.test')
     wait_mail(gateway, 'least@good.test', 'secure message', 1)
@@ -1365,7 +1365,7 @@ def test_behind_a_real_proxy(gateway, program):
         form = visitor.get(page.path + '/answer')
         more = big[:2 * 1024 * 1024]
         sent = visitor.upload(page.path + '/answer', {'csrf': form.hidden('csrf'), 'subject': 'Re: through', 'words': 'and back', 'do': 'send'}, [('big.bin', more)])
-        assert 'was taken' in sent.text, sent.text
+        assert 'was accepted' in sent.text, sent.text
         answer = inside_mail(gateway, f'{program}@inside.test', 'through')
         assert [a.get_payload(decode=True) for a in answer.iter_attachments()] == [more]
         assert OUTSIDE.rsplit('.', 1)[0] in str(shown(gateway, of(gateway, f'{program}@good.test')['envelope'])), 'whose it was is told by the proxy'
@@ -1408,7 +1408,7 @@ def test_killed_in_the_middle(gateway):
         thread.start()
         try:
             sent = visitor.upload(page.path + '/answer', dict(fields, words=f'number {n} of mine'), [('a.bin', os.urandom(300000))])
-            taken = 'was taken' in sent.text
+            taken = 'was accepted' in sent.text
         except (OSError, http.client.HTTPException):
             taken = False
         thread.join()

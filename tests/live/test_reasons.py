@@ -413,9 +413,9 @@ def check_notice(notice, case, code, action, sentence):
     assert fields['Remote-MTA'] == (f'dns;{case.host}' if case.host else None), notice
     diagnostic = plain(fields['Diagnostic-Code'] or '')
     if case.said:
-        assert diagnostic == 'smtp;' + case.said and 'The other side said: ' + case.said in plain(words), notice
+        assert diagnostic == 'smtp;' + case.said and 'The other server said: ' + case.said in plain(words), notice
     else:
-        assert not diagnostic.startswith('smtp;') and 'The other side said' not in words, notice
+        assert not diagnostic.startswith('smtp;') and 'The other server said' not in words, notice
         assert re.search(case.detail, diagnostic), notice
     assert sentence in plain(words), notice
     assert ('the message waits' not in words and 'held for' not in words) or action == 'delayed', notice
@@ -455,4 +455,4 @@ def test_what_is_said_when_time_is_over(walk, n):
     assert (rcpt['state'], rcpt['reason'], rcpt['status'], rcpt['sender-told']) == ('expired', case.reason, case.code, True), rcpt
     assert f'Why: {sentence}\n' in words, words
     assert len(notices) == 2, notices
-    check_notice(notices[1], case, case.code, 'failed', 'its time was over; at the last attempt: ' + sentence)
+    check_notice(notices[1], case, case.code, 'failed', 'it expired; at the last attempt: ' + sentence)

@@ -60,7 +60,7 @@ def test_a_check_names_the_lost_and_a_repair_keeps_them(gateway):
     lab = gateway.lab
     assert lab.postern('store', 'check').returncode == 0
     done = lab.postern('store', 'check', '--repair')
-    assert done.returncode == 1 and 'the gateway runs (pid' in done.stderr, done
+    assert done.returncode == 1 and 'the gateway is running (pid' in done.stderr, done
     ids, names, text = damaged(gateway)
     for _ in range(2):  # a check changes nothing
         done = lab.postern('store', 'check')
@@ -114,7 +114,7 @@ def test_a_copy_is_put_back_elsewhere_and_waits(gateway, tmp_path):
     done = lab.postern('store', 'backup', copy)
     assert done.returncode == 0 and 'fingerprint' in done.stdout, done
     done = restored(gateway, copy)
-    assert done.returncode == 1 and 'the gateway runs (pid' in done.stderr, done
+    assert done.returncode == 1 and 'the gateway is running (pid' in done.stderr, done
     text = open(lab.path('postern.conf')).read()
     lab.stop_gateway()
     done = restored(gateway, copy)
@@ -170,7 +170,7 @@ def test_a_copy_needs_its_key(gateway, tmp_path):
     assert not os.path.exists(lab.path('store'))
     os.replace(lab.path('at-rest.mine'), lab.path('at-rest.key'))
     done = restored(gateway, str(tmp_path))
-    assert done.returncode == 1 and 'is no copy of a store' in done.stderr, done
+    assert done.returncode == 1 and 'is not a backup of a store' in done.stderr, done
     assert restored(gateway, copy).returncode == 0
     lab.start_gateway(text)
     gateway.wait_state(number, 'held')

@@ -209,7 +209,7 @@ def test_probe(tls):
     words = lab.postern('probe', 'good.test')
     assert words.returncode == 0 and 'It says nothing about mail from there' in words.stdout and 'Servers tested' in words.stdout
     assert lab.postern('probe', 'plainboth.test').returncode == 1
-    for name, part in (('null.test', 'takes no mail'), ('nosuch.test', 'does not exist'), ('bogus.test', 'cannot be looked up'), ('dead.test', 'no server that answers')):
+    for name, part in (('null.test', 'accepts no mail'), ('nosuch.test', 'does not exist'), ('bogus.test', 'cannot be looked up'), ('dead.test', 'no server that answers')):
         assert part in lab.postern('probe', '--quick', name).stdout, name
     with open(lab.path('etc', 'many'), 'w') as out:
         out.write('# partners\n' + '\n'.join(d.name for d in lab.tls.domains[:40]) + '\n')

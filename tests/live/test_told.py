@@ -67,13 +67,13 @@ def test_a_test_is_sent_protected_and_told_of_once(gateway):
     number = sent(gateway, 'tester@inside.test', ['x@good.test', 'x@nocrypt.test', 'friend@inside.test'], '[securetest] does it work', PATIENT)
     letter, people, body = the_letter(gateway, 'tester@inside.test')
     assert letter['Subject'] == 'What was done with your mail' and number in body and 'Mary Jones' not in body
-    assert people['x@good.test'].startswith('sent securely: encrypted, and the receiving server proved to be the right one (TLSv1.3), to the server mx.good.test'), people
+    assert people['x@good.test'].startswith('sent securely: encrypted, and the receiving server proved its identity (TLSv1.3), to the server mx.good.test'), people
     assert 'secure: the flag [securetest] in the subject' in people['x@good.test'] and 'secure: the content "health"' in people['x@good.test']
     assert people['x@nocrypt.test'].startswith('kept in the portal, where only its recipient can read it: waits in the portal'), people
     assert 'went down the ladder "default" to portal' in people['x@nocrypt.test']
-    assert people['friend@inside.test'].startswith('delivered inside, it does not leave the house: encrypted') and 'a recipient inside needs nothing' in people['friend@inside.test'], people
-    assert 'notice to the recipient is' in people['x@nocrypt.test'] or 'its notice was taken' in people['x@nocrypt.test'], people
-    assert 'https://gateway.test/sent' in body and 'You hear of it again only if' in body, body
+    assert people['friend@inside.test'].startswith('delivered inside, it does not leave the organisation: encrypted') and 'a recipient inside needs nothing' in people['friend@inside.test'], people
+    assert 'notice to the recipient is' in people['x@nocrypt.test'] or 'the notice was accepted' in people['x@nocrypt.test'], people
+    assert 'https://gateway.test/sent' in body and 'You will only hear of it again if' in body, body
     came = [m for m in gateway.lab.messages('good.test') if 'does it work' in m['data']]
     assert len(came) == 1 and 'securetest' not in came[0]['data'], came
     report = gateway.lab.report(number)
@@ -81,10 +81,10 @@ def test_a_test_is_sent_protected_and_told_of_once(gateway):
 
 
 @pytest.mark.parametrize('sender,rcpt,headers,state,starts,holds', [
-    ('strict@inside.test', 'x@nocrypt.test', '', 'returned', 'NOT SENT, and not tried again: marked as secure, and there is no way', 'offers no encryption'),
-    ('byhand@inside.test', 'x@good.test', '', 'held', 'not sent, it is held: ', 'What is held goes when somebody of the organisation lets it go.'),
-    ('refused@inside.test', 'x@good.test', 'X-Kind: refuse\r\n', 'returned', 'NOT SENT, and not tried again: a rule of the organisation refuses', 'not from this house'),
-    ('patient@inside.test', 'x@tempfail.test', '', 'waiting', 'not sent yet, it waits: ', 'What waits is tried until')])
+    ('strict@inside.test', 'x@nocrypt.test', '', 'returned', 'NOT SENT, and it will not be tried again: marked as secure, and there is no way', 'offers no encryption'),
+    ('byhand@inside.test', 'x@good.test', '', 'held', 'not sent, it is held: ', 'What is held is sent when somebody at the organisation releases it.'),
+    ('refused@inside.test', 'x@good.test', 'X-Kind: refuse\r\n', 'returned', 'NOT SENT, and it will not be tried again: a rule of the organisation refuses', 'not from this house'),
+    ('patient@inside.test', 'x@tempfail.test', '', 'waiting', 'not sent yet, it is waiting: ', 'What is waiting will be tried until')])
 def test_what_was_not_sent_stands_in_the_one_letter(gateway, sender, rcpt, headers, state, starts, holds):
     number = sent(gateway, sender, [rcpt], '[securetest] x', headers=headers)
     letter, people, body = the_letter(gateway, sender)
@@ -114,7 +114,7 @@ def test_answers_and_flags_of_their_own_are_not_told(gateway):
 def test_recipients_inside_alone_get_it_and_their_sender_the_letter(gateway):
     number = sent(gateway, 'homely@inside.test', ['friend@inside.test', 'other@inside.test'], '[securetest] hello')
     letter, people, body = the_letter(gateway, 'homely@inside.test')
-    assert all(people[f'{x}@inside.test'].startswith('delivered inside, it does not leave the house: ') for x in ('friend', 'other')), people
+    assert all(people[f'{x}@inside.test'].startswith('delivered inside, it does not leave the organisation: ') for x in ('friend', 'other')), people
     assert gateway.state(number)['state'] == 'delivered' and gateway.lab.report(number)['recipients'][1]['state'] == 'delivered'
 
 
@@ -138,12 +138,12 @@ def test_a_trial_says_what_would_be_done_as_explain_does(trial):
     before = len(lab.messages('good.test')), len([m for m in lab.messages('inside.test') if m['sender']])
     number = sent(trial, sender, rcpts, '[securetest] would it', PATIENT)
     letter, people, body = the_letter(trial, sender)
-    assert letter['Subject'] == 'What would be done with your mail' and 'a trial that went to nobody' in body and 'Send it again without' in body, body
-    assert people['x@good.test'].startswith('nothing was sent; it would be sent securely: encrypted, and the receiving server proved to be the right one (as'), people
+    assert letter['Subject'] == 'What would be done with your mail' and 'a test that was sent to nobody' in body and 'Send it again without' in body, body
+    assert people['x@good.test'].startswith('nothing was sent; it would be sent securely: encrypted, and the receiving server proved its identity (as'), people
     assert people['x@nocrypt.test'].startswith('nothing was sent; it would be kept in the portal, where only its recipient can read it: '), people
-    assert people['friend@inside.test'].startswith('nothing was sent; it would be delivered inside: it does not leave the house'), people
+    assert people['friend@inside.test'].startswith('nothing was sent; it would be delivered inside: it does not leave the organisation'), people
     unknown = people['x@neverasked.good.test']
-    assert unknown.startswith('nothing was sent; it would be as its server turns out, which was not asked. If it offers TLS'), people
+    assert unknown.startswith('nothing was sent; it would be depending on its server, which was not probed. If it offers TLS'), people
     assert 'offers TLS, good certificate: sent securely' in unknown and 'kept in the portal' in unknown, people
     assert all('secure: the flag [securetest] in the subject; a trial' in people[x] for x in rcpts[:3]), people
     assert (len(lab.messages('good.test')), len([m for m in lab.messages('inside.test') if m['sender']])) == before
@@ -158,7 +158,7 @@ def test_a_trial_says_what_would_be_done_as_explain_does(trial):
 
 
 @pytest.mark.parametrize('sender,headers,would', [
-    ('byhand@inside.test', '', 'held until somebody of the organisation has looked at it'),
+    ('byhand@inside.test', '', 'held until somebody at the organisation has reviewed it'),
     ('refusing@inside.test', 'X-Kind: refuse\r\n', 'refused by a rule of the organisation: not from this house'),
     ('near@inside.test', 'Comments: x\r\n', None)])
 def test_a_trial_knows_of_what_is_no_delivery(trial, sender, headers, would):

@@ -220,25 +220,25 @@ static void one_message(void **state)
 static void order_of_commands(void **state)
 {
     EXPECT("MAIL FROM:<a@b.test>\r\nSTARTTLS\r\n",
-           "S: 503 5.5.1 EHLO was not said yet; say it first, with your host name\nS: 503 5.5.1 "
-           "EHLO was not said yet; say it first, with your host name\n");
+           "S: 503 5.5.1 EHLO must come first; send EHLO with your host name\nS: 503 5.5.1 "
+           "EHLO must come first; send EHLO with your host name\n");
     EXPECT(EHLO RCPT "DATA\r\n" MAIL "DATA\r\n" MAIL,
-           EHLO_OK "S: 503 5.5.1 The sender was not said yet; say MAIL FROM first\nS: 503 5.5.1 No "
-                   "recipient was accepted yet; say RCPT TO first\n" MAIL_OK
-                   "S: 503 5.5.1 No recipient was accepted yet; say RCPT TO first\nS: 503 5.5.1 A "
-                   "message is under way already; finish it, or end it with RSET\n");
+           EHLO_OK "S: 503 5.5.1 There is no sender yet; send MAIL FROM first\nS: 503 5.5.1 No "
+                   "recipient was accepted yet; send RCPT TO first\n" MAIL_OK
+                   "S: 503 5.5.1 No recipient was accepted yet; send RCPT TO first\nS: 503 5.5.1 A "
+                   "message is already in progress; finish it, or abandon it with RSET\n");
     /* RFC 5321 4.1.4 */
     EXPECT(EHLO MAIL RCPT EHLO "DATA\r\n", EHLO_OK MAIL_OK RCPT_OK EHLO_OK
-           "E: ABORT\nS: 503 5.5.1 No recipient was accepted yet; say RCPT TO first\n");
+           "E: ABORT\nS: 503 5.5.1 No recipient was accepted yet; send RCPT TO first\n");
     EXPECT(EHLO MAIL "RSET\r\n" MAIL, EHLO_OK MAIL_OK "S: 250 2.0.0 Forgotten\nE: ABORT\n" MAIL_OK);
     EXPECT(
         "HELO c\r\nVRFY x\r\nVRFY\r\nNOOP whatever\r\nNOTHING\r\n",
         "S: 250 mx.test\nS: 252 2.5.2 Addresses are not verified here; send the message and see\n"
-        "S: 501 5.5.4 The address is missing; write: VRFY address\nS: 250 2.0.0 Still here\nS: 500 "
+        "S: 501 5.5.4 The address is missing; send VRFY address\nS: 250 2.0.0 Still here\nS: 500 "
         "5.5.1 This command is not known here; HELP lists those that are\n");
     EXPECT("EHLO\r\nHELO \x01\r\n",
-           "S: 501 5.5.4 There is no host name in it; say it as in: EHLO mail.example.org\nS: 501 "
-           "5.5.4 There is no host name in it; say it as in: EHLO mail.example.org\n");
+           "S: 501 5.5.4 The host name is missing; for example: EHLO mail.example.org\nS: 501 "
+           "5.5.4 The host name is missing; for example: EHLO mail.example.org\n");
 }
 
 /* RFC 5321 2.4 SHOULD: commands outside ASCII are refused
@@ -248,28 +248,28 @@ static void parameters(void **state)
     EXPECT(EHLO "MAIL FROM:<> SIZE=100000 BODY=8BITMIME SMTPUTF8\r\n", EHLO_OK MAIL_OK);
     /* RFC 1870 6.1 */
     EXPECT(EHLO "MAIL FROM:<a@b.test> SIZE=100001\r\n",
-           EHLO_OK "S: 552 5.3.4 The message is larger than this server takes; send less at once; "
-                   "the answer to EHLO says how much (SIZE)\n");
+           EHLO_OK "S: 552 5.3.4 The message is larger than this server accepts; send a smaller "
+                   "one; the reply to EHLO gives the limit (SIZE)\n");
     EXPECT(EHLO "MAIL FROM:<a@b.test> SIZE=99999999999999999999999\r\n",
-           EHLO_OK "S: 552 5.3.4 The message is larger than this server takes; send less at once; "
-                   "the answer to EHLO says how much (SIZE)\n");
+           EHLO_OK "S: 552 5.3.4 The message is larger than this server accepts; send a smaller "
+                   "one; the reply to EHLO gives the limit (SIZE)\n");
     EXPECT(EHLO "MAIL FROM:<a@b.test> SIZE=x\r\n"
                 "MAIL FROM:<a@b.test> FOO=1\r\n"
                 "MAIL FROM:a@b.test\r\n",
-           EHLO_OK "S: 501 5.5.4 SIZE needs a number; say it once, in octets\n"
-                   "S: 555 5.5.4 A parameter of MAIL is not known here; use only what the answer "
-                   "to EHLO offers\nS: 501 5.1.7 The sender address is not a valid address in < >; "
-                   "write it as in: MAIL FROM:<name@example.org>\n");
+           EHLO_OK "S: 501 5.5.4 SIZE needs a number; give it once, in octets\n"
+                   "S: 555 5.5.4 A parameter of MAIL is not known here; use only what the reply to "
+                   "EHLO offers\nS: 501 5.1.7 The sender address is not a valid address in < >; "
+                   "for example: MAIL FROM:<name@example.org>\n");
     EXPECT("HELO c\r\nMAIL FROM:<a@b.test> SIZE=5\r\n",
-           "S: 250 mx.test\nS: 555 5.5.4 Parameters are not known without EHLO; say EHLO instead "
-           "of HELO, or leave them out\n");
-    EXPECT(EHLO "MAIL FROM:<\xc3\xa4@b.test>\r\n",
-           EHLO_OK "S: 553 5.6.7 This address holds letters outside ASCII; say SMTPUTF8 in MAIL\n");
+           "S: 250 mx.test\nS: 555 5.5.4 Parameters need EHLO; send EHLO instead of HELO, or leave "
+           "them out\n");
+    EXPECT(EHLO "MAIL FROM:<\xc3\xa4@b.test>\r\n", EHLO_OK
+           "S: 553 5.6.7 This address has characters outside ASCII; add SMTPUTF8 to MAIL\n");
     EXPECT(EHLO MAIL
            "RCPT TO:<x@other.test>\r\nRCPT TO:<>\r\nRCPT TO:<x@ok.test> NOTIFY=NEVER\r\nDATA\r\n",
            EHLO_OK MAIL_OK
            "S: 550 5.7.1 no\n"
-           "S: 501 5.1.3 The recipient address is not a valid address in < >; write it as in: RCPT "
+           "S: 501 5.1.3 The recipient address is not a valid address in < >; for example: RCPT "
            "TO:<name@example.org>\nS: 250 2.1.5 Recipient accepted\nS: 354 go\n");
 }
 
@@ -277,8 +277,8 @@ static void parameters(void **state)
  * RFC 5321 4.1.4 MUST: a refused EHLO changes nothing */
 static void a_refused_hello_changes_nothing(void **state)
 {
-    EXPECT("EHLO refused.test\r\n" MAIL, "S: 550 5.7.10 no\nS: 503 5.5.1 EHLO was not said yet; "
-                                         "say it first, with your host name\n");
+    EXPECT("EHLO refused.test\r\n" MAIL, "S: 550 5.7.10 no\nS: 503 5.5.1 EHLO must come first; "
+                                         "send EHLO with your host name\n");
     EXPECT(EHLO MAIL RCPT "EHLO refused.test\r\nDATA\r\nx\r\n.\r\n", EHLO_OK MAIL_OK RCPT_OK
            "S: 550 5.7.10 no\nS: 354 go\nE: MESSAGE\nS: 250 2.0.0 stored\n");
     struct play p = run("HELO c.test\r\nEHLO refused.test\r\n", 13 + 19, 100);
@@ -412,20 +412,22 @@ static void notice_parameters(void **state)
     check_str(tx->envid, "QQ+3D314159");
     assert_int_equal(tx->ret, NOTIFY_RET_HDRS);
     end(&p);
-#define NOTIFY_BAD "S: 501 5.5.4 NOTIFY must be NEVER, or of SUCCESS,FAILURE,DELAY; say it once\n"
+#define NOTIFY_BAD \
+    "S: 501 5.5.4 NOTIFY must be NEVER, or one or more of SUCCESS,FAILURE,DELAY; give it once\n"
     EXPECT(
         EHLO MAIL
         "RCPT TO:<x@ok.test> NOTIFY=NEVER,SUCCESS\r\nRCPT TO:<x@ok.test> NOTIFY=DELAY "
         "NOTIFY=DELAY\r\nRCPT TO:<x@ok.test> NOTIFY=\r\nRCPT TO:<x@ok.test> ORCPT=rfc822;a=b\r\n",
         EHLO_OK MAIL_OK NOTIFY_BAD NOTIFY_BAD NOTIFY_BAD
-        "S: 501 5.5.4 ORCPT must be type;xtext; say it once, as in "
+        "S: 501 5.5.4 ORCPT must be type;xtext; give it once, for example "
         "ORCPT=rfc822;name@example.org\n");
     EXPECT(EHLO "MAIL FROM:<a@b.test> RET=ALL\r\nMAIL FROM:<a@b.test> RET=FULL RET=FULL\r\nMAIL "
                 "FROM:<a@b.test> ENVID=a+2b\r\nMAIL FROM:<a@b.test> SIZE=1 SIZE=1\r\n",
-           EHLO_OK "S: 501 5.5.4 RET must be FULL or HDRS; say one of them, once\nS: 501 5.5.4 RET "
-                   "must be FULL or HDRS; say one of them, once\nS: 501 5.5.4 ENVID must be xtext "
-                   "of at most 900 octets; say it once, as RFC 3461 4.4 wants it\nS: 501 5.5.4 "
-                   "SIZE needs a number; say it once, in octets\n");
+           EHLO_OK
+           "S: 501 5.5.4 RET must be FULL or HDRS; give one of them, once\nS: 501 5.5.4 RET "
+           "must be FULL or HDRS; give one of them, once\nS: 501 5.5.4 ENVID must be xtext "
+           "of at most 900 octets; give it once, in the form of RFC 3461 4.4\nS: 501 5.5.4 "
+           "SIZE needs a number; give it once, in octets\n");
 }
 
 /* RFC 6533 3: a unitext is taken where SMTPUTF8 was said, and kept as xtext, which goes
@@ -466,8 +468,8 @@ static void long_addresses(void **state)
                      local, local, local, local, local, local);
     snprintf(want, sizeof want,
              "S: 220 mx.test ESMTP Postern\n" EHLO_OK MAIL_OK RCPT_OK RCPT_OK
-             "S: 501 5.1.3 The recipient address is longer than 900 octets, the most that is taken "
-             "here; use a shorter one\n");
+             "S: 501 5.1.3 The recipient address is longer than 900 octets, the limit here; use a "
+             "shorter one\n");
     expect(script, (size_t)n, want);
     struct play p = run(script, (size_t)n, 7);
     const struct smtp_transaction *tx = smtp_server_transaction(p.s);
@@ -586,7 +588,7 @@ static void long_auth_lines(void **state)
         assert_non_null(strstr(
             buf_str(&p.log).p,
             lengths[i] > 12288
-                ? "S: 500 5.5.2 The line is longer than this server takes; send a shorter one"
+                ? "S: 500 5.5.2 The line is longer than this server accepts; send a shorter one"
                 : "E: PLAIN\nS: 535 5.7.8 out"));
         end(&p);
     }
@@ -635,11 +637,11 @@ static void devices_are_understood(void **state)
     DEVICE("HELO a\r\r\nNOOP\r\n", DEVICE_EHLO_OK "S: 250 2.0.0 Still here\n", "", 0);
     DEVICE("HELO a\r\nMAIL FROM:a b@b.test\r\nMAIL FROM:\r\nMAIL FROM:a@b.test>\r\n",
            DEVICE_EHLO_OK
-           "S: 501 5.1.7 The sender address is not a valid address in < >; write it as in: MAIL "
+           "S: 501 5.1.7 The sender address is not a valid address in < >; for example: MAIL "
            "FROM:<name@example.org>\n"
-           "S: 501 5.1.7 The sender address is not a valid address in < >; write it as in: MAIL "
+           "S: 501 5.1.7 The sender address is not a valid address in < >; for example: MAIL "
            "FROM:<name@example.org>\nS: 501 5.1.7 The sender address is not a valid address in < "
-           ">; write it as in: MAIL FROM:<name@example.org>\n",
+           ">; for example: MAIL FROM:<name@example.org>\n",
            "", 0);
 }
 
@@ -1056,17 +1058,17 @@ static void chunking(void **state)
            "with BDAT ... LAST, or RSET\n"
            "S: 503 5.5.1 A message is being sent in chunks; end it with BDAT ... LAST, or RSET\nS: "
            "250 2.0.0 Still here\nE: MESSAGE\nS: 250 2.0.0 stored\n"
-           "S: 503 5.5.1 BDAT needs an accepted recipient; say MAIL and RCPT first\nS: 250 2.0.0 "
+           "S: 503 5.5.1 BDAT needs an accepted recipient; send MAIL and RCPT first\nS: 250 2.0.0 "
            "Still here\n");
     EXPECT(EHLO MAIL RCPT "BDAT 4\r\nab\r\nRSET\r\nBDAT 6 LAST\r\nQUIT\r\nNOOP\r\n",
            EHLO_OK MAIL_OK RCPT_OK
            "S: 250 2.0.0 4 octets so far\nS: 250 2.0.0 Forgotten\nE: ABORT\nS: 503 5.5.1 BDAT "
-           "needs an accepted recipient; say MAIL and RCPT first\nS: 250 2.0.0 Still here\n");
+           "needs an accepted recipient; send MAIL and RCPT first\nS: 250 2.0.0 Still here\n");
     EXPECT(EHLO MAIL RCPT "BDAT x\r\nNOOP\r\n", EHLO_OK MAIL_OK RCPT_OK
-           "S: 501 5.5.4 The size of the chunk cannot be read, so what follows cannot be told "
-           "apart; closing; write: BDAT octets [LAST]\nE: ABORT\nE: CLOSE\n");
+           "S: 501 5.5.4 The size of the chunk is not valid, so its end cannot be found; closing; "
+           "send BDAT octets [LAST]\nE: ABORT\nE: CLOSE\n");
     EXPECT("BDAT 6 LAST\r\nQUIT\r\nEHLO c\r\n",
-           "S: 503 5.5.1 BDAT needs an accepted recipient; say MAIL and RCPT first\n" EHLO_OK);
+           "S: 503 5.5.1 BDAT needs an accepted recipient; send MAIL and RCPT first\n" EHLO_OK);
 }
 
 /* Bare line ends are refused in chunks too, after all octets of the chunk; BINARYMIME takes them
@@ -1075,17 +1077,17 @@ static void chunks_and_line_ends(void **state)
 {
     EXPECT(EHLO MAIL RCPT "BDAT 3\r\na\nbBDAT 6 LAST\r\nQUIT\r\nNOOP\r\n", EHLO_OK MAIL_OK RCPT_OK
            "S: 550 5.6.0 Message refused: it contains a line feed without carriage return (RFC "
-           "5321 2.3.8); let the program that made it end lines with CR LF\nE: ABORT\n"
-           "S: 503 5.5.1 BDAT needs an accepted recipient; say MAIL and RCPT first\nS: 250 2.0.0 "
+           "5321 2.3.8); the program that made it must end lines with CR LF\nE: ABORT\n"
+           "S: 503 5.5.1 BDAT needs an accepted recipient; send MAIL and RCPT first\nS: 250 2.0.0 "
            "Still here\n");
     EXPECT(EHLO MAIL RCPT "BDAT 3 LAST\r\nab\rNOOP\r\n", EHLO_OK MAIL_OK RCPT_OK
            "S: 550 5.6.0 Message refused: it contains a carriage return that does not end a line "
-           "(RFC 5321 2.3.8); let the program that made it end lines with CR LF\nE: ABORT\nS: 250 "
+           "(RFC 5321 2.3.8); the program that made it must end lines with CR LF\nE: ABORT\nS: 250 "
            "2.0.0 Still here\n");
     EXPECT(EHLO "MAIL FROM:<a@b.test> BODY=BINARYMIME\r\n" RCPT
                 "DATA\r\nBDAT 5 LAST\r\na\nb\r\0NOOP\r\n",
            EHLO_OK MAIL_OK RCPT_OK
-           "S: 503 5.5.1 BODY=BINARYMIME cannot be sent by DATA; use BDAT (RFC 3030)\nE: "
+           "S: 503 5.5.1 BODY=BINARYMIME cannot be sent with DATA; use BDAT (RFC 3030)\nE: "
            "MESSAGE\nS: 250 2.0.0 stored\nS: 250 2.0.0 Still here\n");
 }
 
@@ -1098,8 +1100,8 @@ static void logging_in(void **state)
     config.auth = "PLAIN LOGIN";
     config.auth_required = true;
     EXPECT(EHLO MAIL "AUTH PLAIN cmlnaHQ=\r\n", EHLO_OK
-           "S: 530 5.7.0 Mail is taken here from people who are logged in; say STARTTLS, then log "
-           "in (AUTH)\nS: 538 5.7.11 Passwords are taken inside TLS only; say STARTTLS first\n");
+           "S: 530 5.7.0 You must log in before you can send mail here; send STARTTLS, then log in "
+           "(AUTH)\nS: 538 5.7.11 Passwords are only accepted over TLS; send STARTTLS first\n");
     for (size_t piece = 1; piece < 100; piece += 33) {
         struct play p = {
             .s = smtp_server_new(&config),
@@ -1117,14 +1119,14 @@ static void logging_in(void **state)
             "S: 250-mx.test\nS: 250-PIPELINING\nS: 250-SIZE 100000\nS: 250-8BITMIME\nS: "
             "250-ENHANCEDSTATUSCODES\nS: 250-SMTPUTF8\nS: 250-CHUNKING\nS: 250-BINARYMIME\nS: "
             "250-DSN\n"
-            "S: 250-AUTH PLAIN LOGIN\nS: 250 LIMITS MAILMAX=4 RCPTMAX=3\nS: 530 5.7.0 Mail is "
-            "taken here from people who are logged in; log in first (AUTH)\nS: 504 5.5.4 This way "
-            "of logging in is not offered; use one of those in the answer to EHLO\n"
-            "E: PLAIN\nS: 334 Z28=\nS: 501 5.7.0 Logging in was cancelled; say AUTH again to log "
+            "S: 250-AUTH PLAIN LOGIN\nS: 250 LIMITS MAILMAX=4 RCPTMAX=3\nS: 530 5.7.0 You must log "
+            "in before you can send mail here; log in first (AUTH)\nS: 504 5.5.4 This login "
+            "mechanism is not offered; use one that the reply to EHLO lists\n"
+            "E: PLAIN\nS: 334 Z28=\nS: 501 5.7.0 The login was cancelled; send AUTH again to log "
             "in\nE: CANCEL\nE: PLAIN\nS: 535 5.7.8 out\nE: PLAIN\nS: 334 Z28=\nS: 235 2.7.0 in\n"
-            "S: 503 5.5.1 You are logged in already; go on with MAIL, or connect again to be "
-            "somebody else\nS: 421 4.7.0 Too many errors in this session, closing; mind the "
-            "answers above, then connect again\nE: CLOSE\n");
+            "S: 503 5.5.1 You are already logged in; go on with MAIL, or reconnect to log in as "
+            "somebody else\nS: 421 4.7.0 Too many errors in this session, closing; read the "
+            "replies above, then connect again\nE: CLOSE\n");
         end(&p);
     }
     config.auth = NULL;
@@ -1163,7 +1165,7 @@ static void too_many(void **state)
         "known here; HELP lists those that are\n"
         "S: 500 5.5.1 This command is not known here; HELP lists those that are\nS: 500 5.5.1 This "
         "command is not known here; HELP lists those that are\nS: 421 4.7.0 Too many errors in "
-        "this session, closing; mind the answers above, then connect again\nE: CLOSE\n");
+        "this session, closing; read the replies above, then connect again\nE: CLOSE\n");
 }
 
 /* Requirement TL4, TL7: nothing survives STARTTLS, and nothing may stand behind it.
@@ -1178,14 +1180,14 @@ static void starttls_seam(void **state)
     assert_int_equal(smtp_server_feed(p.s, STR(MAIL EHLO "STARTTLS\r\n")), 0);
     act(&p);
     check_str(buf_str(&p.log), "S: 220 mx.test ESMTP Postern\n" EHLO_OK
-                               "S: 220 2.0.0 Ready to start TLS\nE: TLS\nS: 503 5.5.1 EHLO was not "
-                               "said yet; say it first, with your host name\n" EHLO_TLS
-                               "S: 503 5.5.1 This session is encrypted already; go on with EHLO\n");
+                               "S: 220 2.0.0 Ready to start TLS\nE: TLS\nS: 503 5.5.1 EHLO must "
+                               "come first; send EHLO with your host name\n" EHLO_TLS
+                               "S: 503 5.5.1 This session is already encrypted; go on with EHLO\n");
     end(&p);
     p = run(EHLO "STARTTLS\r\nMAIL FROM:<evil@x.test>\r\n", 13 + 10 + 25, 100000);
     check_str(buf_str(&p.log), "S: 220 mx.test ESMTP Postern\n" EHLO_OK
-                               "S: 554 5.5.0 Octets behind STARTTLS came in clear, closing; wait "
-                               "for the answer 220, then start TLS\nE: CLOSE\n");
+                               "S: 554 5.5.0 Data after STARTTLS arrived in clear, closing; wait "
+                               "for the reply 220, then start TLS\nE: CLOSE\n");
     end(&p);
     p = run(EHLO "STARTTLS now\r\n", 13 + 14, 100000);
     check_str(buf_str(&p.log), "S: 220 mx.test ESMTP Postern\n" EHLO_OK
@@ -1197,8 +1199,9 @@ static void starttls_seam(void **state)
 static void without_a_certificate(void **state)
 {
     config.can_starttls = false;
-    EXPECT(EHLO "STARTTLS\r\n", EHLO_TLS "S: 454 4.7.0 TLS is not available now; try again later; "
-                                         "the administrator of this server has to look\n");
+    EXPECT(EHLO "STARTTLS\r\n",
+           EHLO_TLS "S: 454 4.7.0 TLS is not available at the moment; try again later; "
+                    "the administrator of this server has to fix it\n");
     config.can_starttls = true;
 }
 
@@ -1209,28 +1212,31 @@ static void lines_must_be_lines(void **state)
      * smtpd_forbid_bare_newline = reject does: who knows no CR would else wait for answers that
      * never come. */
 #define NO_CRLF \
-    "S: 500 5.5.2 The line does not end with CR LF, closing; end lines with both, nothing else " \
+    "S: 500 5.5.2 The line does not end with CR LF, closing; end lines with exactly these two " \
     "(RFC 5321 2.3.8)\nE: CLOSE\n"
     EXPECT("EHLO c.test\nNOOP\r\n", NO_CRLF);
     EXPECT("EHLO c.test\nNOOP\nNOOP\r\nNOOP\r\n", NO_CRLF);
     EXPECT("\n\n\r\nNOOP\r\n", NO_CRLF);
     EXPECT(EHLO "MAIL FROM:<a@b.test>\nRCPT TO:<x@ok.test>\nDATA\r\n" RCPT, EHLO_OK NO_CRLF);
     EXPECT(EHLO MAIL RCPT "NOOP\nDATA\r\nhello\r\n.\r\n", EHLO_OK MAIL_OK RCPT_OK
-           "S: 500 5.5.2 The line does not end with CR LF, closing; end lines with both, nothing "
-           "else (RFC 5321 2.3.8)\nE: ABORT\nE: CLOSE\n");
-    EXPECT("NO\0OP\r\nNO\rOP\r\n", "S: 500 5.5.2 A command may hold neither NUL nor a bare CR; "
-                                   "send it as one line of text\nS: 500 5.5.2 A command may hold "
-                                   "neither NUL nor a bare CR; send it as one line of text\n");
+           "S: 500 5.5.2 The line does not end with CR LF, closing; end lines with exactly these "
+           "two (RFC 5321 2.3.8)\nE: ABORT\nE: CLOSE\n");
+    EXPECT("NO\0OP\r\nNO\rOP\r\n",
+           "S: 500 5.5.2 A command may contain neither NUL nor a bare CR; "
+           "send it as one line of text\nS: 500 5.5.2 A command may contain neither NUL nor a bare "
+           "CR; send it as one line of text\n");
     static char big[10000];
     memset(big, 'x', sizeof big);
     memcpy(big + sizeof big - 8, "\r\nNOOP\r\n", 8);
-    expect(big, sizeof big,
-           "S: 220 mx.test ESMTP Postern\nS: 500 5.5.2 The line is longer than this server takes; "
-           "send a shorter one\nS: 250 2.0.0 Still here\n");
+    expect(
+        big, sizeof big,
+        "S: 220 mx.test ESMTP Postern\nS: 500 5.5.2 The line is longer than this server accepts; "
+        "send a shorter one\nS: 250 2.0.0 Still here\n");
     memcpy(big + 9000, "\nNOOP\n", 6); /* a bare LF ends no line that is passed over */
-    expect(big, sizeof big,
-           "S: 220 mx.test ESMTP Postern\nS: 500 5.5.2 The line is longer than this server takes; "
-           "send a shorter one\nS: 250 2.0.0 Still here\n");
+    expect(
+        big, sizeof big,
+        "S: 220 mx.test ESMTP Postern\nS: 500 5.5.2 The line is longer than this server accepts; "
+        "send a shorter one\nS: 250 2.0.0 Still here\n");
 }
 
 /* Refused bodies are read to their true end; what follows is a command again.
@@ -1242,20 +1248,20 @@ static void bodies_refused(void **state)
         const char *body, *reply;
     } cases[] = {
         {"a\nb\r\n", "550 5.6.0 Message refused: it contains a line feed without carriage return "
-                     "(RFC 5321 2.3.8); let the program that made it end lines with CR LF"},
+                     "(RFC 5321 2.3.8); the program that made it must end lines with CR LF"},
         {"a\rb\r\n", "550 5.6.0 Message refused: it contains a carriage return that does not end a "
-                     "line (RFC 5321 2.3.8); let the program that made it end lines with CR LF"},
+                     "line (RFC 5321 2.3.8); the program that made it must end lines with CR LF"},
         {"a\n.\nMAIL FROM:<evil@x.test>\r\n",
          "550 5.6.0 Message refused: it contains a line feed without carriage return (RFC 5321 "
-         "2.3.8); let the program that made it end lines with CR LF"},
+         "2.3.8); the program that made it must end lines with CR LF"},
         {"Received: 1\r\nReceived: 2\r\nReceived: 3\r\nreceived: 4\r\nReceived: 5\r\nReceived: "
          "6\r\n\r\n",
-         "554 5.4.6 Too many Received fields: this message goes in circles; look for a forward "
-         "that leads back to itself"},
+         "554 5.4.6 Too many Received fields: this message is looping; look for a forwarding rule "
+         "that leads back to where it started"},
         {"a:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:"
          "\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\n\r\n",
          "552 5.3.4 The header section of the message has too many lines; send it to fewer people "
-         "at once, or leave fields out"},
+         "at once, or leave out fields"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char script[1024], want[2048];
@@ -1290,7 +1296,7 @@ static void body_sizes(void **state)
                                : kind == 1
                                    ? "552 5.3.4 A header field"
                                    : "552 5.3.4 The header section of the message is too large; "
-                                     "send it to fewer people at once, or leave large fields out"));
+                                     "send it to fewer people at once, or leave out large fields"));
         assert_non_null(strstr(buf_str(&p.log).p, "S: 250 2.0.0 Still here"));
         end(&p);
     }

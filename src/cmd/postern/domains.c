@@ -163,29 +163,29 @@ static void print_memory(const struct ipc_row_domain *d)
     name_words(d->name, name, sizeof name);
     printf("%s\n  Mail there %s.\n", name,
            d->seen ? "never goes in clear: its servers offered encryption"
-                   : "may go in clear when all its servers answer a fresh look, and none offers "
-                     "encryption; while some do not\n"
-                     "  answer, it waits (look-incomplete; monitor probe-patience says how long)");
+                   : "may go in clear when all its servers answer a new probe and none offers "
+                     "encryption; while some do not\n  answer, it waits (look-incomplete; monitor "
+                     "probe-patience says how long)");
     printf("  Encryption was last offered: %s\n", when(d->offered_ms, date));
-    printf("  All servers were last asked: %s%s\n", when(d->looked_ms, date),
+    printf("  All servers were last probed: %s%s\n", when(d->looked_ms, date),
            d->looked_ms && !d->look_complete
                ? " (not all answered: it does not count for mail in clear)"
                : "");
     if (d->helo_ms) {
-        printf("  Since %s it takes HELO but not EHLO: whether it encrypts, it does not say. When "
-               "this stays so for a while\n"
-               "  (monitor ehlo-patience), it counts as a domain without encryption.\n",
+        printf("  Since %s it has accepted HELO but not EHLO, so whether it offers encryption is "
+               "not known. If that lasts\n  (monitor ehlo-patience), it counts as a domain without "
+               "encryption.\n",
                when(d->helo_ms, date));
     }
     printf("  Last mail there: %s\n", when(d->mailed_ms, date));
-    printf("  Looked at by itself: %s%s\n",
-           d->probes_off ? "no, probes are off (monitor { probe no; }): all that stands here is of "
-                           "deliveries and of postern probe"
+    printf("  Probed regularly: %s%s\n",
+           d->probes_off ? "no, probes are off (monitor { probe no; }): everything here comes from "
+                           "deliveries and from postern probe"
            : d->monitored ? "yes, next "
-                          : "no, it is not listed and got no mail lately",
+                          : "no, it is not listed and received no mail lately",
            d->monitored && !d->probes_off ? when(d->next_probe_ms, date) : "");
     if (d->lowered_ms) {
-        printf("  Unlearned on %s, after seven days without any offer.\n",
+        printf("  Forgotten on %s, after seven days without any offer.\n",
                when(d->lowered_ms, date));
     }
     if (d->negative_days) {
@@ -246,7 +246,7 @@ static int show_quirks(const struct options *o)
     if (o->json) {
         print_json(out);
     } else if (a.ok && a.n == 0) {
-        puts("All servers keep what they announce, as far as is known.");
+        puts("As far as is known, all servers can do what they announce.");
     }
     return response_end(o, &a);
 }
@@ -395,7 +395,7 @@ static int import(const struct options *o, const char *path)
     r = r == 0 && buf_len(&names) > 0 ? teach(o, &names) : r;
     report_free(all);
     if (r == 0 && n == 0) {
-        puts("No domain there that offered encryption.");
+        puts("The file names no domain that offered encryption.");
     }
     return r;
 }

@@ -51,7 +51,7 @@ static int envelope_list(const struct options *o)
     if (all) {
         print_json(all);
     } else if (a.n == 0 && a.ok) {
-        puts("Nothing is in the portal.");
+        puts("The portal is empty.");
     }
     return response_end(o, &a);
 }
@@ -107,7 +107,7 @@ static int envelope_change(const struct options *o)
         return -1;
     }
     if (is_phrase && (rest_init() < 0 || password_hash(phrase, hash) < 0)) {
-        fputs("postern: there is no memory to hash the phrase with\n", stderr);
+        fputs("postern: not enough memory to hash the phrase\n", stderr);
         return EXIT_NO;
     }
     explicit_bzero(phrase, sizeof phrase);
@@ -122,8 +122,8 @@ static int envelope_change(const struct options *o)
     }
     if (a.ok && !o->json) {
         puts(strcmp(o->argv[0], "recall") == 0
-                 ? "Taken back: its key is destroyed. What was read or downloaded before could not "
-                   "be reached (postern envelope show)."
+                 ? "Recalled: its key is destroyed. Whatever was read or downloaded before is out "
+                   "of reach (postern envelope show)."
                  : "Done.");
     }
     return response_end(o, &a);

@@ -65,7 +65,7 @@ static int exception_list(const struct options *o, bool all)
     if (o->json) {
         print_json(out);
     } else if (a.ok && shown == 0) {
-        puts(all ? "There never was an exception." : "No exception is in force.");
+        puts(all ? "There has never been an exception." : "No exception is in force.");
     }
     return response_end(o, &a);
 }
@@ -76,10 +76,9 @@ static int exception_usage(void)
           "       postern exception add relax|legacy DOMAIN --owner NAME --reason TEXT [--days N | "
           "--hours N]\n"
           "       postern exception end NUMBER\n"
-          "relax: what the domain publishes (DANE, MTA-STS) and its history do not bind; a rule of "
-          "ours and an\n"
-          "offer of encryption still do. legacy: TLS 1.0 and 1.1 are accepted there, and reported "
-          "as not secure.\n"
+          "relax: ignores what the domain publishes (DANE, MTA-STS) and its history; your own "
+          "rules and an offer\nof encryption still bind. legacy: accepts TLS 1.0 and 1.1 there, "
+          "reported as not secure.\n"
           "At most 30 days (7 without --days).\n",
           stderr);
     return EXIT_USAGE;
@@ -120,8 +119,8 @@ static int exception_add(const struct options *o)
         return r;
     }
     if (a.ok) {
-        puts(
-            "The exception is in force. It ends by itself and is named in each report it touches.");
+        puts("The exception is in force. It ends by itself, and every report that it affects names "
+             "it.");
     }
     return response_end(o, &a);
 }

@@ -256,7 +256,7 @@ static void explain_print_host(const struct explanation *e, size_t number)
     struct requirement need = policy_requirement(&f);
     for (unsigned bit = 0; bit < RAISED_END; bit++) {
         if (need.raised & (1u << bit)) {
-            printf("    At least \"%s\" is demanded by: %s\n", grade_name(need.by[bit]),
+            printf("    At least \"%s\" is required by: %s\n", grade_name(need.by[bit]),
                    raiser_sentence((enum raiser_bit)bit));
         }
     }
@@ -282,7 +282,7 @@ static void print_words(const struct explanation *e, const char *from, const cha
     printf("Mail from <%s> to <%s>\n", from, to);
     print_said(&e->said);
     protect_print(e->conf, &e->protection, buf_str(&e->found));
-    printf("  Way: %s %s%s\n",
+    printf("  Route: %s %s%s\n",
            e->route.kind == ROUTE_FIXED ? "the configured host" : "the mail servers of",
            e->route.kind == ROUTE_FIXED ? e->route.host : e->route.next_hop.canonical,
            e->facts.mx == MX_SECURE ? " (name vouched for)" : "");
@@ -307,12 +307,13 @@ static void print_words(const struct explanation *e, const char *from, const cha
                "domains confirm %s)\n",
                e->route.host, e->route.memory.canonical);
     } else {
-        printf("  Memory: %s\n",
-               e->facts.seen
-                   ? "its servers offered encryption; nothing goes there in clear"
-                   : "no offer of encryption is remembered; before mail goes in clear, every "
-                     "address of all servers must have\n"
-                     "    answered that it offers none, or the mail waits (monitor probe-patience)");
+        printf(
+            "  Memory: %s\n",
+            e->facts.seen
+                ? "its servers offered encryption; nothing goes there in clear"
+                : "no offer of encryption is remembered; before mail goes in clear, every "
+                  "address of all servers must have\n"
+                  "    answered that it offers none, or the mail waits (monitor probe-patience)");
     }
     if (e->exception[0]) {
         printf("  Exception: %s\n", e->exception);

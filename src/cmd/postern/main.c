@@ -26,10 +26,10 @@ static const struct command commands[] = {
      command_queue, false},
     {"message", "ID", "the security report of a message", command_message, false},
     {"explain", "[--client ADDRESS] [--login NAME] FROM TO [MESSAGE] | --replay TIME",
-     "what would happen to a mail, and why; what other rules would have done", command_explain,
+     "what would happen to a message, and why; what other rules would have done", command_explain,
      false},
     {"probe", "[--quick|--deep] DOMAIN... | --file FILE",
-     "do they support TLS? asks a domain's servers now", command_probe, false},
+     "do they support TLS? probes a domain's servers now", command_probe, false},
     {"domains",
      "list|show DOMAIN|alarms [--all]|confirm DOMAIN|import FILE|quirks|forget-quirks HOST",
      "what is known about recipient domains", command_domains, false},
@@ -39,35 +39,36 @@ static const struct command commands[] = {
     {"sts", "(show|refresh) DOMAIN|preload DOMAIN FILE", "MTA-STS policies", command_sts, false},
     {"tlsrpt", "list|show NUMBER|sent|send", "TLS reports: received from others, and our own",
      command_tlsrpt, false},
-    {"acts", "[--about WHAT]", "what administrators did, and who it was", command_acts, false},
+    {"acts", "[--about WHAT]", "what administrators did, and who did it", command_acts, false},
     {"user",
      "list|add NAME|passwd NAME|addresses NAME LIST|disable NAME|enable NAME|remove NAME|forgive "
      "NAME [CLIENT]",
      "accounts of people who log in to send mail", command_user, false},
     {"refusals", "", "whose connections an inbound rule turned away", command_refusals, false},
     {"forward", "audit",
-     "forwards of inside addresses: does their domain have secure connections, are they on",
+     "forwards of inside addresses: are their domains reached securely, are they on",
      command_forward, false},
     {"envelope",
      "list|show ENVELOPE|(extend|level|recall|lock|unlock|resend|hold|unhold|phrase|lower) "
      "ENVELOPE ...",
      "mail that waits in the portal", command_envelope, false},
-    {"portal", "preview DIRECTORY", "every page and mail of the portal, to look at", command_portal,
-     false},
+    {"portal", "preview DIRECTORY",
+     "writes every page and email of the portal as files, to look at", command_portal, false},
     {"detect", "[--packs DIRECTORY] [--pack NAME]... [--mail [--text]] FILE... | --test",
-     "what in texts, documents and mails must be protected, and why", command_detect, false,
+     "what in texts, documents and messages must be protected, and why", command_detect, false,
      detect_options},
     {"store",
      "check [--repair]|backup DIRECTORY|backup --into DIRECTORY [--keep N]|restore DIRECTORY",
-     "is the store whole? mends it; a copy of it while the gateway runs; puts one back",
+     "checks and repairs the store; backs it up while the gateway runs; restores a backup",
      command_store, false},
     {"init", "[--output FILE] [--yes] [--hostname NAME ...]",
      "writes a configuration to start from", command_init, false, init_options},
-    {"doctor", "[--outbound HOST]", "is everything around the gateway right? says what is missing",
-     command_doctor, false},
+    {"doctor", "[--outbound HOST]",
+     "checks everything around the gateway; says what is missing and what to do", command_doctor,
+     false},
     {"check-config", "[--show]", "checks the configuration; says where it is wrong",
      command_check_config, false},
-    {"reload", "", "makes posternd read its configuration and certificates again", command_reload,
+    {"reload", "", "makes posternd reread its configuration and certificates", command_reload,
      false},
     {"manual", "", "writes the manual page postern.conf(5)", command_manual, true},
 };
@@ -75,10 +76,10 @@ static const struct command commands[] = {
 static const char common_options[] =
     "\n  -c, --config FILE   the configuration (default: $POSTERN_CONFIG or "
     "/etc/postern/postern.conf)\n"
-    "      --json          answers as JSON\n"
-    "      --by NAME       who you are, kept with what you change (default: who called sudo, or "
-    "logged in)\n"
-    "  -h, --help          this text; behind a command: that command's\n"
+    "      --json          output as JSON\n"
+    "      --by NAME       who you are, recorded with what you change (default: who called sudo, "
+    "or logged in)\n"
+    "  -h, --help          this text; after a command: help for that command\n"
     "  -V, --version       the version\n\n"
     "See postern(1), postern.conf(5).\n";
 
@@ -169,7 +170,7 @@ static int unknown_command(const char *name)
             near = commands[i].name;
         }
     }
-    fprintf(stderr, "postern: there is no command \"%s\".%s%s%s Try \"postern --help\".\n", name,
+    fprintf(stderr, "postern: unknown command \"%s\".%s%s%s Try \"postern --help\".\n", name,
             near ? " Did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     return EXIT_USAGE;
 }
@@ -206,7 +207,7 @@ static int take_options(int argc, char **argv, struct options *o, char **words)
             puts("postern " POSTERN_VERSION);
             return EXIT_OK;
         } else if (a[0] == '-' && a[1] && o->argc == 0) {
-            fprintf(stderr, "postern: option \"%s\" is not known. Try \"postern --help\".\n", a);
+            fprintf(stderr, "postern: unknown option \"%s\". Try \"postern --help\".\n", a);
             return EXIT_USAGE;
         } else {
             words[o->argc++] = argv[i];

@@ -39,7 +39,7 @@ struct probing {
 static const char *probe_verdict_words(const struct ipc_probe_done *d)
 {
     if (d->outcome == MX_NULL_MX) {
-        return "takes no mail at all (null MX)";
+        return "accepts no mail at all (null MX)";
     }
     if (d->outcome != MX_FOUND) {
         return d->outcome == MX_NO_DOMAIN ? "does not exist"
@@ -55,11 +55,11 @@ static const char *probe_verdict_words(const struct ipc_probe_done *d)
     switch (d->grade) {
     case GRADE_AUTH:
     case GRADE_PIN:
-        return "yes: mail goes encrypted to a server that proves to be the right one";
+        return "yes: mail goes encrypted to a server that proves its identity";
     case GRADE_CERT:
-        return "yes: mail goes encrypted, with a certificate that is good for the server's name";
+        return "yes: mail goes encrypted, with a valid certificate for the server's name";
     case GRADE_ENCRYPT:
-        return "partly: mail goes encrypted, but the server does not prove who it is";
+        return "partly: mail goes encrypted, but the server does not prove its identity";
     case GRADE_PLAIN:
     case GRADE_END:
         break;
@@ -132,7 +132,7 @@ static const char *no_servers(const struct ipc_probe_done *d)
 {
     switch (d->outcome) {
     case MX_NULL_MX:
-        return "takes no mail (null MX)";
+        return "accepts no mail (null MX)";
     case MX_NO_DOMAIN:
         return "does not exist";
     case MX_NO_HOST:
@@ -176,8 +176,8 @@ static void print_one(const struct ipc_probe_done *d, const struct response *row
         probe_print_host(&rows->rows[i].probe_host);
     }
     puts("  Note: this is about mail TO this domain. It says nothing about mail from there: ask "
-         "them, or look at\n"
-         "  the Received lines of a mail you got. Only the servers above were tested, those of the "
+         "them, or look at\n  the Received fields of a message you received. Only the servers "
+         "above were tested, those of the "
          "MX records;\n"
          "  other domains and subdomains of the same organisation may use others.");
 }

@@ -112,11 +112,11 @@ static const char *action_words(enum protect_action a)
     static const char *const words[] = {
         "it is sent",
         "it is held, and its sender is asked what to do",
-        "it is held for a person to look at",
+        "it is held for somebody to review",
         "it is sent back",
         "it is refused while the client waits, else sent back",
-        "it is refused with the question what was meant",
-        "it goes to nobody, and its sender gets a letter that says what would have been done",
+        "it is refused with the question whether a flag was meant",
+        "it is delivered to nobody, and its sender is told what would have been done",
     };
     return a < PROTECT_ACTION_END ? words[a] : "";
 }
@@ -164,7 +164,7 @@ void protect_print(const struct conf *c, const struct protection *p, struct str 
     ladder_of(c, p->ladder, &l);
     print_ladder(c, &l, p->demand == DEMAND_ESCALATED);
     puts(ladder_next(&l, 0, ladder_there(c), p->demand != DEMAND_ESCALATED) == l.n
-             ? "\n  No rung of it can take this mail: it comes back."
+             ? "\n  No rung of it can take this message: it comes back."
              : "");
 }
 
@@ -342,15 +342,14 @@ int protect_replay(const struct options *o, const char *since)
     if (w.all) {
         print_json(w.all);
     } else {
-        printf("%zu of %zu recipients in %zu messages would be treated otherwise.%s%s\n", w.changes,
-               w.recipients, w.messages, *a.text ? " " : "", a.text);
+        printf("%zu of %zu recipients in %zu messages would be treated differently.%s%s\n",
+               w.changes, w.recipients, w.messages, *a.text ? " " : "", a.text);
         if (w.by_person > 0) {
             printf("%zu more were released, sent or ended by a person, and are not compared.\n",
                    w.by_person);
         }
         if (w.uninspected > 0) {
-            printf("%zu had not been inspected then: what is in them is not known.\n",
-                   w.uninspected);
+            printf("%zu had not been inspected then: their content is not known.\n", w.uninspected);
         }
     }
     r = response_end(o, &a);

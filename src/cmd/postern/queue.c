@@ -195,9 +195,9 @@ int command_queue(const struct options *o)
     }
     fputs("usage: postern queue list | show ID | retry ID|all | hold ID|all | release "
           "ID|all|held|restored | delete ID\n"
-          "release all undoes administrators' holds; what a rule, flag or group holds is released "
-          "by its ID, or with held; \n"
-          "release restored lets all go that is held since a copy of the store was put back.\n",
+          "release all ends the holds of administrators; what a rule, flag or group holds is "
+          "released by its ID, or with held;\nrelease restored releases everything held since a "
+          "backup of the store was restored.\n",
           stderr);
     return EXIT_USAGE;
 }
@@ -205,8 +205,7 @@ int command_queue(const struct options *o)
 int command_message(const struct options *o)
 {
     if (o->argc != 1) {
-        fputs("usage: postern message ID (the id stands in the log and in the 250 answer)\n",
-              stderr);
+        fputs("usage: postern message ID (the ID is in the log and in the 250 reply)\n", stderr);
         return EXIT_USAGE;
     }
     return queue_show(o, o->argv[0]);

@@ -13,13 +13,13 @@ static const struct silence {
 } silences[] = {
     {"smtpin", "its connections stand still; new ones go to the others, if there are any"},
     {"login", "logins wait"},
-    {"queue", "no mail is taken, delivered or reported"},
+    {"queue", "no mail is accepted, delivered or reported"},
     {"keys", "handshakes, deliveries and pages of the portal wait"},
     {"inspect", "the message it reads waits"},
-    {"lookup", "deliveries that need the name service wait"},
+    {"lookup", "deliveries that need a DNS lookup wait"},
     {"smtpout", "its deliveries wait; new ones go to the others, if there are any"},
     {"web", "pages of the portal wait"},
-    {"metrics", "there are no numbers"},
+    {"metrics", "there are no metrics"},
 };
 
 const char *status_silence(const struct ipc_row_process *p)
@@ -55,8 +55,8 @@ static void print_process(const struct ipc_row_process *p)
         printf("           " STR_FMT "\n", STR_ARG(p->counters));
     }
     if (str_ends_nocase(p->counters, STR(" restored=held"))) {
-        printf("           the store was put back from a copy: all its mail is held. Look at it: "
-               "postern queue list; let it go: postern queue release restored\n");
+        printf("           the store was restored from a backup: all its mail is held. To see it: "
+               "postern queue list; to release it: postern queue release restored\n");
     }
 }
 

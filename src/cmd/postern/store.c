@@ -28,7 +28,7 @@ static int store_usage(void)
           "       postern store backup --into DIRECTORY [--keep N]   (a new one in it; the N "
           "newest stay, 7)\n"
           "       postern store restore DIRECTORY\n"
-          "How to put it back: TO RESTORE in postern(1).\n",
+          "To restore one, see TO RESTORE in postern(1).\n",
           stderr);
     return EXIT_USAGE;
 }
@@ -62,21 +62,22 @@ void at_rest_problem(const struct conf *c, const char *kept, struct buf *ret_pro
     }
     buf_wipe(&secret);
     if (r == -ENOENT) {
-        (void)!buf_printf(ret_problem,
-                          "the at-rest key %s is missing: without it nothing in the store can be "
-                          "read. Put back the copy of it (a backup of the store does not hold it)",
-                          c->at_rest_key);
+        (void)!buf_printf(
+            ret_problem,
+            "the at-rest key %s is missing: without it nothing in the store can be "
+            "read. Restore it from its backup (a backup of the store does not contain it)",
+            c->at_rest_key);
     } else if (r < 0 && r != -EACCES && r != -EPERM) {
         (void)!buf_printf(ret_problem, "the at-rest key %s cannot be read: %s", c->at_rest_key,
                           strerror(-r));
     } else if (r == 0 && !*have) {
-        (void)!buf_printf(ret_problem, "%s does not hold an at-rest key of %d octets",
-                          c->at_rest_key, REST_SECRET);
+        (void)!buf_printf(ret_problem, "%s is not an at-rest key of %d octets", c->at_rest_key,
+                          REST_SECRET);
     } else if (*have && *kept && strcmp(have, kept) != 0) {
         (void)!buf_printf(
             ret_problem,
             "%s is another at-rest key (%s) than the store was written with (%s): nothing in the "
-            "store can be read with it. Put back the one that belongs to it",
+            "store can be read with it. Restore the one that belongs to it",
             c->at_rest_key, have, kept);
     }
 }
@@ -97,7 +98,7 @@ int at_rest_check(const struct conf *c, struct buf *problems)
     }
     if (r < 0 || key < 0) {
         conf_warning(problems, at,
-                     "whether the at-rest key belongs to the store could not be seen: %s%s", why,
+                     "whether the at-rest key belongs to the store could not be checked: %s%s", why,
                      geteuid() == 0 ? "" : ". Run check-config as root");
         return 0;
     }
@@ -251,7 +252,7 @@ static void print_check(const struct conf *c, const struct store_health *h, bool
     printf("%s: %s. %llu messages known, %llu recipients queued, %llu held, %llu files.\n",
            c->store_path,
            h->fatal      ? "something is WRONG"
-           : h->findings ? "whole, but untidy (mended at the next start)"
+           : h->findings ? "whole, but untidy (repaired at the next start)"
                          : "whole",
            (unsigned long long)h->messages, (unsigned long long)h->queued,
            (unsigned long long)h->held, (unsigned long long)h->spool_files);
@@ -264,7 +265,7 @@ static void print_check(const struct conf *c, const struct store_health *h, bool
                c->at_rest_key);
     }
     if (h->fatal) {
-        printf("Stop the gateway, then: postern store check --repair; or put a copy back: TO "
+        printf("Stop the gateway, then: postern store check --repair; or restore a backup: TO "
                "RESTORE in postern(1).\n");
     }
 }
@@ -345,8 +346,8 @@ static int lock_store(const struct conf *c, int *ret_fd)
     if (fcntl(fd, F_SETLK, &lock) < 0) {
         bool known = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
         fprintf(stderr,
-                "postern: the gateway runs (pid %ld) and has the store: stop it first (systemctl "
-                "stop postern)\n",
+                "postern: the gateway is running (pid %ld) and has the store open: stop it first "
+                "(systemctl stop postern)\n",
                 known ? (long)lock.l_pid : 0L);
         close(fd);
         return EXIT_NO;
@@ -376,18 +377,18 @@ static void print_repair(const struct store_repaired *done)
                (unsigned long long)done->loss.batches, (unsigned long long)done->loss.transactions);
     }
     if (done->tables_rewritten) {
-        printf("The tables were damaged and were written anew from what could be read of them; in "
+        printf("The tables were damaged and were rewritten from what could be read of them; in "
                "%llu places something may be missing: accounts, exceptions, what was known of "
-               "domains, reports. Look through them.\n",
+               "domains, reports. Please review them.\n",
                (unsigned long long)done->holes);
     }
     if (done->journal_moved) {
-        printf("The journal did not belong to the tables and was put aside.\n");
+        printf("The journal did not belong to the tables and was set aside.\n");
     }
     if (done->moved > 0) {
         printf("Nothing was deleted: %u files are in %s.\n", done->moved, done->quarantine);
     }
-    printf("Done. Senders of lost mail have a letter as soon as the gateway runs. Now: postern "
+    printf("Done. Senders of lost mail will be notified when the gateway runs again. Now: postern "
            "store check\n");
 }
 
@@ -407,9 +408,9 @@ static int repair(const struct options *o, const struct conf *c)
     store_find_key(c, &f, true);
     if (!f.opener) {
         fprintf(stderr,
-                "postern: the at-rest key %s is not there, not to be read by us, or not known to "
-                "be the one that the store was written with. Without it every message would count "
-                "as lost: nothing was done\n",
+                "postern: the at-rest key %s is missing, not readable, or not known to be the one "
+                "that the store was written with. Without it every message would count as lost: "
+                "nothing was done\n",
                 c->at_rest_key);
         return EXIT_NO;
     }
@@ -418,8 +419,8 @@ static int repair(const struct options *o, const struct conf *c)
     rest_opener_free(f.opener);
     if (r < 0) {
         fprintf(stderr,
-                "postern: the store could not be repaired: %s. Put back a copy of it: TO RESTORE "
-                "in postern(1)\n",
+                "postern: the store could not be repaired: %s. Restore a backup: TO RESTORE in "
+                "postern(1)\n",
                 problem);
         return EXIT_NO;
     }
@@ -438,16 +439,16 @@ static int backup(const struct conf *c, const char *to)
     char problem[600], kept[REST_FINGERPRINT] = "";
     uint64_t gone;
     if (store_backup(c->store_path, to, on_progress, NULL, &gone, problem, sizeof problem) < 0) {
-        fprintf(stderr, "postern: the copy was not made: %s\n", problem);
+        fprintf(stderr, "postern: the backup failed: %s\n", problem);
         return EXIT_NO;
     }
     (void)!store_key_kept(to, kept, sizeof kept, problem, sizeof problem);
-    printf("Copied to %s. The at-rest key is not in it: it is %s on this machine%s%s. Keep a copy "
-           "of that key too, in another place than this one; without it the copy of the store "
+    printf("Backed up to %s. The at-rest key is not in it: it is %s on this machine%s%s. Keep a "
+           "copy of that key as well, in another place than the backup; without it the backup "
            "cannot be read.\n",
            to, c->at_rest_key, *kept ? ", fingerprint " : "", kept);
     if (gone > 0) {
-        printf("%llu messages were delivered while the copy was made; after a restore they would "
+        printf("%llu messages were delivered while the backup was made; after a restore they would "
                "be held.\n",
                (unsigned long long)gone);
     }
@@ -547,8 +548,8 @@ static int backup_into(const struct conf *c, const char *into, uint64_t keep)
     int status = backup(c, path);
     if (status == EXIT_OK && !is_copy_whole(path)) {
         fprintf(stderr,
-                "postern: the copy %s is not whole: look at the store itself (postern store "
-                "check). Older copies stay\n",
+                "postern: the backup %s is not whole: check the store itself (postern store "
+                "check). Older backups stay\n",
                 path);
         status = EXIT_NO;
     }
@@ -582,7 +583,7 @@ static int key_of_copy(const struct conf *c, const char *from, char kept[REST_FI
     int r = store_key_kept(from, kept, REST_FINGERPRINT, why, sizeof why);
     if (r < 0) {
         fprintf(stderr,
-                r == -ENOENT ? "postern: %s is no copy of a store: it has no postern.db\n"
+                r == -ENOENT ? "postern: %s is not a backup of a store: it has no postern.db\n"
                              : "postern: %s cannot be read: %s\n",
                 from, why);
         return EXIT_NO;
@@ -594,7 +595,7 @@ static int key_of_copy(const struct conf *c, const char *from, char kept[REST_FI
     }
     if (buf_len(&wrong) > 0) {
         fprintf(stderr,
-                "postern: this copy needs the at-rest key with the fingerprint %s. Nothing was "
+                "postern: this backup needs the at-rest key with the fingerprint %s. Nothing was "
                 "done: " STR_FMT "\n",
                 *kept ? kept : "(not noted)", STR_ARG(buf_str(&wrong)));
         return EXIT_NO;
@@ -610,7 +611,7 @@ static int put_back(const struct options *o, const struct conf *c, const char *f
     int r = store_restore(from, c->store_path, REASON_RESTORED, on_progress, NULL, &done, problem,
                           sizeof problem);
     if (r < 0) {
-        fprintf(stderr, "postern: the copy was not put back: %s\n", problem);
+        fprintf(stderr, "postern: the backup was not restored: %s\n", problem);
         return EXIT_NO;
     }
     if (o->json) {
@@ -622,12 +623,12 @@ static int put_back(const struct options *o, const struct conf *c, const char *f
         print_json(out);
         return EXIT_OK;
     }
-    printf("Put back to %s; the at-rest key %s belongs to it.\n"
-           "All its mail is held: %llu recipients. Bounces, notices and mails of the portal wait, "
-           "too. Start the gateway, then look at it: postern queue list.\n"
-           "What went out after the copy was made would go once more: postern queue delete ID. "
-           "Then let it go: postern queue release restored\n",
-           c->store_path, kept, (unsigned long long)done.held);
+    printf(
+        "Restored to %s; the at-rest key %s belongs to it.\nAll its mail is held: %llu recipients. "
+        "Bounces, notices and emails of the portal wait, too. Start the gateway, then review it: "
+        "postern queue list.\nWhat went out after the backup was made would be sent again: postern "
+        "queue delete ID. Then release the rest: postern queue release restored\n",
+        c->store_path, kept, (unsigned long long)done.held);
     return check(o, c);
 }
 

@@ -17,21 +17,20 @@ enum { SHORTEST = 8 };
 
 static int user_usage(void)
 {
-    fputs("usage: postern user list\n"
-          "       postern user add NAME [--addresses \"A B @DOMAIN\"] [--no-scram]\n"
-          "       postern user passwd NAME [--no-scram]\n"
-          "       postern user addresses NAME \"A B @DOMAIN\"\n"
-          "       postern user disable|enable|remove NAME\n"
-          "       postern user forgive NAME [CLIENT]\n"
-          "NAME is what the mail program logs in with, usually the address. Without --addresses "
-          "the account may send\n"
-          "as NAME only, which must be an address then. The password is asked for, or read from "
-          "standard input. --no-scram: keep only the argon2id\n"
-          "hash; then the account can use PLAIN and LOGIN, but not SCRAM.\n"
-          "forgive: NAME, whom others' wrong passwords or codes keep waiting, has all tries again; "
-          "so has CLIENT,\n"
-          "the address they come from. NAME may be of the directory, too.\n",
-          stderr);
+    fputs(
+        "usage: postern user list\n"
+        "       postern user add NAME [--addresses \"A B @DOMAIN\"] [--no-scram]\n"
+        "       postern user passwd NAME [--no-scram]\n"
+        "       postern user addresses NAME \"A B @DOMAIN\"\n"
+        "       postern user disable|enable|remove NAME\n"
+        "       postern user forgive NAME [CLIENT]\n"
+        "NAME is what the mail program logs in with, usually the address. Without --addresses "
+        "the account may send\n"
+        "as NAME only, which must be an address then. The password is asked for, or read from "
+        "standard input. --no-scram: store only the argon2id\nhash; the account can then use PLAIN "
+        "and LOGIN, but not SCRAM.\nforgive: clears the wrong passwords or codes that keep NAME "
+        "waiting, and with CLIENT those from that\naddress. NAME may also be in the directory.\n",
+        stderr);
     return EXIT_USAGE;
 }
 
@@ -71,14 +70,14 @@ static int ask_password(char *dst, size_t size)
     if (ok && isatty(STDIN_FILENO)) {
         ok = ask_hidden("Again: ", again, sizeof again);
         if (ok && strcmp(dst, again) != 0) {
-            fputs("postern: these were two different passwords; nothing was changed\n", stderr);
+            fputs("postern: the two passwords differ; nothing was changed\n", stderr);
             ok = false;
             dst[0] = '\0';
         }
         explicit_bzero(again, sizeof again);
     }
     if (ok && strlen(dst) < SHORTEST) {
-        fprintf(stderr, "postern: a password has at least %d characters\n", SHORTEST);
+        fprintf(stderr, "postern: a password must have at least %d characters\n", SHORTEST);
         return EXIT_USAGE;
     }
     return ok ? 0 : EXIT_USAGE;
@@ -129,9 +128,8 @@ static bool can_send(const char *name, const char *addresses)
         return true;
     }
     fprintf(stderr,
-            "postern: \"%s\" is no address, so the account could send nothing: say what it may "
-            "send as,\n"
-            "         --addresses \"A B @DOMAIN\"; no account was made\n",
+            "postern: \"%s\" is not an address, so the account could not send anything. Say what "
+            "it may send as:\n         --addresses \"A B @DOMAIN\". No account was created\n",
             name);
     return false;
 }
@@ -196,7 +194,7 @@ static int user_list(const struct options *o)
     if (o->json) {
         print_json(out);
     } else if (a.ok && a.n == 0) {
-        puts("There is no account yet. postern user add NAME makes one.");
+        puts("There are no accounts yet. postern user add NAME creates one.");
     }
     return response_end(o, &a);
 }
@@ -232,7 +230,7 @@ static int user_forgive(const struct options *o)
         report_put_int(j, "kept-waiting", atoll(a.text));
         print_json(j);
     } else if (r == 0 && a.ok && atoll(a.text) > 0) {
-        printf("%s: has all tries again, and would have had to wait %s s\n", name, a.text);
+        printf("%s: all failures cleared; the wait would have been %s s\n", name, a.text);
     } else if (r == 0 && a.ok) {
         printf("%s: was not kept waiting%s\n", name,
                *client ? ""
