@@ -262,6 +262,7 @@ static int put_final(const struct dsn *d, const struct dsn_rcpt *r, struct buf *
     return e < 0 ? e : buf_add(out, STR("\r\n"));
 }
 
+/* RFC 3461 6.3 MUST: Original-Recipient where ORCPT was said */
 static int put_rcpt_fields(const struct dsn *d, const struct dsn_rcpt *r, struct buf *out)
 {
     char date[DATE_MAX];
@@ -291,6 +292,7 @@ static int put_rcpt_fields(const struct dsn *d, const struct dsn_rcpt *r, struct
     return e;
 }
 
+/* RFC 3461 6.3 MUST: Original-Envelope-Id where ENVID was said */
 static int dsn_put_fields(const struct dsn *d, const char *boundary, struct buf *out)
 {
     char date[DATE_MAX];
@@ -326,7 +328,8 @@ static int put_headers(const struct dsn *d, const char *boundary, struct buf *ou
     return e < 0 ? e : buf_add(out, d->headers);
 }
 
-/* RFC 5321 3.6.3 SHOULD: the notice has the form of RFC 3464 */
+/* RFC 5321 3.6.3 SHOULD: the notice has the form of RFC 3464
+ * RFC 3461 6.2 MUST: the form is that of RFC 3464 */
 int dsn_write(const struct dsn *d, struct buf *out)
 {
     char boundary[64];

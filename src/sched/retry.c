@@ -37,7 +37,10 @@ int64_t retry_over_before(const struct retry_rules *rules, int64_t now_ms)
 
 /* RFC 5321 3.6.3 MUST NOT: no notice about a notice
  * RFC 5321 4.5.4 MUST NOT: no notice in answer to a notice
- * RFC 5321 6.1 MUST NOT: the null reverse-path gets no notice */
+ * RFC 5321 6.1 MUST NOT: the null reverse-path gets no notice
+ * RFC 3461 5.2.6 MUST: a failure is told where FAILURE was asked for
+ * RFC 3461 5.2.6 MUST NOT: and not told where it was not
+ * RFC 3461 6.1 MUST NOT: no notice to the null reverse-path */
 bool retry_wants_failure(const struct retry_message *m, const struct store_rcpt *r)
 {
     return !m->null_reverse_path && notify_wants(r->notify, NOTIFY_FAILURE);
@@ -49,6 +52,8 @@ void retry_expire(const struct retry_message *m, struct store_rcpt *r)
     r->bounced = !retry_wants_failure(m, r);
 }
 
+/* RFC 3461 5.2.5 MAY: a notice of delay
+ * RFC 3461 5.2.5 MUST NOT: none where DELAY was not asked for */
 static void set_notice(const struct retry_message *m, enum retry_fault fault, struct store_rcpt *r)
 {
     if (m->null_reverse_path || !notify_wants(r->notify, NOTIFY_DELAY)) {

@@ -339,7 +339,9 @@ static void say_data(struct smtp_client *c)
     client_say(c, STEP_DATA, "DATA\r\n");
 }
 
-/* RFC 5321 4.1.1.3 MUST NOT: only parameters of announced extensions are sent */
+/* RFC 5321 4.1.1.3 MUST NOT: only parameters of announced extensions are sent
+ * RFC 3461 5.2.1 MUST: to a server with DSN they go on as they came
+ * RFC 3461 5.2.2 MUST NOT: to a server without DSN none is said */
 static void say_rcpt(struct smtp_client *c, const struct smtp_mail_rcpt *r)
 {
     CLEANUP(buf_free) struct buf words = BUF_INIT(NOTIFY_ORCPT_MAX + 64);

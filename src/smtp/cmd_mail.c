@@ -19,6 +19,7 @@ enum {
     SEEN_AUTH = 64
 };
 
+/* RFC 3461 4.5 MUST NOT: none of them more than once */
 static bool once(struct smtp_server *s, unsigned bit)
 {
     bool first = !(s->seen & bit);
@@ -59,7 +60,8 @@ static enum smtp_refusal requiretls_parameter(struct smtp_server *s, bool has_va
     return has_value || !once(s, SEEN_REQUIRETLS) ? REFUSE_REQUIRETLS_FORM : FINE;
 }
 
-/* RFC 3461 4.3 and 4.4 */
+/* RFC 3461 4.3 and 4.4
+ * RFC 3461 4.4 MUST: ENVID is xtext */
 static enum smtp_refusal notice_parameter(struct smtp_server *s, struct str key, struct str value)
 {
     bool is_ret = str_eq_nocase(key, STR("RET"));

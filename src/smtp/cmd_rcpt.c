@@ -22,7 +22,8 @@ static enum smtp_refusal keep_orcpt(struct smtp_server *s, struct str value)
                                                                             : REFUSE_END;
 }
 
-/* NOTIFY and ORCPT (RFC 3461 4.1, 4.2). False: it was answered. */
+/* NOTIFY and ORCPT (RFC 3461 4.1, 4.2). False: it was answered.
+ * RFC 3461 5.1 MUST: a server that offers DSN takes all four */
 static bool cmd_rcpt_parameters(struct smtp_server *s, struct str rest)
 {
     struct smtp_rcpt *r = &s->rcpt_asked;

@@ -9,7 +9,8 @@
  */
 #pragma once
 
-/* RFC 5321 4.5.3.1 MUST: local part 64, domain 255, path 256 and command 512 octets are taken */
+/* RFC 5321 4.5.3.1 MUST: local part 64, domain 255, path 256 and command 512 octets are taken
+ * RFC 3461 5.4 MUST: ENVID of 100 octets and ORCPT of 500 are taken */
 enum {
     /* Octets of a mailbox, local@domain. A header line has at most 998 (RFC 5322 2.1.1), and an
      * address must fit into one with the name of its field: in Received, in a bounce, in a

@@ -15,6 +15,7 @@ static const struct {
     {"DELAY", NOTIFY_DELAY},
 };
 
+/* RFC 3461 4.1 MUST: NEVER stands alone */
 int notify_parse(struct str value, uint8_t *ret)
 {
     uint8_t bits = 0;
@@ -39,6 +40,7 @@ int notify_parse(struct str value, uint8_t *ret)
     return 0;
 }
 
+/* RFC 3461 4.3 MUST: RET is FULL or HDRS */
 int notify_ret_parse(struct str value, enum notify_ret *ret)
 {
     bool full = str_eq_nocase(value, STR("FULL"));
@@ -89,12 +91,14 @@ int notify_xtext_read(struct str text, struct buf *out)
     return 0;
 }
 
+/* RFC 3461 4 MUST: xtext: what it may hold, and how the rest is written */
 bool notify_xtext_ok(struct str text, size_t max)
 {
     CLEANUP(buf_free) struct buf octets = BUF_INIT(max);
     return notify_xtext_read(text, &octets) == 0;
 }
 
+/* RFC 3461 4.2 MUST: ORCPT is a type and xtext */
 bool notify_orcpt_ok(struct str value)
 {
     size_t semicolon = str_find(value, ';', 0);
@@ -145,6 +149,8 @@ int notify_utf8_write(struct str text, enum notify_utf8 form, struct buf *out)
     return e;
 }
 
+/* RFC 3461 4.1 MUST NOT: NEVER: no notice of any kind
+ * RFC 3461 4.1 MAY: nothing said: notices of failure and of delay */
 bool notify_wants(uint8_t notify, enum notify kind)
 {
     return notify == 0 ? kind != NOTIFY_SUCCESS : (notify & kind) != 0;

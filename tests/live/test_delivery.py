@@ -41,6 +41,7 @@ def test_held_back(gateway, domain, reason, code):
 # RFC 5321 4.4 MUST: failures go to the reverse-path
 # RFC 5321 4.5.5 MUST: notices have the null reverse-path
 # RFC 5321 6.1 MUST: a notice goes to the reverse-path, with a null one of its own
+# RFC 3461 6.1 MUST: notices have the null reverse-path
 @pytest.mark.parametrize('domain,reason,code', RETURNED)
 def test_returned_with_a_bounce(gateway, domain, reason, code):
     message_id = gateway.send('x@' + domain, sender=f'{domain}@inside.test')
@@ -75,6 +76,7 @@ def test_a_bounce_about_very_many_recipients(gateway):
 # RFC 5321 3.6.3 MUST NOT: no notice about a notice
 # RFC 5321 4.5.5 SHOULD NOT: the null reverse-path stays null
 # RFC 5321 6.1 MUST NOT: the null reverse-path gets no notice
+# RFC 3461 6.1 MUST NOT: no notice to the null reverse-path
 def test_no_bounce_for_the_null_reverse_path(gateway):
     before = len([m for m in gateway.lab.messages('inside.test') if m['sender'] == ''])
     message_id = gateway.send('x@reject.test', sender='')

@@ -164,6 +164,9 @@ def submit(gateway, rcpt, mail='', words='', sender='nurse@inside.test', subject
     return out[-1].split()[-1]
 
 
+# RFC 3461 5.2.2 MUST: without DSN there: SUCCESS is answered with a notice "relayed"
+# RFC 3461 6.3 MUST: Original-Envelope-Id where ENVID was said
+# RFC 3461 6.3 MUST: Original-Recipient where ORCPT was said
 def test_success_notice_where_the_next_server_gives_none(gateway):
     number = submit(gateway, 'x@good.test', ' RET=HDRS ENVID=QQ+2B1', ' NOTIFY=SUCCESS ORCPT=rfc822;first+2Blast@good.test', subject='told')
     notice = inside_mail(gateway, number)
@@ -172,6 +175,8 @@ def test_success_notice_where_the_next_server_gives_none(gateway):
         assert words in notice, (words, notice)
 
 
+# RFC 3461 5.2.1 MUST: to a server with DSN they go on as they came
+# RFC 3461 5.2.1 MUST NOT: no notice of success by us then
 def test_notices_are_passed_on_where_they_are_known(gateway):
     number = submit(gateway, 'x@chunks.test', ' RET=FULL ENVID=abc', ' NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;o@chunks.test', subject='passed on')
     gateway.wait_state(number, 'delivered')
@@ -182,6 +187,8 @@ def test_notices_are_passed_on_where_they_are_known(gateway):
     assert not [m for m in gateway.lab.messages('inside.test') if number in m['data']]
 
 
+# RFC 3461 4.1 MUST NOT: NEVER: no notice of any kind
+# RFC 3461 5.2.6 MUST: a failure is told where FAILURE was asked for
 def test_never_means_never(gateway):
     silent = submit(gateway, 'x@reject.test', words=' NOTIFY=NEVER')
     told = submit(gateway, 'x@reject.test', words=' NOTIFY=FAILURE')

@@ -246,7 +246,9 @@ static void trace_fields_stay(void **state)
         0);
 }
 
-/* RFC 3461 4 and its examples in section 10. */
+/* RFC 3461 4 and its examples in section 10.
+ * RFC 3461 4 MUST: xtext: what it may hold, and how the rest is written
+ * RFC 3461 4.1 MAY: nothing said: notices of failure and of delay */
 static void notices(void **state)
 {
     CLEANUP(buf_free) struct buf out = BUF_INIT(200);

@@ -22,7 +22,9 @@ static const struct dsn_rcpt rcpt = {
     .last_ms = 880127706000,
 };
 
-/* RFC 5321 3.6.3 SHOULD: the notice has the form of RFC 3464 */
+/* RFC 5321 3.6.3 SHOULD: the notice has the form of RFC 3464
+ * RFC 3461 5.2.8 MAY: one notice about several recipients
+ * RFC 3461 6.2 MUST: the form is that of RFC 3464 */
 static void bounce(void **state)
 {
     CLEANUP(buf_free) struct buf out = BUF_INIT(65536);

@@ -412,7 +412,8 @@ static void logging_in(void **state)
  * RFC 5321 4.1.1.1 MUST: keywords of EHLO are read in any case
  * RFC 5321 4.1.1.3 MUST NOT: only parameters of announced extensions are sent
  * RFC 5321 4.3.1 SHOULD: a client waits for the greeting
- * RFC 5321 4.5.3.1.7 SHOULD: SIZE is said to servers that offer it */
+ * RFC 5321 4.5.3.1.7 SHOULD: SIZE is said to servers that offer it
+ * RFC 3461 5.2.2 MUST NOT: to a server without DSN none is said */
 static void pipelined_over_tls(void **state)
 {
     expect(false, 1, SERVER(TLS_HELLO, "250 ok\r\n250 ok\r\n354 go\r\n", "250 2.0.0 taken\r\n"),

@@ -395,7 +395,13 @@ static void odd_fields_are_no_reason(void **state)
            EHLO_OK MAIL_OK RCPT_OK "S: 354 go\nE: MESSAGE\nS: 250 2.0.0 stored\n");
 }
 
-/* RFC 3461 4: syntax, duplicates, NEVER alone. */
+/* RFC 3461 4: syntax, duplicates, NEVER alone.
+ * RFC 3461 4.1 MUST: NEVER stands alone
+ * RFC 3461 4.2 MUST: ORCPT is a type and xtext
+ * RFC 3461 4.3 MUST: RET is FULL or HDRS
+ * RFC 3461 4.4 MUST: ENVID is xtext
+ * RFC 3461 4.5 MUST NOT: none of them more than once
+ * RFC 3461 5.1 MUST: a server that offers DSN takes all four */
 static void notice_parameters(void **state)
 {
     struct play p =
@@ -455,7 +461,8 @@ static void original_recipients_in_utf8(void **state)
 
 /* What is longer than the least that RFC 5321 4.5.3.1 asks for is taken: aio-libs/aiosmtpd#257,
  * roehling/postsrsd#108.
- * RFC 5321 4.5.3.1 MUST: local part 64, domain 255, path 256 and command 512 octets are taken */
+ * RFC 5321 4.5.3.1 MUST: local part 64, domain 255, path 256 and command 512 octets are taken
+ * RFC 3461 5.4 MUST: ENVID of 100 octets and ORCPT of 500 are taken */
 static void long_addresses(void **state)
 {
     static char script[4000];

@@ -65,6 +65,7 @@ static void select_fields(struct str section, struct buf *out)
     }
 }
 
+/* RFC 3461 5.2.2 MUST: without DSN there: SUCCESS is answered with a notice "relayed" */
 static enum dsn_action bounce_action_of(const struct delivery *d, const struct delivery_rcpt *r)
 {
     if (d->kind == JOB_NOTICE) {

@@ -41,7 +41,8 @@ static int system_mail_seal(struct smtpout *out, struct str text,
 }
 
 /* RFC 5321 3.6.3 MUST: a notice has the null reverse-path
- * RFC 5321 4.5.5 MUST: notices have the null reverse-path */
+ * RFC 5321 4.5.5 MUST: notices have the null reverse-path
+ * RFC 3461 6.1 MUST: notices have the null reverse-path */
 int own_submit(struct smtpout *out, const struct own *o)
 {
     unsigned char wrapped[REST_WRAPPED];

@@ -457,7 +457,8 @@ static struct telling *telling_new(struct queue *q, enum job_kind kind)
     return w;
 }
 
-/* RFC 5321 4.4 SHOULD: one notice lists all that failed together */
+/* RFC 5321 4.4 SHOULD: one notice lists all that failed together
+ * RFC 3461 5.2.8 MAY: one notice about several recipients */
 void queue_bounce_start(struct queue *q)
 {
     if (q->restored || !q->delivery.bounces_due || q->delivery.bounces_reading ||

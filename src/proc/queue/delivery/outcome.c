@@ -203,6 +203,7 @@ static void note_unknown(const struct queue *q, const struct ipc_channel *ch,
     }
 }
 
+/* RFC 3461 5.2.1 MUST NOT: no notice of success by us then */
 static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_outcome_rcpt *o)
 {
     struct queue *q = owner;
