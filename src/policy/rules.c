@@ -44,11 +44,12 @@ struct domain_name rules_hop_memory(const char *target)
     return domain_word(n > 0 && (size_t)n < sizeof word ? word : "=next-hop");
 }
 
-static void fixed(struct route *r, const char *key, const char *target, int tls)
+static void fixed(struct route *r, enum hop_kind hop, const char *target, int tls)
 {
     r->kind = ROUTE_FIXED;
     r->port = DELIVER_TO_PORT;
-    r->next_hop = domain_word(key);
+    r->hop = hop;
+    r->next_hop = domain_word(hop_word(hop));
     r->memory = rules_hop_memory(target);
     rules_split_target(str_c(target), r->host, sizeof r->host, &r->port);
     r->force_is_next_hop = (enum force)tls > r->force;
@@ -100,13 +101,14 @@ void rules_route(const struct conf *c, struct str reverse_path, struct str forwa
     }
     if (c->tlsrpt.receive && address_same(forward_path, str_c(c->tlsrpt.receive))) {
         ret->kind = ROUTE_TLS_REPORT;
-        ret->next_hop = domain_word("=tlsrpt");
+        ret->hop = HOP_TLSRPT;
+        ret->next_hop = domain_word(hop_word(HOP_TLSRPT));
     } else if ((domain_is_none(domain) || conf_is_inside(c, domain)) && c->deliver_to) {
-        fixed(ret, "=inside", c->deliver_to, conf_deliver_force(c));
+        fixed(ret, HOP_INSIDE, c->deliver_to, conf_deliver_force(c));
         ret->assume_requiretls = c->deliver_to_requiretls != 0;
         ret->lmtp = c->deliver_to_lmtp != 0;
     } else if (c->relay_host) {
-        fixed(ret, "=relay", c->relay_host, c->relay_tls);
+        fixed(ret, HOP_RELAY, c->relay_host, c->relay_tls);
         ret->login = c->relay_user != NULL;
     } else {
         ret->next_hop = ret->memory = domain;

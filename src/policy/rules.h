@@ -4,13 +4,15 @@
 #pragma once
 #include "conf/conf.h"
 #include "policy/facts.h"
+#include "policy/hop.h"
 #include "wire/extension.h"
 
 enum route_kind { ROUTE_MX, ROUTE_FIXED, ROUTE_TLS_REPORT /* taken by ourselves */ };
 
 struct route {
     enum route_kind kind;
-    struct domain_name next_hop; /* the destination: a domain, "=inside", "=relay" or "=tlsrpt" */
+    enum hop_kind hop;           /* DOMAIN, INSIDE, RELAY or TLSRPT */
+    struct domain_name next_hop; /* the destination: a domain, or the word of that */
     /* under what is remembered of its TLS: the domain, or rules_hop_memory(); none: nothing */
     struct domain_name memory;
     char host[256];         /* FIXED: host name or address */

@@ -5,6 +5,7 @@
  * facts for an auditor. A certificate that only fits an unvouched name is never called
  * authenticated.
  */
+#include "policy/hop.h"
 #include "report/message.h"
 #include "report/envelope.h"
 #include "policy/policy.h"
@@ -183,7 +184,7 @@ static int message_put_rcpt(const struct message_report *report, const struct ip
     if (e == 0 && r->code.n > 0) {
         e = buf_printf(out, "  Status code: " STR_FMT "\n", STR_ARG(r->code));
     }
-    if (e == 0 && r->state == RCPT_QUEUED && str_eq(r->next_hop, STR("=inspect"))) {
+    if (e == 0 && r->state == RCPT_QUEUED && hop_kind(r->next_hop) == HOP_INSPECT) {
         e = buf_add(out, STR("  Waiting to be inspected: what it needs is not decided yet.\n"));
     } else if (e == 0 && r->state == RCPT_QUEUED) {
         date_iso(r->next_ms, date);

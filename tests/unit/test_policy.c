@@ -3,6 +3,7 @@
  * decision itself is tested in exhaustive/.
  */
 #include "check.h"
+#include "policy/hop.h"
 #include "policy/policy.h"
 #include "policy/rules.h"
 
@@ -224,12 +225,38 @@ static void rules_join(void **state)
     conf_free(c);
 }
 
+/* The words are those that stores of earlier versions hold: they never change. */
+static void a_next_hop_is_a_domain_or_one_of_our_words(void **state)
+{
+    static const struct {
+        const char *text;
+        enum hop_kind kind;
+    } cases[] = {
+        {"=inside", HOP_INSIDE},   {"=relay", HOP_RELAY},       {"=tlsrpt", HOP_TLSRPT},
+        {"=inspect", HOP_INSPECT}, {"=portal", HOP_PORTAL},     {"=choice", HOP_CHOICE},
+        {"inside", HOP_DOMAIN},    {"portal.test", HOP_DOMAIN}, {"=portal.test", HOP_DOMAIN},
+        {"=inside.", HOP_DOMAIN},  {"=", HOP_DOMAIN},           {"", HOP_DOMAIN},
+        {"=INSIDE", HOP_DOMAIN},   {"[192.0.2.1]", HOP_DOMAIN},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_int_equal(hop_kind(str_c(cases[i].text)), cases[i].kind);
+        if (cases[i].kind != HOP_DOMAIN) {
+            assert_string_equal(hop_word(cases[i].kind), cases[i].text);
+        }
+    }
+    assert_string_equal(hop_word(HOP_DOMAIN), "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(several_hosts), cmocka_unit_test(who_demands_what),
-        cmocka_unit_test(routes),        cmocka_unit_test(deliver_to_by_itself),
-        cmocka_unit_test(rules_join),    cmocka_unit_test(reason_codes),
+        cmocka_unit_test(a_next_hop_is_a_domain_or_one_of_our_words),
+        cmocka_unit_test(several_hosts),
+        cmocka_unit_test(who_demands_what),
+        cmocka_unit_test(routes),
+        cmocka_unit_test(deliver_to_by_itself),
+        cmocka_unit_test(rules_join),
+        cmocka_unit_test(reason_codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

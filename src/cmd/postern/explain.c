@@ -483,9 +483,7 @@ static int explain_explain(struct explanation *e, const struct options *o, int f
         return EXIT_NO;
     }
     e->facts.mx = explain_mx_of(e);
-    learn_policy(e, o,
-                 strcmp(e->route.next_hop.canonical, "=relay") == 0 ? e->route.host
-                                                                    : e->route.next_hop.canonical);
+    learn_policy(e, o, e->route.hop == HOP_RELAY ? e->route.host : e->route.next_hop.canonical);
     learn_memory(e, o);
     learn_exceptions(e, o, domain_of(str_c(to)));
     if (e->protection.off_site && e->facts.override == OVERRIDE_RELAX) {

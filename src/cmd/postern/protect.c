@@ -3,6 +3,7 @@
  * its content, and for the mail of the last days under another configuration (--replay). The
  * same functions decide as in the gateway.
  */
+#include "policy/hop.h"
 #include "cmd/postern/protect.h"
 #include "policy/inspection.h"
 #include "policy/ladder.h"
@@ -335,7 +336,7 @@ int protect_replay(const struct options *o, const char *since)
         } else if (m->type == IPC_row_inspection) {
             restate(conf, m->row_inspection.facts, &w.facts);
         } else if (m->type == IPC_row_rcpt && w.message &&
-                   !str_eq(m->row_rcpt.next_hop, STR("=inspect"))) {
+                   hop_kind(m->row_rcpt.next_hop) != HOP_INSPECT) {
             replay_rcpt(&w, &m->row_rcpt);
         }
     }

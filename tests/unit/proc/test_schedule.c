@@ -359,7 +359,7 @@ static void a_message_is_inspected_once(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rcpts); i++) {
         rcpts[i] = (struct store_rcpt){
             .forward_path = str_c(paths[i]),
-            .next_hop = STR(INSPECT_HOP),
+            .next_hop = STR("=inspect"),
             .next_ms = t.wall_ms,
         };
     }

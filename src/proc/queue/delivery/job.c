@@ -134,9 +134,7 @@ static enum demand job_demand_of(const struct protect_record *need, const struct
 
 static enum lookup_kind lookup_of(const struct route *r)
 {
-    return r->kind == ROUTE_MX                            ? LOOKUP_MX
-           : strcmp(r->next_hop.canonical, "=relay") == 0 ? LOOKUP_RELAY
-                                                          : LOOKUP_HOST;
+    return r->kind == ROUTE_MX ? LOOKUP_MX : r->hop == HOP_RELAY ? LOOKUP_RELAY : LOOKUP_HOST;
 }
 
 /* The pins of the rule, blank separated. */
@@ -377,9 +375,10 @@ static void job_start(struct job *j)
 
 void queue_job_start(struct queue *q, struct sched_destination *d, struct link *items)
 {
-    enum job_kind kind = strcmp(d->name, PORTAL_HOP) == 0 ? JOB_PREPARE
-                         : d->is_inside                   ? JOB_INSPECT
-                                                          : JOB_DELIVER;
+    enum hop_kind hop = hop_kind(str_c(d->name));
+    enum job_kind kind = hop == HOP_PORTAL    ? JOB_PREPARE
+                         : hop == HOP_INSPECT ? JOB_INSPECT
+                                              : JOB_DELIVER;
     const struct item *first = LIST_OF(items->next, struct item, place.link);
     struct job *j = job_new(q, d, kind, first->r.id, first->cached ? first->cached->m.size : 0);
     while (!list_empty(items)) {

@@ -128,18 +128,20 @@ void alarms_copy_ended(struct queue *q, const struct store_rcpt *r)
 
 /* What may be wrong with our own next hops: each an alarm of its own, all can be open. */
 static const struct own_hop {
-    const char *destination, *setting;
+    enum hop_kind hop;
+    const char *setting;
     enum reason trouble;
     enum alarm_kind alarm;
-} own_hops[OWN_HOP_TROUBLES] = {{"=relay", "relay", REASON_LOGIN_REFUSED, ALARM_RELAY_LOGIN},
-                                {"=inside", "deliver-to", REASON_LOGIN_REFUSED,
-                                 ALARM_DELIVER_TO_LOGIN},
-                                {"=relay", "relay", REASON_NEXT_HOP, ALARM_RELAY_LOST},
-                                {"=inside", "deliver-to", REASON_NEXT_HOP, ALARM_DELIVER_TO_LOST}};
+} own_hops[OWN_HOP_TROUBLES] = {
+    {HOP_RELAY, "relay", REASON_LOGIN_REFUSED, ALARM_RELAY_LOGIN},
+    {HOP_INSIDE, "deliver-to", REASON_LOGIN_REFUSED, ALARM_DELIVER_TO_LOGIN},
+    {HOP_RELAY, "relay", REASON_NEXT_HOP, ALARM_RELAY_LOST},
+    {HOP_INSIDE, "deliver-to", REASON_NEXT_HOP, ALARM_DELIVER_TO_LOST},
+};
 
 static bool goes_there(const struct job *j, const struct own_hop *hop)
 {
-    return j->to && strcmp(j->to->name, hop->destination) == 0;
+    return j->to && hop_kind(str_c(j->to->name)) == hop->hop;
 }
 
 static struct domain_name ourselves(const struct queue *q)
@@ -153,8 +155,9 @@ void alarms_hop_fails(struct queue *q, const struct job *j, enum reason why, str
     char detail[600];
     for (size_t i = 0; i < ARRAY_LEN(own_hops); i++) {
         const struct own_hop *hop = &own_hops[i];
-        if (hop->trouble == why && goes_there(j, hop) && q->domains.hop_states[i] != HOP_FAILS) {
-            q->domains.hop_states[i] = HOP_FAILS;
+        if (hop->trouble == why && goes_there(j, hop) &&
+            q->domains.hop_states[i] != OWN_HOP_FAILS) {
+            q->domains.hop_states[i] = OWN_HOP_FAILS;
             snprintf(detail, sizeof detail, "%s " STR_FMT ": %.*s", hop->setting, STR_ARG(host),
                      (int)(said.n < 300 ? said.n : 300), said.p);
             alarms_raise(q, ourselves(q), hop->alarm, detail);
@@ -164,8 +167,8 @@ void alarms_hop_fails(struct queue *q, const struct job *j, enum reason why, str
 
 static void end_of_trouble(struct queue *q, size_t i)
 {
-    if (q->domains.hop_states[i] != HOP_WORKS) {
-        q->domains.hop_states[i] = HOP_WORKS;
+    if (q->domains.hop_states[i] != OWN_HOP_WORKS) {
+        q->domains.hop_states[i] = OWN_HOP_WORKS;
         alarms_clear(q, ourselves(q), own_hops[i].alarm);
     }
 }

@@ -70,9 +70,10 @@ static void bring_forward(const struct queue *q, struct domain *d)
 static struct domain_name name_of_row(const struct queue *q, struct str name)
 {
     const struct conf *c = child_conf(q->child);
-    const char *target = str_eq(name, STR("=inside"))  ? c->deliver_to
-                         : str_eq(name, STR("=relay")) ? c->relay_host
-                                                       : NULL;
+    enum hop_kind hop = hop_kind(name);
+    const char *target = hop == HOP_INSIDE  ? c->deliver_to
+                         : hop == HOP_RELAY ? c->relay_host
+                                            : NULL;
     return target ? rules_hop_memory(target) : domain_kept(name);
 }
 

@@ -59,7 +59,7 @@ struct domains {
     bool alarms_due, alarms_reading;
     int64_t alarms_mailed_ms;
     /* of relay and deliver-to, since the start (alarms.c) */
-    enum { HOP_UNKNOWN, HOP_WORKS, HOP_FAILS } hop_states[OWN_HOP_TROUBLES];
+    enum { OWN_HOP_UNKNOWN, OWN_HOP_WORKS, OWN_HOP_FAILS } hop_states[OWN_HOP_TROUBLES];
     uint64_t reported_day;             /* the days before it are open for reports */
     struct link writings;              /* reports under way */
     uint64_t received_day, received_n; /* rows of reports of others, today */

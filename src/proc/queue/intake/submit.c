@@ -361,7 +361,7 @@ static void submit_take_rcpts(struct submission *s, struct peer *p, struct str r
 static void take_choice(struct submission *s, struct store_rcpt *r)
 {
     const char *problem = choices_take(s->queue, &s->cached->m, r->forward_path);
-    r->next_hop = str_c(err_strdup("=choice"));
+    r->next_hop = str_c(err_strdup(hop_word(HOP_CHOICE)));
     r->state = problem ? RCPT_FAILED : RCPT_DELIVERED;
     r->reason = problem ? REASON_NOT_A_CHOICE : REASON_TAKEN;
     r->code = str_c(err_strdup(problem ? reason_bounced_code(REASON_NOT_A_CHOICE) : "2.0.0"));
@@ -383,7 +383,7 @@ static void decide_rcpts(struct submission *s)
             continue;
         }
         if (s->inspect) {
-            r->next_hop = str_c(err_strdup(INSPECT_HOP));
+            r->next_hop = str_c(err_strdup(hop_word(HOP_INSPECT)));
             continue;
         }
         char *before = (char *)(uintptr_t)r->protection.p;
@@ -393,7 +393,7 @@ static void decide_rcpts(struct submission *s)
             protection_record(r, &record);
             rules_route(child_conf(q->child), s->cached->m.reverse_path, r->forward_path,
                         &d->route);
-            d->rcpt.next_hop = record.demand == DEMAND_ESCALATED ? STR(PORTAL_HOP)
+            d->rcpt.next_hop = record.demand == DEMAND_ESCALATED ? str_c(hop_word(HOP_PORTAL))
                                                                  : domain_str(&d->route.next_hop);
         } else if (submit_is_own(s->peer)) {
             rules_route(child_conf(q->child), s->cached->m.reverse_path, r->forward_path,

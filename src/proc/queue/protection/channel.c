@@ -4,6 +4,7 @@
  * (transport did not come about). Pure.
  */
 #include "proc/queue/protection/channel.h"
+#include "policy/hop.h"
 #include "policy/policy.h"
 
 /* Kept until somebody releases or deletes it; the sender hears of it. */
@@ -36,7 +37,7 @@ static void portal(const struct channel_call *call)
     r->reason = REASON_PICKUP;
     r->code = STR("");
     r->reply = STR("");
-    r->next_hop = STR(PORTAL_HOP);
+    r->next_hop = str_c(hop_word(HOP_PORTAL));
     r->next_ms = 0;
 }
 

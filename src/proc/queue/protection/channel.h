@@ -8,8 +8,6 @@
 #include "policy/protect.h"
 #include "store/store.h"
 
-#define PORTAL_HOP "=portal" /* the destination of mail that is to be prepared for the portal */
-
 /* A recipient on its rung: what is stored with it is changed in place. */
 struct channel_call {
     /* state, reason, code, reply, notice, next_hop and next_ms are the channel's to set */

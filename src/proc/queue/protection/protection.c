@@ -224,8 +224,9 @@ void protection_decide(struct queue *q, const struct store_message *m, struct st
     d->rcpt.protection = str_from(d->record, buf_len(&text));
     buf_free(&text);
     q->protection.demands[p->demand]++;
-    d->rcpt.next_hop = str_eq(d->rcpt.next_hop, STR(PORTAL_HOP)) ? d->rcpt.next_hop
-                                                                 : domain_str(&d->route.next_hop);
+    if (hop_kind(d->rcpt.next_hop) != HOP_PORTAL) {
+        d->rcpt.next_hop = domain_str(&d->route.next_hop);
+    }
     if (d->words[0]) {
         log_decision(m, &d->rcpt, p, d->words);
     }
@@ -336,7 +337,7 @@ int protection_step_down(struct queue *q, struct store_rcpt *r, bool tells_sende
     if (e == 0) {
         e = arena_copy(arena, buf_str(&text), &r->protection);
     }
-    if (e == 0 && str_eq(r->next_hop, STR(PORTAL_HOP))) {
+    if (e == 0 && hop_kind(r->next_hop) == HOP_PORTAL) {
         r->attempts = 0;
         r->next_ms = r->last_ms;
         store_redirect(q->store, r);

@@ -36,7 +36,8 @@ struct sched_means queue_means(const struct queue *q)
 struct sched_destination *queue_destination(struct queue *q, struct str name)
 {
     struct sched_destination *d = sched_destination(&q->schedule.engine, name);
-    d->is_inside = strcmp(d->name, INSPECT_HOP) == 0 || strcmp(d->name, PORTAL_HOP) == 0;
+    enum hop_kind hop = hop_kind(name);
+    d->is_inside = hop == HOP_INSPECT || hop == HOP_PORTAL;
     return d;
 }
 
@@ -70,7 +71,7 @@ static bool goes_with(void *arg, const struct sched_item *first_place,
     const struct store_rcpt *first = &((const struct item *)first_place)->r,
                             *next = &((const struct item *)next_place)->r;
     struct route a, b;
-    if (str_eq(next->next_hop, STR(INSPECT_HOP))) {
+    if (hop_kind(next->next_hop) == HOP_INSPECT) {
         return next->id == first->id;
     }
     if (next->id != first->id || !str_eq(next->protection, first->protection)) {
@@ -387,8 +388,8 @@ struct reroute {
 
 static bool is_routed(const struct store_rcpt *r)
 {
-    return r->next_hop.n > 0 && !str_eq(r->next_hop, STR(INSPECT_HOP)) &&
-           !str_eq(r->next_hop, STR(PORTAL_HOP));
+    enum hop_kind hop = hop_kind(r->next_hop);
+    return r->next_hop.n > 0 && hop != HOP_INSPECT && hop != HOP_PORTAL;
 }
 
 static void reroute_one(void *arg, const struct store_rcpt *r)

@@ -344,8 +344,8 @@ static void let_go(struct inspector *i)
 
 static void inspect_pump(struct queue *q)
 {
-    queue_pump_soon(q, queue_destination(q, str_c(INSPECT_HOP)));
-    queue_pump_soon(q, queue_destination(q, str_c(PORTAL_HOP)));
+    queue_pump_soon(q, queue_destination(q, str_c(hop_word(HOP_INSPECT))));
+    queue_pump_soon(q, queue_destination(q, str_c(hop_word(HOP_PORTAL))));
 }
 
 /* The job that this inspector has in hand; NULL: another's, or nothing that was asked, and the

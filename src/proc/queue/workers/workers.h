@@ -18,8 +18,6 @@ enum {
     INSPECTORS = 2 * INSPECT_MAX,
 };
 
-#define INSPECT_HOP "=inspect" /* the destination of mail that is to be read first */
-
 /* A mail of our own; all views are borrowed. */
 struct system_mail {
     enum about about;

@@ -289,9 +289,9 @@ static void an_end_counts_where_the_message_was_taken(void **state)
         unsigned retries, decided, lost;
         uint32_t deaths;
     } steps[] = {
-        {INSPECT_HOP, false, 1, 0, 0, 0}, {INSPECT_HOP, true, 2, 0, 0, 1},
-        {INSPECT_HOP, false, 3, 0, 0, 1}, {INSPECT_HOP, true, 3, 1, 0, 2},
-        {"=portal", false, 4, 1, 0, 2},   {INSPECT_HOP, false, 5, 1, 0, 2},
+        {"=inspect", false, 1, 0, 0, 0}, {"=inspect", true, 2, 0, 0, 1},
+        {"=inspect", false, 3, 0, 0, 1}, {"=inspect", true, 3, 1, 0, 2},
+        {"=portal", false, 4, 1, 0, 2},  {"=inspect", false, 5, 1, 0, 2},
         {"=portal", true, 5, 1, 1, 3},
     };
     uint64_t id = message(1);
@@ -320,7 +320,7 @@ static void a_successor_is_quicker(void **state)
     int end = inspector(0), stale[2];
     assert_int_equal(ipc_pair(stale), 0);
     struct ipc_channel *leaving = ipc_channel_new(t.loop, stale[0], "leaving", none, NULL, NULL);
-    struct lease_id lease = hand_out(id, INSPECT_HOP);
+    struct lease_id lease = hand_out(id, "=inspect");
     for (unsigned k = INSPECT_MAX; k < INSPECTORS; k++) {
         t.q.workers.inspectors[k].channel = leaving;
     }
