@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * log.c: what is logged and where it goes: to who reads the log, or over a pipe to posternd, which
- * writes it. Called from everywhere; owns the only global state of base/ (log_out.c has the
+ * log.c: what is logged and where it goes: to standard error or syslog, or over a pipe to posternd,
+ * which writes it. Called from everywhere; owns the only global state of base/ (log_out.c has the
  * descriptor).
  *
- * What can go wrong: nobody takes a line (who reads the log or posternd stands still, a disk is
+ * What can go wrong: nobody takes a line (the reader of the log or posternd stands still, a disk is
  * full). It waits here, up to WAITING_MAX octets, what comes then is lost and counted, and the
  * count stands in the log where the lines would have stood.
  */

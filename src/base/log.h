@@ -46,11 +46,11 @@ void log_hand_over(void);
  * tests). */
 void log_syslog_at(const char *path);
 
-/* Nobody waits for who takes the lines. Those that are not taken wait, up to 256 KiB of them;
- * what comes then is lost, and log-lines-lost (an error) says how many, where they would have
- * stood. Gives away what is taken now; true: nothing waits. */
+/* Never waits for the reader. Lines that are not read yet are kept, up to 256 KiB of them; what
+ * comes then is lost, and log-lines-lost (an error) says how many, where they would have stood.
+ * Gives away what is taken now; true: nothing waits. */
 bool log_flush(void);
-/* The same, for up to ms, by who is about to end. */
+/* The same, waiting for up to ms: for a process that is about to end. */
 void log_end(int ms);
 void log_fields(enum log_level level, const char *event, const struct log_field *fields, size_t n);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * log_handed.c: the form in which a process hands its lines to the one that writes them (log.h):
- * level, time and event, then fields, a number as it is, a text always in quotes. Nobody who
- * wrote one is believed to have kept to it.
+ * level, time and event, then fields, a number as it is, a text always in quotes. No writer is
+ * trusted to have kept to it.
  *
- * What can go wrong: a line that is cut, too long or none of ours: it is told as a text.
+ * What can go wrong: a line that is cut, too long or in another form: it is written as plain text.
  */
 #include "base/log.h"
 

@@ -132,7 +132,7 @@ static void log_line_put_head(struct writer *w, enum log_format format, int64_t 
     log_line_put(w, head, strlen(head));
 }
 
-/* It did not fit: not a part of it stays. */
+/* It did not fit: no part of it stays. */
 static bool put_whole_field(struct writer *w, const struct log_field *f, enum log_format format)
 {
     size_t before = w->n;

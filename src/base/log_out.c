@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * log_out.c: gives lines to who takes them, and never waits. Called by log.c.
+ * log_out.c: writes lines to where they go, and never waits. Called by log.c.
  *
  * Standard error is shared with others, so O_NONBLOCK is not ours to set on it: a socket is asked
  * for each line not to wait, a pipe or terminal is opened once more, for ourselves. Where that is

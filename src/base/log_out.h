@@ -2,7 +2,7 @@
  * log_out.h: where the lines of the log go: standard error, or the socket of syslog. The inside of
  * log.c.
  *
- * Nobody who reads the log is waited for: who stopped reading must not stop who writes.
+ * Nothing waits for a reader of the log: one that stopped must not stop the writers.
  */
 #pragma once
 #include "base/err.h"

@@ -68,7 +68,7 @@ static inline char str_lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 }
 
-/* The value of a hexadecimal digit, -1: it is none. */
+/* The value of a hexadecimal digit, or -1. */
 static inline int str_hex(char c)
 {
     char low = str_lower(c);

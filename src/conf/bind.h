@@ -14,16 +14,16 @@ struct binder {
 /* Notes what is wrong there. Always -EINVAL. */
 int conf_bad(struct binder *b, struct conf_place at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* Notes that the word is none of the blank-separated choices, and which is near. Always -EINVAL. */
+/* Notes that the word is none of the space-separated choices, and which is near. Always -EINVAL. */
 int conf_not_one_of(struct binder *b, struct conf_place at, const char *what, const char *word,
                     const char *choices);
-/* "none, encrypt, cert" of the blank-separated words; dst. */
+/* "none, encrypt, cert" of the space-separated words; dst. */
 const char *conf_listed(const char *choices, char dst[512]);
 /* inside.c: devices lie in networks, and are not everybody. */
 void conf_check_devices(struct binder *b);
 /* The index of the word among those of a choice, or -1. */
 int conf_choice(const char *choices, struct str word);
-/* The nearest of the blank-separated words, if it is near enough to be meant. */
+/* The nearest of the space-separated words, if it is near enough to be meant. */
 bool conf_nearest(const char *words, struct str got, char *dst, size_t size);
 /* Octets of a value that has a canonical form, with its zero octet. */
 enum { CONF_VALUE_MAX = 1024 };

@@ -334,7 +334,7 @@ const struct conf_ladder *conf_ladder_named(const struct conf *c, const char *na
 /* One word of a ladder: its channel's name and patience (0: none said). False: not a channel. */
 bool conf_channel_parse(struct str word, struct str *ret_name, int64_t *ret_patience_ms);
 /* True when the list (addresses, @domain, @.suffix, group:NAME, login:NAME, cert:NAME) covers
- * somebody now; certificate: names, blank separated. */
+ * somebody now; certificate: names, space-separated. */
 bool conf_list_has(const struct conf *c, const struct conf_words *list, struct str address,
                    struct str login, struct str certificate);
 /* How ldap:DN is answered in this process; without it everyone counts as a member. */

@@ -82,7 +82,7 @@ static void judge_portal(struct judge *j)
     }
 }
 
-/* A code is asked for at level 1 alone; senders may raise single mails to it in the portal. */
+/* A code is asked for at level 1 alone; senders may raise single messages to it in the portal. */
 static void judge_remember(struct judge *j)
 {
     const struct conf *c = j->conf;

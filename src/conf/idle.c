@@ -198,7 +198,7 @@ static bool tells_nobody(const struct conf *c, const void *at)
            r->action != CONF_CHOOSE;
 }
 
-/* Such mail has failed once it is decided: no rule and nobody lets it go (queue/protection.c). */
+/* Such mail has failed once it is decided: nobody can release it (queue/protection). */
 bool judge_sends_nothing(const struct conf *c, const void *at)
 {
     const struct conf_rule *r = at;
@@ -269,8 +269,8 @@ static bool field_over_section(const struct conf *c, const void *at)
     return c->limits.header_field > c->limits.header_octets;
 }
 
-/* Only where it is written: the default (2M) beside a small message is nobody's mistake, the
- * smaller one counts. */
+/* Only where it is written: the default (2M) beside a small message is not a mistake, the smaller
+ * one counts. */
 static bool section_over_message(const struct conf *c, const void *at)
 {
     return c->limits.header_octets > c->limits.size;

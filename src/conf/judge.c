@@ -305,7 +305,7 @@ static void judge_workers(struct judge *j)
     }
 }
 
-/* Waits that end after the mail was sent back. */
+/* Waits that end after the message was sent back. */
 static void judge_long_waits(struct judge *j)
 {
     const struct conf *c = j->conf;

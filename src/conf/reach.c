@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * reach.c: rules that match no mail, and rules that a final one before them never lets through.
- * Called by idle.c for each rule block; the direction of a mail is that of policy/protect.c,
+ * Called by idle.c for each rule block; the direction of a message is that of policy/protect.c,
  * members of lists are compared by match.c.
  *
  * What can go wrong: a rule is refused only when that is sure. Groups of the directory may have

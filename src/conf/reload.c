@@ -29,7 +29,7 @@ static const struct by_start {
     {"directory", "url", true, "login"}, /* its sandbox */
     {"", "trust-store", false, "login"}, /* the same: libldap opens it at each login */
     {"metrics", "address", false, "metrics"},
-    {"portal", NULL, false, "smtpout"}, /* the mails of the portal */
+    {"portal", NULL, false, "smtpout"}, /* the messages of the portal */
     {"", "organization", false, "smtpout"},
     {"portal", "address", false, "web"},
     {"portal", "redirect-address", false, "web"},

@@ -70,7 +70,7 @@ int conf_choice(const char *choices, struct str word)
     return -1;
 }
 
-/* The nearest of the blank-separated words, if it is near enough to be meant. */
+/* The nearest of the space-separated words, if it is near enough to be meant. */
 bool conf_nearest(const char *words, struct str got, char *dst, size_t size)
 {
     struct str rest = str_c(words), one;

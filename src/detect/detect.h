@@ -32,7 +32,7 @@ enum detect_place { DETECT_SUBJECT, DETECT_BODY, DETECT_ATTACHMENT };
 struct detect_text {
     struct str text;
     enum detect_place place;
-    bool is_new; /* of a mail that answers and forwards no other */
+    bool is_new; /* of a message that answers and forwards no other */
 };
 
 struct detect_finding {
@@ -43,7 +43,7 @@ struct detect_finding {
     unsigned char score; /* 0 to 100 */
     bool checked;        /* its check digits or ranges are right */
     bool context;        /* a word of its kind stands near, or heads its column */
-    bool sample;         /* a number known from documentation: nobody's */
+    bool sample;         /* a number known from documentation: it belongs to nobody */
     bool quoted;         /* in the quoted part of an answer */
     char masked[DETECT_MASKED];
     uint64_t same; /* equal for equal values (keyed, of this process only) */

@@ -3,9 +3,9 @@
  * 4.2: a line of flowed text ends in a blank; other programs end it where a blank stood, and put
  * marks of quotation before the next one).
  *
- * A line may end inside a number once, and only a line that is long enough to have been wrapped:
- * a column of numbers is no number. Where groups stand behind others they may be a part of what
- * those begin (groups_place). What can go wrong: nothing.
+ * A line may end inside a number once, and only a line that is long enough to have been wrapped: a
+ * column of numbers is no number. Groups that follow others may be a part of what those begin
+ * (groups_place). What can go wrong: nothing.
  */
 #include "detect/groups.h"
 #include "detect/checks.h"

@@ -9,7 +9,7 @@
  */
 #pragma once
 
-/* between strokes: the mail that is answered */
+/* between strokes: the message that is answered */
 static const char *const originals[] = {
     "original message",
     "ursprüngliche nachricht",
@@ -37,7 +37,7 @@ static const char *const originals[] = {
     "邮件原件",
     "원본 메시지",
 };
-/* between strokes: a mail that is forwarded */
+/* between strokes: a message that is forwarded */
 static const char *const forwards[] = {
     "forwarded message",
     "weitergeleitete nachricht",

@@ -282,7 +282,7 @@ static int words_pattern(struct str words, struct pattern **ret)
                : pattern_new(buf_str(&whole), true, why, sizeof why, ret);
 }
 
-/* The words of all packs make one pattern: it is made anew. */
+/* The words of all packs make one pattern: it is made again. */
 static void add_against(struct reading *r, struct str rest)
 {
     struct detect_packs *p = r->packs;

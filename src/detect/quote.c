@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * quote.c: which part of a mail is new, and which repeats the mail it answers. Pure. Called by
+ * quote.c: which part of a message is new, and which repeats the mail it answers. Pure. Called by
  * scan.c and for the flags, which count in new text only.
  *
  * Knows lines that begin with '>' and the lines by which mail programs introduce what follows
@@ -102,7 +102,8 @@ static bool quote_is_field(struct str line)
     return name.n > 1 && name.n < 20 && name.p[0] != '>';
 }
 
-/* Which of the fields are there that introduce a mail, and do they say what those of a mail say? */
+/* Which of the fields are there that introduce a message, and do they say what those of a message
+ * say? */
 struct head {
     bool from, date, subject;
     bool has_address, is_dated, is_sent; /* "Sent:", which is a program's word */
@@ -140,7 +141,7 @@ static enum field look_at_field(struct str line, struct head *h)
     return from || date || subject ? FIELD_OF_HEAD : FIELD_OTHER;
 }
 
-/* All of it stands there, and says when the mail was sent, and from whom. Exchange leaves
+/* All of it stands there, and says when the message was sent, and from whom. Exchange leaves
  * addresses of its own house out: "Sent" is there instead. */
 static bool quote_is_head(const struct head *h, bool below_strokes)
 {
@@ -218,8 +219,8 @@ static struct str between_strokes(struct str line)
     return line;
 }
 
-/* What stands behind a program's words: nothing, Yahoo's header lines behind further strokes,
- * "from Bob <b@b.example>" of mutt, "/ Fwd.Msg" of Thunderbird in Finnish. */
+/* What follows a program's words: nothing, Yahoo's header lines behind further strokes, "from Bob
+ * <b@b.example>" of mutt, "/ Fwd.Msg" of Thunderbird in Finnish. */
 static bool is_end_of_words(struct str rest)
 {
     /* nmh: "Forwarded Messages" */
@@ -326,7 +327,7 @@ static bool is_marked_below(struct str text, size_t at, bool has_fields)
     return false;
 }
 
-/* What people write below "Anna wrote:", and few mails begin with: a list, or words between
+/* What people write below "Anna wrote:", and few messages begin with: a list, or words between
  * quotation marks. */
 static bool is_list_below(struct str text, size_t at)
 {
@@ -417,8 +418,8 @@ void detect_quotations(struct str text, bool is_new, struct detect_quotations *r
     };
 }
 
-/* Where the line begins that this place is in, or the last octets before it of a longer one,
- * which is nobody's quotation. */
+/* Where the line begins that this place is in, or the last octets before it of a longer one, which
+ * is not a quotation. */
 static size_t line_begin(struct str text, size_t at)
 {
     size_t least = at > LONGEST_LINE ? at - LONGEST_LINE : 0;
@@ -464,8 +465,8 @@ static bool quote_is_introduced(struct detect_quotations *q, size_t begin)
     return attribution_of(above, line, &two_lines) != ATTRIBUTION_NONE;
 }
 
-/* A line that begins with '>' and repeats nothing: ">From " of a mailbox (RFC 4155), ">= 140",
- * and "> 5 mg" in a mail that answers no other. It stands alone, and nothing introduces it. */
+/* A line that begins with '>' and repeats nothing: ">From " of a mailbox (RFC 4155), ">= 140", and
+ * "> 5 mg" in a message that answers no other. It stands alone, and nothing introduces it. */
 static bool is_own_mark(struct detect_quotations *q, size_t begin)
 {
     size_t next;

@@ -20,12 +20,11 @@ enum directory_result {
     DIRECTORY_AWAY,  /* cannot be asked; see problem */
 };
 
-/* On DIRECTORY_OK appends the person's addresses, blank separated. */
+/* On DIRECTORY_OK appends the person's addresses, space-separated. */
 enum directory_result directory_login(const struct directory_config *c, const char *name,
                                       const char *password, struct buf *addresses, char *problem,
                                       size_t size);
-/* On DIRECTORY_OK appends the addresses of everyone in the group (member, uniqueMember,
- * memberOf), blank separated. A group that is not there is DIRECTORY_AWAY: it must not look
- * empty. */
+/* On DIRECTORY_OK appends the addresses of everyone in the group (member, uniqueMember, memberOf),
+ * space-separated. A group that is not there is DIRECTORY_AWAY: it must not look empty. */
 enum directory_result directory_members(const struct directory_config *c, const char *group,
                                         struct buf *addresses, char *problem, size_t size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * about.h: what a mail that another process hands to queue is about (field `about` of
+ * about.h: what a message that another process hands to queue is about (field `about` of
  * system_mail and submit); it decides what the queue marks as done in the commit that takes the
  * mail.
  */

@@ -170,7 +170,7 @@ size_t ipc_backlog(const struct ipc_channel *ch)
     return ch->backlog + buf_len(&ch->out);
 }
 
-/* 1 sent, 0 the socket is full, -errno (descriptors_is_lack(): nobody's fault, later). */
+/* 1 sent, 0 the socket is full, -errno (descriptors_is_lack(): not a failure, try later). */
 static int send_frame(int sock, const char *p, size_t n, int fd)
 {
     struct iovec iov = {.iov_base = (void *)p, .iov_len = n};
@@ -473,7 +473,7 @@ static void call_without(struct ipc_channel *ch, const struct ipc_rule *rule,
 {
     descriptors_note_lack(ch->name, ipc_name(m->type));
     if (!rule->has_without) {
-        ch->failed = true; /* no fault of the peer: the pair is made anew */
+        ch->failed = true; /* no fault of the peer: the pair is made again */
         return;
     }
     switch (m->type) {

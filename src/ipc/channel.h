@@ -41,7 +41,7 @@ struct ipc_rule {
     enum ipc_type type;
     union ipc_handler handle;
     /* Instead of handle where a descriptor came with the message and this process had no room for
-     * it: a lack of ours, and no sign of what the peer meant. NULL: the channel is closed, the
+     * it: our own shortage, which says nothing about the peer. NULL: the channel is closed, the
      * peer not blamed. */
     bool has_without;
     union ipc_without without;
@@ -78,9 +78,9 @@ void ipc_channel_end(struct ipc_channel *ch);
 /* The owner may hang one pointer on a channel. */
 void ipc_channel_set_data(struct ipc_channel *ch, void *data);
 void *ipc_channel_data(const struct ipc_channel *ch);
-/* Queues a message for the end of the turn. A peer that cannot take it is as good as gone: the
- * channel closes once what it said before was read. What this process lacks something for
- * (memory, descriptors under way) waits. NULL channel: the message is dropped. */
+/* Queues a message for the end of the turn. A peer that cannot take it is treated as gone: the
+ * channel closes once what it said before was read. Messages for which this process lacks something
+ * (memory, descriptors in transit) wait. NULL channel: the message is dropped. */
 void ipc_send(struct ipc_channel *ch, const struct ipc_msg *m);
 /* The same, but it leaves in this call with all that was queued before: for what must be heard
  * even if this process ends in this very turn. */

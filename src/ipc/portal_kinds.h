@@ -6,9 +6,9 @@
 /* Recipients begin without a pass; everything behind PORTAL_WHO needs one, and the queue checks
  * each time whose it is. */
 enum portal_verb {
-    /* secret: hash of a link or pickup code, or text: an address; with number 1 that of an
-     * inside user, who wants to see what he sent. A code is sent, or nothing is; the answer is
-     * the same */
+    /* secret: hash of a link or pickup code, or text: an address; with number 1 that of an inside
+     * user who wants to see what they sent. A code is sent, or nothing is; the answer is the
+     * same */
     PORTAL_SEND_CODE,
     /* text: the code, secret: hash of the new pass, number 1: remember the browser.
      * PORTAL_PROOF_WANTED has in text what can be shown besides: challenge, address of a login
@@ -38,7 +38,7 @@ enum portal_verb {
     PORTAL_PASSKEY_NEW,  /* data: client data, authenticator data, a line each */
     PORTAL_PASSKEY_DROP, /* text: its id */
     PORTAL_SENT,         /* envelopes of a sender */
-    PORTAL_EVENTS,       /* of an envelope of his */
+    PORTAL_EVENTS,       /* of one of their envelopes */
     PORTAL_ACT,          /* number: enum portal_act, text: its argument */
     PORTAL_EXPLAIN,      /* text: addresses; number 1: by the portal in any case. Rows of fates */
     /* a recipient of something that is over asks the sender to send it once more */
@@ -81,7 +81,7 @@ enum pass_kind {
     PASS_KIND_END
 };
 
-/* What would become of a mail to somebody, as far as it is known before it is read. */
+/* What would become of a message to somebody, as far as it is known before it is read. */
 enum portal_fate {
     FATE_INSIDE,
     FATE_TLS,

@@ -111,7 +111,7 @@ static int open_compressed(struct reader *r, const struct part *p, struct buf *o
     return e;
 }
 
-/* Another type: a mail only if it begins with the fields of one. */
+/* Another type: a message only if it begins with the fields of one. */
 static int open_unnamed(struct reader *r, const struct part *p, struct buf *out,
                         struct nested_place *ret)
 {

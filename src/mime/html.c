@@ -4,9 +4,8 @@
  *
  * Everything counts that a person or a program could find: hidden elements, comments, titles,
  * alternative texts, values of fields. Elements inside a line do not part its words, so a number
- * split by tags is whole again. Quotations get '>' before each line, as in plain text: elements
- * are counted, so what stands behind a quotation is new again. What can go wrong: a limit of
- * text.
+ * split by tags is whole again. Quotations get '>' before each line, as in plain text: elements are
+ * counted, so what follows a quotation is new again. What can go wrong: a limit of text.
  */
 #include "mime/quotation.h"
 #include "mime/tags.h"

@@ -307,7 +307,7 @@ int inside_octets(const struct inside_file *f, struct buf *out)
     return e;
 }
 
-/* A picture of the page itself, of which a mail may have hundreds, is no file of its own. */
+/* A picture of the page itself, of which a message may have hundreds, is no file of its own. */
 static bool inside_read_one(struct reader *r, const char *part, const char *number,
                             enum inside kind, const struct inside_file *f)
 {

@@ -34,8 +34,8 @@ static size_t pgp_number(struct str o, size_t at, unsigned n)
     return value;
 }
 
-/* A length of the new form at *at, which moves behind it. *ret_goes_on: another length stands
- * behind so many octets. */
+/* A length of the new form at *at, which moves behind it. *ret_goes_on: another length follows
+ * after so many octets. */
 static bool new_length(struct str o, size_t *at, size_t *ret, bool *ret_goes_on)
 {
     unsigned char a = *at < o.n ? (unsigned char)o.p[*at] : 0;

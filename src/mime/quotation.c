@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * quotation.c: the elements by which mail programs quote (quotation.h): what they write was
- * looked up in the test mails of reply parsers (mailgun/talon, Mailspring, quotequail,
+ * quotation.c: the elements by which mail programs quote (quotation.h): what they write was looked
+ * up in the test messages of reply parsers (mailgun/talon, Mailspring, quotequail,
  * email_reply_trimmer), see docs/field.md.
  */
 #include "mime/quotation.h"

@@ -14,7 +14,7 @@ enum quotation {
     QUOTATION_NONE,
     /* an element that is one where "Anna wrote on 3 May 2026:" stands above */
     QUOTATION_IF_INTRODUCED,
-    /* an element that is one in a mail that answers another: people use such elsewhere */
+    /* an element that is one in a message that answers another: people use such elsewhere */
     QUOTATION_IF_ANSWER,
     QUOTATION_ELEMENT,
     QUOTATION_REST, /* what follows in the element around it, too */

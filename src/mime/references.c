@@ -26,9 +26,9 @@ static const struct reference *references_find(struct str name)
     return bsearch(copy, references, n_references, sizeof references[0], compare);
 }
 
-/* The name at the front of s, which stands behind a '&'; *ret_n: its octets, with its semicolon.
- * A name without one is the longest that fits, and none in an attribute where more letters or a
- * '=' follow: addresses have `&copy=`. */
+/* The name at the front of s, which follows a '&'; *ret_n: its octets, with its semicolon. A name
+ * without one is the longest that fits, and none in an attribute where more letters or a '='
+ * follow: addresses have `&copy=`. */
 static const struct reference *named(struct str s, bool in_tag, size_t *ret_n)
 {
     size_t n = 0;

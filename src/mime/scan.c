@@ -228,7 +228,7 @@ void scan_raw(struct reader *r, struct str octets)
         reader_problem(r, MIME_LIMIT, "raw", "only the first part of the octets was looked at");
         octets.n = RAW_MAX;
     }
-    /* apart, as its own fields would look like those of a mail that is quoted */
+    /* apart, as its own fields would look like those of a message that is quoted */
     size_t head = header_octets(octets);
     reader_add_text(r, MIME_SUBJECT, "raw", str_slice(octets, 0, head));
     reader_add_text(r, MIME_BODY, "raw", str_slice(octets, head, octets.n));

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sheet.c: style sheets of mails (sheet.h): rules, selectors, and who wins. Called by sanitise.c.
+ * sheet.c: style sheets of messages (sheet.h): rules, selectors, and who wins. Called by
+ * sanitise.c.
  *
- * What mails use is read: names, classes, ids, "inside" and "child of", :link. Rules for
- * printers, for narrow or dark screens, and for states (:hover) are left out: a mail without
- * them is what its writer made for old mail programs. What is compared is counted, so that no
- * page costs more than a moment.
+ * What messages use is read: names, classes, ids, "inside" and "child of", :link. Rules for
+ * printers, for narrow or dark screens, and for states (:hover) are left out: a message without
+ * them is what its writer made for old mail programs. What is compared is counted, so that no page
+ * costs more than a moment.
  */
 #include "mime/sheet.h"
 
@@ -309,7 +310,7 @@ static bool holds(struct sheet *s, const struct compound *c, const struct sheet_
     return fits;
 }
 
-/* What it stands in is looked for from the inside; the nearest is taken, which for what mails
+/* What it stands in is looked for from the inside; the nearest is taken, which for what messages
  * write is enough. */
 static bool sheet_applies(struct sheet *s, const struct rule *r,
                           const struct sheet_element *elements, size_t n)

@@ -8,9 +8,9 @@
  * standard, which browsers follow. Between the pieces the clock is asked. Of character
  * references it knows the names of HTML 4 only: references.c reads the others before.
  *
- * An end tag of a block closes what is open inside that block (HTML standard 13.2.6.4.7);
- * libxml2 passes it over while a <div> is open there, and what stands behind a quotation would
- * belong to it. So these end tags begin a piece, and each such <div> is closed before.
+ * An end tag of a block closes what is open inside that block (HTML standard 13.2.6.4.7); libxml2
+ * passes it over while a <div> is open there, and what follows a quotation would belong to it. So
+ * these end tags begin a piece, and each such <div> is closed before.
  */
 #include "mime/tags.h"
 #include "mime/references.h"
@@ -35,9 +35,9 @@ struct feed {
     size_t attributes;
 };
 
-/* A comment at the front, by the HTML standard 13.2.5.43 to 51: the octets it takes, 0 when
- * there is none or nothing closes it. libxml2 reads on behind "<!-->", and loses what stands
- * behind one that nothing closes. */
+/* A comment at the front, by the HTML standard 13.2.5.43 to 51: the octets it takes, 0 when there
+ * is none or nothing closes it. libxml2 reads on behind "<!-->", and loses what follows one that
+ * nothing closes. */
 static size_t comment_at(struct feed *f, struct str s, struct str *ret)
 {
     if (f->unclosed || s.n < 5 || memcmp(s.p, "<!--", 4) != 0) {

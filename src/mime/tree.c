@@ -91,7 +91,7 @@ static void tree_read_fields(struct walk *w, GMimeObject *message, const char *n
     GMimeHeaderList *list = g_mime_object_get_header_list(message);
     int n = g_mime_header_list_get_count(list);
     ret->v = err_calloc(FIELDS_MAX, sizeof *ret->v);
-    /* what stands behind them, a subject perhaps, is looked through as it is */
+    /* what follows them, a subject perhaps, is searched as it is */
     if (n > FIELDS_MAX) {
         reader_problem(w->r, MIME_LIMIT, number, "too many fields in its header section");
     }

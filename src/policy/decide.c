@@ -233,8 +233,8 @@ bool policy_barred(const struct facts *f, struct host_verdict *ret)
 struct host_verdict policy_host(const struct facts *f)
 {
     struct host_verdict v = {.need = policy_requirement(f), .grade = policy_grade(f)};
-    /* only the sender demands it, or REQUIRETLS does, whatever else: then a peer without is a
-     * failure that the sender hears of at once (RFC 8689 4.2.1) */
+    /* only the sender demands it, or REQUIRETLS does, whatever else: then a peer without it is a
+     * failure that the sender is told at once (RFC 8689 4.2.1) */
     bool cannot =
         f->reqtls || (v.need.sender_floor > GRADE_PLAIN && v.need.recipient_floor == GRADE_PLAIN);
     if (judge_lookups(f, &v) || judge_no_tls(f, &v, cannot)) {

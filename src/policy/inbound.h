@@ -21,7 +21,7 @@ struct inbound_facts {
     struct str reverse_path;
     bool in_tls, has_certificate, certificate_ok; /* ok: a trusted authority vouches for it */
     struct str trouble;                           /* what is wrong with it, behind "certificate" */
-    /* DNS names of the certificate, blank separated */
+    /* DNS names of the certificate, space-separated */
     struct str names;
     struct str fingerprint, key_fingerprint; /* SHA-256, lower-case hex */
 };

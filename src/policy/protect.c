@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * protect.c: the steps by which a mail's need is raised, in the order of docs/protection.md.
+ * protect.c: the steps by which a message's need is raised, in the order of docs/protection.md.
  * Nothing lowers what another step raised; only encryption by the senders themselves turns
  * `escalated` into `secure`.
  *

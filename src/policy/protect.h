@@ -34,7 +34,7 @@ enum protect_action { PROTECT_ACTIONS(PROTECT_ACTION_ENUM) PROTECT_ACTION_END };
 enum protect_direction { DIRECTION_OUTBOUND, DIRECTION_INBOUND, DIRECTION_INTERNAL, DIRECTION_END };
 
 struct protect_mail {
-    /* names of a verified client certificate, blank separated */
+    /* names of a verified client certificate, space-separated */
     struct str reverse_path, forward_path, login, client_ip, certificate;
     uint64_t size;
     struct str facts; /* lines of the inspection; "": there was none */
@@ -51,7 +51,7 @@ struct protection {
     enum protect_action would; /* of a trial (PROTECT_TEST): what the action would have been */
     const char *text;          /* the rule's words for the sender, or NULL; borrowed from conf */
     bool may_send_as_is;       /* a sender who is asked */
-    int64_t ask_ms;            /* how long he has */
+    int64_t ask_ms;            /* how long they have */
     /* the demand is of the house alone (docs/decisions/0032): an exception for the domain lifts
      * it */
     bool off_site;
@@ -93,7 +93,7 @@ struct protect_record {
     struct str words; /* views the text that was read */
 };
 
-/* Appends it as text; nothing at all for a mail that needs nothing special. 0 or -ENOSPC. */
+/* Appends it as text; nothing at all for a message that needs nothing special. 0 or -ENOSPC. */
 int protect_record_write(const struct protect_record *r, struct buf *out) MUST_USE;
 /* Reads it; an empty text is a record without demands, an odd one is `escalated`: it must not be
  * weaker than it was. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * notice.c: a mail of the portal from its templates (notice.h).
+ * notice.c: a message of the portal from its templates (notice.h).
  */
 #include "portal/notice.h"
 #include "portal/thread.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * notice.h: the mails of the portal: that a mail waits, a reminder, a code (RFC 5322, 2045,
+ * notice.h: the messages of the portal: that a message waits, a reminder, a code (RFC 5322, 2045,
  * 3834). In one layout, text and simple HTML, without pictures or attachments. Pure. Called by
  * smtpout.
  */
@@ -7,7 +7,7 @@
 #include "portal/site.h"
 #include "ipc/message.h"
 
-/* Fields of the mail that a signature covers. */
+/* Fields of the message that a signature covers. */
 #define NOTICE_SIGNED_FIELDS \
     "from:to:reply-to:subject:date:message-id:auto-submitted:mime-version:content-type"
 

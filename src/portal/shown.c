@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * shown.c: a mail on its page (shown.h). Called by web, and by tests/mail.
+ * shown.c: a message on its page (shown.h). Called by web, and by tests/mail.
  */
 #include "portal/shown.h"
 #include "mime/links.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * shown.h: what pages/mail.html says of a mail, from what inspect made of it (packed.h). Pure.
+ * shown.h: what pages/mail.html says of a message, from what inspect made of it (packed.h). Pure.
  *
  * Called by web. What can go wrong: nothing; what does not fit in the page's memory is not there.
  */

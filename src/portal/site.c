@@ -11,7 +11,7 @@
 
 enum { FILE_MAX = 256 * 1024, TEXTS_MAX = 1000, LINE_MAX_OCTETS = 4096 };
 
-/* Every template there is. Pages are HTML, mails come in both. */
+/* Every template there is. Pages are HTML, messages come in both. */
 static const char *const html_names[] = {
     "head", "foot",     "start",   "knock",      "code", "phrase",  "list",
     "mail", "part",     "body",    "answer",     "over", "problem", "login",

@@ -3,7 +3,7 @@
  * their place those of the administrator. Each text in each language; what a language lacks is
  * said in the first one.
  *
- * Called by web (pages), smtpout (mails), posternd and postern check-config (whether they can be
+ * Called by web (pages), smtpout (messages), posternd and postern check-config (whether they can be
  * used). What can go wrong: a file that cannot be read, is missing or has mistakes: -EINVAL with
  * lines "file:line: what is wrong".
  */

@@ -327,7 +327,7 @@ int html_escape(struct str text, struct buf *out)
     return r < 0 ? r : buf_add(out, str_slice(text, from, text.n));
 }
 
-/* One line: nothing that a value holds can begin another, or another field of a mail. */
+/* One line: nothing that a value holds can begin another, or another field of a message. */
 static int template_plain(struct str text, struct buf *out)
 {
     size_t before = buf_len(out);

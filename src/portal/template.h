@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * template.h: pages and mails from templates that an administrator may write: a small language
+ * template.h: pages and messages from templates that an administrator may write: a small language
  * without logic (a part of mustache), which always escapes. Pure.
  *
  *   {{name}}             the value, escaped for HTML; in plain text: one line, without control

@@ -16,7 +16,7 @@ struct admission_client {
     bool logged_in, in_tls;
     bool can_tls;         /* it is offered, or stands */
     bool can_start;       /* STARTTLS could still be said */
-    struct str addresses; /* that the login may send as, blank separated; "@domain": all there */
+    struct str addresses; /* that the login may send as, space-separated; "@domain": all there */
 };
 
 /* A refusal; which of refusals.def it is, REFUSE_END: by words of its own. code 0: none, it is

@@ -88,7 +88,7 @@ static void check_files(const struct conf *c, struct buf *problems)
 }
 
 /* Made at the start, but not what it lies in; without it sendmail works while the gateway runs. The
- * default is nobody's word. */
+ * default was chosen by nobody. */
 static void check_drop(const struct conf *c, struct buf *problems)
 {
     char parent[4096];

@@ -156,7 +156,7 @@ static int dsn_put_ending(const struct dsn *d, enum dsn_action worst, struct buf
                       STR_ARG(has_admin ? d->administrator : d->hostname));
 }
 
-/* One line for each choice; a mail to its address, from the same sender, makes it. */
+/* One line for each choice; a message to its address, from the same sender, makes it. */
 static int put_choices(const struct dsn *d, struct buf *out)
 {
     struct str rest = d->choices, line;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * envelope.h: what became of a mail in the portal, as JSON and in words. Called by postern
+ * envelope.h: what became of a message in the portal, as JSON and in words. Called by postern
  * envelope and postern message.
  */
 #pragma once

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * forecast.h: what would be done with a mail to one recipient, in one line for its sender.
+ * forecast.h: what would be done with a message to one recipient, in one line for its sender.
  * Called by proc/queue/protection/trial.c. Pure.
  */
 #pragma once

@@ -9,6 +9,6 @@
 /* facts: lines of policy/inspection.h. 0 or -ENOSPC. */
 int inspection_words(struct str facts, struct buf *out) MUST_USE;
 struct json *inspection_json(struct str facts);
-/* record: of policy/protect.h, "" for a mail that needs nothing special. 0 or -ENOSPC. */
+/* record: of policy/protect.h, "" for a message that needs nothing special. 0 or -ENOSPC. */
 int protection_words(struct str record, const char *indent, struct buf *out) MUST_USE;
 struct json *protection_json(struct str record);

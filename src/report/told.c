@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * told.c: writes what was done with a mail, for its sender: one paragraph for each recipient,
- * secure or not in its first words. Nothing of the mail itself is in it but addresses.
+ * told.c: writes what was done with a message, for its sender: one paragraph for each recipient,
+ * secure or not in its first words. Nothing of the message itself is in it but addresses.
  *
  * What can go wrong: more recipients than a letter has room for: how many were left out is said.
  */
@@ -74,7 +74,7 @@ static bool is_trial(const struct told_rcpt *r)
     return r->state == RCPT_FAILED && r->reason == REASON_TESTED;
 }
 
-/* How far the notice came by now, and how long the mail waits for its reader. */
+/* How far the notice came by now, and how long the message waits for its reader. */
 static int put_notice(const struct told_rcpt *r, struct buf *out)
 {
     static const char *const words[] = {

@@ -41,7 +41,7 @@ struct sasl_server {
  * life. 0, -ENOTSUP, -ENOMEM. */
 int sasl_server_new(const char *mechanism, const struct sasl_server *server,
                     struct sasl **ret) MUST_USE;
-/* The same as client: picks the strongest of those offered and not refused (blank separated);
+/* The same as client: picks the strongest of those offered and not refused (space-separated);
  * *ret_mechanism is its name. name and password are copied. -ENOTSUP: none is known. */
 int sasl_client_new(const char *offered, const char *refused, const char *name,
                     const char *password, const char *exporter, struct sasl **ret,

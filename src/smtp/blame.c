@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * blame.c: what a refusal of MAIL or RCPT is about: the words behind the address (RFC 5321
+ * blame.c: what a refusal of MAIL or RCPT is about: the words after the address (RFC 5321
  * 4.1.1.11), or the address. Pure. Called by client.c.
  *
  * What can go wrong: an answer that says nothing clear. Then this is a guess; who asks takes it
@@ -18,7 +18,7 @@ static bool mentions(const struct smtp_answer *a, const char *word)
     return false;
 }
 
-/* True for a refusal that may be about the words behind the address, not the address itself (RFC
+/* True for a refusal that may be about the words after the address, not the address itself (RFC
  * 5321 4.1.1.11, RFC 3463 3.6: X.5.Z is about the protocol). */
 static bool may_mean_words(const struct smtp_answer *a)
 {
@@ -28,7 +28,7 @@ static bool may_mean_words(const struct smtp_answer *a)
     return fits && (code.n == 0 ? a->code != 550 : str_starts_nocase(code, STR("5.5.")));
 }
 
-/* Nothing but words behind the address can be meant. */
+/* Nothing but words after the address can be meant. */
 static bool means_words(const struct smtp_answer *a)
 {
     return a->code == 504 || a->code == 555 ||

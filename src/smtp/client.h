@@ -26,7 +26,7 @@ struct smtp_client_config {
 struct smtp_caps {
     bool esmtp, pipelining, starttls, has_size, is_8bit, utf8, requiretls, enhanced;
     bool chunking, binary, dsn; /* RFC 3030, RFC 3461 */
-    /* SASL mechanisms, blank separated; a reply holds no more */
+    /* SASL mechanisms, space-separated; a reply holds no more */
     char auth[SMTP_REPLY_TEXT_MAX + 1];
     unsigned ehlo_refused; /* the answer to EHLO, behind which HELO was said; 0: none */
     bool bare_lf;          /* its replies end in LF alone */

@@ -3,8 +3,8 @@
  *
  *   starttls = "STARTTLS" CRLF
  *
- * Bytes that stand behind the command in the same read came in clear and would be taken as
- * commands inside TLS (command injection, CVE-2011-0411): the session is ended, not purged.
+ * Octets after the command in the same read came in clear and would be taken as commands inside TLS
+ * (command injection, CVE-2011-0411): the session is ended, not purged.
  */
 #include "smtp/server_priv.h"
 

@@ -22,7 +22,7 @@ struct smtp_server_config {
     const char *greeting; /* words behind the host name */
     bool can_starttls;    /* certificate and key are loaded */
     bool requiretls;      /* offer REQUIRETLS inside TLS (RFC 8689) */
-    /* SASL mechanisms offered inside TLS, blank separated; NULL: no AUTH */
+    /* SASL mechanisms offered inside TLS, space-separated; NULL: no AUTH */
     const char *auth;
     bool auth_required;      /* submission: MAIL needs AUTH (RFC 6409 4.3) */
     size_t command_line_max; /* octets with CRLF */

@@ -66,7 +66,7 @@ struct smtp_server {
     const char *note;
 };
 
-/* A command handler gets the text behind the verb, trimmed. */
+/* A command handler gets the text after the verb, trimmed. */
 typedef void (*smtp_command_fn)(struct smtp_server *s, struct str args);
 
 struct smtp_command {

@@ -111,7 +111,7 @@ static void end_linger(void *arg)
     conn_release(c);
 }
 
-/* All that we say was written. Whoever sends nothing more needs no waiting for. */
+/* All that we say was written. A peer that sends nothing more is not waited for. */
 static void half_close(struct conn *c)
 {
     shutdown(c->fd, SHUT_WR);
@@ -134,7 +134,8 @@ static void report_close(struct conn *c, int error)
     c->events->on_close(c->arg, error);
 }
 
-/* The peer's FIN. Who has no use for a connection that only writes is told that it is over. */
+/* The peer's FIN. An owner that has no use for a connection that only writes is told that it
+ * closed. */
 static void report_end(struct conn *c)
 {
     if (c->finishing || !c->events->on_end) {

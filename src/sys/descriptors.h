@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * descriptors.h: whether this process is near the end of its descriptors (RLIMIT_NOFILE): then
- * it takes no new connection, so that what it has, files of messages and the other processes,
- * still gets one. Work that needs one and gets none is put off: that is a lack of ours, whoever
- * it is for.
+ * descriptors.h: whether this process is near the end of its descriptors (RLIMIT_NOFILE): then it
+ * takes no new connection, so that what it has, files of messages and the other processes, still
+ * gets one. Work that needs one and gets none is put off: that is our own shortage, whoever it
+ * affects.
  */
 #pragma once
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fence.c: RLIMIT_DATA moved up and down (fence.h). What is in use says /proc/self/statm, opened
- * before the sandbox: its sixth number is what RLIMIT_DATA counts, and the stack.
+ * fence.c: RLIMIT_DATA moved up and down (fence.h). /proc/self/statm, opened before the sandbox,
+ * says what is in use: its sixth number is what RLIMIT_DATA counts, and the stack.
  */
 #include "sys/fence.h"
 #include "base/sanitized.h"

@@ -52,7 +52,7 @@ void timer_free(struct timer *t);
 struct watch *watch_new(struct loop *l, int fd, watch_fn fn, void *arg);
 /* events: WATCH_READ, WATCH_WRITE, both, or 0 to pause. */
 void watch_set(struct watch *w, int events);
-/* It says nothing for half a second, or until watch_set(): what it says cannot be done now (no
+/* Keeps it silent for half a second, or until watch_set(): its events cannot be handled now (no
  * descriptors are left). */
 void watch_rest(struct watch *w);
 void watch_free(struct watch *w);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * memory.c: RLIMIT_AS of this process (memory.h). The soft limit moves with the configuration, the
- * hard one stays where the sandbox was entered. What is in use says /proc/self/statm, opened
- * before. Called by child.c, and before a process takes on more.
+ * hard one stays where the sandbox was entered. /proc/self/statm, opened before, says what is in
+ * use. Called by child.c, and before a process takes on more.
  */
 #include "sys/memory.h"
 #include "base/sanitized.h"

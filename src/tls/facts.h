@@ -102,7 +102,7 @@ struct tls_facts {
     bool resumed;        /* an earlier session went on (tls/ticket.h) */
     bool asked_certificate, sent_certificate; /* by the server; by us */
     char subject[256], issuer[256];
-    char names[512];          /* DNS names of the certificate, blank separated, cut to fit */
+    char names[512];          /* DNS names of the certificate, space-separated, cut to fit */
     char fingerprint[96];     /* SHA-256 of the certificate, hex */
     char key_fingerprint[96]; /* SHA-256 of its public key (SubjectPublicKeyInfo), hex */
     int chain_n;              /* certificates sent */

@@ -23,7 +23,7 @@ void tls_pair_check(enum tls_pair_use use, struct str chain_pem, struct str key_
  * left out. */
 int tls_pair_usable(enum tls_pair_use use, struct str chain_pem, struct str key_pem, int64_t now_ms,
                     char *problem, size_t size) MUST_USE;
-/* True when the first certificate is good for a host name (RFC 6125 6.4, wildcards included). */
+/* True when the first certificate matches a host name (RFC 6125 6.4, wildcards included). */
 bool tls_chain_has_name(struct str chain_pem, const char *name);
 /* True when each certificate of the file up to an authority of trust_pem, or one that certifies
  * itself, is there; else issuer is the name of the one that is missing. */

@@ -3,11 +3,11 @@
  * certificate and no signature the second time. The secrets that seal tickets are made by the
  * keys process for one hour each and asked for by smtpin.
  *
- * Kept narrow, so that nothing is skipped by it: a client that shows a certificate gets no
- * ticket; one is good for the service that gave it, with the same certificate of ours. A resumed
- * session gets a new one, as many clients use each once, but all of them end an hour after the
- * full handshake they come from. TLS 1.2 has none, as its tickets would weaken forward secrecy.
- * No early data.
+ * Kept narrow, so that nothing is skipped by it: a client that shows a certificate gets no ticket;
+ * one is valid for the service that issued it, with the same certificate of ours. A resumed session
+ * gets a new one, as many clients use each once, but all of them end an hour after the full
+ * handshake they come from. TLS 1.2 has none, as its tickets would weaken forward secrecy. No early
+ * data.
  */
 #pragma once
 #include "base/buf.h"

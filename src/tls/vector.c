@@ -71,7 +71,7 @@ static void vector_add(struct gcm *g, unsigned char *out, const unsigned char *i
     }
 }
 
-/* Ends the message; a nonce is good for one. Encrypting gives the tag, decrypting compares it. */
+/* Ends the message; a nonce is used once. Encrypting gives the tag, decrypting compares it. */
 static bool vector_end(struct gcm *g)
 {
     unsigned char found[TAG];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * read.c: TLS reports of others, RFC 8460 4.4, 5.2, 5.3: the report part of a mail, unpacked within
- * limits, and its JSON. Called by smtpout; fuzzed.
+ * read.c: TLS reports of others, RFC 8460 4.4, 5.2, 5.3: the report part of a message, unpacked
+ * within limits, and its JSON. Called by smtpout; fuzzed.
  *
  * Tolerant where the field is sloppy (appendix B and real reporters):
  * - a report part of any media type: its octets decide (gzip, or JSON), the declared types come

@@ -52,7 +52,7 @@ struct tlsrpt_row {
     struct str details; /* a line for each failure and policy string */
 };
 typedef void (*tlsrpt_row_fn)(void *arg, const struct tlsrpt_row *row);
-/* Reads a mail (or a bare report): finds the report part, unpacks, parses; fn for each policy.
+/* Reads a message (or a bare report): finds the report part, unpacks, parses; fn for each policy.
  * 0, or -EBADMSG/-EMSGSIZE with a sentence in problem. */
 int tlsrpt_read(struct str mail, tlsrpt_row_fn fn, void *arg, char *problem, size_t size) MUST_USE;
 /* The same from JSON. */

@@ -11,7 +11,7 @@ enum {
     LEAD_WORDS = 4,  /* before the date: "On Monday, November" */
     DATE_WORDS = 8,  /* between its numbers */
     GAP_WORDS = 3,   /* between two of them: "23 de noviembre de 2026" */
-    BACK_WORDS = 10, /* behind the address, with a date */
+    BACK_WORDS = 10, /* after the address, with a date */
     YEAR_LEAST = 1900,
     YEAR_MOST = 2199,
 };
@@ -26,7 +26,7 @@ static const char *const wrote[] = {
 };
 /* The verb before the name: "Am 23.11.2026 um 09:12 schrieb Bob <bob@b.example>:" */
 static const char *const wrote_before[] = {"schrieb", "schreef", "skrev"};
-/* The name first, the date behind the verb: Gmail in German, Hungarian, Turkish and Chinese. */
+/* The name first, the date after the verb: Gmail in German, Hungarian, Turkish and Chinese. */
 static const char *const wrote_then_date[] = {"schrieb am", "ezt írta", "yazdı", "写道", "寫道"};
 /* How they begin where no number or day of the week does. */
 static const char *const starts[] = {

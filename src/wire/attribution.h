@@ -23,11 +23,11 @@ enum attribution attribution_of(struct str above, struct str line, bool *ret_two
  * it has none. */
 bool attribution_take_colon(struct str *line);
 
-/* What a text tells of when a mail was sent, in any language that writes the digits of ASCII: a
- * date with its year, a time of day. */
+/* When a message was sent, as a text says, in any language that writes the digits of ASCII: a date
+ * with its year, a time of day. */
 struct attribution_moment {
     bool date, time;
 };
 struct attribution_moment attribution_moment_of(struct str s);
-/* Some words that may be somebody's name, and no sentence. */
+/* A few words that may be somebody's name, and are not a sentence. */
 bool attribution_is_name(struct str s);

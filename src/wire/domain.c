@@ -2,8 +2,7 @@
  * domain.c: canonical domain names: RFC 1035 2.3, RFC 5890-5892, UTS 46 (by libidn2, which no
  * other folder includes). Pure.
  *
- * What can go wrong: what a stranger writes is no domain: -EINVAL. Short memory in libidn2
- * counts as the same.
+ * What can go wrong: input that is not a domain: -EINVAL, also when libidn2 runs out of memory.
  */
 #include "wire/domain.h"
 #include "wire/address.h"

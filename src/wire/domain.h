@@ -50,7 +50,7 @@ static inline bool domain_is_none(struct domain_name d)
 {
     return d.n == 0;
 }
-/* True for a name that DNS knows: no literal, no word, not none. */
+/* True for a name that DNS can be asked: not a literal, not a word, not empty. */
 static inline bool domain_is_name(struct domain_name d)
 {
     return d.n > 0 && d.canonical[0] != '=' && d.canonical[0] != '[';
@@ -69,9 +69,9 @@ int domain_pattern_parse(struct str text, struct domain_pattern *ret) MUST_USE;
 /* Octets by which the pattern covers the name, SIZE_MAX for the name itself; 0: it does not. */
 size_t domain_covers(const struct domain_pattern *p, struct domain_name d);
 
-/* An address in the form in which addresses are compared: the local part lowercase (ASCII
- * letters) and with no more quotes than it needs, the domain as above. Not for sending: whether a
- * local part minds its case is the business of its server (RFC 5321 2.4). */
+/* An address in the form in which addresses are compared: the local part lowercase (ASCII letters)
+ * and with no more quotes than it needs, the domain as above. Not for sending: whether the case of
+ * a local part matters is up to its server (RFC 5321 2.4). */
 struct address_key {
     char text[ADDRESS_KEY_SIZE];
 };

@@ -162,7 +162,7 @@ void dot_look_end(struct dot_reader *d)
     }
 }
 
-/* True when none of BLOCK octets is a dot behind an LF. Looks at the octet before them. */
+/* True when none of BLOCK octets is a dot after an LF. Looks at the octet before them. */
 static inline bool has_no_dot(const char *p)
 {
     unsigned char odd = 0;

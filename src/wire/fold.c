@@ -15,7 +15,7 @@ static bool fold_is_blank(char c)
 }
 
 /* Where the line is broken: before the last blank that leaves words on both sides and a first part
- * short enough; before the first one behind it, when there is none. line.n: nowhere. */
+ * short enough; before the first one after it, when there is none. line.n: nowhere. */
 static size_t fold_at(struct str line)
 {
     size_t words = 0, best = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * notify.h: the words of RFC 3461: which notices a sender wants (NOTIFY, RET) and what he calls the
- * mail and its recipients (ENVID, ORCPT, in xtext). Pure.
+ * notify.h: the words of RFC 3461: which notices a sender wants (NOTIFY, RET) and what they call
+ * the message and its recipients (ENVID, ORCPT, in xtext). Pure.
  */
 #pragma once
 #include "base/buf.h"

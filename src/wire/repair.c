@@ -68,7 +68,7 @@ static int take_lf(struct line_repair *r, struct buf *out)
     return buf_append(out, "\r\n", 2);
 }
 
-/* One octet that ends a line, or stands behind such an end. */
+/* One octet that ends a line, or follows such an end. */
 static int take_octet(struct line_repair *r, char c, bool stuffed, struct buf *out)
 {
     int e = 0;

@@ -2,10 +2,10 @@
  * repair.h: line ends of a message as an old device sends it, made into CRLF on entry. Called by
  * the SMTP server engine, for devices that the configuration names only; pure.
  *
- * It stands behind the place that finds the end of the message (dot.h, or the count of BDAT):
- * what is repaired can never become an end of data. A line end is CRLF, a bare LF, a bare CR, or
- * several CRs before an LF (texts that were converted twice). CRs before anything else are a
- * line end each: two of them end a header section.
+ * It runs after the end of the message was found (dot.h, or the count of BDAT): what is repaired
+ * can never become an end of data. A line end is CRLF, a bare LF, a bare CR, or several CRs before
+ * an LF (texts that were converted twice). CRs before anything else are a line end each: two of
+ * them end a header section.
  */
 #pragma once
 #include "base/buf.h"

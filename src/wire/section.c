@@ -25,7 +25,7 @@ size_t section_end(struct str begin, size_t from)
     return 0;
 }
 
-/* Behind white space, line ends and comments. */
+/* after white space, line ends and comments. */
 static struct str skip_cfws(struct str s)
 {
     unsigned depth = 0;

@@ -454,7 +454,7 @@ static int octets(struct sevenbit *s, struct str text, bool ended, struct buf *o
 
 /* --- lines and delimiters ----------------------------------------------- */
 
-/* Blanks and the line end: what may stand behind a delimiter. */
+/* Blanks and the line end: what may follow a delimiter. */
 static bool sevenbit_is_blank(struct str s)
 {
     size_t i = 0;

@@ -12,7 +12,7 @@ static bool transfer_is_blank(char c)
 
 /* --- base64 ------------------------------------------------------------- */
 
-/* The octets of a group: of four letters three, of three two, of two one; one letter alone is
+/* The octets of a group: three of four letters, two of three, one of two; a single letter gives
  * none. */
 static int end_group(struct transfer_reader *t, struct buf *out)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * transfer.h: the transfer encodings of mail (RFC 2045 6.7, 6.8; RFC 2047 4.2; uuencode) undone,
- * octet by octet, as readers of mail do: what is broken gives what can be had of it. Pure.
+ * octet by octet, as readers of mail do: what is broken gives as much as can be read of it. Pure.
  *
  * Called by mime/ and by the web process for what is downloaded, so that both have the same octets.
  */

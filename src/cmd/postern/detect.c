@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * detect.c: postern detect: what the packs find in files (texts, documents, archives, messages),
- * with masked values, which rules that fulfils, and what could not be read; of a mail also its
+ * with masked values, which rules that fulfils, and what could not be read; of a message also its
  * parts, and its flags with the place where they stand. Needs neither a running gateway nor a
  * configuration; one without content blocks is told. All files are read before any of them is
  * looked into, which happens inside a sandbox.
@@ -72,7 +72,7 @@ static int test_packs(struct wanted *w)
     return r < 0 ? EXIT_NO : EXIT_OK;
 }
 
-/* Fields of a mail, any of which makes it one. */
+/* Fields of a message, any of which makes it one. */
 static const char *const mail_fields[] = {
     "From",     "To",          "Cc",         "Subject",      "Date",
     "Received", "Return-Path", "Message-ID", "MIME-Version", "Content-Type",
@@ -320,7 +320,7 @@ static void show_problems(const struct shown *s, const struct mime_reading *m)
     }
 }
 
-/* --- what was read of a mail -------------------------------------------- */
+/* --- what was read of a message ------------------------------------------- */
 
 /* Strangers wrote it: what would move the cursor of a terminal becomes "?". */
 static void put_plain(struct str text, bool with_lines)

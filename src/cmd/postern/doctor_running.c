@@ -57,7 +57,7 @@ void doctor_ask(struct doctor *d)
     }
 }
 
-/* What stands behind "name=" in a process's counters; empty where it is not there. */
+/* What follows "name=" in a process's counters; empty where it is not there. */
 static struct str counter_of(struct str counters, const char *name)
 {
     struct str word;

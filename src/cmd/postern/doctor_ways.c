@@ -177,7 +177,7 @@ static void look_copies(struct doctor *d)
     }
 }
 
-/* Letters of our own name senders, recipients and numbers of mails; to an address outside they
+/* Letters of our own name senders, recipients and numbers of messages; to an address outside they
  * go as its servers permit, unless a partner block says more. */
 static void look_letter(struct doctor *d, const char *what, const char *to)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * explain.c: postern explain FROM TO [MESSAGE]: what would happen to a mail, and why; --replay:
+ * explain.c: postern explain FROM TO [MESSAGE]: what would happen to a message, and why; --replay:
  * what another configuration would have done with the mail of the last days (protect.c).
  *
  * Looks the recipient's servers up itself, asks posternd (if it runs) for the MTA-STS policy, the
@@ -384,7 +384,7 @@ static struct json *explanation_json(const struct explanation *e, const char *fr
     return o;
 }
 
-/* What the mail needs, into the facts of the decision. 0 or an exit status. */
+/* What the message needs, into the facts of the decision. 0 or an exit status. */
 static int learn_needs(struct explanation *e, const char *from, struct str to, const char *message,
                        const struct sender_words *w)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * explain_smtp.h: what smtpin would answer to EHLO, MAIL and RCPT of a mail: asked of the same
+ * explain_smtp.h: what smtpin would answer to EHLO, MAIL and RCPT of a message: asked of the same
  * engine and the same admission, without a connection. For postern explain.
  */
 #pragma once

@@ -23,7 +23,7 @@ struct options {
     const char *config;
     const char *by; /* who acts, as given; NULL: found out by acting.c */
     bool json;
-    int argc; /* words behind the command's name */
+    int argc; /* words after the command's name */
     char **argv;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * protect.c: the part of postern explain that is about what a mail needs: for one message, with
- * its content, and for the mail of the last days under another configuration (--replay). The
- * same functions decide as in the gateway.
+ * protect.c: the part of postern explain that is about what a message needs: for one message, with
+ * its content, and for the mail of the last days under another configuration (--replay). The same
+ * functions decide as in the gateway.
  */
 #include "policy/hop.h"
 #include "cmd/postern/protect.h"

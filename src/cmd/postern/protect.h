@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * protect.h: what a mail needs, for postern explain.
+ * protect.h: what a message needs, for postern explain.
  */
 #pragma once
 #include "cmd/postern/postern.h"
@@ -10,7 +10,7 @@
 struct sender_words {
     const char *client, *login;
 };
-/* Who sends, as the gateway would know him. */
+/* The sender, as the gateway would know them. */
 struct sender {
     char client[64], login[256];
 };

@@ -574,8 +574,7 @@ static void stop_one(struct supervised *s)
     }
 }
 
-/* They finish what they have under way and end by themselves when they are told of a new
- * configuration. */
+/* Given a new configuration, they finish what is under way and end. */
 static bool leaves_by_itself(const struct supervised *s)
 {
     return s->role == ROLE_INSPECT || s->role == ROLE_WEB;

@@ -3,7 +3,7 @@
  * made here; a new child gets new ones, its peers get the other ends. Called by children.c.
  *
  * A pair that breaks while both live (one was stopped so long that what waited for it was too much)
- * is made anew as well: a slow process is not a lost one. Both have to say so: sockets that one of
+ * is made again as well: a slow process is not a lost one. Both have to say so: sockets that one of
  * them alone gave up would pile up in the other, and a process that was taken over could use up the
  * descriptors of its betters.
  */

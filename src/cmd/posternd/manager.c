@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * manager.c: what a service manager and posternd tell each other: sd_notify(3) as a datagram,
- * sockets that were opened for us (sd_listen_fds(3)), how often it wants to hear of us
+ * sockets that were opened for us (sd_listen_fds(3)), how often it expects a sign of life
  * (sd_watchdog_enabled(3)). Without one nothing happens. Called by posternd.
  *
  * What can go wrong: the manager does not read for a while. It is not waited for; what it was

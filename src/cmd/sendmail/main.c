@@ -258,7 +258,7 @@ static bool names_recipients(struct str name, bool resent)
            str_eq_nocase(kind, STR("Bcc"));
 }
 
-/* RFC 5322 3.6.6: the mail is sent once more, to those whom the Resent fields name. */
+/* RFC 5322 3.6.6: the message is sent once more, to those whom the Resent fields name. */
 static bool is_resent(struct str rest)
 {
     struct str name, value;
@@ -270,7 +270,7 @@ static bool is_resent(struct str rest)
     return false;
 }
 
-/* Without the line "From x Mon ..." that a mail from an mbox file begins with. */
+/* Without the line "From x Mon ..." that a message from an mbox file begins with. */
 static struct str behind_mbox_line(struct str message)
 {
     static const char days[] = "Sun Mon Tue Wed Thu Fri Sat ";

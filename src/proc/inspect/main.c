@@ -6,9 +6,9 @@
  * to the queue as lines (policy/inspection.h); a message that kills it, or takes too long,
  * counts as one that could not be inspected, never as clean.
  *
- * After RECYCLE messages it asks posternd for a successor and works on; once that stands, the
- * queue gives its messages to the new one and hangs up on the old one. With a new configuration
- * it asks the queue to let it go, and posternd starts a fresh one. Packs are read before the
+ * After RECYCLE messages it asks posternd for a successor and works on; once that stands, the queue
+ * gives its messages to the new one and hangs up on the old one. With a new configuration it asks
+ * the queue for no more work and ends, and posternd starts a new one. Packs are read before the
  * sandbox.
  */
 #include "base/log.h"

@@ -186,7 +186,7 @@ static bool directory_ok(struct exchange *x, const char *name, const char *passw
     return r == DIRECTORY_OK;
 }
 
-/* What he may send as; an account without addresses has its own name. */
+/* What they may send as; an account without addresses has its own name. */
 static void login_keep_addresses(struct exchange *x, const struct account *a, const char *name)
 {
     str_copy_cut(str_c(a && *a->addresses ? a->addresses : name), x->addresses,

@@ -167,7 +167,7 @@ static void incoming_seal(struct session *s, struct incoming *m, struct str byte
 }
 
 /* Each mailbox of each From must be one of the sender's own addresses (RFC 6409 6.1 allows to
- * enforce it): a reader may show any of them. One in which no address can be read is nobody's. */
+ * enforce it): a reader may show any of them. One without a readable address belongs to nobody. */
 static void check_author(struct session *s, struct incoming *m, struct str section)
 {
     struct str from;

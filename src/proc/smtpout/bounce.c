@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * bounce.c: writes a bounce, or the notice that a mail still waits. It happens here because only a
- * lease holder can open the original's header section, and the queue must not see it. The notice
+ * bounce.c: writes a bounce, or the notice that a message still waits. It happens here because only
+ * a lease holder can open the original's header section, and the queue must not see it. The notice
  * is sealed like any other message and submitted; the queue marks the recipients as told in the
  * same commit. Called by delivery.c and job.c.
  *

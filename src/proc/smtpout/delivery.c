@@ -106,7 +106,8 @@ void delivery_rewind(struct delivery *d)
     buf_wipe(&d->head);
 }
 
-/* The server was told of some recipients; for those it could not be told of that is its verdict. */
+/* The server was given some of the recipients; this is its verdict for those that it could not be
+ * given. */
 static void note_left_out(struct delivery *d, const char *host)
 {
     static const struct host_verdict lacks = {.class = HOST_PERMANENT, .reason = REASON_NO_UTF8};
@@ -639,7 +640,7 @@ static void conclude_lookup(struct delivery *d)
     case MX_OUTCOME_END:
         break;
     }
-    /* our own setting, or our name service: nobody's mail comes back for that */
+    /* our own setting or our own resolver is to blame: no mail is returned for that */
     if (d->fixed_host && v.class == HOST_PERMANENT) {
         v = (struct host_verdict){.class = HOST_TEMPORARY, .reason = REASON_NEXT_HOP};
     }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * envelope.c: mails of the portal: written from their templates (portal/notice.c), signed by
+ * envelope.c: messages of the portal: written from their templates (portal/notice.c), signed by
  * keys where a signing key is configured, sealed and submitted like any mail of ours. Called by
  * main.c for the queue's questions.
  *
- * What can go wrong: keys are away, or the mail is not taken: then it is not said to be stored,
+ * What can go wrong: keys are away, or the message is not taken: then it is not said to be stored,
  * and the queue asks again.
  */
 #include "auth/dkim.h"
@@ -19,7 +19,7 @@
 
 enum { MAIL_MAX = 1024 * 1024 };
 
-/* A mail that waits for its signature. */
+/* A message that waits for its signature. */
 struct unsigned_mail {
     uint64_t id;
     struct lease_id order;

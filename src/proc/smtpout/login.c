@@ -6,7 +6,7 @@
  *
  * Credentials go over TLS with a right certificate only (requirement SM41): the configuration
  * demands it of the relay, the policy checks it, and the client engine refuses AUTH outside TLS.
- * What can go wrong: no mechanism in common, a login that is refused: the mail waits, with that
+ * What can go wrong: no mechanism in common, a login that is refused: the message waits, with that
  * reason.
  */
 #include "base/log.h"

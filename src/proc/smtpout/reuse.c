@@ -48,7 +48,7 @@ void connection_release(struct connection *l, bool usable)
     l->delivery = NULL;
     l->saving = (struct lease_id){0};
     bool guesses = l->suspicion.set; /* the next message's success would prove nothing */
-    /* behind HELO the next connection says EHLO again */
+    /* after HELO the next connection says EHLO again */
     bool greeted = smtp_client_caps(l->engine)->esmtp;
     bool keep = usable && !guesses && greeted && smtp_client_reusable(l->engine) &&
                 !l->without_tls && !out->stopping &&

@@ -234,7 +234,7 @@ static bool speaks_of_us(enum answer_to to, int code, struct str enhanced, struc
     return policy && (to == ANSWER_TO_MAIL || (to == ANSWER_TO_RCPT && named));
 }
 
-/* RFC 4954 6: 530 may answer any command of a mail, 534, 535 and 538 are about logins. Behind
+/* RFC 4954 6: 530 may answer any command of a message, 534, 535 and 538 are about logins. Behind
  * another 5yz code the enhanced one counts at MAIL only: 5.7.0 at RCPT and DATA is what filters
  * say. */
 static bool wants_login(enum answer_to to, int code, struct str enhanced)

@@ -112,12 +112,12 @@ enum answer_means {
     MEANS_NOT_NOW, /* at this host, now: the next one may take it */
     /* 5yz about our address or host name, not about the mail: another host may take it */
     MEANS_NOT_US,
-    MEANS_LOGIN, /* our own next hop wants a login: the administrator's matter, the mail waits */
+    MEANS_LOGIN, /* our own next hop wants a login: the administrator's matter, the message waits */
     MEANS_END,
 };
 
-/* to: DATA is everything behind RCPT. enhanced: "5.7.1" or "". our_ip: our side's address, or
- * "". ours: the server is our own next hop (relay, deliver-to). */
+/* to: DATA is everything after RCPT. enhanced: "5.7.1" or "". our_ip: our side's address, or "".
+ * ours: the server is our own next hop (relay, deliver-to). */
 enum answer_means answer_means(enum answer_to to, int code, struct str enhanced, struct str text,
                                const char *our_ip, bool ours);
 

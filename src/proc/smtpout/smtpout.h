@@ -66,7 +66,7 @@ struct sasl;
 struct route_host {
     uint16_t preference;
     char name[256], base[256];
-    struct str addresses; /* blank separated */
+    struct str addresses; /* space-separated */
     bool partial;         /* there may be more of them */
     enum host_tlsa tlsa;
     struct str records; /* as dane_read() takes them */
@@ -289,13 +289,13 @@ uint64_t route_asked(const struct route *w);
 /* How TLS is spoken to the host with these facts. */
 void route_tls(const struct route *w, const struct route_host *h, const struct facts *f,
                struct tls_requirements *ret);
-/* What the session came to. pins: blank separated cert:HEX and key:HEX. */
+/* What the session came to. pins: space-separated cert:HEX and key:HEX. */
 enum sess route_sess(const struct tls_facts *f, struct str pins);
 
 /* job.c: deliveries as the queue hands them out */
 extern const struct ipc_rule smtpout_queue_rules[];
 extern const struct ipc_rule smtpout_keys_rules[];
-/* Of a timer (struct smtpout): the queue hears of all deliveries that they are in hand still. */
+/* Of a timer (struct smtpout): tells the queue that all deliveries are still in hand. */
 void job_say_still(void *arg);
 void job_keys_gone(struct smtpout *out);
 /* This process ends in this very call of the loop: what is under way is due again, and nothing
@@ -367,7 +367,7 @@ void fit_describe(const struct delivery *d, const struct connection *l,
                   const struct smtp_caps *caps, enum reason why, char *dst, size_t size);
 /* Of those left out. */
 void fit_left_out(const struct delivery *d, char *dst, size_t size);
-/* d->mail as this server is told of it; recipients that it cannot be told of are left out
+/* d->mail as this server is given it; recipients that it cannot be given are left out
  * (d->n_left_out), for the next host. After fit_message() said REASON_NONE. */
 void fit_prepare(struct delivery *d, const struct smtp_caps *caps);
 /* The address as this server can take it: as it is, or with its domain in A-labels (copied).
@@ -470,7 +470,7 @@ uint64_t own_id(struct smtpout *out);
 int own_submit(struct smtpout *out, const struct own *o) MUST_USE;
 void own_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_system_mail *m);
 
-/* envelope.c: mails of the portal */
+/* envelope.c: messages of the portal */
 void envelope_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_envelope_mail *m);
 /* True when the signature was for one of them. */
 bool envelope_signed(struct smtpout *out, const struct ipc_signature *s);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * answer.c: answering a mail: the form, a draft, files while they come, and the mail that goes
- * inside. Called by request.c.
+ * answer.c: answering a message: the form, a draft, files while they come, and the message that
+ * goes inside. Called by request.c.
  *
  * An answer goes to the one who wrote, or to all who had the mail: the queue compares with its
  * own list. Header fields are made from data, never from text that somebody typed as a whole.

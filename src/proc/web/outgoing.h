@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * outgoing.h: a mail written by somebody in the portal, while it comes: encoded, sealed piece by
- * piece, small ones in memory, larger ones into a spool file that is synced before the queue
- * hears of it. For answer.c and compose.c.
+ * outgoing.h: a message written by somebody in the portal, while it comes: encoded, sealed piece by
+ * piece, small ones in memory, larger ones into a spool file that is synced before the queue hears
+ * of it. For answer.c and compose.c.
  */
 #pragma once
 #include "proc/web/web.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * read.c: a mail in the browser: its page, its HTML in a frame without rights, its attachments
+ * read.c: a message in the browser: its page, its HTML in a frame without rights, its attachments
  * and its original, streamed. Called by request.c.
  *
  * An attachment is cut out of the original while that is decrypted: nothing is kept in memory
@@ -43,7 +43,7 @@ static void read_put_name(struct request *r, char id[ID_TEXT])
     data_c(&r->page, "id", id);
 }
 
-/* Over, recalled or locked; or not his. */
+/* Over, recalled or locked; or belongs to somebody else. */
 static bool is_refused(struct request *r, const struct ipc_portal_answer *a)
 {
     char id[ID_TEXT];
@@ -126,7 +126,7 @@ static void on_file_pass(struct request *r, const struct ipc_portal_answer *a, i
     page_redirect(r, url);
 }
 
-/* With a second name nothing of a mail comes from the first but our own page about it. */
+/* With a second name nothing of a message comes from the first but our own page about it. */
 static bool goes_elsewhere(struct request *r)
 {
     unsigned char hash[32];

@@ -3,9 +3,9 @@
  * page, and the route (routes.def) that says which file of this folder answers. Called by the
  * HTTP engine.
  *
- * A request of a form must come from our origin (Sec-Fetch-Site, Origin) and, behind a pass,
- * hold a token of it. Nothing that a GET or HEAD asks for changes anything but the record that a
- * person who proved who he is has read his mail.
+ * A request of a form must come from our origin (Sec-Fetch-Site, Origin) and, behind a pass, hold a
+ * token of it. A GET or HEAD changes nothing but the record that somebody who proved their identity
+ * has read the message.
  */
 #include "base/log.h"
 #include "base/random.h"
@@ -91,7 +91,7 @@ bool request_is_pass(struct str s)
     return s.n == COOKIE_TEXT - 1;
 }
 
-/* What stands behind the name in NAME or NAME:PORT; the port of https is none (RFC 9110 4.2.2). */
+/* What follows the name in NAME or NAME:PORT; the port of https is none (RFC 9110 4.2.2). */
 static struct str port_of(struct str host)
 {
     struct str port = str_slice(host, str_find(host, ':', 0), host.n);

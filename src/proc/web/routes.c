@@ -56,7 +56,7 @@ static bool route_take(struct str name, struct str part, struct route_values *v)
     if (str_eq(name, STR(":envelope"))) {
         return id_parse(part, &v->envelope) == 0;
     }
-    if (str_eq(name, STR(":part"))) { /* of a mail, from 1 on */
+    if (str_eq(name, STR(":part"))) { /* of a message, from 1 on */
         v->part = part;
         return str_to_u64(part, VIEW_PARTS_MAX, &n) == 0 && n > 0;
     }

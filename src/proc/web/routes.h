@@ -31,7 +31,7 @@ enum route_csrf {
 /* The names of the portal that have the page. */
 enum route_names {
     NAME_MAIN = 1,
-    NAME_FILES = 2, /* where HTML and attachments of mails have an origin of their own */
+    NAME_FILES = 2, /* where HTML and attachments of messages have an origin of their own */
     NAME_BOTH = NAME_MAIN | NAME_FILES,
 };
 

@@ -270,8 +270,8 @@ static void visitor_on_drain(void *arg)
     }
 }
 
-/* The browser closed its half: the engine hears of it behind the last request, and its answer
- * still goes out. */
+/* The browser closed its half: the engine is told after the last request, whose response still goes
+ * out. */
 static void visitor_on_end(void *arg)
 {
     struct visitor *v = arg;

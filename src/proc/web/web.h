@@ -205,7 +205,7 @@ void prove_keep(struct request *r);
 void prove_keep_phrase(struct request *r);
 void prove_keep_passkey(struct request *r);
 
-/* read.c: a mail */
+/* read.c: a message */
 void read_mail(struct request *r);
 void read_body(struct request *r);
 void read_part(struct request *r);
