@@ -76,24 +76,21 @@ static int get_lease(struct str *in, struct lease_id *ret)
     return 0;
 }
 
-#define PUT_u8(out, v, max)    ((max) > 0 && (v) > (max) ? -EMSGSIZE : put_int(out, v, 1))
-#define PUT_u16(out, v, max)   put_int(out, v, 2)
-#define PUT_u32(out, v, max)   put_int(out, v, 4)
-#define PUT_u64(out, v, max)   put_int(out, v, 8)
-#define PUT_i64(out, v, max)   put_int(out, (uint64_t)(v), 8)
-#define PUT_lease(out, v, max) buf_append(out, (v).octets, sizeof(v).octets)
-#define PUT_str(out, v, max)   message_put_str(out, v, max)
-#define PUT_bytes(out, v, max) message_put_str(out, v, max)
-#define PUT_key(out, v, max)   PUT_u64(out, v, max)
-#define PUT_flag(out, v, max)  put_int(out, v, 1)
-#define PUT_blob(out, v, max)  PUT_bytes(out, v, max)
+#define PUT_u8(out, v, max)          ((max) > 0 && (v) > (max) ? -EMSGSIZE : put_int(out, v, 1))
+#define PUT_u16(out, v, max)         put_int(out, v, 2)
+#define PUT_u32(out, v, max)         put_int(out, v, 4)
+#define PUT_u64(out, v, max)         put_int(out, v, 8)
+#define PUT_i64(out, v, max)         put_int(out, (uint64_t)(v), 8)
+#define PUT_lease(out, v, max)       buf_append(out, (v).octets, sizeof(v).octets)
+#define PUT_str(out, v, max)         message_put_str(out, v, max)
+#define PUT_bytes(out, v, max)       message_put_str(out, v, max)
+#define PUT_key(out, v, max)         PUT_u64(out, v, max)
+#define PUT_serial(out, v, max)      PUT_u64(out, v, max)
+#define PUT_store_enum(out, v, name) PUT_enum(out, v, name)
+#define PUT_flag(out, v, max)        put_int(out, v, 1)
+#define PUT_blob(out, v, max)        PUT_bytes(out, v, max)
 #define PUT_enum(out, v, name) \
     ((unsigned)(v) < IPC_END_##name ? put_int(out, (uint64_t)(v), 1) : -EMSGSIZE)
-#define PUT_rcpt_state(out, v, max)     PUT_enum(out, v, rcpt_state)
-#define PUT_rcpt_notice(out, v, max)    PUT_enum(out, v, rcpt_notice)
-#define PUT_rpt_type(out, v, max)       PUT_enum(out, v, rpt_type)
-#define PUT_rpt_state(out, v, max)      PUT_enum(out, v, rpt_state)
-#define PUT_exception_kind(out, v, max) PUT_enum(out, v, exception_kind)
 #define PUT_FIELD(kind, field, max) \
     if ((r = PUT_##kind(out, m->field, max)) < 0) { \
         return r; \
@@ -128,21 +125,18 @@ IPC_MESSAGES(ENCODER)
     if ((r = get_str(in, max, &m->field)) < 0) { \
         return r; \
     }
-#define GET_bytes(field, max) GET_str(field, max)
-#define GET_key(field, max)   GET_u64(field, max)
-#define GET_flag(field, max)  GET_u8(field, max)
-#define GET_blob(field, max)  GET_bytes(field, max)
+#define GET_bytes(field, max)       GET_str(field, max)
+#define GET_key(field, max)         GET_u64(field, max)
+#define GET_serial(field, max)      GET_u64(field, max)
+#define GET_store_enum(field, name) GET_enum(field, name)
+#define GET_flag(field, max)        GET_u8(field, max)
+#define GET_blob(field, max)        GET_bytes(field, max)
 #define GET_enum(field, name) \
     GET_INT(enum name, 1, field) \
     if (value >= IPC_END_##name) { \
         return -EBADMSG; \
     }
-#define GET_rcpt_state(field, max)     GET_enum(field, rcpt_state)
-#define GET_rcpt_notice(field, max)    GET_enum(field, rcpt_notice)
-#define GET_rpt_type(field, max)       GET_enum(field, rpt_type)
-#define GET_rpt_state(field, max)      GET_enum(field, rpt_state)
-#define GET_exception_kind(field, max) GET_enum(field, exception_kind)
-#define GET_FIELD(kind, field, max)    GET_##kind(field, max)
+#define GET_FIELD(kind, field, max) GET_##kind(field, max)
 #define DECODER(number, name, descriptor) \
     static int decode_##name(struct str *in, struct ipc_##name *m) \
     { \

@@ -46,15 +46,12 @@ enum { IPC_HEAD = 8 }; /* octets */
 #define IPC_MEMBER_bytes(field, most) struct str field;
 #define IPC_MEMBER_enum(field, name)  enum name field;
 /* kinds of records/record.h */
-#define IPC_MEMBER_key(field, most)            uint64_t field;
-#define IPC_MEMBER_flag(field, most)           bool field;
-#define IPC_MEMBER_blob(field, most)           struct str field;
-#define IPC_MEMBER_rcpt_state(field, most)     enum rcpt_state field;
-#define IPC_MEMBER_rcpt_notice(field, most)    enum rcpt_notice field;
-#define IPC_MEMBER_rpt_type(field, most)       enum rpt_type field;
-#define IPC_MEMBER_rpt_state(field, most)      enum rpt_state field;
-#define IPC_MEMBER_exception_kind(field, most) enum exception_kind field;
-#define IPC_MEMBER(kind, field, most)          IPC_MEMBER_##kind(field, most)
+#define IPC_MEMBER_key(field, most)        uint64_t field;
+#define IPC_MEMBER_serial(field, most)     uint64_t field;
+#define IPC_MEMBER_store_enum(field, name) enum name field;
+#define IPC_MEMBER_flag(field, most)       bool field;
+#define IPC_MEMBER_blob(field, most)       struct str field;
+#define IPC_MEMBER(kind, field, most)      IPC_MEMBER_##kind(field, most)
 
 /* Where the values of each enum in a message end: one from there on is malformed, so that no
  * process sees a value that it has no word for. */

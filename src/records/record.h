@@ -11,26 +11,22 @@
 #include <stddef.h>
 
 /* Kinds of fields, as they stand in a struct. */
-#define RECORD_TYPE_key            uint64_t /* the number of the row */
-#define RECORD_TYPE_serial         uint64_t /* the same, given by the table where it is 0 */
-#define RECORD_TYPE_u8             uint8_t
-#define RECORD_TYPE_u16            uint16_t
-#define RECORD_TYPE_u32            uint32_t
-#define RECORD_TYPE_u64            uint64_t
-#define RECORD_TYPE_i64            int64_t
-#define RECORD_TYPE_enum           uint8_t /* an enum of a higher floor */
-#define RECORD_TYPE_flag           bool
-#define RECORD_TYPE_str            struct str /* a text */
-#define RECORD_TYPE_blob           struct str /* octets */
-#define RECORD_TYPE_rcpt_state     enum rcpt_state
-#define RECORD_TYPE_rcpt_notice    enum rcpt_notice
-#define RECORD_TYPE_exception_kind enum exception_kind
-#define RECORD_TYPE_rpt_type       enum rpt_type
-#define RECORD_TYPE_rpt_state      enum rpt_state
+#define RECORD_TYPE_key(most)        uint64_t /* the number of the row */
+#define RECORD_TYPE_serial(most)     uint64_t /* the same, given by the table where it is 0 */
+#define RECORD_TYPE_u8(most)         uint8_t
+#define RECORD_TYPE_u16(most)        uint16_t
+#define RECORD_TYPE_u32(most)        uint32_t
+#define RECORD_TYPE_u64(most)        uint64_t
+#define RECORD_TYPE_i64(most)        int64_t
+#define RECORD_TYPE_enum(most)       uint8_t   /* an enum of a higher floor: most is its name */
+#define RECORD_TYPE_store_enum(most) enum most /* one of the store */
+#define RECORD_TYPE_flag(most)       bool
+#define RECORD_TYPE_str(most)        struct str /* a text */
+#define RECORD_TYPE_blob(most)       struct str /* octets */
 
 /* The members of a struct: RECORD_MEMBERS(attempt). */
 #define RECORD_MEMBERS(record)          RECORD_##record(RECORD_MEMBER)
-#define RECORD_MEMBER(kind, name, most) RECORD_TYPE_##kind name;
+#define RECORD_MEMBER(kind, name, most) RECORD_TYPE_##kind(most) name;
 /* Assignments from another struct with the same fields: RECORD_COPY(attempt, to, from). Texts
  * are views. */
 #define RECORD_ASSIGN(kind, name, most) record_to->name = record_from->name;
@@ -42,22 +38,18 @@
     } while (0)
 
 enum field_class { FIELD_KEY, FIELD_SERIAL, FIELD_NUMBER, FIELD_FLAG, FIELD_TEXT, FIELD_OCTETS };
-#define RECORD_CLASS_key            FIELD_KEY
-#define RECORD_CLASS_serial         FIELD_SERIAL
-#define RECORD_CLASS_u8             FIELD_NUMBER
-#define RECORD_CLASS_u16            FIELD_NUMBER
-#define RECORD_CLASS_u32            FIELD_NUMBER
-#define RECORD_CLASS_u64            FIELD_NUMBER
-#define RECORD_CLASS_i64            FIELD_NUMBER
-#define RECORD_CLASS_enum           FIELD_NUMBER
-#define RECORD_CLASS_flag           FIELD_FLAG
-#define RECORD_CLASS_str            FIELD_TEXT
-#define RECORD_CLASS_blob           FIELD_OCTETS
-#define RECORD_CLASS_rcpt_state     FIELD_NUMBER
-#define RECORD_CLASS_rcpt_notice    FIELD_NUMBER
-#define RECORD_CLASS_exception_kind FIELD_NUMBER
-#define RECORD_CLASS_rpt_type       FIELD_NUMBER
-#define RECORD_CLASS_rpt_state      FIELD_NUMBER
+#define RECORD_CLASS_key        FIELD_KEY
+#define RECORD_CLASS_serial     FIELD_SERIAL
+#define RECORD_CLASS_u8         FIELD_NUMBER
+#define RECORD_CLASS_u16        FIELD_NUMBER
+#define RECORD_CLASS_u32        FIELD_NUMBER
+#define RECORD_CLASS_u64        FIELD_NUMBER
+#define RECORD_CLASS_i64        FIELD_NUMBER
+#define RECORD_CLASS_enum       FIELD_NUMBER
+#define RECORD_CLASS_store_enum FIELD_NUMBER
+#define RECORD_CLASS_flag       FIELD_FLAG
+#define RECORD_CLASS_str        FIELD_TEXT
+#define RECORD_CLASS_blob       FIELD_OCTETS
 
 struct record_field {
     const char *name;

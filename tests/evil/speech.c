@@ -95,15 +95,15 @@ static void hear_text(struct str s)
     hear_id(m->field); \
     evil.token = sizeof(#field) == sizeof("token") && #field[0] == 't' ? m->field : evil.token;
 #define HEAR_i64(field, max)
-#define HEAR_lease(field, max) evil.leases[evil.n_leases++ % POOL] = m->field;
-#define HEAR_str(field, max)   hear_text(m->field);
-#define HEAR_bytes(field, max) hear_text(m->field);
-#define HEAR_key(field, max)   hear_id(m->field);
+#define HEAR_lease(field, max)  evil.leases[evil.n_leases++ % POOL] = m->field;
+#define HEAR_str(field, max)    hear_text(m->field);
+#define HEAR_bytes(field, max)  hear_text(m->field);
+#define HEAR_key(field, max)    hear_id(m->field);
+#define HEAR_serial(field, max) hear_id(m->field);
+#define HEAR_store_enum(field, name)
 #define HEAR_flag(field, max)
 #define HEAR_enum(field, name)
-#define HEAR_blob(field, max) hear_text(m->field);
-#define HEAR_rcpt_state(field, max)
-#define HEAR_rcpt_notice(field, max)
+#define HEAR_blob(field, max)        hear_text(m->field);
 #define HEAR_FIELD(kind, field, max) HEAR_##kind(field, max)
 #define HEAR(number, name, descriptor) \
     static void hear_##name(const struct ipc_##name *m) \
@@ -248,11 +248,11 @@ static uint8_t some_octet(unsigned max)
 #define SAY_str(field, max)         m->field = some_text(max);
 #define SAY_bytes(field, max)       m->field = some_text(max);
 #define SAY_key(field, max)         m->field = some_id();
+#define SAY_serial(field, max)      m->field = some_id();
+#define SAY_store_enum(field, name) SAY_enum(field, name)
 #define SAY_enum(field, name)       m->field = (enum name)some_octet(IPC_END_##name - 1);
 #define SAY_flag(field, max)        m->field = dice_below(2);
 #define SAY_blob(field, max)        m->field = some_text(max);
-#define SAY_rcpt_state(field, max)  SAY_enum(field, rcpt_state)
-#define SAY_rcpt_notice(field, max) SAY_enum(field, rcpt_notice)
 #define SAY_FIELD(kind, field, max) SAY_##kind(field, max)
 #define SAY(number, name, descriptor) \
     static void say_##name(struct ipc_##name *m) \

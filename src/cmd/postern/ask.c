@@ -142,11 +142,11 @@ void tame_text(struct str s)
 #define TAME_str(field) tame_text(m->field);
 #define TAME_bytes(field)
 #define TAME_key(field)
+#define TAME_serial(field)
+#define TAME_store_enum(field)
 #define TAME_enum(field)
 #define TAME_flag(field)
 #define TAME_blob(field)
-#define TAME_rcpt_state(field)
-#define TAME_rcpt_notice(field)
 #define TAME_FIELD(kind, field, max) TAME_##kind(field)
 #define TAME(number, name, descriptor) \
     static void tame_##name(const struct ipc_##name *m) \

@@ -39,7 +39,7 @@ static void policies_save(const struct policy *p)
                                                     .id = str_c(e->id),
                                                     .fetched_ms = e->fetched_ms,
                                                     .expires_ms = e->expires_ms,
-                                                    .text = str_c(e->text),
+                                                    .policy = str_c(e->text),
                                                 }});
 }
 
@@ -324,7 +324,7 @@ static void on_stored_policy(void *owner, struct ipc_channel *ch, const struct i
     struct policy *p = domain_is_name(domain) ? policies_find(l, domain) : NULL;
     bool known = p && p->entry.has_policy && p->entry.fetched_ms >= s->fetched_ms;
     if (p && !known &&
-        sts_load(&p->entry, s->text, id, s->fetched_ms, s->expires_ms, problem, sizeof problem) <
+        sts_load(&p->entry, s->policy, id, s->fetched_ms, s->expires_ms, problem, sizeof problem) <
             0) {
         log_warn("sts-stored-invalid", KVS("domain", domain_str(&domain)), KV("problem", problem));
     }

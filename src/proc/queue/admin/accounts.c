@@ -245,33 +245,16 @@ void accounts_on_refusal(void *owner, struct ipc_channel *ch, const struct ipc_r
     if (q->admin.refusals_in_hour > REFUSALS_AN_HOUR) {
         return; /* a stranger who says MAIL all day must not fill the store; the log has them all */
     }
-    store_add_refusal(q->store, &(struct store_refusal){
-                                    .at_ms = r->at_ms,
-                                    .rule = r->rule,
-                                    .client = r->client,
-                                    .helo = r->helo,
-                                    .reverse_path = r->reverse_path,
-                                    .wanted = r->wanted,
-                                    .had = r->had,
-                                    .reason = r->reason,
-                                    .enforced = r->enforced != 0,
-                                });
+    struct store_refusal refusal;
+    RECORD_COPY(refusal, &refusal, r);
+    store_add_refusal(q->store, &refusal);
 }
 
 static void send_refusal(void *arg, const struct store_refusal *r)
 {
-    ipc_send(arg, &(struct ipc_msg){.type = IPC_refusal,
-                                    .refusal = {
-                                        .at_ms = r->at_ms,
-                                        .rule = r->rule,
-                                        .enforced = r->enforced,
-                                        .client = r->client,
-                                        .helo = r->helo,
-                                        .reverse_path = r->reverse_path,
-                                        .wanted = r->wanted,
-                                        .had = r->had,
-                                        .reason = r->reason,
-                                    }});
+    struct ipc_msg m = {.type = IPC_refusal};
+    RECORD_COPY(refusal, &m.refusal, r);
+    ipc_send(arg, &m);
 }
 
 static void accounts_done(struct ipc_channel *ch, const char *problem)

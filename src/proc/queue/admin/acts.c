@@ -76,27 +76,16 @@ void acts_add(struct queue *q, const struct acting *who, enum admin_verb verb, s
 void acts_on_posternd(void *owner, struct ipc_channel *ch, const struct ipc_row_act *a)
 {
     struct queue *q = child_owner(owner); /* posternd has written the line of the log */
-    store_add_act(q->store, &(struct store_act){
-                                .at_ms = a->at_ms,
-                                .verb = a->verb,
-                                .about = a->about,
-                                .detail = a->detail,
-                                .by = a->by,
-                                .uid = a->uid,
-                            });
+    struct store_act act = {.act = 0};
+    RECORD_COPY(ACT_TOLD, &act, a);
+    store_add_act(q->store, &act);
 }
 
 static void acts_send_row(void *arg, const struct store_act *a)
 {
-    ipc_send(arg, &(struct ipc_msg){.type = IPC_row_act,
-                                    .row_act = {
-                                        .at_ms = a->at_ms,
-                                        .verb = a->verb,
-                                        .about = a->about,
-                                        .detail = a->detail,
-                                        .by = a->by,
-                                        .uid = a->uid,
-                                    }});
+    struct ipc_msg row = {.type = IPC_row_act};
+    RECORD_COPY(ACT_TOLD, &row.row_act, a);
+    ipc_send(arg, &row);
 }
 
 static void acts_ignore_end(void *arg, enum store_result result)

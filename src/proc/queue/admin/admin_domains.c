@@ -42,31 +42,14 @@ static struct walk *walk_new(struct ipc_channel *to)
 
 static void send_domain(const struct queue *q, struct ipc_channel *to, const struct domain *d)
 {
-    const struct store_domain *m = &d->d;
     struct memory_rules rules = domains_rules(q);
     int64_t now = clock_wall_ms();
-    ipc_send(to, &(struct ipc_msg){.type = IPC_row_domain,
-                                   .row_domain = {
-                                       .name = m->name,
-                                       .seen = memory_seen(m, now, &rules),
-                                       .monitored = !d->is_key && memory_monitored(m, now, &rules),
-                                       .probes_off = !child_conf(q->child)->monitor.probe,
-                                       .offered_ms = m->offered_ms,
-                                       .lowered_ms = m->lowered_ms,
-                                       .looked_ms = m->looked_ms,
-                                       .mailed_ms = m->mailed_ms,
-                                       .probed_ms = m->probed_ms,
-                                       .next_probe_ms = m->next_probe_ms,
-                                       .not_after_ms = m->not_after_ms,
-                                       .negative_days = m->negative_days,
-                                       .alarms = m->alarms,
-                                       .look_complete = m->look_complete,
-                                       .await_confirm = m->await_confirm,
-                                       .grade = m->grade,
-                                       .tlsa = m->tlsa,
-                                       .sts = m->sts,
-                                       .helo_ms = m->helo_ms,
-                                   }});
+    struct ipc_msg row = {.type = IPC_row_domain};
+    RECORD_COPY(domain, &row.row_domain, &d->d);
+    row.row_domain.seen = memory_seen(&d->d, now, &rules);
+    row.row_domain.monitored = !d->is_key && memory_monitored(&d->d, now, &rules);
+    row.row_domain.probes_off = !child_conf(q->child)->monitor.probe;
+    ipc_send(to, &row);
 }
 
 static void list_domains(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
@@ -80,40 +63,26 @@ static void list_domains(struct queue *q, struct ipc_channel *to, const struct i
     admin_domains_done(to, true, "");
 }
 
-static void send_probe(void *arg, const struct store_probe *p)
-{
-    struct walk *w = arg;
-    ipc_send(w->to, &(struct ipc_msg){.type = IPC_row_probe,
-                                      .row_probe = {
-                                          .at_ms = p->at_ms,
-                                          .outcome = p->outcome,
-                                          .complete = p->complete,
-                                          .offered = p->offered,
-                                          .all_offered = p->all_offered,
-                                          .would_send = p->would_send,
-                                          .grade = p->grade,
-                                          .reason = p->reason,
-                                          .tlsa_published = p->tlsa_published,
-                                          .tlsa_bad = p->tlsa_bad,
-                                          .sts = p->sts,
-                                          .sts_problem = p->sts_problem,
-                                          .not_after_ms = p->not_after_ms,
-                                          .hosts = p->hosts,
-                                      }});
-}
+/* send_probe() and so on: each row of a walk goes to who asked. */
+#define SEND_EACH(record) \
+    static void send_##record(void *arg, const struct store_##record *from) \
+    { \
+        const struct walk *w = arg; \
+        struct ipc_msg row = {.type = IPC_row_##record}; \
+        RECORD_COPY(record, &row.row_##record, from); \
+        ipc_send(w->to, &row); \
+    }
+SEND_EACH(probe)
+SEND_EACH(alarm)
+SEND_EACH(exception)
+SEND_EACH(rpt_received)
+SEND_EACH(rpt_sent)
 
 static void send_quirk(void *arg, const struct store_quirk *x)
 {
-    ipc_send(arg, &(struct ipc_msg){.type = IPC_row_quirk,
-                                    .row_quirk = {
-                                        .host = x->host,
-                                        .address = x->address,
-                                        .extension = x->extension,
-                                        .since_ms = x->since_ms,
-                                        .until_ms = x->until_ms,
-                                        .domain = x->domain,
-                                        .why = x->why,
-                                    }});
+    struct ipc_msg row = {.type = IPC_row_quirk};
+    RECORD_COPY(quirk, &row.row_quirk, x);
+    ipc_send(arg, &row);
 }
 
 /* Those that the domain's mail found out. */
@@ -172,21 +141,6 @@ static void show_domain(struct queue *q, struct ipc_channel *to, const struct ip
                      walk_new(to));
 }
 
-static void send_alarm(void *arg, const struct store_alarm *a)
-{
-    struct walk *w = arg;
-    ipc_send(w->to, &(struct ipc_msg){.type = IPC_row_alarm,
-                                      .row_alarm = {
-                                          .alarm = a->alarm,
-                                          .at_ms = a->at_ms,
-                                          .kind = a->kind,
-                                          .domain = a->domain,
-                                          .detail = a->detail,
-                                          .cleared_ms = a->cleared_ms,
-                                          .mailed_ms = a->mailed_ms,
-                                      }});
-}
-
 static void admin_domains_confirm(struct queue *q, struct ipc_channel *to,
                                   const struct ipc_admin *a)
 {
@@ -213,25 +167,6 @@ static void admin_domains_confirm(struct queue *q, struct ipc_channel *to,
         of_hop ? "mail to this server may go in clear again when it offers no encryption and "
                  "nothing demands it"
                : "mail to this domain may go in clear again when its servers offer no encryption");
-}
-
-static void send_exception(void *arg, const struct store_exception *e)
-{
-    struct walk *w = arg;
-    ipc_send(w->to, &(struct ipc_msg){.type = IPC_row_exception,
-                                      .row_exception = {
-                                          .exception = e->exception,
-                                          .domain = e->domain,
-                                          .kind = e->kind,
-                                          .owner = e->owner,
-                                          .reason = e->reason,
-                                          .from_ms = e->from_ms,
-                                          .until_ms = e->until_ms,
-                                          .ended_ms = e->ended_ms,
-                                          .uid = e->uid,
-                                          .added_by = e->added_by,
-                                          .ended_by = e->ended_by,
-                                      }});
 }
 
 /* It is in force, with its number, once it is durable. */
@@ -302,25 +237,6 @@ static void ask_policy(struct queue *q, struct ipc_channel *to, const struct ipc
     admin_domains_done(to, false, "not a question about policies");
 }
 
-static void send_received(void *arg, const struct store_rpt_received *r)
-{
-    struct walk *w = arg;
-    ipc_send(w->to, &(struct ipc_msg){.type = IPC_row_rpt_received,
-                                      .row_rpt_received = {
-                                          .received = r->received,
-                                          .at_ms = r->at_ms,
-                                          .organization = r->organization,
-                                          .report_id = r->report_id,
-                                          .domain = r->domain,
-                                          .begin_ms = r->begin_ms,
-                                          .end_ms = r->end_ms,
-                                          .type = r->type,
-                                          .ok = r->ok,
-                                          .failed = r->failed,
-                                          .details = r->details,
-                                      }});
-}
-
 static void list_received(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
 {
     struct str argument = a->argument;
@@ -329,21 +245,8 @@ static void list_received(struct queue *q, struct ipc_channel *to, const struct 
         admin_domains_done(to, false, "a report has a number, as in postern tlsrpt list");
         return;
     }
-    store_each_rpt_received(q->store, number, REPORTS_SHOWN, send_received, admin_domains_on_walked,
-                            walk_new(to));
-}
-
-static void send_sent(void *arg, const struct store_rpt_sent *r)
-{
-    struct walk *w = arg;
-    ipc_send(w->to, &(struct ipc_msg){.type = IPC_row_rpt_sent,
-                                      .row_rpt_sent = {
-                                          .day = r->day,
-                                          .domain = r->domain,
-                                          .state = r->state,
-                                          .next_ms = r->next_ms,
-                                          .detail = r->detail,
-                                      }});
+    store_each_rpt_received(q->store, number, REPORTS_SHOWN, send_rpt_received,
+                            admin_domains_on_walked, walk_new(to));
 }
 
 /* Domains that another gateway saw offering encryption, one a line: raises only, never lowers. */
@@ -397,7 +300,8 @@ static void probe(struct queue *q, struct ipc_channel *ch, const struct ipc_admi
 
 static void send_reports(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
 {
-    store_each_rpt_sent(q->store, REPORTS_SHOWN, send_sent, admin_domains_on_walked, walk_new(ch));
+    store_each_rpt_sent(q->store, REPORTS_SHOWN, send_rpt_sent, admin_domains_on_walked,
+                        walk_new(ch));
 }
 
 static void report_now(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)

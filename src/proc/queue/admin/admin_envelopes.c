@@ -27,14 +27,9 @@ static void admin_envelopes_send_row(void *arg, const struct store_envelope *e)
 
 static void admin_envelopes_send_event(void *arg, const struct store_envelope_event *e)
 {
-    ipc_send(arg, &(struct ipc_msg){.type = IPC_row_envelope_event,
-                                    .row_envelope_event = {
-                                        .envelope = e->envelope,
-                                        .at_ms = e->at_ms,
-                                        .kind = e->kind,
-                                        .who = e->who,
-                                        .detail = e->detail,
-                                    }});
+    struct ipc_msg row = {.type = IPC_row_envelope_event};
+    RECORD_COPY(envelope_event, &row.row_envelope_event, e);
+    ipc_send(arg, &row);
 }
 
 struct numbers {

@@ -31,14 +31,9 @@ static void policies_done(struct ipc_channel *to, bool ok, struct str text)
 static void hand_over_one(void *arg, const struct store_sts *p)
 {
     struct queue *q = arg;
-    ipc_send(q->domains.lookup, &(struct ipc_msg){.type = IPC_sts_policy,
-                                                  .sts_policy = {
-                                                      .domain = p->domain,
-                                                      .id = p->id,
-                                                      .fetched_ms = p->fetched_ms,
-                                                      .expires_ms = p->expires_ms,
-                                                      .text = p->policy,
-                                                  }});
+    struct ipc_msg m = {.type = IPC_sts_policy};
+    RECORD_COPY(sts, &m.sts_policy, p);
+    ipc_send(q->domains.lookup, &m);
 }
 
 static void handed_over(void *arg, enum store_result result)
@@ -63,13 +58,9 @@ void policies_hand_over(struct queue *q)
 static void on_policy(void *owner, struct ipc_channel *ch, const struct ipc_sts_policy *p)
 {
     struct queue *q = owner;
-    store_put_sts(q->store, &(struct store_sts){
-                                .domain = p->domain,
-                                .id = p->id,
-                                .fetched_ms = p->fetched_ms,
-                                .expires_ms = p->expires_ms,
-                                .policy = p->text,
-                            });
+    struct store_sts sts;
+    RECORD_COPY(sts, &sts, p);
+    store_put_sts(q->store, &sts);
 }
 
 static struct asking *policies_find_asking(uint64_t token)

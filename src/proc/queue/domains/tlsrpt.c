@@ -37,19 +37,9 @@ static uint64_t today(void)
 void tlsrpt_on_session(void *owner, struct ipc_channel *ch, const struct ipc_rpt_session *s)
 {
     struct queue *q = owner;
-    store_rpt_count(q->store, &(struct store_rpt_session){
-                                  .day = today(),
-                                  .domain = s->domain,
-                                  .type = s->type,
-                                  .policy = s->policy,
-                                  .mx = s->mx,
-                                  .ok = s->ok != 0,
-                                  .result = s->result,
-                                  .sender = s->sender,
-                                  .host = s->host,
-                                  .receiver = s->receiver,
-                                  .reason = s->reason,
-                              });
+    struct store_rpt_session session = {.day = today()};
+    RECORD_COPY(rpt_session, &session, s);
+    store_rpt_count(q->store, &session);
 }
 
 /* --- writing ------------------------------------------------------------ */
@@ -62,16 +52,11 @@ struct handing {
 static void send_failure(void *arg, const struct store_rpt_failure *f)
 {
     const struct handing *h = arg;
-    ipc_send(h->w->worker, &(struct ipc_msg){.type = IPC_rpt_failure,
-                                             .rpt_failure = {
-                                                 .token = h->w->token,
-                                                 .result = f->result,
-                                                 .sender = f->sender,
-                                                 .host = f->host,
-                                                 .receiver = f->receiver,
-                                                 .reason = f->reason,
-                                                 .n = f->n,
-                                             }});
+    struct ipc_msg m = {.type = IPC_rpt_failure};
+    RECORD_COPY(RPT_FAILED, &m.rpt_failure, f);
+    m.rpt_failure.token = h->w->token;
+    m.rpt_failure.n = f->n;
+    ipc_send(h->w->worker, &m);
 }
 
 static void tlsrpt_ignore_end(void *arg, enum store_result result)
@@ -81,15 +66,10 @@ static void tlsrpt_ignore_end(void *arg, enum store_result result)
 static void send_count(void *arg, const struct store_rpt_count *c)
 {
     const struct handing *h = arg;
-    ipc_send(h->w->worker, &(struct ipc_msg){.type = IPC_rpt_policy,
-                                             .rpt_policy = {
-                                                 .token = h->w->token,
-                                                 .type = c->type,
-                                                 .policy = c->policy,
-                                                 .mx = c->mx,
-                                                 .ok = c->ok,
-                                                 .failed = c->failed,
-                                             }});
+    struct ipc_msg m = {.type = IPC_rpt_policy};
+    RECORD_COPY(RPT_COUNTED, &m.rpt_policy, c);
+    m.rpt_policy.token = h->w->token;
+    ipc_send(h->w->worker, &m);
     store_each_rpt_failure(h->q->store, h->w->day, str_c(h->w->domain), c->type, c->policy,
                            send_failure, tlsrpt_ignore_end, arg);
 }
@@ -259,18 +239,9 @@ void tlsrpt_on_received(void *owner, struct ipc_channel *ch, const struct ipc_rp
         }
         return;
     }
-    store_rpt_add_received(q->store, &(struct store_rpt_received){
-                                         .at_ms = clock_wall_ms(),
-                                         .organization = r->organization,
-                                         .report_id = r->report_id,
-                                         .domain = r->domain,
-                                         .begin_ms = r->begin_ms,
-                                         .end_ms = r->end_ms,
-                                         .type = r->type,
-                                         .ok = r->ok,
-                                         .failed = r->failed,
-                                         .details = r->details,
-                                     });
+    struct store_rpt_received received = {.at_ms = clock_wall_ms()};
+    RECORD_COPY(RPT_SAID, &received, r);
+    store_rpt_add_received(q->store, &received);
     log_info("tls-report-received", KVS("from", r->organization), KVS("domain", r->domain),
              KVN("ok", r->ok), KVN("failed", r->failed));
 }

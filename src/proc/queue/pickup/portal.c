@@ -109,31 +109,10 @@ void portal_answer_saved(struct queue *q, struct ipc_channel *ch, const struct i
 
 struct ipc_msg portal_row(const struct store_envelope *e, uint64_t token)
 {
-    return (struct ipc_msg){.type = IPC_row_envelope,
-                            .row_envelope = {
-                                .token = token,
-                                .envelope = e->envelope,
-                                .id = e->id,
-                                .rcpt = e->rcpt,
-                                .address = e->address,
-                                .sender = e->sender,
-                                .sender_name = e->sender_name,
-                                .made_ms = e->made_ms,
-                                .expires_ms = e->expires_ms,
-                                .level = e->level,
-                                .state = e->state,
-                                .sealed = e->sealed,
-                                .legal_hold = e->legal_hold,
-                                .attachments = e->attachments,
-                                .octets = e->octets,
-                                .notice_id = e->notice_id,
-                                .opened_ms = e->opened_ms,
-                                .replied_ms = e->replied_ms,
-                                .reminders = e->reminders,
-                                .thread = e->thread,
-                                .least = e->least,
-                                .subject = e->subject,
-                            }};
+    struct ipc_msg row = {.type = IPC_row_envelope};
+    RECORD_COPY(envelope_shown, &row.row_envelope, e);
+    row.row_envelope.token = token;
+    return row;
 }
 
 static void portal_send_row(struct ipc_channel *ch, uint64_t token, const struct store_envelope *e)
@@ -452,15 +431,10 @@ static void list_sent(struct queue *q, struct ipc_channel *ch, const struct ipc_
 static void portal_send_event(void *arg, const struct store_envelope_event *e)
 {
     struct rows *w = arg;
-    ipc_send(w->ch, &(struct ipc_msg){.type = IPC_row_envelope_event,
-                                      .row_envelope_event = {
-                                          .token = w->token,
-                                          .envelope = e->envelope,
-                                          .at_ms = e->at_ms,
-                                          .kind = e->kind,
-                                          .who = e->who,
-                                          .detail = e->detail,
-                                      }});
+    struct ipc_msg row = {.type = IPC_row_envelope_event};
+    RECORD_COPY(envelope_event, &row.row_envelope_event, e);
+    row.row_envelope_event.token = w->token;
+    ipc_send(w->ch, &row);
 }
 
 static void list_events(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
