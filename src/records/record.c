@@ -3,6 +3,7 @@
  */
 #include "records/record.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 uint64_t record_number(const struct record_field *f, const void *record)
@@ -71,4 +72,44 @@ int record_keep(const struct record *r, void *record, struct arena *a)
         }
     }
     return 0;
+}
+
+void record_hold(const struct record *r, void *record, char *room, size_t size)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        if (!record_is_text(&r->fields[i])) {
+            continue;
+        }
+        struct str *text = record_str(&r->fields[i], record);
+        size_t left = size > 0 ? size - 1 : 0; /* and a NUL */
+        size_t n = text->n < left ? text->n : left;
+        memcpy(room, n > 0 ? text->p : "", n);
+        *text = str_from(room, n);
+        if (size > 0) {
+            room[n] = '\0';
+            room += n + 1;
+            size -= n + 1;
+        }
+    }
+}
+
+void record_own(const struct record *r, void *record)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        if (record_is_text(&r->fields[i])) {
+            struct str *text = record_str(&r->fields[i], record);
+            text->p = str_dup(*text);
+        }
+    }
+}
+
+void record_free(const struct record *r, void *record)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        if (record_is_text(&r->fields[i])) {
+            struct str *text = record_str(&r->fields[i], record);
+            free((char *)(uintptr_t)text->p);
+            *text = STR("");
+        }
+    }
 }

@@ -60,6 +60,18 @@ struct record_field {
 
 enum { RECORD_FIELDS_MAX = 40 };
 
+/* How many octets the texts of a record have at most, where each has a most, with their NULs. */
+#define RECORD_ROOM(record)              (0 RECORD_##record(RECORD_ROOM_OF))
+#define RECORD_ROOM_OF(kind, name, most) RECORD_ROOM_IN(RECORD_CLASS_##kind, most)
+#define RECORD_ROOM_IN(class, most)      RECORD_ROOM_IS(class, most)
+#define RECORD_ROOM_IS(class, most)      RECORD_ROOM_##class(most)
+#define RECORD_ROOM_FIELD_KEY(most)
+#define RECORD_ROOM_FIELD_SERIAL(most)
+#define RECORD_ROOM_FIELD_NUMBER(most)
+#define RECORD_ROOM_FIELD_FLAG(most)
+#define RECORD_ROOM_FIELD_TEXT(most)   +(most) + 1
+#define RECORD_ROOM_FIELD_OCTETS(most) +(most) + 1
+
 struct record {
     const struct record_field *fields;
     size_t n;
@@ -83,3 +95,8 @@ struct str *record_str(const struct record_field *f, void *record);
 const struct str *record_str_of(const struct record_field *f, const void *record);
 /* Replaces each text by a copy in the arena. 0 or -ENOSPC. */
 int record_keep(const struct record *r, void *record, struct arena *a) MUST_USE;
+/* The same, each with a NUL, in memory of the caller (RECORD_ROOM); what does not fit is cut. */
+void record_hold(const struct record *r, void *record, char *room, size_t size);
+/* The same on the heap; and frees them. */
+void record_own(const struct record *r, void *record);
+void record_free(const struct record *r, void *record);

@@ -376,6 +376,28 @@ static void what_an_earlier_version_wrote_is_read(void **state)
     store_close(s);
 }
 
+/* --- copies ------------------------------------------------------------- */
+
+static void a_copy_has_texts_of_its_own(void **state)
+{
+    const struct record *r = store_record_envelope();
+    struct store_envelope held = sample_envelope, cut = sample_envelope, own = sample_envelope;
+    char room[RECORD_ROOM(envelope)], small[10];
+    record_hold(r, &held, room, sizeof room);
+    check_fields(r, &held, &sample_envelope);
+    assert_ptr_equal(held.address.p, room);
+    assert_string_equal(held.thread.p, "thread-1");
+    record_hold(r, &cut, small, sizeof small);
+    assert_string_equal(cut.address.p, "bob@outsi");
+    assert_true(cut.address.n == 9 && cut.sender.n == 0 && cut.subject.n == 0);
+    assert_int_equal(cut.octets, sample_envelope.octets);
+    record_own(r, &own);
+    check_fields(r, &own, &sample_envelope);
+    assert_ptr_not_equal(own.subject.p, sample_envelope.subject.p);
+    record_free(r, &own);
+    assert_int_equal(own.subject.n, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -383,6 +405,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_new_store_has_the_same_tables, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_written_is_read, setup, teardown),
         cmocka_unit_test_setup_teardown(what_an_earlier_version_wrote_is_read, setup, teardown),
+        cmocka_unit_test(a_copy_has_texts_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

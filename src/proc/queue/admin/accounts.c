@@ -10,31 +10,22 @@
 #include "base/log.h"
 #include "proc/queue/pickup/guessing.h"
 #include "store/account.h"
+#include "store/records.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { REFUSALS_SHOWN = 10000, REFUSALS_AN_HOUR = 5000 };
 
-struct account {
-    char *name, *hash, *scram, *addresses;
-    bool enabled;
-    int64_t changed_ms;
-};
-
-static struct ipc_msg row_of(const struct account *a, bool with_secrets)
+static struct ipc_msg row_of(const struct store_account *a, bool with_secrets)
 {
-    return (struct ipc_msg){.type = IPC_account,
-                            .account = {
-                                .name = str_c(a->name),
-                                .hash = str_c(with_secrets ? a->hash : ""),
-                                .scram = str_c(with_secrets ? a->scram
-                                               : *a->scram  ? "yes"
-                                                            : ""),
-                                .addresses = str_c(a->addresses),
-                                .enabled = a->enabled,
-                                .changed_ms = a->changed_ms,
-                            }};
+    struct ipc_msg row = {.type = IPC_account};
+    RECORD_COPY(account, &row.account, a);
+    if (!with_secrets) {
+        row.account.hash = STR("");
+        row.account.scram = a->scram.n > 0 ? STR("yes") : STR("");
+    }
+    return row;
 }
 
 static void accounts_tell_all(struct queue *q, const struct ipc_msg *m)
@@ -44,10 +35,10 @@ static void accounts_tell_all(struct queue *q, const struct ipc_msg *m)
     }
 }
 
-static struct account *accounts_find(struct queue *q, struct str name)
+static struct store_account *accounts_find(struct queue *q, struct str name)
 {
     for (size_t i = 0; i < q->admin.n_accounts; i++) {
-        if (address_same(str_c(q->admin.accounts[i]->name), name)) {
+        if (address_same(q->admin.accounts[i]->name, name)) {
             return q->admin.accounts[i];
         }
     }
@@ -56,9 +47,9 @@ static struct account *accounts_find(struct queue *q, struct str name)
 
 static void accounts_add(struct queue *q, const struct store_account *s)
 {
-    struct account *a = err_calloc(1, sizeof *a);
-    *a = (struct account){str_dup(s->name),      str_dup(s->hash), str_dup(s->scram),
-                          str_dup(s->addresses), s->enabled,       s->changed_ms};
+    struct store_account *a = err_calloc(1, sizeof *a);
+    *a = *s;
+    record_own(store_record_account(), a);
     q->admin.accounts =
         realloc(q->admin.accounts, (q->admin.n_accounts + 1) * sizeof *q->admin.accounts);
     must(q->admin.accounts);
@@ -68,13 +59,7 @@ static void accounts_add(struct queue *q, const struct store_account *s)
 void accounts_each(struct queue *q, void (*fn)(void *arg, const struct store_account *a), void *arg)
 {
     for (size_t i = 0; i < q->admin.n_accounts; i++) {
-        const struct account *a = q->admin.accounts[i];
-        fn(arg, &(struct store_account){
-                    .name = str_c(a->name),
-                    .addresses = str_c(a->addresses),
-                    .enabled = a->enabled,
-                    .changed_ms = a->changed_ms,
-                });
+        fn(arg, q->admin.accounts[i]);
     }
 }
 
@@ -115,24 +100,18 @@ void accounts_hand_over(struct queue *q, struct ipc_channel *to)
              &(struct ipc_msg){.type = IPC_accounts_loaded, .accounts_loaded = {.decoys = decoys}});
 }
 
-static void accounts_save(struct queue *q, const struct account *a)
+static void accounts_save(struct queue *q, const struct store_account *a)
 {
-    store_put_account(q->store, &(struct store_account){
-                                    .name = str_c(a->name),
-                                    .hash = str_c(a->hash),
-                                    .scram = str_c(a->scram),
-                                    .addresses = str_c(a->addresses),
-                                    .enabled = a->enabled,
-                                    .changed_ms = a->changed_ms,
-                                });
+    store_put_account(q->store, a);
     const struct ipc_msg m = row_of(a, true);
     accounts_tell_all(q, &m);
 }
 
-static void accounts_replace(char **text, struct str by)
+static void accounts_replace(struct str *text, struct str by)
 {
-    free(*text);
-    *text = str_dup(by);
+    char *copy = str_dup(by);
+    free((char *)(uintptr_t)text->p);
+    *text = str_from(copy, by.n);
 }
 
 /* Argument "add|set TAB name", data "hash TAB scram TAB addresses"; for set, empty parts stay as
@@ -145,7 +124,7 @@ static const char *accounts_put(struct queue *q, struct str argument, struct str
         return "the request is not understood";
     }
     bool is_new = str_eq(how, STR("add"));
-    struct account *a = accounts_find(q, name);
+    struct store_account *a = accounts_find(q, name);
     if (is_new == (a != NULL)) {
         return is_new ? "there is an account of this name already"
                       : "there is no account of this name";
@@ -176,7 +155,7 @@ static const char *accounts_put(struct queue *q, struct str argument, struct str
 
 static const char *accounts_change(struct queue *q, enum admin_verb verb, struct str name)
 {
-    struct account *a = accounts_find(q, name);
+    struct store_account *a = accounts_find(q, name);
     if (!a) {
         return "there is no account of this name";
     }
@@ -186,20 +165,16 @@ static const char *accounts_change(struct queue *q, enum admin_verb verb, struct
         accounts_save(q, a);
         return NULL;
     }
-    store_drop_account(q->store, str_c(a->name));
-    guessing_forget_account(q, str_c(a->name));
-    const struct ipc_msg gone = {.type = IPC_account_gone,
-                                 .account_gone = {.name = str_c(a->name)}};
+    store_drop_account(q->store, a->name);
+    guessing_forget_account(q, a->name);
+    const struct ipc_msg gone = {.type = IPC_account_gone, .account_gone = {.name = a->name}};
     accounts_tell_all(q, &gone);
     for (size_t i = 0; i < q->admin.n_accounts; i++) {
         if (q->admin.accounts[i] == a) {
             q->admin.accounts[i] = q->admin.accounts[--q->admin.n_accounts];
         }
     }
-    free(a->name);
-    free(a->hash);
-    free(a->scram);
-    free(a->addresses);
+    record_free(store_record_account(), a);
     free(a);
     return NULL;
 }

@@ -9,13 +9,13 @@
 #include "wire/domain.h"
 
 struct queue;
-struct account;
+struct store_account;
 
 enum { LOGIN_MAX = 64 };
 
 struct admin {
     struct ipc_channel *logins[LOGIN_MAX];
-    struct account **accounts;
+    struct store_account **accounts; /* strings owned */
     size_t n_accounts;
     bool accounts_loaded;
     int64_t refusal_hour;

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "proc/queue/queue.h"
+#include "store/records.h"
 #include "wire/address.h"
 #include "wire/date.h"
 
@@ -25,12 +26,10 @@ static void exceptions_keep(struct queue *q, const struct store_exception *e)
                                     (q->domains.n_exceptions + 1) * sizeof *q->domains.exceptions);
     must(q->domains.exceptions);
     struct store_exception *copy = &q->domains.exceptions[q->domains.n_exceptions++];
+    const struct domain_name domain = domain_kept(e->domain);
     *copy = *e;
-    struct domain_name domain = domain_kept(e->domain);
-    copy->domain = str_c(str_dup(domain_str(&domain)));
-    copy->owner = str_c(str_dup(e->owner));
-    copy->reason = str_c(str_dup(e->reason));
-    copy->added_by = copy->ended_by = STR(""); /* the list reads them from the store */
+    copy->domain = domain_str(&domain);
+    record_own(store_record_exception(), copy);
 }
 
 static void on_exception(void *arg, const struct store_exception *e)
@@ -51,9 +50,7 @@ static void exceptions_on_loaded(void *arg, enum store_result result)
 static void exceptions_drop_all(struct queue *q)
 {
     for (size_t i = 0; i < q->domains.n_exceptions; i++) {
-        free((char *)q->domains.exceptions[i].domain.p);
-        free((char *)q->domains.exceptions[i].owner.p);
-        free((char *)q->domains.exceptions[i].reason.p);
+        record_free(store_record_exception(), &q->domains.exceptions[i]);
     }
     q->domains.n_exceptions = 0;
 }

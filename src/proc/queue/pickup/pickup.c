@@ -20,6 +20,7 @@
 #include "seal/rest.h"
 #include "wire/id.h"
 #include "wire/notify.h"
+#include "store/records.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,15 +49,6 @@ struct notice {
 
 /* --- rows --------------------------------------------------------------- */
 
-static struct str pickup_hold(struct str s, char *dst, size_t size)
-{
-    size_t n = s.n < size ? s.n : size;
-    if (n > 0) {
-        memcpy(dst, s.p, n);
-    }
-    return str_from(dst, n);
-}
-
 void envelope_keep(void *kept, const struct store_envelope *e)
 {
     struct kept_envelope *k = kept;
@@ -65,12 +57,7 @@ void envelope_keep(void *kept, const struct store_envelope *e)
     }
     k->found = true;
     k->e = *e;
-    k->e.address = pickup_hold(e->address, k->address, sizeof k->address);
-    k->e.sender = pickup_hold(e->sender, k->sender, sizeof k->sender);
-    k->e.sender_name = pickup_hold(e->sender_name, k->sender_name, sizeof k->sender_name);
-    k->e.sealed_key = pickup_hold(e->sealed_key, k->sealed_key, sizeof k->sealed_key);
-    k->e.thread = pickup_hold(e->thread, k->thread, sizeof k->thread);
-    k->e.subject = pickup_hold(e->subject, k->subject, sizeof k->subject);
+    record_hold(store_record_envelope(), &k->e, k->texts, sizeof k->texts);
 }
 
 void envelope_keep_waiting(void *kept, const struct store_envelope *e)
@@ -375,8 +362,8 @@ static bool is_sealed_already(const struct store_envelope *e)
 static void send_notice(struct queue *q, const struct notice *n, const struct kept_envelope *k)
 {
     bool again = is_sealed_already(&k->e); /* the link is in the first notice alone */
-    (void)pickup_mail(q, k, n->kind, k->address, again ? "" : n->link, k->e.sealed ? "" : n->code,
-                      "", STR(""));
+    (void)pickup_mail(q, k, n->kind, k->e.address.p, again ? "" : n->link,
+                      k->e.sealed ? "" : n->code, "", STR(""));
 }
 
 static void begin_notice(struct queue *q, uint64_t envelope)

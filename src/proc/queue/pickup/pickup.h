@@ -4,6 +4,8 @@
  */
 #pragma once
 #include "ipc/portal_kinds.h"
+#include "records/record.h"
+#include "records/records.def"
 #include "store/envelope.h"
 #include "ipc/channel.h"
 #include "wire/limits.h"
@@ -14,8 +16,7 @@ struct job;
 /* A row of the store that outlives its walk. */
 struct kept_envelope {
     struct store_envelope e; /* strings below */
-    char address[ADDRESS_ROOM], sender[ADDRESS_ROOM], sender_name[256],
-        sealed_key[ENVELOPE_WRAPPED_MAX], thread[64], subject[1024];
+    char texts[RECORD_ROOM(envelope)];
     bool found;
 };
 /* A store_envelope_fn: keeps the first row. */

@@ -10,6 +10,7 @@
 #include "proc/queue/pickup/guessing.h"
 #include "proc/queue/pickup/proofs.h"
 #include "store/account.h"
+#include "store/records.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -91,8 +92,7 @@ void envelope_keep(void *kept, const struct store_envelope *e)
     struct kept_envelope *k = kept;
     if (!k->found) {
         *k = (struct kept_envelope){.e = *e, .found = true};
-        str_copy_cut(e->address, k->address, sizeof k->address);
-        k->e.address = str_c(k->address);
+        record_hold(store_record_envelope(), &k->e, k->texts, sizeof k->texts);
     }
 }
 
