@@ -221,6 +221,7 @@ bool body_is_calendar(const struct part *p)
     return p->kind == PART_LEAF && (part_is(p, "text/calendar") || part_is(p, "application/ics"));
 }
 
+/* RFC 2046 4.1.4 SHOULD: an unknown subtype of text is shown as text */
 bool body_is_text(const struct part *p)
 {
     return strncmp(p->type, "text/", 5) == 0;

@@ -85,7 +85,8 @@ static struct charset_result decode_joined(const struct charset *set, struct str
     return result;
 }
 
-/* By what is said and seen; a mark is taken off the octets. */
+/* By what is said and seen; a mark is taken off the octets.
+ * RFC 2046 4.1.2 MUST: the value of charset in any case */
 static struct choice charset_choose(struct str *octets, const char *charset)
 {
     struct choice c = {.said = charset && charset[0]};
@@ -141,6 +142,7 @@ static bool charset_is_doubtful(const struct choice *c, struct str octets, const
     return high_ascii || unknown || switches || no_guess || fits_utf8_as_well(c, octets);
 }
 
+/* RFC 2046 4.1.2 MUST: without charset: US-ASCII */
 void charset_text(struct reader *r, const char *part, struct str octets, const char *charset,
                   struct buf *out)
 {

@@ -33,6 +33,7 @@ static bool encoding_is_letter(char c)
     return (low >= 'a' && low <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
 
+/* RFC 2045 6.1 MUST: encodings in any case */
 enum transfer encoding_read(struct str said, bool *ret_is_odd)
 {
     struct str all = str_trim_lines(said);

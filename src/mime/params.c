@@ -150,7 +150,8 @@ static size_t read_unquoted(struct str s, struct piece_of_value *ret, bool *ret_
     return buf_add(&ret->octets, all) < 0 ? s.n : end;
 }
 
-/* A quoted string; the octets used. "a.txt".exe: some readers take both. */
+/* A quoted string; the octets used. "a.txt".exe: some readers take both.
+ * RFC 2045 5.1 MUST: a value with specials stands in quotes, which are no part of it */
 static size_t read_value(struct str s, struct piece_of_value *ret, bool *ret_cut)
 {
     size_t i = quoted_begin(s);
@@ -371,6 +372,7 @@ static void add_all_pieces(struct reader *r, const char *part, struct pieces *al
     keep_joined(r, part, &j, name, ret);
 }
 
+/* RFC 2045 5.1 MUST: unknown parameters are ignored */
 void params_read(struct reader *r, const char *part, struct str value, struct params *ret)
 {
     struct pieces *all = err_calloc(1, sizeof *all);

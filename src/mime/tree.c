@@ -221,6 +221,9 @@ static bool says_attachment(GMimeObject *o)
     return is;
 }
 
+/* RFC 2045 5.1 MUST: types, subtypes and names of parameters in any case
+ * RFC 2045 5.2 MUST: without a type, or with one that cannot be read: plain text in US-ASCII
+ * RFC 2046 5.1.1 MUST NOT: a boundary does not end with a blank */
 static void tree_read_type(struct reader *r, GMimeObject *o, struct part *p)
 {
     GMimeContentType *type = g_mime_object_get_content_type(o);
@@ -322,6 +325,8 @@ static struct part *add_part(struct walk *w, enum part_kind kind, const char *nu
 static void read_object(struct walk *w, GMimeObject *o, const char *number, size_t parent,
                         unsigned depth);
 
+/* RFC 2046 5.1.1 MUST: prologue and epilogue are no parts
+ * RFC 2046 5.1.3 MUST: an unknown multipart is read as mixed */
 static void tree_read_multipart(struct walk *w, GMimeMultipart *m, size_t index)
 {
     char below[MIME_PART];
@@ -345,7 +350,8 @@ static char *stray_of(struct str message)
     return text;
 }
 
-/* Where the next line that begins with the boundary of the nearest multipart begins. */
+/* Where the next line that begins with the boundary of the nearest multipart begins.
+ * RFC 2046 5.1.1 MUST: a boundary begins its line behind a line break, with two hyphens */
 static size_t next_delimiter(const struct walk *w, size_t index, size_t from)
 {
     const struct part *p = &w->tree->parts[index];

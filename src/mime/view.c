@@ -103,7 +103,8 @@ static size_t branch_of(const struct tree *t, size_t multipart, size_t i)
 }
 
 /* Of the alternatives: the last with HTML, or the first with plain text; where there is none,
- * the last that can be shown. What is empty is no alternative to what is not. */
+ * the last that can be shown. What is empty is no alternative to what is not.
+ * RFC 2046 5.1.4 SHOULD: of alternatives the last that can be shown is shown */
 static void view_choose(struct build *b, size_t multipart)
 {
     const struct tree *t = b->tree;

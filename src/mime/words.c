@@ -30,7 +30,9 @@ struct line {
 };
 
 /* =?charset*language?B?text?= at that place (RFC 2047 2, RFC 2231 5). Blanks inside the text are
- * not allowed and common. Places only rise. */
+ * not allowed and common. Places only rise.
+ * RFC 2047 2 MUST: character set and encoding in any case
+ * RFC 2047 6.1 MUST: what is no word stays as it is */
 static bool word_at(struct line *l, size_t at, struct word *ret)
 {
     struct str s = str_slice(l->s, at, at + WORD_MAX < l->s.n ? at + WORD_MAX : l->s.n);
@@ -79,6 +81,7 @@ static bool has_states(struct str charset)
            str_eq_nocase(charset, STR("hz-gb-2312")) || str_eq_nocase(charset, STR("utf-7"));
 }
 
+/* RFC 2047 6.2 MUST: a word of an unknown set takes nothing else with it */
 static void words_end_run(struct run *w)
 {
     if (w->open) {
@@ -94,6 +97,7 @@ static void words_end_run(struct run *w)
     }
 }
 
+/* RFC 2047 4.1 MUST: B is base64 */
 static void words_add_word(struct run *w, const struct word *word)
 {
     bool same = str_eq_nocase(str_c(w->charset), word->charset),
@@ -130,7 +134,8 @@ static bool words_is_blank(struct str s)
     return true;
 }
 
-/* raw has no line ends. */
+/* raw has no line ends.
+ * RFC 2047 6.2 MUST: blanks between words are not shown */
 static void words_read_line(struct run *w, struct str raw)
 {
     struct line line = {.s = raw};

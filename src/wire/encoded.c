@@ -4,7 +4,10 @@
 #include "wire/encoded.h"
 #include "wire/base64.h"
 
-enum { WORD_OCTETS = 42 /* of UTF-8 in one encoded word: 75 characters at most */ };
+enum {
+    WORD_OCTETS = 42,  /* of UTF-8 in one encoded word: 75 characters at most */
+    FIRST_OCTETS = 36, /* the name of the field stands before it, and the line has 76 at most */
+};
 
 static bool encoded_is_plain(struct str s)
 {
@@ -28,6 +31,10 @@ static int encoded_write_quoted(struct str s, struct buf *out)
     return r < 0 ? r : buf_add(out, STR("\""));
 }
 
+/* RFC 2047 2 MUST: a word has 75 characters at most
+ * RFC 2047 2 MUST: a line with words has 76 at most
+ * RFC 2047 5 MUST: characters are whole in each word we write
+ * RFC 2047 5 MUST NOT: we write no word inside quotes */
 int encoded_write(struct str text, bool quoted, struct buf *out)
 {
     char clean[2048];
@@ -41,7 +48,8 @@ int encoded_write(struct str text, bool quoted, struct buf *out)
     }
     int r = 0;
     for (size_t at = 0; r == 0 && at < text.n;) {
-        size_t end = at + WORD_OCTETS < text.n ? at + WORD_OCTETS : text.n;
+        size_t most = at == 0 ? FIRST_OCTETS : WORD_OCTETS;
+        size_t end = at + most < text.n ? at + most : text.n;
         /* whole characters in each word */
         while (end > at + 1 && end < text.n && ((unsigned char)text.p[end] & 0xc0) == 0x80) {
             end--;

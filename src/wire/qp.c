@@ -7,6 +7,7 @@
 
 enum { TEXT_MAX = 75 }; /* and "=" of a soft line break: 76 */
 
+/* RFC 2045 6.7 MUST: quoted-printable: lines of 76 at most, by soft breaks */
 static int qp_put(struct qp *q, const char *octets, size_t n, struct buf *out)
 {
     int r = 0;
@@ -22,6 +23,7 @@ static int qp_put(struct qp *q, const char *octets, size_t n, struct buf *out)
     return r < 0 ? r : delimiter ? buf_append(out, "=2D", 3) : buf_append(out, octets, n);
 }
 
+/* RFC 2045 6.7 MUST: quoted-printable: = and 8-bit octets as = and two digits, upper case */
 static int put_coded(struct qp *q, char c, struct buf *out)
 {
     static const char hex[] = "0123456789ABCDEF";
@@ -29,7 +31,8 @@ static int put_coded(struct qp *q, char c, struct buf *out)
     return qp_put(q, coded, sizeof coded, out);
 }
 
-/* What was held, now that c follows. True when c is used up with it. */
+/* What was held, now that c follows. True when c is used up with it.
+ * RFC 2045 6.7 MUST: quoted-printable: line breaks are CRLF, and stay so */
 static int qp_release(struct qp *q, char c, struct buf *out, bool *ret_used)
 {
     char held = q->held;
@@ -42,6 +45,7 @@ static int qp_release(struct qp *q, char c, struct buf *out, bool *ret_used)
     return held == '\r' || c == '\r' ? put_coded(q, held, out) : qp_put(q, &held, 1, out);
 }
 
+/* RFC 2045 6.7 MUST: quoted-printable: no blank at the end of a line stays bare */
 static int qp_put_octet(struct qp *q, char c, struct buf *out)
 {
     if (c == '\r' || c == ' ' || c == '\t') {

@@ -152,7 +152,8 @@ static int sevenbit_put_fields(struct sevenbit *s, struct str head, const char *
 }
 
 /* The fields that a conversion needs; a message from before MIME gets a type (RFC 1428 3:
- * unknown-8bit). */
+ * unknown-8bit).
+ * RFC 2045 4 MUST: what we make of old messages has MIME-Version 1.0 */
 static int sevenbit_put_head(struct sevenbit *s, struct str head, bool is_utf8, struct buf *out)
 {
     const char *label = sevenbit_label_of(s);
@@ -215,7 +216,9 @@ static void begin_leaf(struct sevenbit *s)
     s->n_parts++;
 }
 
-/* The header section is complete; blank: with the empty line. */
+/* The header section is complete; blank: with the empty line.
+ * RFC 2045 6.4 MUST NOT: multiparts and messages are not encoded, only what is in them
+ * RFC 2046 5.2.1 MUST NOT: message/rfc822 is not encoded */
 static int end_head(struct sevenbit *s, bool blank, struct buf *out)
 {
     struct str head = buf_str(&s->head);
@@ -296,6 +299,7 @@ static void plan_leaf(struct sevenbit *s)
     }
 }
 
+/* RFC 2045 6.8 MUST: base64: lines of 76 at most */
 static int sevenbit_put_base64(struct sevenbit *s, struct str text, struct buf *out)
 {
     int r = 0;
@@ -381,7 +385,8 @@ static int leaf_octets(struct sevenbit *s, struct str text, bool ended, struct b
     return r < 0 ? r : put_leaf(s, str_slice(text, 0, text.n - (ended ? 2 : 0)), out);
 }
 
-/* delimiter: one follows, and the CRLF before it is its own. */
+/* delimiter: one follows, and the CRLF before it is its own.
+ * RFC 2046 5.1.1 MUST: the line break before a boundary is not of the part */
 static int end_leaf(struct sevenbit *s, bool delimiter, struct buf *out)
 {
     if (s->survey) {
@@ -464,7 +469,8 @@ static bool sevenbit_is_blank(struct str s)
     return i == s.n;
 }
 
-/* The open multipart whose delimiter the line is, counted from 1; 0: none. */
+/* The open multipart whose delimiter the line is, counted from 1; 0: none.
+ * RFC 2046 5.1.1 MUST: outer boundaries end inner parts */
 static size_t delimiter_of(const struct sevenbit *s, struct str line, bool *ret_last)
 {
     for (size_t k = s->depth; k > 0 && line.n > 2 && line.p[0] == '-' && line.p[1] == '-'; k--) {

@@ -25,6 +25,7 @@ static int end_group(struct transfer_reader *t, struct buf *out)
     return buf_append(out, three, n);
 }
 
+/* RFC 2045 6.8 MUST: reading: what is no letter of base64 is left out */
 static int base64_step(struct transfer_reader *t, char c, struct buf *out)
 {
     int v = base64_value(c);
@@ -92,7 +93,8 @@ static int transfer_hold(struct transfer_reader *t, char c, struct buf *out)
 }
 
 /* Behind "=": a code, or the end of a line that goes on (blanks may stand before it). *ret_done:
- * c is used up. */
+ * c is used up.
+ * RFC 2045 6.7 MAY: reading: lower-case digits count */
 static int quoted_code(struct transfer_reader *t, char c, struct buf *out, bool *ret_done)
 {
     char last = t->held[t->n_held - 1];
@@ -122,6 +124,7 @@ static int quoted_code(struct transfer_reader *t, char c, struct buf *out, bool 
     return transfer_release(t, out);
 }
 
+/* RFC 2045 6.7 MUST: reading: blanks at the end of a line are gone */
 static int quoted_step(struct transfer_reader *t, char c, struct buf *out)
 {
     bool done = false;
@@ -234,6 +237,7 @@ static size_t plain_run(struct transfer_reader *t, struct str text)
 
 /* --- from outside ------------------------------------------------------- */
 
+/* RFC 2047 4.2 MUST: Q: an underscore is a blank, = and two digits an octet */
 static int transfer_step(struct transfer_reader *t, char c, struct buf *out)
 {
     switch (t->encoding) {

@@ -44,7 +44,8 @@ static struct mime_reading *read_c(const char *message)
 #define HEAD \
     "From: a@clinic.example\r\nTo: b@bank.example\r\nSubject: results\r\nMIME-Version: 1.0\r\n"
 
-/* RFC 2046 5.1.1, with its preamble and epilogue; RFC 2047's example of an encoded name. */
+/* RFC 2046 5.1.1, with its preamble and epilogue; RFC 2047's example of an encoded name.
+ * RFC 2046 4.1.2 MUST: without charset: US-ASCII */
 static void ordinary_messages(void **state)
 {
     struct mime_reading *m =
@@ -83,6 +84,36 @@ static void ordinary_messages(void **state)
 }
 
 /* Every way in which two programs may read two different things. */
+/* RFC 2045 5.1, 6.1: names in any case, what is unknown is left out; RFC 2046 4.1.4, 5.1.3: unknown
+ * texts are texts, unknown multiparts are mixed. One reading, no problem.
+ * RFC 2045 5.1 MUST: types, subtypes and names of parameters in any case
+ * RFC 2045 5.2 MUST: without a type, or with one that cannot be read: plain text in US-ASCII
+ * RFC 2045 6.1 MUST: encodings in any case
+ * RFC 2046 4.1.4 SHOULD: an unknown subtype of text is shown as text
+ * RFC 2046 5.1.3 MUST: an unknown multipart is read as mixed */
+static void forms_of_the_standard(void **state)
+{
+    static const char *const messages[] = {
+        HEAD "Content-Type: TEXT/Plain; CharSet=ISO-8859-1; odd=yes\r\n"
+             "Content-Transfer-Encoding: Quoted-PRINTABLE\r\n\r\nn=65edle\r\n",
+        HEAD "Content-Type: text/plain; charset=\"us-ascii\"\r\n\r\nneedle\r\n",
+        HEAD "Content-Type: text/x-own\r\n\r\nneedle\r\n",
+        HEAD "Content-Type: text\r\n\r\nneedle\r\n",
+        HEAD "Content-Type: multipart/x-own; boundary=\"x y\"\r\n\r\n--x y\r\nContent-Type: "
+             "text/plain\r\n\r\nneedle\r\n--x y--\r\n",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(messages); i++) {
+        struct mime_reading *m = read_c(messages[i]);
+        if (!has_text(m, "needle") || (i != 3 && m->n_problems != 0)) {
+            fail_msg("message %zu: %zu problems", i, m->n_problems);
+        }
+        mime_reading_free(m);
+    }
+}
+
+/* RFC 2046 5.1.1 MUST NOT: a boundary does not end with a blank
+ * RFC 2046 5.1.1 MUST: prologue and epilogue are no parts
+ * RFC 2047 6.2 MUST: a word of an unknown set takes nothing else with it */
 static void ambiguous_messages(void **state)
 {
     static const struct {
@@ -109,6 +140,8 @@ static void ambiguous_messages(void **state)
         {MIME_ENCODING, HEAD "Content-Transfer-Encoding: x-own\r\n\r\nneedle\r\n"},
         {MIME_CHARSET, HEAD "Content-Type: text/plain; charset=nobody-knows\r\n\r\nneedle\r\n"},
         {MIME_CHARSET, HEAD "Content-Type: text/plain; charset=utf-8\r\n\r\nneedle \xff\xfe\r\n"},
+        {MIME_BOUNDARY, HEAD "Content-Type: multipart/mixed; boundary=\"x \"\r\n\r\n--x "
+                             "\r\n\r\nneedle\r\n--x --\r\n"},
         {MIME_HEADER, HEAD "needle without a colon\r\nX: y\r\n\r\nhello\r\n"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -635,6 +668,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ordinary_messages),
+        cmocka_unit_test(forms_of_the_standard),
         cmocka_unit_test(ambiguous_messages),
         cmocka_unit_test(folded_lines),
         cmocka_unit_test(events_as_people_read_them),

@@ -41,6 +41,10 @@ static void check(enum sevenbit_need need, struct str text, enum sevenbit_proble
     }
 }
 
+/* RFC 2045 4 MUST: what we make of old messages has MIME-Version 1.0
+ * RFC 2045 6.7 MUST: quoted-printable: = and 8-bit octets as = and two digits, upper case
+ * RFC 2045 6.7 MUST: quoted-printable: no blank at the end of a line stays bare
+ * RFC 2045 6.7 MUST: quoted-printable: line breaks are CRLF, and stay so */
 static void one_text(void **state)
 {
     check(SEVENBIT_ALL, STR("Subject: x\r\n\r\nplain\r\n"), SEVENBIT_FINE, NULL);
@@ -52,6 +56,13 @@ static void one_text(void **state)
           "MIME-Version: 1.0\r\nContent-Type: text/plain; "
           "charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nGr=C3=BC=C3=9Fe an "
           "alle, die hier stehen\r\n");
+    /* a blank at the end of a line is no blank of the transport's: RFC 2045 6.7 rule 3 */
+    check(SEVENBIT_ALL,
+          STR("MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\nf\xc3\xbcr alle, die hier "
+              "stehen \r\n"),
+          SEVENBIT_FINE,
+          "MIME-Version: 1.0\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: "
+          "quoted-printable\r\n\r\nf=C3=BCr alle, die hier stehen=20\r\n");
     /* from before MIME: RFC 1428 */
     check(SEVENBIT_ALL,
           STR("Subject: x\r\n\r\nGr\xfc\xdf"
@@ -72,6 +83,10 @@ static void one_text(void **state)
 #define MIXED     "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"b 1\"\r\n"
 #define LONG_TEXT "and so many more plain words that it stays readable"
 
+/* RFC 2045 6.4 MUST NOT: multiparts and messages are not encoded, only what is in them
+ * RFC 2046 5.1.1 MUST: the line break before a boundary is not of the part
+ * RFC 2046 5.1.1 MUST: outer boundaries end inner parts
+ * RFC 2046 5.2.1 MUST NOT: message/rfc822 is not encoded */
 static void parts_in_parts(void **state)
 {
     check(SEVENBIT_ALL,
@@ -111,6 +126,7 @@ static void what_is_sealed(void **state)
           SEVENBIT_ENCODING, NULL);
 }
 
+/* RFC 2045 6.8 MUST: base64: lines of 76 at most */
 static void binary(void **state)
 {
     check(SEVENBIT_LINES,
@@ -127,7 +143,8 @@ static void binary(void **state)
           "base64\r\n\r\nYQBiDQ==\r\n");
 }
 
-/* Lines over 998: converted, but not where a signature of the body would be lost by it. */
+/* Lines over 998: converted, but not where a signature of the body would be lost by it.
+ * RFC 2045 6.7 MUST: quoted-printable: lines of 76 at most, by soft breaks */
 static void long_lines(void **state)
 {
     CLEANUP(buf_free) struct buf text = BUF_INIT(65536), want = BUF_INIT(65536);

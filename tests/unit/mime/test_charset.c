@@ -125,6 +125,7 @@ static void every_set_decodes_as_the_standard_says(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* RFC 2046 4.1.2 MUST: the value of charset in any case */
 static void every_label_is_known(void **state)
 {
     unsigned seen = 0;

@@ -112,6 +112,8 @@ static const struct {
     {"attachment; filename=\"x.txt\".exe", "filename", {"x.txt", "x.txt.exe"}},
 };
 
+/* RFC 2045 5.1 MUST: unknown parameters are ignored
+ * RFC 2045 5.1 MUST: a value with specials stands in quotes, which are no part of it */
 static void parameters_are_read(void **state)
 {
     struct mime_limits limits = mime_standard_limits;

@@ -55,7 +55,8 @@ static void shows(const char *name, struct str message, const char *const *words
 #define MIXED HEAD "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
 
 /* RFC 2046 5.1.3: the parts in their order; 5.1.4: one of the alternatives (field F3;
- * nextcloud/mail#3726). */
+ * nextcloud/mail#3726).
+ * RFC 2046 5.1.4 SHOULD: of alternatives the last that can be shown is shown */
 static void bodies_in_their_order(void **state)
 {
     SHOWS("text, HTML",
@@ -182,7 +183,8 @@ static void texts_among_the_fields(void **state)
 
 /* LF alone before a boundary, CRLF elsewhere: a file keeps its last octet (mail-parser's
  * eml/thirdparty_001). A boundary that ends in a blank is noted (mime4j weird-boundary.msg, RFC
- * 2046 5.1.1). */
+ * 2046 5.1.1).
+ * RFC 2046 5.1.1 MUST: a boundary begins its line behind a line break, with two hyphens */
 static void parts_end_where_they_end(void **state)
 {
     struct buf m = mail_of("34-mixed-line-ends.eml");

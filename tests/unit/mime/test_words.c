@@ -71,6 +71,10 @@ static const struct {
     {"Gr\xfcn", "Gr\xc3\xbcn"},
 };
 
+/* RFC 2047 2 MUST: character set and encoding in any case
+ * RFC 2047 4.1 MUST: B is base64
+ * RFC 2047 6.1 MUST: what is no word stays as it is
+ * RFC 2047 6.2 MUST: blanks between words are not shown */
 static void words_are_read(void **state)
 {
     struct mime_limits limits = mime_standard_limits;

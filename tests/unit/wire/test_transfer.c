@@ -52,6 +52,10 @@ static const struct {
     {TRANSFER_AS_IS, "as= it\r\nis", "as= it\r\nis", true},
 };
 
+/* RFC 2045 6.7 MUST: reading: blanks at the end of a line are gone
+ * RFC 2045 6.7 MAY: reading: lower-case digits count
+ * RFC 2045 6.8 MUST: reading: what is no letter of base64 is left out
+ * RFC 2047 4.2 MUST: Q: an underscore is a blank, = and two digits an octet */
 static void texts_are_undone(void **state)
 {
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
