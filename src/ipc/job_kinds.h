@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 enum job_kind {
     JOB_DELIVER,
     JOB_BOUNCE,
@@ -12,6 +14,12 @@ enum job_kind {
     JOB_PREPARE, /* for the portal */
     JOB_KIND_END
 };
+
+/* An inspect process does it. */
+static inline bool job_is_inspected(enum job_kind kind)
+{
+    return kind == JOB_INSPECT || kind == JOB_PREPARE;
+}
 
 /* What became of a recipient in smtpout (field `result` of outcome_rcpt). */
 enum rcpt_result {

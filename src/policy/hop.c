@@ -4,8 +4,10 @@
  */
 #include "policy/hop.h"
 
-#define HOP_WORD(name, word) [HOP_##name] = word,
+#define HOP_WORD(name, word, inspected)      [HOP_##name] = word,
+#define HOP_INSPECTED(name, word, inspected) [HOP_##name] = inspected,
 static const char *const words[HOP_KIND_END] = {[HOP_DOMAIN] = "", HOP_KINDS(HOP_WORD)};
+static const bool inspected_there[HOP_KIND_END] = {HOP_KINDS(HOP_INSPECTED)};
 
 enum hop_kind hop_kind(struct str next_hop)
 {
@@ -20,4 +22,9 @@ enum hop_kind hop_kind(struct str next_hop)
 const char *hop_word(enum hop_kind kind)
 {
     return kind < HOP_KIND_END ? words[kind] : "";
+}
+
+bool hop_is_inspected(enum hop_kind kind)
+{
+    return kind < HOP_KIND_END && inspected_there[kind];
 }

@@ -3,18 +3,28 @@
  */
 #include "policy/ladder.h"
 
+#define LADDER_ROW(name, word, there, words, short_words) {word, {short_words, words}},
+#define LADDER_ROWS(...)                                  LADDER_ROW(__VA_ARGS__)
+
+static const struct {
+    const char *word, *forecast[2]; /* in short, at length */
+} kinds[CHANNEL_END] = {LADDER_CHANNELS(LADDER_ROWS)};
+
+#define LADDER_BIT(name, word, there, ...) | ((there) ? 1u << CHANNEL_##name : 0)
+
 uint32_t ladder_there(const struct conf *c)
 {
-    return 1u << CHANNEL_TLS | 1u << CHANNEL_HOLD | 1u << CHANNEL_DROP |
-           (c->portal.url ? 1u << CHANNEL_PORTAL : 0);
+    return 0u LADDER_CHANNELS(LADDER_BIT);
 }
-
-#define NAME_OF(n, s) s,
 
 const char *channel_name(enum channel c)
 {
-    static const char *const names[] = {LADDER_CHANNELS(NAME_OF)};
-    return c < CHANNEL_END ? names[c] : "unknown";
+    return c < CHANNEL_END ? kinds[c].word : "unknown";
+}
+
+const char *channel_forecast(enum channel c, bool at_length)
+{
+    return kinds[c < CHANNEL_END ? c : CHANNEL_DROP].forecast[at_length];
 }
 
 void ladder_of(const struct conf *c, const char *name, struct ladder_order *ret)

@@ -8,14 +8,19 @@
 #pragma once
 #include "conf/conf.h"
 
+#define LADDER_BACK "sent back: there is no secure way to the recipient", "sent back"
+/* A row for each: name, word in the configuration, whether an installation with that configuration
+ * (c) has it, and what a forecast says of mail that it takes, at length and in short. What the
+ * queue does for it is a row in protection/channels.c there. */
 #define LADDER_CHANNELS(X) \
-    X(TLS, "tls") \
-    X(SMIME, "smime") \
-    X(PGP, "pgp") \
-    X(PORTAL, "portal") \
-    X(HOLD, "hold") \
-    X(DROP, "drop")
-#define LADDER_CHANNEL_ENUM(n, s) CHANNEL_##n,
+    X(TLS, "tls", true, LADDER_BACK) \
+    X(SMIME, "smime", false, LADDER_BACK) \
+    X(PGP, "pgp", false, LADDER_BACK) \
+    X(PORTAL, "portal", c->portal.url != NULL, \
+      "kept in the portal, where only its recipient can read it", "kept in the portal") \
+    X(HOLD, "hold", true, "held until somebody at the organisation has reviewed it", "held") \
+    X(DROP, "drop", true, LADDER_BACK)
+#define LADDER_CHANNEL_ENUM(name, ...) CHANNEL_##name,
 enum channel { LADDER_CHANNELS(LADDER_CHANNEL_ENUM) CHANNEL_END };
 
 enum { LADDER_RUNGS_MAX = 8, LADDER_PATIENCE_MS = 15 * 60 * 1000 };
@@ -41,3 +46,5 @@ void ladder_of(const struct conf *c, const char *name, struct ladder_order *ret)
 unsigned ladder_next(const struct ladder_order *l, unsigned from, uint32_t available,
                      bool by_transport);
 const char *channel_name(enum channel c);
+/* Of mail that it takes: "kept in the portal". Static. */
+const char *channel_forecast(enum channel c, bool at_length);

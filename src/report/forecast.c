@@ -11,24 +11,6 @@
 
 #include <string.h>
 
-static const char *channel_words(enum channel c, bool at_length)
-{
-    switch (c) {
-    case CHANNEL_PORTAL:
-        return at_length ? "kept in the portal, where only its recipient can read it"
-                         : "kept in the portal";
-    case CHANNEL_HOLD:
-        return at_length ? "held until somebody at the organisation has reviewed it" : "held";
-    case CHANNEL_TLS:
-    case CHANNEL_SMIME:
-    case CHANNEL_PGP:
-    case CHANNEL_DROP:
-    case CHANNEL_END:
-        break;
-    }
-    return at_length ? "sent back: there is no secure way to the recipient" : "sent back";
-}
-
 static int put_patience(int64_t ms, struct buf *out)
 {
     return ms % 60000 == 0 ? buf_printf(out, "%lld min", (long long)ms / 60000)
@@ -49,12 +31,12 @@ static int put_verdict(const struct forecast_rcpt *r, const struct verdict *v, b
                           : legacy   ? "encrypted with outdated cryptography"
                                      : message_grade_words(v->grade));
     case ACTION_FALLBACK:
-        return buf_printf(out, "%s%s%s", channel_words(r->next, at_length), colon, why);
+        return buf_printf(out, "%s%s%s", channel_forecast(r->next, at_length), colon, why);
     case ACTION_DEFER_FALLBACK:
         e = buf_add(out, STR("kept waiting for a secure connection, "));
         e = e < 0 ? e : put_patience(r->patience_ms, out);
         return e < 0 ? e
-                     : buf_printf(out, ", then %s%s%s", channel_words(r->next, at_length), colon,
+                     : buf_printf(out, ", then %s%s%s", channel_forecast(r->next, at_length), colon,
                                   why);
     case ACTION_BOUNCE:
         return buf_printf(out, "sent back%s%s", colon, why);
@@ -121,7 +103,7 @@ int forecast_write(const struct forecast_rcpt *r, struct buf *out)
                           r->text ? r->text : "");
     }
     if (r->first != CHANNEL_TLS) {
-        return buf_add(out, str_c(channel_words(r->first, true)));
+        return buf_add(out, str_c(channel_forecast(r->first, true)));
     }
     return r->is_inside ? buf_add(out, STR("delivered inside: it does not leave the organisation"))
                         : put_transport(r, out);

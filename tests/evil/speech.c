@@ -133,7 +133,7 @@ static void hear(const struct speaker *p, const struct ipc_msg *m)
     evil.n_unordered += unordered && m->submitted.result == 0;
     if (m->type == IPC_inspect) {
         evil.read[evil.n_read++ % POOL] =
-            (struct given){m->inspect.lease, m->inspect.prepare, p->number};
+            (struct given){m->inspect.lease, m->inspect.kind == JOB_PREPARE, p->number};
     }
     if (m->type == IPC_submit && m->submit.body.n > 0) {
         evil.n_wrapped = m->submit.sealed_key.n;

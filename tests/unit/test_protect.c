@@ -408,10 +408,9 @@ static void ladders_with_doubles(void **state)
     const struct ladder_order all =
         {.rungs = {{CHANNEL_TLS, 1000}, {CHANNEL_SMIME, 0}, {CHANNEL_PORTAL, 0}, {CHANNEL_HOLD, 0}},
          .n = 4};
-    channel_table table;
+    channel_table table = {[CHANNEL_HOLD] = {channel_hold}, [CHANNEL_DROP] = {channel_drop}};
     struct store_rcpt r = {0};
     const struct channel_call call = {.rcpt = &r, .tells_sender = true, .why = "why"};
-    memcpy(table, channels_built, sizeof table);
     struct protect_record secure = {.demand = DEMAND_SECURE},
                           escalated = {.demand = DEMAND_ESCALATED};
     const uint32_t without = 1u << CHANNEL_TLS | 1u << CHANNEL_HOLD | 1u << CHANNEL_DROP,
@@ -429,6 +428,51 @@ static void ladders_with_doubles(void **state)
     /* never by transport alone */
     assert_false(channels_enter(table, with, &tls_only, &escalated, 0, &call));
     assert_true(r.state == RCPT_FAILED && r.reason == REASON_NO_SECURE_CHANNEL);
+}
+
+static void smime_take(const struct channel_call *call)
+{
+    channel_wait(call, HOP_PORTAL, REASON_PICKUP); /* a destination of its own, when there is one */
+}
+
+/* A further channel is a row: what takes the mail, where it stands until a process has made
+ * something of it, which kind of job that is, what a page says beforehand. */
+static void a_new_channel_is_a_row(void **state)
+{
+    const channel_table table = {
+        [CHANNEL_SMIME] =
+            {
+                .take = smime_take,
+                .making = {.hop = HOP_PORTAL, .job = JOB_PREPARE, .busy = "is being encrypted"},
+                .fate = FATE_TLS,
+            },
+        [CHANNEL_HOLD] = {channel_hold},
+        [CHANNEL_DROP] = {channel_drop},
+    };
+    const struct ladder_order l = {.rungs = {{CHANNEL_TLS, 1000},
+                                             {CHANNEL_SMIME, 0},
+                                             {CHANNEL_HOLD, 0}},
+                                   .n = 3};
+    struct store_rcpt r = {.state = RCPT_QUEUED, .code = STR("4.7.4"), .next_ms = 9};
+    const struct channel_call call = {.rcpt = &r, .tells_sender = true, .why = "no TLS"};
+    struct protect_record record = {.demand = DEMAND_SECURE};
+    const uint32_t there = 1u << CHANNEL_TLS | 1u << CHANNEL_SMIME | 1u << CHANNEL_HOLD;
+    assert_true(channels_enter(table, there, &l, &record, 0, &call)); /* transport first */
+    assert_false(channels_enter(table, there, &l, &record, record.rung + 1, &call));
+    assert_true(record.rung == 1 && r.state == RCPT_QUEUED && r.next_ms == 0 && r.code.n == 0);
+    const struct channel_making *making = channels_making_at(table, hop_kind(r.next_hop));
+    assert_true(making && making->job == JOB_PREPARE);
+    assert_ptr_equal(channels_making(table, JOB_PREPARE), making);
+    assert_null(channels_making(table, JOB_INSPECT));
+    assert_null(channels_making(table, JOB_DELIVER));
+    assert_null(channels_making_at(table, HOP_DOMAIN));
+    assert_null(channels_making_at(table, HOP_INSPECT));
+    /* it did not come about: the next rung */
+    assert_false(channels_enter(table, there, &l, &record, record.rung + 1, &call));
+    assert_true(record.rung == 2 && r.state == RCPT_HELD && r.notice == NOTICE_DUE);
+    /* an installation that does not have it passes it over */
+    assert_false(channels_enter(table, there & ~(1u << CHANNEL_SMIME), &l, &record, 1, &call));
+    assert_true(record.rung == 2);
 }
 
 static void ladders_are_checked(void **state)
@@ -611,6 +655,7 @@ int main(void)
         cmocka_unit_test(levels_only_rise),
         cmocka_unit_test(records_keep_their_meaning),
         cmocka_unit_test(ladders_with_doubles),
+        cmocka_unit_test(a_new_channel_is_a_row),
         cmocka_unit_test(ladders_are_checked),
         cmocka_unit_test(lines_travel),
         cmocka_unit_test(off_site),

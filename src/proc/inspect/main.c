@@ -222,7 +222,7 @@ static bool inspect_take_message(struct inspect *s, struct ipc_channel *ch,
     s->lease = m->lease;
     s->id = m->id;
     s->size = m->size;
-    s->prepare = m->prepare != 0;
+    s->prepare = m->kind == JOB_PREPARE;
     s->spool = fd;
     s->body = BUF_INIT(IPC_FRAME_MAX);
     must(buf_add(&s->body, m->body) == 0);

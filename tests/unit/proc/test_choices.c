@@ -90,6 +90,11 @@ static void on_stored(void *arg, enum store_result result)
     assert_int_equal(result, STORE_OK);
 }
 
+const channel_table channels_built = {
+    [CHANNEL_HOLD] = {channel_hold},
+    [CHANNEL_DROP] = {channel_drop},
+};
+
 /* A message to so many, held for this reason until a moment from now. */
 static void add(unsigned n, unsigned n_rcpts, enum reason reason, int64_t for_ms)
 {

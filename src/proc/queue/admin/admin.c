@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "proc/admin_verbs.h"
+#include "proc/queue/protection/channel.h"
 #include "proc/queue/queue.h"
 #include "sys/descriptors.h"
 #include "wire/date.h"
@@ -30,7 +31,7 @@ struct question {
     size_t n;               /* rows that were sent, or messages to change */
     uint64_t ids[LIST_MAX]; /* messages to change */
     size_t n_busy;          /* of them: in a worker's hand, so left as they are */
-    const char *busy;       /* what is done with the last of these; NULL: none is */
+    char busy[100];         /* what is done with the last of these; empty: nothing */
     size_t n_changed;       /* messages of which a recipient was changed */
     size_t n_rcpts_changed;
     size_t n_left;    /* messages that release all leaves held: no administrator's hold is why */
@@ -362,7 +363,7 @@ static void write_changed(const struct question *w, struct buf *out)
     for (size_t i = 0; i < RCPT_STATE_END; i++) {
         n_before += w->before[i].n;
     }
-    if (w->n_changed == 0 && w->busy && !is_of_many(w)) {
+    if (w->n_changed == 0 && w->busy[0] && !is_of_many(w)) {
         (void)!buf_printf(out, "this message %s", w->busy);
         return;
     }
@@ -406,26 +407,36 @@ static void on_changed(void *arg, enum store_result result)
                  result == STORE_OK ? buf_str(&text).p : "the store could not be written");
 }
 
-/* What is done with a message right now by a process that cannot be told to leave it; NULL:
- * nothing. A mail to its sender about it is another mail. */
-static const char *busy_words(const struct queue *q, uint64_t id)
+/* What a process does with it that cannot be told to leave it. A mail to its sender about it is
+ * another mail. */
+static const char *doing_words(const struct job *j)
 {
-    static const char *const words[] = {
-        [JOB_DELIVER] = "is being delivered right now; try again in a moment",
-        [JOB_INSPECT] = "is being inspected right now; try again in a moment",
-        [JOB_PREPARE] = "is being prepared for the portal right now; try again in a moment",
-    };
+    const struct channel_making *making = channels_making(channels_built, j->kind);
+    return making                   ? making->busy
+           : j->kind == JOB_INSPECT ? "is being inspected"
+           : j->kind == JOB_DELIVER ? "is being delivered"
+                                    : NULL;
+}
+
+/* What is done with a message just now, into dst; false: nothing. */
+static bool busy_words(const struct queue *q, uint64_t id, char *dst, size_t size)
+{
     size_t cursor = 0;
     struct str key;
     void *value;
     while (map_next(q->delivery.jobs, &cursor, &key, &value)) {
         const struct job *j = value;
-        if (j->id == id && (size_t)j->kind < ARRAY_LEN(words) && words[j->kind]) {
-            return j->saving ? "waits for the disk: what became of it could not be stored yet"
-                             : words[j->kind];
+        const char *doing = j->id == id ? doing_words(j) : NULL;
+        if (doing && j->saving) {
+            snprintf(dst, size, "waits for the disk: what became of it could not be stored yet");
+        } else if (doing) {
+            snprintf(dst, size, "%s right now; try again in a moment", doing);
+        }
+        if (doing) {
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
 /* What is held is in nobody's hand, and a time for the next attempt harms none under way: these
@@ -440,8 +451,7 @@ static void leave_busy(struct question *w)
 {
     size_t kept = 0;
     for (size_t i = 0; i < w->n; i++) {
-        const char *busy = busy_words(w->q, w->ids[i]);
-        w->busy = busy ? busy : w->busy;
+        bool busy = busy_words(w->q, w->ids[i], w->busy, sizeof w->busy);
         if (!busy || is_for_all(w->verb)) {
             w->ids[kept++] = w->ids[i];
         }

@@ -323,7 +323,7 @@ static void start_with(struct job *j, const struct store_message *m)
         hold_unreadable(j, "its body is missing");
         return;
     }
-    if (j->kind == JOB_INSPECT || j->kind == JOB_PREPARE) {
+    if (job_is_inspected(j->kind)) {
         inspect_send(j, m, spool);
     } else {
         send_job(j, m, spool);
@@ -376,9 +376,8 @@ static void job_start(struct job *j)
 void queue_job_start(struct queue *q, struct sched_destination *d, struct link *items)
 {
     enum hop_kind hop = hop_kind(str_c(d->name));
-    enum job_kind kind = hop == HOP_PORTAL    ? JOB_PREPARE
-                         : hop == HOP_INSPECT ? JOB_INSPECT
-                                              : JOB_DELIVER;
+    const struct channel_making *making = channels_making_at(channels_built, hop);
+    enum job_kind kind = making ? making->job : hop == HOP_INSPECT ? JOB_INSPECT : JOB_DELIVER;
     const struct item *first = LIST_OF(items->next, struct item, place.link);
     struct job *j = job_new(q, d, kind, first->r.id, first->cached ? first->cached->m.size : 0);
     while (!list_empty(items)) {

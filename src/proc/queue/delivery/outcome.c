@@ -38,7 +38,7 @@ static struct job *outcome_job_of(struct queue *q, struct ipc_channel *ch,
     if (!j) {
         return NULL;
     }
-    if (j->kind == JOB_INSPECT || j->kind == JOB_PREPARE || q->workers.smtpout[j->smtpout] != ch) {
+    if (job_is_inspected(j->kind) || q->workers.smtpout[j->smtpout] != ch) {
         ipc_refuse(ch, "the lease of another");
         return NULL;
     }

@@ -14,6 +14,7 @@
 #include "ipc/login_kinds.h"
 #include "proc/queue/pickup/guessing.h"
 #include "proc/queue/pickup/proofs.h"
+#include "proc/queue/protection/channel.h"
 #include "proc/queue/queue.h"
 #include "proc/queue/pickup/visits.h"
 #include "seal/password.h"
@@ -701,11 +702,8 @@ static enum portal_fate fate_of(const struct queue *q, const struct protect_mail
     enum channel channel = p->demand == DEMAND_NONE ? CHANNEL_TLS : l.rungs[rung].channel;
     const struct domain *d =
         domains_find((struct queue *)(uintptr_t)q, domain_of(mail->forward_path), false);
-    return channel == CHANNEL_PORTAL       ? FATE_PORTAL
-           : channel == CHANNEL_HOLD       ? FATE_HELD
-           : channel != CHANNEL_TLS        ? FATE_BACK
-           : d && d->d.grade >= GRADE_CERT ? FATE_TLS_KNOWN
-                                           : FATE_TLS;
+    enum portal_fate fate = channels_built[channel].fate;
+    return fate == FATE_TLS && d && d->d.grade >= GRADE_CERT ? FATE_TLS_KNOWN : fate;
 }
 
 static void portal_explain(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * channel.c: the channels this version has beside transport (the portal, a person, and back to
- * the sender), and stepping onto a rung. Called by protection.c (a fresh decision) and job.c
- * (transport did not come about). Pure.
+ * channel.c: ways of taking mail from the ladder, and stepping onto a rung. Called by
+ * protection.c (a fresh decision) and job.c (transport did not come about). Pure; the table of
+ * this version is in channels.c.
  */
 #include "proc/queue/protection/channel.h"
 #include "policy/hop.h"
 #include "policy/policy.h"
 
-/* Kept until somebody releases or deletes it; the sender hears of it. */
-static void channel_hold(const struct channel_call *call)
+void channel_hold(const struct channel_call *call)
 {
     struct store_rcpt *r = call->rcpt;
     r->state = RCPT_HELD;
@@ -20,7 +19,7 @@ static void channel_hold(const struct channel_call *call)
                     : r->notice;
 }
 
-static void channel_drop(const struct channel_call *call)
+void channel_drop(const struct channel_call *call)
 {
     struct store_rcpt *r = call->rcpt;
     r->state = RCPT_FAILED;
@@ -29,20 +28,36 @@ static void channel_drop(const struct channel_call *call)
     r->reply = str_c(call->why);
 }
 
-/* It stands behind a destination of its own until it is prepared for readers (pickup.c). */
-static void portal(const struct channel_call *call)
+void channel_wait(const struct channel_call *call, enum hop_kind hop, enum reason reason)
 {
     struct store_rcpt *r = call->rcpt;
     r->state = RCPT_QUEUED;
-    r->reason = REASON_PICKUP;
+    r->reason = reason;
     r->code = STR("");
     r->reply = STR("");
-    r->next_hop = str_c(hop_word(HOP_PORTAL));
+    r->next_hop = str_c(hop_word(hop));
     r->next_ms = 0;
 }
 
-const channel_table channels_built =
-    {[CHANNEL_PORTAL] = {portal}, [CHANNEL_HOLD] = {channel_hold}, [CHANNEL_DROP] = {channel_drop}};
+const struct channel_making *channels_making(const channel_table table, enum job_kind kind)
+{
+    for (enum channel k = CHANNEL_TLS; k < CHANNEL_END; k++) {
+        if (table[k].making.hop != HOP_DOMAIN && table[k].making.job == kind) {
+            return &table[k].making;
+        }
+    }
+    return NULL;
+}
+
+const struct channel_making *channels_making_at(const channel_table table, enum hop_kind hop)
+{
+    for (enum channel k = CHANNEL_TLS; k < CHANNEL_END; k++) {
+        if (hop != HOP_DOMAIN && table[k].making.hop == hop) {
+            return &table[k].making;
+        }
+    }
+    return NULL;
+}
 
 uint32_t channels_there(const channel_table table, const struct conf *c)
 {

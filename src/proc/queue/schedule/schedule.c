@@ -36,8 +36,7 @@ struct sched_means queue_means(const struct queue *q)
 struct sched_destination *queue_destination(struct queue *q, struct str name)
 {
     struct sched_destination *d = sched_destination(&q->schedule.engine, name);
-    enum hop_kind hop = hop_kind(name);
-    d->is_inside = hop == HOP_INSPECT || hop == HOP_PORTAL;
+    d->is_inside = hop_is_inspected(hop_kind(name));
     return d;
 }
 
@@ -388,8 +387,7 @@ struct reroute {
 
 static bool is_routed(const struct store_rcpt *r)
 {
-    enum hop_kind hop = hop_kind(r->next_hop);
-    return r->next_hop.n > 0 && hop != HOP_INSPECT && hop != HOP_PORTAL;
+    return r->next_hop.n > 0 && !hop_is_inspected(hop_kind(r->next_hop));
 }
 
 static void reroute_one(void *arg, const struct store_rcpt *r)

@@ -139,7 +139,7 @@ void inspect_send(struct job *j, const struct store_message *m, int spool)
                                     .lease = j->lease,
                                     .id = m->id,
                                     .size = m->size,
-                                    .prepare = j->kind == JOB_PREPARE,
+                                    .kind = j->kind,
                                     .body = m->spool.n > 0 ? STR("") : m->body,
                                 }};
     if (spool >= 0) {
@@ -364,12 +364,14 @@ static struct job *any_job_of(struct queue *q, struct ipc_channel *ch, const str
     return j;
 }
 
-/* The same of one kind. */
-static struct job *inspect_job_of(struct queue *q, struct ipc_channel *ch,
-                                  const struct lease_id *lease, enum job_kind kind)
+/* The same, which is being made ready for a channel. */
+static struct job *making_job_of(struct queue *q, struct ipc_channel *ch,
+                                 const struct lease_id *lease,
+                                 const struct channel_making **ret_making)
 {
     struct job *j = any_job_of(q, ch, lease);
-    if (j && j->kind != kind) {
+    *ret_making = j ? channels_making(channels_built, j->kind) : NULL;
+    if (j && !*ret_making) {
         ipc_refuse(ch, "an answer to what was not asked");
         return NULL;
     }
@@ -395,8 +397,12 @@ static void on_inspected(void *owner, struct ipc_channel *ch, const struct ipc_i
 {
     struct queue *q = owner;
     struct inspector *i = inspector_of(q, ch);
-    struct job *j = inspect_job_of(q, ch, &m->lease, JOB_INSPECT);
+    struct job *j = any_job_of(q, ch, &m->lease);
     if (!j) {
+        return;
+    }
+    if (j->kind != JOB_INSPECT) {
+        ipc_refuse(ch, "an answer to what was not asked");
         return;
     }
     take_back(q, i);
@@ -430,9 +436,10 @@ static void on_prepared_piece(void *owner, struct ipc_channel *ch,
                               const struct ipc_prepared_piece *m)
 {
     struct queue *q = owner;
-    struct job *j = inspect_job_of(q, ch, &m->lease, JOB_PREPARE);
+    const struct channel_making *making;
+    struct job *j = making_job_of(q, ch, &m->lease, &making);
     if (j) {
-        pickup_piece(j, m->octets);
+        making->piece(j, m->octets);
     }
 }
 
@@ -440,13 +447,14 @@ static void on_prepared(void *owner, struct ipc_channel *ch, const struct ipc_pr
 {
     struct queue *q = owner;
     struct inspector *i = inspector_of(q, ch);
-    struct job *j = inspect_job_of(q, ch, &m->lease, JOB_PREPARE);
+    const struct channel_making *making;
+    struct job *j = making_job_of(q, ch, &m->lease, &making);
     if (!j) {
         return;
     }
     take_back(q, i);
     if (m->ok || buf_len(&j->prepared) > 0) {
-        pickup_prepared(j, m->ok, m->attachments, m->name, m->subject);
+        making->done(j, m);
     } else {
         inspect_again(q, j);
     }
@@ -479,8 +487,9 @@ static void job_lost(struct queue *q, struct job *j)
         queue_job_free(j);
         return;
     }
-    if (j->kind == JOB_PREPARE) {
-        pickup_lost(j);
+    const struct channel_making *making = channels_making(channels_built, j->kind);
+    if (making) {
+        making->lost(j);
         return;
     }
     q->workers.not_inspected++;

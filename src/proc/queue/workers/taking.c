@@ -67,7 +67,7 @@ void taking_ended(const struct queue *q, const struct taking *t, struct ipc_chan
 
 static bool is_inspection(const struct job *j)
 {
-    return j->kind == JOB_INSPECT || j->kind == JOB_PREPARE;
+    return job_is_inspected(j->kind);
 }
 
 static struct ipc_channel *worker_of(const struct queue *q, const struct job *j)

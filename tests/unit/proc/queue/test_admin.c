@@ -4,6 +4,7 @@
  * command asks.
  */
 #include "base/clock.h"
+#include "channels.h"
 #include "check.h"
 #include "proc/queue/queue.h"
 #include "wire/id.h"

@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "check.h"
+#include "proc/queue/protection/channel.h"
 #include "proc/queue/queue.h"
 #include "quiet.h"
 #include "wire/id.h"
@@ -133,6 +134,19 @@ void pickup_lost(struct job *j)
     t.lost++;
     inspect_items_done(j);
 }
+
+static void portal_done(struct job *j, const struct ipc_prepared *m)
+{
+    pickup_prepared(j, m->ok, m->attachments, m->name, m->subject);
+}
+
+const channel_table channels_built = {
+    [CHANNEL_PORTAL] = {.making = {.hop = HOP_PORTAL,
+                                   .job = JOB_PREPARE,
+                                   .piece = pickup_piece,
+                                   .done = portal_done,
+                                   .lost = pickup_lost}},
+};
 
 /* --- doing -------------------------------------------------------------- */
 

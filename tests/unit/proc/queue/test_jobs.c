@@ -3,6 +3,7 @@
  * that is promised, and which ends of workers count against a message.
  */
 #include "base/clock.h"
+#include "channels.h"
 #include "check.h"
 #include "proc/queue/queue.h"
 #include "quiet.h"
