@@ -89,10 +89,11 @@ static bool match_name_same(struct str a, struct str b)
     return domains ? domain_eq(x, y) : address_same(a, b);
 }
 
-/* The word of the list is canonical but for the letters of its local part. */
+/* The word of the list is canonical but for the letters of its local part, and its quotes. */
 static bool match_is_address(struct str word, const struct who *who)
 {
-    return str_eq_nocase(word, str_c(who->key.text));
+    struct str key = str_c(who->key.text);
+    return word.n > 0 && word.p[0] == '"' ? address_same(word, key) : str_eq_nocase(word, key);
 }
 
 static bool list_has(const struct conf *c, const struct conf_words *list, const struct who *who,

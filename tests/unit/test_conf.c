@@ -57,6 +57,24 @@ static void the_least_of_the_limits(void **state)
     conf_free(c);
 }
 
+/* RFC 5321 4.1.2: with quotes or without, in the rule or on the mail, it is one address. */
+static void rules_know_quoted_forms(void **state)
+{
+    struct conf *c =
+        good(BASE "rule \"a\" { to joe@x.example; outbound require cert; }\n"
+                  "rule \"b\" { to \"\\\"ann\\\"@x.example\"; outbound require cert; }\n");
+    static const char *const paths[][2] = {
+        {"joe@x.example", "\"joe\"@x.example"},
+        {"ann@x.example", "\"ann\"@x.example"},
+    };
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t k = 0; k < 2; k++) {
+            assert_true(conf_rule_matches(c, &c->rules[i], STR("a@b.example"), str_c(paths[i][k])));
+        }
+    }
+    conf_free(c);
+}
+
 static void the_design_example(void **state)
 {
     struct conf *c =
@@ -387,6 +405,7 @@ static void what_a_change_takes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rules_know_quoted_forms),
         cmocka_unit_test(the_design_example),
         cmocka_unit_test(a_reload_sees_each_changed_setting),
         cmocka_unit_test(what_a_change_takes),
