@@ -33,6 +33,8 @@ struct smtp_caps {
     bool masked;           /* a keyword of X's: some middlebox overwrote it */
     uint64_t size;         /* 0: announced without a limit */
 };
+/* What a line of the reply to EHLO announces. */
+void smtp_caps_learn(struct smtp_caps *caps, struct str line);
 
 /* One recipient as it is offered. */
 struct smtp_mail_rcpt {

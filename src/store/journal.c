@@ -2,15 +2,12 @@
  * journal.c: the two files of the journal and the batches in them. Called by the rest of this
  * folder.
  *
- * A batch in a file begins at a multiple of PAGE, so that writing one never touches a page of
- * another: a header, its entries, its bodies, and octets of nought to the end of the page.
- * Numbers have their lowest octet first.
- *
  * Batches go to the disk past the page cache, written and synced in one call. Where a file is
  * already as long as it may become, that changes nothing but these octets: the file system has
  * nothing of its own to write, which halves the time.
  */
 #include "store/journal.h"
+#include "store/journal_format.h"
 #include "store/octets.h"
 
 #include <errno.h>
@@ -23,29 +20,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-/* A header: where each number is, and how many octets the header has. The checksum is of the
- * entries, seeded with that of the bodies, which is seeded with that of the header; AT_CHAIN has
- * the checksum of the batch before, 0 where it was not known; AT_ENTRIES_CHECK that of the
- * entries alone: where only bodies are damaged, it is known whose. Journals before format 17
- * have shorter headers, which lack both, and a checksum that is seeded with the number alone. */
 enum {
-    MAGIC = 0x324a4f50,
-    MAGIC_16 = 0x314a4f50,
-    AT_MAGIC = 0,
-    AT_FILE = 4,
-    AT_ENTRIES = 8,
-    AT_BODIES = 12,
-    AT_NUMBER = 16,
-    AT_CHECK = 24,
-    AT_PLACE = 32,
-    AT_STORE = 40,
-    HEADER_16 = 48,
-    AT_CHAIN = 48,
-    AT_ENTRIES_CHECK = 56,
-    HEADER = 64,
-};
-enum {
-    PAGE = 4096,
     KEPT_MAX = 256 * 1024 * 1024, /* more than two files of entries alone come to */
     PIECES = 128,
     ROOMY = 8
@@ -55,7 +30,7 @@ struct journal_file {
     int in, out;   /* out: past the page cache where the file system can do that */
     uint64_t last; /* its newest batch, 0: none that counts */
     size_t size;   /* its octets */
-    size_t used;   /* those behind are all nought */
+    size_t used;   /* those after it are all zero */
 };
 
 struct journal {
@@ -75,62 +50,6 @@ struct journal {
     char *pages;             /* a batch as it is written, from a page of memory on */
     size_t pages_n;
 };
-
-/* --- octets ------------------------------------------------------------- */
-
-static size_t whole_pages(size_t n)
-{
-    return (n + PAGE - 1) / PAGE * PAGE;
-}
-
-static bool journal_is_old(const char *header)
-{
-    return get_number(header + AT_MAGIC, 4) == MAGIC_16;
-}
-
-static size_t header_size(const char *header)
-{
-    return journal_is_old(header) ? HEADER_16 : HEADER;
-}
-
-static uint64_t checksum(const char *header, struct str entries, struct str bodies)
-{
-    char copy[HEADER];
-    uint64_t seed = get_number(header + AT_NUMBER, 8);
-    if (!journal_is_old(header)) {
-        memcpy(copy, header, HEADER);
-        put_number(copy + AT_CHECK, 0, 8);
-        seed = XXH3_64bits(copy, HEADER);
-    }
-    return XXH3_64bits_withSeed(entries.p, entries.n,
-                                XXH3_64bits_withSeed(bodies.p, bodies.n, seed));
-}
-
-static uint64_t journal_put_header(char *p, const struct journal_batch *b, uint64_t place,
-                                   uint64_t store, uint64_t chain)
-{
-    memset(p, 0, HEADER);
-    put_number(p + AT_MAGIC, MAGIC, 4);
-    put_number(p + AT_FILE, b->file, 4);
-    put_number(p + AT_ENTRIES, b->entries.n, 4);
-    put_number(p + AT_BODIES, b->bodies.n, 4);
-    put_number(p + AT_NUMBER, b->number, 8);
-    put_number(p + AT_PLACE, place, 8);
-    put_number(p + AT_STORE, store, 8);
-    put_number(p + AT_CHAIN, chain, 8);
-    put_number(p + AT_ENTRIES_CHECK, XXH3_64bits_withSeed(b->entries.p, b->entries.n, b->number),
-               8);
-    uint64_t check = checksum(p, b->entries, b->bodies);
-    put_number(p + AT_CHECK, check, 8);
-    return check;
-}
-
-/* Octets in the file of the batch whose header this is. */
-static size_t size_in_file(const char *header)
-{
-    return whole_pages(header_size(header) + get_number(header + AT_ENTRIES, 4) +
-                       get_number(header + AT_BODIES, 4));
-}
 
 /* --- reading what is there ---------------------------------------------- */
 
@@ -186,9 +105,9 @@ static bool is_header(const char *p, unsigned file, size_t at)
 static bool is_whole(const char *p)
 {
     uint64_t entries = get_number(p + AT_ENTRIES, 4), bodies = get_number(p + AT_BODIES, 4);
-    const char *at = p + header_size(p);
+    const char *at = p + journal_header_size(p);
     return get_number(p + AT_CHECK, 8) ==
-           checksum(p, str_from(at, entries), str_from(at + entries, bodies));
+           journal_checksum(p, str_from(at, entries), str_from(at + entries, bodies));
 }
 
 /* The batch that may begin at a place. ret: whether one that nothing happened to lies there. */
@@ -198,8 +117,9 @@ static int read_batch(int fd, unsigned file, size_t size, struct round *r, size_
     size_t left = size - at, got;
     int error = journal_read_some(fd, p, left < PAGE ? left : PAGE, (off_t)at, &got);
     *ret = error == 0 && got >= HEADER && is_header(p, file, at) &&
-           header_size(p) + get_number(p + AT_ENTRIES, 4) + get_number(p + AT_BODIES, 4) <= left;
-    size_t whole = *ret ? size_in_file(p) : 0;
+           journal_header_size(p) + get_number(p + AT_ENTRIES, 4) + get_number(p + AT_BODIES, 4) <=
+               left;
+    size_t whole = *ret ? journal_size_in_file(p) : 0;
     if (whole > got && left > got) {
         size_t rest = (whole < left ? whole : left) - got;
         error = journal_read_some(fd, p + got, rest, (off_t)(at + got), &got);
@@ -268,7 +188,7 @@ static int read_round(int fd, unsigned file, uint64_t store, struct round *r, si
         }
         keep_found(r, at, number, damaged);
         damaged = false;
-        at += size_in_file(r->octets + at);
+        at += journal_size_in_file(r->octets + at);
     }
     *ret_size = size;
     /* the first page is wiped last */
@@ -289,9 +209,9 @@ static int keep_batch(const char *p, struct buf *to, struct loaded *ret)
     ret->lost += get_number(p + AT_NUMBER, 8) - ret->last - 1;
     ret->last = get_number(p + AT_NUMBER, 8);
     ret->check = get_number(p + AT_CHECK, 8);
-    ret->in_files += size_in_file(p);
+    ret->in_files += journal_size_in_file(p);
     ret->waiting++;
-    return buf_append(to, p, header_size(p) + get_number(p + AT_ENTRIES, 4));
+    return buf_append(to, p, journal_header_size(p) + get_number(p + AT_ENTRIES, 4));
 }
 
 /* Whether a batch is the one that another one was written behind, and that was promised. */
@@ -484,7 +404,7 @@ static int add_entries(struct str batches, struct buf *to)
 {
     int r = 0;
     while (r == 0 && batches.n > 0) {
-        size_t n = get_number(batches.p + AT_ENTRIES, 4), size = header_size(batches.p);
+        size_t n = get_number(batches.p + AT_ENTRIES, 4), size = journal_header_size(batches.p);
         r = buf_append(to, batches.p + size, n);
         batches = str_slice(batches, size + n, batches.n);
     }
@@ -570,7 +490,7 @@ static unsigned other(const struct journal *j)
 
 static bool journal_fits(const struct journal *j)
 {
-    return j->end + whole_pages(gathered(j) + buf_len(&j->bodies)) <= j->file_max;
+    return j->end + journal_whole_pages(gathered(j) + buf_len(&j->bodies)) <= j->file_max;
 }
 
 bool journal_has_room(const struct journal *j)
@@ -604,7 +524,7 @@ static void make_pages(struct journal *j, size_t n)
 {
     if (n > j->pages_n) {
         free(j->pages);
-        j->pages_n = whole_pages(n + n / 2);
+        j->pages_n = journal_whole_pages(n + n / 2);
         j->pages = aligned_alloc(PAGE, j->pages_n);
         must(j->pages);
     }
@@ -614,7 +534,7 @@ static int write_gathered(struct journal *j)
 {
     struct journal_file *f = &j->files[j->file];
     struct str bodies = buf_str(&j->bodies);
-    size_t entries = gathered(j), n = whole_pages(entries + bodies.n);
+    size_t entries = gathered(j), n = journal_whole_pages(entries + bodies.n);
     make_pages(j, n);
     memcpy(j->pages, buf_str(&j->kept).p + j->waiting, entries);
     memcpy(j->pages + entries, bodies.p ? bodies.p : "", bodies.n);
@@ -637,8 +557,8 @@ int journal_write(struct journal *j)
     uint64_t check = journal_put_header(header, &b, j->end, j->store, j->chain);
     int r = write_gathered(j);
     if (r == 0) {
-        j->end += size_in_file(header);
-        j->in_files += size_in_file(header);
+        j->end += journal_size_in_file(header);
+        j->in_files += journal_size_in_file(header);
         j->waiting = buf_len(&j->kept);
         j->files[j->file].last = ++j->newest;
         j->chain = check;
@@ -696,7 +616,7 @@ bool journal_next(const struct journal *j, size_t *cursor, struct journal_batch 
         return false;
     }
     const char *header = buf_str(&j->kept).p + *cursor;
-    size_t n = get_number(header + AT_ENTRIES, 4), size = header_size(header);
+    size_t n = get_number(header + AT_ENTRIES, 4), size = journal_header_size(header);
     *ret = (struct journal_batch){
         .number = get_number(header + AT_NUMBER, 8),
         .entries = str_from(header + size, n),
@@ -728,7 +648,7 @@ void journal_settled(struct journal *j, uint64_t number, bool for_good)
     struct journal_batch b;
     size_t cursor = 0, done = 0;
     while (journal_next(j, &cursor, &b) && b.number <= number) {
-        j->in_files -= size_in_file(buf_str(&j->kept).p + done);
+        j->in_files -= journal_size_in_file(buf_str(&j->kept).p + done);
         done = cursor;
     }
     buf_consume(&j->kept, done);
@@ -737,7 +657,7 @@ void journal_settled(struct journal *j, uint64_t number, bool for_good)
     j->settled_for_good = for_good ? number : j->settled_for_good;
 }
 
-/* --- files of nought ---------------------------------------------------- */
+/* --- files of zeros ---------------------------------------------------- */
 
 /* At most a part of a file that nobody waits long for. */
 static int write_zeros(struct journal *j, struct journal_file *f, size_t n, size_t at)
@@ -761,7 +681,7 @@ bool journal_is_clear(const struct journal *j)
  * meanwhile begins at the start again: behind octets that were wiped nobody would look for it. */
 static int wipe_some(struct journal *j, struct journal_file *f)
 {
-    size_t piece = whole_pages(j->file_max / PIECES), to = whole_pages(f->used),
+    size_t piece = journal_whole_pages(j->file_max / PIECES), to = journal_whole_pages(f->used),
            n = piece < to ? piece : to;
     f->last = 0;
     j->end = f == &j->files[j->file] ? 0 : j->end;
@@ -790,8 +710,8 @@ static bool is_roomy(const struct journal *j)
 
 static int lengthen_some(struct journal *j, struct journal_file *f)
 {
-    size_t piece = whole_pages(j->file_max / PIECES), before = f->size, at = before / PAGE * PAGE,
-           left = j->file_max / PAGE * PAGE - at;
+    size_t piece = journal_whole_pages(j->file_max / PIECES), before = f->size,
+           at = before / PAGE * PAGE, left = j->file_max / PAGE * PAGE - at;
     size_t n = piece < left ? piece : left;
     int r = write_zeros(j, f, n, at);
     r = r < 0 ? r : n == left && fdatasync(f->out) < 0 ? -errno : 0;

@@ -62,6 +62,11 @@ bool pickup_mail(struct queue *q, const struct kept_envelope *k, enum notice_kin
                  const char *to, const char *link, const char *code, const char *words,
                  struct str language);
 
+/* fates.c: tells web what would become of a message of this inside sender, a row for each of the
+ * recipients that it asks about. */
+void fates_tell(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a,
+                struct str sender);
+
 /* portal.c: calls of web */
 extern const struct ipc_rule queue_web_rules[];
 /* False: not possible now. argument: of ACT_PHRASE its hash. who: an address, or "NAME (uid N)". */

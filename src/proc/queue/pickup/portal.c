@@ -14,14 +14,11 @@
 #include "ipc/login_kinds.h"
 #include "proc/queue/pickup/guessing.h"
 #include "proc/queue/pickup/proofs.h"
-#include "proc/queue/protection/channel.h"
 #include "proc/queue/queue.h"
 #include "proc/queue/pickup/visits.h"
 #include "seal/password.h"
 #include "seal/rest.h"
-#include "policy/ladder.h"
 #include "wire/id.h"
-#include "wire/mailboxes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,8 +27,7 @@
 enum {
     ROWS_MAX = 200,
     EVENTS_MAX = 500,
-    FATES_MAX = 50,
-    FILE_PASSES = 5000 /* an hour, for one person */,
+    FILE_PASSES = 5000, /* an hour, for one person */
     PIECE = 128 * 1024
 };
 static const int64_t day_ms = 24LL * 60 * 60 * 1000, longest_days = 730;
@@ -676,58 +672,12 @@ static void portal_leave(struct queue *q, struct ipc_channel *ch, const struct i
     portal_answer_saved(q, ch, &(struct ipc_portal_answer){.token = a->token, .result = PORTAL_OK});
 }
 
-/* --- before it is written ----------------------------------------------- */
-
-static enum portal_fate fate_of(const struct queue *q, const struct protect_mail *mail, bool portal,
-                                struct protection *p)
-{
-    const struct conf *c = child_conf(q->child);
-    struct ladder_order l;
-    protect_decide(c, mail, p);
-    if (portal && p->direction == DIRECTION_OUTBOUND) {
-        p->demand = DEMAND_ESCALATED;
-        p->ladder = LADDER_PORTAL_ONLY;
-    }
-    ladder_of(c, p->ladder, &l);
-    unsigned rung = ladder_next(&l, 0, ladder_there(c), p->demand != DEMAND_ESCALATED);
-    if (p->action == PROTECT_HOLD || p->action == PROTECT_CHOOSE) {
-        return FATE_HELD;
-    }
-    if (p->action != PROTECT_PASS || (p->demand != DEMAND_NONE && rung == l.n)) {
-        return FATE_BACK;
-    }
-    if (p->direction != DIRECTION_OUTBOUND) {
-        return FATE_INSIDE;
-    }
-    enum channel channel = p->demand == DEMAND_NONE ? CHANNEL_TLS : l.rungs[rung].channel;
-    const struct domain *d =
-        domains_find((struct queue *)(uintptr_t)q, domain_of(mail->forward_path), false);
-    enum portal_fate fate = channels_built[channel].fate;
-    return fate == FATE_TLS && d && d->d.grade >= GRADE_CERT ? FATE_TLS_KNOWN : fate;
-}
-
 static void portal_explain(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
 {
     struct kept_pass p;
-    struct str rest = a->text;
-    struct mailbox next;
     bool ok = visits_pass(q, a->pass, &p) && p.p.kind == PASS_INSIDE;
-    for (unsigned n = 0; ok && n < FATES_MAX && mailboxes_next(&rest, &next); n++) {
-        struct str one = next.address;
-        struct protection protection;
-        const struct protect_mail mail = {
-            .reverse_path = p.p.address,
-            .login = p.p.address,
-            .forward_path = str_slice(one, 0, one.n < 500 ? one.n : 500),
-        };
-        enum portal_fate fate = fate_of(q, &mail, a->number == 1, &protection);
-        ipc_send(ch, &(struct ipc_msg){.type = IPC_row_fate,
-                                       .row_fate = {
-                                           .token = a->token,
-                                           .address = mail.forward_path,
-                                           .fate = fate,
-                                           .words = str_trim(str_c(protection.words)),
-                                       }});
+    if (ok) {
+        fates_tell(q, ch, a, p.p.address);
     }
     answer_as(ch, a->token, ok, &p);
 }
