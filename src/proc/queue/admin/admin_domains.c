@@ -228,7 +228,7 @@ static void ask_policy(struct queue *q, struct ipc_channel *to, const struct ipc
         {[STS_SHOW] = "show", [STS_REFRESH] = "refresh", [STS_PRELOAD] = "preload"};
     struct str rest = a->argument, verb = STR("");
     (void)str_split(&rest, ' ', &verb);
-    for (uint8_t i = 0; i < STS_VERB_END; i++) {
+    for (enum sts_verb i = 0; i < STS_VERB_END; i++) {
         if (str_eq(verb, str_c(words[i])) && (i == STS_SHOW) == (a->verb == ADMIN_STS)) {
             policies_ask(q, to, i, rest, a->data);
             return;
