@@ -301,7 +301,7 @@ static void check_pages(struct look *l, const char *directory)
     }
     if (whole < used) {
         snprintf(text, sizeof text, "postern.db-wal is damaged at frame %llu of %llu",
-                 (unsigned long long)(whole + 1), (unsigned long long)used);
+                 (unsigned long long)whole + 1, (unsigned long long)used);
         found(l, true, text);
     }
 }
