@@ -2,9 +2,9 @@
  * compose.c: an inside user writes a message in the portal, and sees before what will become of it
  * for each recipient. Called by request.c.
  *
- * the message goes the way of any mail of his: the same rules, the same inspection; who they are
- * comes from their pass, which the queue checks. What the rules say about its content is known when
- * it was read: after it was sent.
+ * It is treated like any other message of theirs: the same rules, the same inspection; who they
+ * are comes from their pass, which the queue checks. What the rules say about its content is known
+ * when it was read: after it was sent.
  */
 #include "base/clock.h"
 #include "portal/shown.h"
