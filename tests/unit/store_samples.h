@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * store_samples.h: one record of each kind that is stored, no two of its fields alike. Used by
- * test_records.c. tests/fixtures/store/21.sql is what a version with positional statements made of
- * them.
+ * store_samples.h: one record of each kind that is stored, no two of its fields alike; fields that
+ * came after version 21 are empty. Used by test_records.c. tests/fixtures/store/21.sql is what a
+ * version with positional statements made of them.
  */
 #pragma once
 #include "store/account.h"
