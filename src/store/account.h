@@ -20,8 +20,6 @@ struct store_place {
 
 typedef void (*store_place_fn)(void *arg, const struct store_place *p);
 void store_put_place(struct store *s, const struct store_place *p);
-/* Those used since then, the longest unused first. */
-enum store_result store_each_place(struct store *s, int64_t since_ms, store_place_fn fn, void *arg);
 void store_drop_places(struct store *s, uint8_t kind, struct str who);
 void store_forget_places(struct store *s, int64_t before_ms);
 
@@ -29,17 +27,12 @@ void store_forget_places(struct store *s, int64_t before_ms);
 typedef void (*store_group_fn)(void *arg, struct str name, struct str addresses);
 void store_put_directory_group(struct store *s, struct str name, int64_t at_ms,
                                struct str addresses);
-enum store_result store_each_directory_group(struct store *s, store_group_fn fn, void *arg);
 
 typedef void (*store_account_fn)(void *arg, const struct store_account *a);
 typedef void (*store_refusal_fn)(void *arg, const struct store_refusal *r);
 
 void store_put_account(struct store *s, const struct store_account *a);
 void store_drop_account(struct store *s, struct str name);
-void store_each_account(struct store *s, store_account_fn fn, store_done done, void *arg);
 
 void store_add_refusal(struct store *s, const struct store_refusal *r);
-/* Newest first. */
-void store_each_refusal(struct store *s, unsigned max, store_refusal_fn fn, store_done done,
-                        void *arg);
 void store_forget_refusals(struct store *s, int64_t before_ms);

@@ -12,7 +12,4 @@ struct store_act {
 typedef void (*store_act_fn)(void *arg, const struct store_act *a);
 
 void store_add_act(struct store *s, const struct store_act *a);
-/* Newest first; about: empty for all. */
-void store_each_act(struct store *s, struct str about, unsigned max, store_act_fn fn,
-                    store_done done, void *arg);
 void store_forget_acts(struct store *s, int64_t before_ms);

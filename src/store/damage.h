@@ -14,8 +14,5 @@ typedef void (*store_damage_fn)(void *arg, const struct store_damage *d);
 
 /* One more; a message that is known already stays as it is. */
 void store_add_damage(struct store *s, const struct store_damage *d);
-/* The oldest first; untold: only those whose senders do not know yet. Answers at once. */
-enum store_result store_each_damage(struct store *s, bool untold, unsigned max, store_damage_fn fn,
-                                    void *arg) MUST_USE;
 /* The letter about it is stored in the open batch. */
 void store_set_damage_told(struct store *s, uint64_t id);

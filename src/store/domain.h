@@ -43,36 +43,25 @@ typedef void (*store_sts_fn)(void *arg, const struct store_sts *p);
 
 void store_put_domain(struct store *s, const struct store_domain *d);
 void store_drop_domain(struct store *s, struct str name);
-void store_each_domain(struct store *s, store_domain_fn fn, store_done done, void *arg);
 
 void store_add_probe(struct store *s, const struct store_probe *p);
-/* Newest first. */
-void store_each_probe(struct store *s, struct str domain, unsigned max, store_probe_fn fn,
-                      store_done done, void *arg);
 void store_forget_probes(struct store *s, int64_t before_ms);
 
-/* Raises it unless it is raised already. True when it is new. */
-bool store_raise_alarm(struct store *s, const struct store_alarm *a);
-/* True when one stood. */
-bool store_clear_alarm(struct store *s, struct str domain, uint8_t kind, int64_t now_ms);
-/* Newest first; all: those that were cleared, too. */
-void store_each_alarm(struct store *s, bool all, unsigned max, store_alarm_fn fn, store_done done,
-                      void *arg);
-void store_each_unmailed_alarm(struct store *s, unsigned max, store_alarm_fn fn, store_done done,
-                               void *arg);
+/* Raises it unless it is raised already, as one change. fn: 1 when it is new, 0 when not. */
+void store_raise_alarm(struct store *s, const struct store_alarm *a, store_number_fn fn, void *arg);
+/* fn: how many stood. */
+void store_clear_alarm(struct store *s, struct str domain, uint8_t kind, int64_t now_ms,
+                       store_number_fn fn, void *arg);
 /* The mail about all alarms up to this number was stored. */
 void store_set_alarm_mailed(struct store *s, uint64_t up_to, int64_t now_ms);
 
 void store_add_exception(struct store *s, const struct store_exception *e);
 void store_end_exception(struct store *s, uint64_t exception, struct str by, int64_t now_ms);
-void store_each_exception(struct store *s, store_exception_fn fn, store_done done, void *arg);
 
 /* In place of an older one of the same host, address and extension. */
 void store_put_quirk(struct store *s, const struct store_quirk *x);
-void store_each_quirk(struct store *s, store_quirk_fn fn, store_done done, void *arg);
 /* Of the host (a name or an address); STR("") with before_ms: those that ended by then. */
 void store_forget_quirks(struct store *s, struct str host, int64_t before_ms);
 
 void store_put_sts(struct store *s, const struct store_sts *p);
-void store_each_sts(struct store *s, store_sts_fn fn, store_done done, void *arg);
 void store_forget_sts(struct store *s, int64_t expired_before_ms);

@@ -7,7 +7,7 @@
 
 enum {
     NUMBER_MAX = 10, /* octets of the largest number */
-    DONE = 0x40 /* in the octet of the kind */
+    DONE = 0x40      /* in the octet of the kind */
 };
 
 /* The kinds, and those of older versions, which are read as these: their fields were fewer, and

@@ -85,9 +85,6 @@ void store_put_envelope(struct store *s, const struct store_envelope *e);
 void store_put_envelope_token(struct store *s, uint64_t envelope, struct str hash);
 /* What people see of the message, sealed; once for all its envelopes. */
 void store_put_view(struct store *s, uint64_t id, struct str sealed);
-/* fn runs at most once; STORE_OK also when there is none. */
-enum store_result store_get_view(struct store *s, uint64_t id, store_view_fn fn,
-                                 void *arg) MUST_USE;
 /* Nobody can look at the message any more: the view goes. */
 void store_drop_view_if_unused(struct store *s, uint64_t id);
 
@@ -98,9 +95,6 @@ enum envelope_by {
     ENVELOPE_BY_NOTICE,
     ENVELOPE_BY_END
 };
-/* Those with this number; envelopes of one message are several. */
-enum store_result store_envelopes(struct store *s, enum envelope_by by, uint64_t number,
-                                  store_envelope_fn fn, void *arg) MUST_USE;
 enum envelope_of {
     ENVELOPE_OF_TOKEN, /* SHA-256 of what a notice gave */
     ENVELOPE_OF_ADDRESS,
@@ -108,26 +102,14 @@ enum envelope_of {
     ENVELOPE_OF_THREAD,
     ENVELOPE_OF_END
 };
-/* Newest first, at most max. */
-enum store_result store_envelopes_of(struct store *s, enum envelope_of of, struct str key,
-                                     unsigned max, store_envelope_fn fn, void *arg) MUST_USE;
-/* All, newest first. */
-enum store_result store_each_envelope(struct store *s, unsigned max, store_envelope_fn fn,
-                                      void *arg) MUST_USE;
 /* Whose notice is due by now; who is over by now and still has its key (not those on legal
  * hold); who may be due for a reminder: waiting, never opened. */
 enum envelope_due { ENVELOPE_NOTICE_DUE, ENVELOPE_OVER, ENVELOPE_UNREAD, ENVELOPE_DUE_END };
-enum store_result store_envelopes_due(struct store *s, enum envelope_due which, int64_t now_ms,
-                                      unsigned max, store_envelope_fn fn, void *arg) MUST_USE;
-/* Octets of the messages that wait. */
-uint64_t store_envelope_octets(struct store *s);
 void store_add_envelope_event(struct store *s, const struct store_envelope_event *e);
 /* What a reader can do as often as he likes: the same again within a minute is not written, and
  * nothing more once an envelope has ENVELOPE_EVENTS_MAX of any kind. */
 enum { ENVELOPE_EVENTS_MAX = 2000 };
 void store_add_envelope_reading(struct store *s, const struct store_envelope_event *e);
-enum store_result store_envelope_events(struct store *s, uint64_t envelope, unsigned max,
-                                        store_envelope_event_fn fn, void *arg) MUST_USE;
 /* The report of its message is over. */
 void store_forget_envelopes(struct store *s, int64_t before_ms);
 /* The message key is in the envelopes only from now on: nobody else needs it (else nothing
@@ -136,16 +118,12 @@ void store_drop_key_if_unused(struct store *s, uint64_t id);
 
 typedef void (*store_pass_fn)(void *arg, const struct store_pass *p);
 void store_put_pass(struct store *s, const struct store_pass *p);
-enum store_result store_get_pass(struct store *s, struct str hash, store_pass_fn fn,
-                                 void *arg) MUST_USE;
 void store_drop_pass(struct store *s, struct str hash);
 void store_drop_passes_of(struct store *s, struct str address);
 void store_forget_passes(struct store *s, int64_t now_ms);
 
 typedef void (*store_person_fn)(void *arg, const struct store_person *p);
 void store_put_person(struct store *s, const struct store_person *p);
-enum store_result store_get_person(struct store *s, struct str address, store_person_fn fn,
-                                   void *arg) MUST_USE;
 
 /* A passkey of somebody outside (passkey/passkey.h). */
 struct store_passkey {
@@ -154,22 +132,13 @@ struct store_passkey {
 
 typedef void (*store_passkey_fn)(void *arg, const struct store_passkey *k);
 void store_put_passkey(struct store *s, const struct store_passkey *k);
-/* Oldest first. */
-enum store_result store_passkeys_of(struct store *s, struct str address, store_passkey_fn fn,
-                                    void *arg) MUST_USE;
-/* Anybody's? */
-bool store_has_passkey(struct store *s, struct str id);
 void store_drop_passkey(struct store *s, struct str address, struct str id);
 
 typedef void (*store_thread_fn)(void *arg, const struct store_thread *t);
 void store_put_thread(struct store *s, const struct store_thread *t);
-enum store_result store_get_thread(struct store *s, struct str thread, store_thread_fn fn,
-                                   void *arg) MUST_USE;
 
 /* An answer that is not sent yet, sealed with a key that is wrapped for keys. */
 typedef void (*store_draft_fn)(void *arg, struct str sealed_key, struct str sealed);
 void store_put_draft(struct store *s, uint64_t envelope, int64_t at_ms, struct str sealed_key,
                      struct str sealed);
-enum store_result store_get_draft(struct store *s, uint64_t envelope, store_draft_fn fn,
-                                  void *arg) MUST_USE;
 void store_drop_draft(struct store *s, uint64_t envelope);

@@ -11,6 +11,7 @@
  * started again, and reads what is really on disk.
  */
 #include "base/log.h"
+#include "store/engine.h"
 #include "store/schema.sql.h"
 #include "store/upgrade.sql.h"
 #include "store/sqlite_priv.h"
@@ -342,6 +343,9 @@ int store_open_with(const char *directory, struct store_sizes sizes, char *probl
 {
     struct store *s = err_calloc(1, sizeof *s);
     s->sizes = sizes;
+    s->engine = &store_embedded;
+    list_init(&s->readings);
+    list_init(&s->told);
     s->directory = err_strdup(directory);
     s->spool_dir = s->mark_fd = -1;
     s->unlink_pending = BUF_INIT(4 * 1024 * 1024);
@@ -378,6 +382,7 @@ void store_close(struct store *s)
         while (store_rest(s)) {
         }
     }
+    store_end_readings(s);
     journal_close(s->journal);
     for (int i = 0; i < Q_END; i++) {
         sqlite3_finalize(s->q[i]);
@@ -584,28 +589,31 @@ void store_leave_if_poisoned(const struct store *s)
     }
 }
 
-void store_flush(struct store *s)
+enum store_result store_commit_batch(struct store *s)
 {
     enum store_result result = s->open_batch ? count_commit(s) : STORE_OK;
     s->open_batch = false;
+    return result;
+}
+
+void store_flush(struct store *s)
+{
+    enum store_result result = s->engine->commit(s);
     s->waiting = STORE_EMPTY;
-    struct completion *list = s->completions;
-    size_t n = s->n_completions;
-    s->completions = NULL;
-    s->n_completions = s->cap_completions = s->n_urgent = 0;
-    for (size_t i = 0; i < n; i++) {
-        list[i].done(list[i].arg, result);
+    if (s->n_completions > 0) {
+        store_tell_later(s, result);
     }
-    free(list);
+    (void)store_tell(s);
     store_leave_if_poisoned(s);
 }
 
 /* --- upkeep ------------------------------------------------------------- */
 
-unsigned store_change(struct store *s, const struct store_change *c)
+void store_change(struct store *s, const struct store_change *c, store_number_fn fn, void *arg)
 {
     if (!store_in_batch(s)) {
-        return 0;
+        store_answer_number(s, 0, fn, arg);
+        return;
     }
     sqlite3_stmt *q = s->q[Q_SET_STATE];
     bind_int(q, 1, c->to);
@@ -616,19 +624,21 @@ unsigned store_change(struct store *s, const struct store_change *c)
     bind_int(q, 6, (uint64_t)c->at_ms);
     bind_int(q, 7, c->was);
     store_run(s, Q_SET_STATE);
-    return s->batch_failed ? 0 : (unsigned)sqlite3_changes(s->db);
+    store_answer_number(s, s->batch_failed ? 0 : (uint64_t)sqlite3_changes(s->db), fn, arg);
 }
 
-unsigned store_set_state(struct store *s, uint64_t id, enum rcpt_state from, enum rcpt_state to,
-                         int64_t next_ms, uint8_t reason)
+void store_set_state(struct store *s, uint64_t id, enum rcpt_state from, enum rcpt_state to,
+                     int64_t next_ms, uint8_t reason)
 {
-    return store_change(s, &(struct store_change){
-                               .id = id,
-                               .from = from,
-                               .to = to,
-                               .next_ms = next_ms,
-                               .reason = reason,
-                           });
+    store_change(s,
+                 &(struct store_change){
+                     .id = id,
+                     .from = from,
+                     .to = to,
+                     .next_ms = next_ms,
+                     .reason = reason,
+                 },
+                 NULL, NULL);
 }
 
 void store_set_notice(struct store *s, uint64_t rcpt, enum rcpt_notice notice)

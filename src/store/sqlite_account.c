@@ -4,6 +4,7 @@
  */
 #include "store/account.h"
 #include "store/act.h"
+#include "store/embedded.h"
 #include "store/sqlite_priv.h"
 
 STORE_WALK(account)
@@ -24,9 +25,9 @@ void store_drop_account(struct store *s, struct str name)
     }
 }
 
-void store_each_account(struct store *s, store_account_fn fn, store_done done, void *arg)
+enum store_result store_each_account(struct store *s, store_account_fn fn, void *arg)
 {
-    done(arg, walk_account(s, Q_ACCOUNTS, fn, arg));
+    return walk_account(s, Q_ACCOUNTS, fn, arg);
 }
 
 void store_add_refusal(struct store *s, const struct store_refusal *r)
@@ -34,11 +35,10 @@ void store_add_refusal(struct store *s, const struct store_refusal *r)
     store_put(s, Q_ADD_REFUSAL, store_record_refusal(), r);
 }
 
-void store_each_refusal(struct store *s, unsigned max, store_refusal_fn fn, store_done done,
-                        void *arg)
+enum store_result store_each_refusal(struct store *s, unsigned max, store_refusal_fn fn, void *arg)
 {
     bind_int(s->q[Q_REFUSALS], 1, max);
-    done(arg, walk_refusal(s, Q_REFUSALS, fn, arg));
+    return walk_refusal(s, Q_REFUSALS, fn, arg);
 }
 
 void store_forget_refusals(struct store *s, int64_t before_ms)
@@ -74,12 +74,12 @@ void store_add_act(struct store *s, const struct store_act *a)
     store_put(s, Q_ADD_ACT, store_record_act(), a);
 }
 
-void store_each_act(struct store *s, struct str about, unsigned max, store_act_fn fn,
-                    store_done done, void *arg)
+enum store_result store_each_act(struct store *s, struct str about, unsigned max, store_act_fn fn,
+                                 void *arg)
 {
     bind_str(s->q[Q_ACTS], 1, about);
     bind_int(s->q[Q_ACTS], 2, max);
-    done(arg, walk_act(s, Q_ACTS, fn, arg));
+    return walk_act(s, Q_ACTS, fn, arg);
 }
 
 void store_forget_acts(struct store *s, int64_t before_ms)

@@ -3,6 +3,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/embedded.h"
 #include "store/sqlite_priv.h"
 #include "wire/id.h"
 

@@ -3,6 +3,7 @@
  * What can go wrong is as in sqlite.c: the batch fails as a whole.
  */
 #include "store/domain.h"
+#include "store/embedded.h"
 #include "store/sqlite_priv.h"
 
 enum { QUIRK_HOST = 256 };
@@ -32,9 +33,9 @@ void store_drop_domain(struct store *s, struct str name)
     }
 }
 
-void store_each_domain(struct store *s, store_domain_fn fn, store_done done, void *arg)
+enum store_result store_each_domain(struct store *s, store_domain_fn fn, void *arg)
 {
-    done(arg, walk_domain(s, Q_DOMAINS, fn, arg));
+    return walk_domain(s, Q_DOMAINS, fn, arg);
 }
 
 void store_add_probe(struct store *s, const struct store_probe *p)
@@ -42,12 +43,12 @@ void store_add_probe(struct store *s, const struct store_probe *p)
     store_put(s, Q_ADD_PROBE, store_record_probe(), p);
 }
 
-void store_each_probe(struct store *s, struct str domain, unsigned max, store_probe_fn fn,
-                      store_done done, void *arg)
+enum store_result store_each_probe(struct store *s, struct str domain, unsigned max,
+                                   store_probe_fn fn, void *arg)
 {
     bind_str(s->q[Q_PROBES], 1, domain);
     bind_int(s->q[Q_PROBES], 2, max);
-    done(arg, walk_probe(s, Q_PROBES, fn, arg));
+    return walk_probe(s, Q_PROBES, fn, arg);
 }
 
 void store_forget_probes(struct store *s, int64_t before_ms)
@@ -58,7 +59,7 @@ void store_forget_probes(struct store *s, int64_t before_ms)
     }
 }
 
-bool store_raise_alarm(struct store *s, const struct store_alarm *a)
+static bool raise_alarm(struct store *s, const struct store_alarm *a)
 {
     sqlite3_stmt *q = s->q[Q_HAS_ALARM];
     if (!store_in_batch(s)) {
@@ -75,32 +76,39 @@ bool store_raise_alarm(struct store *s, const struct store_alarm *a)
     return true;
 }
 
-bool store_clear_alarm(struct store *s, struct str domain, uint8_t kind, int64_t now_ms)
+void store_raise_alarm(struct store *s, const struct store_alarm *a, store_number_fn fn, void *arg)
 {
-    sqlite3_stmt *q = s->q[Q_CLEAR_ALARM];
-    if (!store_in_batch(s)) {
-        return false;
-    }
-    bind_ms(q, 1, now_ms);
-    bind_str(q, 2, domain);
-    bind_int(q, 3, kind);
-    store_run(s, Q_CLEAR_ALARM);
-    return !s->batch_failed && sqlite3_changes(s->db) > 0;
+    store_answer_number(s, raise_alarm(s, a), fn, arg);
 }
 
-void store_each_alarm(struct store *s, bool all, unsigned max, store_alarm_fn fn, store_done done,
-                      void *arg)
+void store_clear_alarm(struct store *s, struct str domain, uint8_t kind, int64_t now_ms,
+                       store_number_fn fn, void *arg)
+{
+    sqlite3_stmt *q = s->q[Q_CLEAR_ALARM];
+    uint64_t n = 0;
+    if (store_in_batch(s)) {
+        bind_ms(q, 1, now_ms);
+        bind_str(q, 2, domain);
+        bind_int(q, 3, kind);
+        store_run(s, Q_CLEAR_ALARM);
+        n = s->batch_failed ? 0 : (uint64_t)sqlite3_changes(s->db);
+    }
+    store_answer_number(s, n, fn, arg);
+}
+
+enum store_result store_each_alarm(struct store *s, bool all, unsigned max, store_alarm_fn fn,
+                                   void *arg)
 {
     bind_int(s->q[Q_ALARMS], 1, all);
     bind_int(s->q[Q_ALARMS], 2, max);
-    done(arg, walk_alarm(s, Q_ALARMS, fn, arg));
+    return walk_alarm(s, Q_ALARMS, fn, arg);
 }
 
-void store_each_unmailed_alarm(struct store *s, unsigned max, store_alarm_fn fn, store_done done,
-                               void *arg)
+enum store_result store_each_unmailed_alarm(struct store *s, unsigned max, store_alarm_fn fn,
+                                            void *arg)
 {
     bind_int(s->q[Q_UNMAILED_ALARMS], 1, max);
-    done(arg, walk_alarm(s, Q_UNMAILED_ALARMS, fn, arg));
+    return walk_alarm(s, Q_UNMAILED_ALARMS, fn, arg);
 }
 
 void store_set_alarm_mailed(struct store *s, uint64_t up_to, int64_t now_ms)
@@ -127,9 +135,9 @@ void store_end_exception(struct store *s, uint64_t exception, struct str by, int
     }
 }
 
-void store_each_exception(struct store *s, store_exception_fn fn, store_done done, void *arg)
+enum store_result store_each_exception(struct store *s, store_exception_fn fn, void *arg)
 {
-    done(arg, walk_exception(s, Q_EXCEPTIONS, fn, arg));
+    return walk_exception(s, Q_EXCEPTIONS, fn, arg);
 }
 
 void store_put_sts(struct store *s, const struct store_sts *p)
@@ -137,9 +145,9 @@ void store_put_sts(struct store *s, const struct store_sts *p)
     store_put(s, Q_PUT_STS, store_record_sts(), p);
 }
 
-void store_each_sts(struct store *s, store_sts_fn fn, store_done done, void *arg)
+enum store_result store_each_sts(struct store *s, store_sts_fn fn, void *arg)
 {
-    done(arg, walk_sts(s, Q_ALL_STS, fn, arg));
+    return walk_sts(s, Q_ALL_STS, fn, arg);
 }
 
 void store_forget_sts(struct store *s, int64_t expired_before_ms)
@@ -163,9 +171,9 @@ void store_put_quirk(struct store *s, const struct store_quirk *x)
     store_put(s, Q_PUT_QUIRK, store_record_quirk(), &row);
 }
 
-void store_each_quirk(struct store *s, store_quirk_fn fn, store_done done, void *arg)
+enum store_result store_each_quirk(struct store *s, store_quirk_fn fn, void *arg)
 {
-    done(arg, walk_quirk(s, Q_QUIRKS, fn, arg));
+    return walk_quirk(s, Q_QUIRKS, fn, arg);
 }
 
 void store_forget_quirks(struct store *s, struct str host, int64_t before_ms)

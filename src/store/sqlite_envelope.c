@@ -3,6 +3,7 @@
  * tests.
  */
 #include "store/envelope.h"
+#include "store/embedded.h"
 #include "store/sqlite_priv.h"
 
 STORE_WALK(envelope)

@@ -2,6 +2,7 @@
  * sqlite_priv.h: the inside of the embedded store, for sqlite.c (writing) and sqlite_read.c.
  */
 #pragma once
+#include "base/list.h"
 #include "store/damage.h"
 #include "store/entry.h"
 #include "store/journal.h"
@@ -285,6 +286,16 @@ struct completion {
     void *arg;
 };
 
+/* A commit whose result was not told yet. */
+struct commit {
+    struct link link;
+    struct completion *completions;
+    size_t n;
+    enum store_result result;
+};
+
+struct store_engine;
+
 /* What came within the batches that are being taken over, as it is after what they say so far. */
 struct taken {
     struct store_message m; /* but its body, which lies in the journal: */
@@ -328,6 +339,9 @@ struct store_sizes {
 };
 
 struct store {
+    const struct store_engine *engine;
+    struct link readings, told; /* reading.c: asked and not answered; committed and not told */
+    size_t n_readings, n_told;
     sqlite3 *db;
     sqlite3_stmt *q[Q_END];
     struct bound parameters[Q_END], columns[Q_END];
@@ -404,6 +418,16 @@ static inline uint64_t column_int(sqlite3_stmt *q, int at)
  * something is full. */
 int store_open_with(const char *directory, struct store_sizes sizes, char *problem, size_t size,
                     struct store **ret) MUST_USE;
+/* Commits the open batch, if there is one. */
+enum store_result store_commit_batch(struct store *s);
+/* reading.c: the completions gathered so far belong to a commit with this result. */
+void store_tell_later(struct store *s, enum store_result result);
+/* Tells what has come by now; how many. */
+size_t store_tell(struct store *s);
+/* How many rows a change found: told at the end of the turn. fn NULL: to nobody. */
+void store_answer_number(struct store *s, uint64_t n, store_number_fn fn, void *arg);
+/* Nobody hears of what was asked. */
+void store_end_readings(struct store *s);
 /* Runs a statement of the transaction that returns no row. */
 void store_run(struct store *s, enum statement which);
 /* Opens the batch, of entries at first; false: it failed already. */

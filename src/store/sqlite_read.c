@@ -3,6 +3,7 @@
  * that fails is logged and told as STORE_RETRY or STORE_CORRUPT. Called by queue and its tests.
  */
 #include "base/log.h"
+#include "store/embedded.h"
 #include "store/sqlite_priv.h"
 #include "wire/id.h"
 
@@ -36,7 +37,7 @@ static enum store_result sqlite_read_each_rcpt(struct store *s, enum statement w
     return store_walked(s, code);
 }
 
-void store_each_next_hop(struct store *s, store_next_hop_fn fn, store_done done, void *arg)
+enum store_result store_each_next_hop(struct store *s, store_next_hop_fn fn, void *arg)
 {
     sqlite3_stmt *q = s->q[Q_NEXT_HOPS];
     enum store_result settled = store_settled(s);
@@ -47,21 +48,21 @@ void store_each_next_hop(struct store *s, store_next_hop_fn fn, store_done done,
         fn(arg, r.next_hop, r.next_ms);
     }
     sqlite3_reset(q);
-    done(arg, settled == STORE_OK ? store_walked(s, code) : settled);
+    return settled == STORE_OK ? store_walked(s, code) : settled;
 }
 
-void store_each_due(struct store *s, struct str next_hop, int64_t now_ms, unsigned max,
-                    store_rcpt_fn fn, store_done done, void *arg)
+enum store_result store_each_due(struct store *s, struct str next_hop, int64_t now_ms, unsigned max,
+                                 store_rcpt_fn fn, void *arg)
 {
     sqlite3_stmt *q = s->q[Q_DUE];
     bind_str(q, 1, next_hop);
     bind_int(q, 2, (uint64_t)now_ms);
     bind_int(q, 3, max);
-    done(arg, sqlite_read_each_rcpt(s, Q_DUE, fn, arg));
+    return sqlite_read_each_rcpt(s, Q_DUE, fn, arg);
 }
 
-void store_next_due(struct store *s, struct str next_hop, int64_t after_ms, store_next_hop_fn fn,
-                    store_done done, void *arg)
+enum store_result store_next_due(struct store *s, struct str next_hop, int64_t after_ms,
+                                 store_next_hop_fn fn, void *arg)
 {
     sqlite3_stmt *q = s->q[Q_NEXT_DUE];
     enum store_result settled = store_settled(s);
@@ -73,48 +74,48 @@ void store_next_due(struct store *s, struct str next_hop, int64_t after_ms, stor
         code = SQLITE_DONE;
     }
     sqlite3_reset(q);
-    done(arg, settled == STORE_OK ? store_walked(s, code) : settled);
+    return settled == STORE_OK ? store_walked(s, code) : settled;
 }
 
-void store_each_over(struct store *s, int64_t before_ms, unsigned max, store_rcpt_fn fn,
-                     store_done done, void *arg)
+enum store_result store_each_over(struct store *s, int64_t before_ms, unsigned max,
+                                  store_rcpt_fn fn, void *arg)
 {
     bind_int(s->q[Q_OVER], 1, id_make(before_ms, 0, 0));
     bind_int(s->q[Q_OVER], 2, max);
-    done(arg, sqlite_read_each_rcpt(s, Q_OVER, fn, arg));
+    return sqlite_read_each_rcpt(s, Q_OVER, fn, arg);
 }
 
-void store_each_held(struct store *s, uint8_t reason, uint64_t after_rcpt, unsigned max,
-                     store_rcpt_fn fn, store_done done, void *arg)
+enum store_result store_each_held(struct store *s, uint8_t reason, uint64_t after_rcpt,
+                                  unsigned max, store_rcpt_fn fn, void *arg)
 {
     bind_int(s->q[Q_HELD], 1, reason);
     bind_int(s->q[Q_HELD], 2, after_rcpt);
     bind_int(s->q[Q_HELD], 3, max);
-    done(arg, sqlite_read_each_rcpt(s, Q_HELD, fn, arg));
+    return sqlite_read_each_rcpt(s, Q_HELD, fn, arg);
 }
 
-void store_each_bounce_due(struct store *s, unsigned max, store_rcpt_fn fn, store_done done,
-                           void *arg)
+enum store_result store_each_bounce_due(struct store *s, unsigned max, store_rcpt_fn fn, void *arg)
 {
     bind_int(s->q[Q_BOUNCES], 1, max);
-    done(arg, sqlite_read_each_rcpt(s, Q_BOUNCES, fn, arg));
+    return sqlite_read_each_rcpt(s, Q_BOUNCES, fn, arg);
 }
 
-void store_each_notice_due(struct store *s, int64_t due_before_ms, int64_t delay_before_ms,
-                           unsigned max, store_rcpt_fn fn, store_done done, void *arg)
+enum store_result store_each_notice_due(struct store *s, int64_t due_before_ms,
+                                        int64_t delay_before_ms, unsigned max, store_rcpt_fn fn,
+                                        void *arg)
 {
     bind_int(s->q[Q_NOTICES], 1, (uint64_t)due_before_ms);
     bind_int(s->q[Q_NOTICES], 2, (uint64_t)delay_before_ms);
     bind_int(s->q[Q_NOTICES], 3, max);
-    done(arg, sqlite_read_each_rcpt(s, Q_NOTICES, fn, arg));
+    return sqlite_read_each_rcpt(s, Q_NOTICES, fn, arg);
 }
 
-void store_each_outcome_due(struct store *s, int64_t before_ms, unsigned max, store_rcpt_fn fn,
-                            store_done done, void *arg)
+enum store_result store_each_outcome_due(struct store *s, int64_t before_ms, unsigned max,
+                                         store_rcpt_fn fn, void *arg)
 {
     bind_int(s->q[Q_OUTCOMES], 1, (uint64_t)before_ms);
     bind_int(s->q[Q_OUTCOMES], 2, max);
-    done(arg, sqlite_read_each_rcpt(s, Q_OUTCOMES, fn, arg));
+    return sqlite_read_each_rcpt(s, Q_OUTCOMES, fn, arg);
 }
 
 static enum store_result give_message(struct store *s, uint64_t id, bool with_body,
@@ -138,10 +139,9 @@ static enum store_result give_message(struct store *s, uint64_t id, bool with_bo
     return store_walked(s, code);
 }
 
-void store_message_get(struct store *s, uint64_t id, store_message_fn fn, store_done done,
-                       void *arg)
+enum store_result store_message_get(struct store *s, uint64_t id, store_message_fn fn, void *arg)
 {
-    done(arg, give_message(s, id, true, fn, arg));
+    return give_message(s, id, true, fn, arg);
 }
 
 static enum store_result each_attempt(struct store *s, uint64_t id, store_attempt_fn fn, void *arg)
@@ -162,8 +162,8 @@ static enum store_result each_attempt(struct store *s, uint64_t id, store_attemp
     return store_walked(s, code);
 }
 
-void store_report(struct store *s, uint64_t id, store_message_fn message, store_rcpt_fn rcpt,
-                  store_attempt_fn attempt, store_done done, void *arg)
+enum store_result store_report(struct store *s, uint64_t id, store_message_fn message,
+                               store_rcpt_fn rcpt, store_attempt_fn attempt, void *arg)
 {
     enum store_result r = message ? give_message(s, id, false, message, arg) : STORE_OK;
     if (r == STORE_OK) {
@@ -173,11 +173,11 @@ void store_report(struct store *s, uint64_t id, store_message_fn message, store_
     if (r == STORE_OK && attempt) {
         r = each_attempt(s, id, attempt, arg);
     }
-    done(arg, r);
+    return r;
 }
 
-void store_list(struct store *s, enum rcpt_state state, unsigned max, store_message_fn message,
-                store_rcpt_fn rcpt, store_done done, void *arg)
+enum store_result store_list(struct store *s, enum rcpt_state state, unsigned max,
+                             store_message_fn message, store_rcpt_fn rcpt, void *arg)
 {
     enum statement which = state == RCPT_STATE_END ? Q_OPEN_RCPTS : Q_RCPTS_IN_STATE;
     sqlite3_stmt *q = s->q[which];
@@ -198,7 +198,7 @@ void store_list(struct store *s, enum rcpt_state state, unsigned max, store_mess
         rcpt(arg, &r);
     }
     sqlite3_reset(q);
-    done(arg, settled == STORE_OK ? store_walked(s, code) : settled);
+    return settled == STORE_OK ? store_walked(s, code) : settled;
 }
 
 /* The row of one message, if there is one. */
@@ -222,15 +222,15 @@ static enum store_result give_inspection(struct store *s, uint64_t id, store_ins
     return store_walked(s, code);
 }
 
-void store_inspection_get(struct store *s, uint64_t id, store_inspection_fn fn, store_done done,
-                          void *arg)
+enum store_result store_inspection_get(struct store *s, uint64_t id, store_inspection_fn fn,
+                                       void *arg)
 {
-    done(arg, give_inspection(s, id, fn, arg));
+    return give_inspection(s, id, fn, arg);
 }
 
-void store_each_since(struct store *s, int64_t since_ms, unsigned max, store_message_fn message,
-                      store_rcpt_fn rcpt, store_inspection_fn inspection, store_done done,
-                      void *arg)
+enum store_result store_each_since(struct store *s, int64_t since_ms, unsigned max,
+                                   store_message_fn message, store_rcpt_fn rcpt,
+                                   store_inspection_fn inspection, void *arg)
 {
     sqlite3_stmt *q = s->q[Q_SINCE];
     enum store_result settled = store_settled(s);
@@ -245,10 +245,10 @@ void store_each_since(struct store *s, int64_t since_ms, unsigned max, store_mes
         (void)sqlite_read_each_rcpt(s, Q_RCPTS, rcpt, arg);
     }
     sqlite3_reset(q);
-    done(arg, settled == STORE_OK ? store_walked(s, code) : settled);
+    return settled == STORE_OK ? store_walked(s, code) : settled;
 }
 
-void store_count(struct store *s, store_counts_fn fn, void *arg)
+struct store_counts store_count(struct store *s)
 {
     sqlite3_stmt *q = s->q[Q_COUNT];
     struct store_counts counts = {0};
@@ -257,7 +257,7 @@ void store_count(struct store *s, store_counts_fn fn, void *arg)
         counts.held = store_column(q, "held");
     }
     sqlite3_reset(q);
-    fn(arg, &counts);
+    return counts;
 }
 
 int64_t store_oldest_ms(struct store *s, int64_t now_ms)

@@ -3,6 +3,7 @@
  * What can go wrong is as in sqlite.c: the batch fails as a whole.
  */
 #include "store/tlsrpt.h"
+#include "store/embedded.h"
 #include "store/sqlite_priv.h"
 
 STORE_WALK(rpt_count)
@@ -44,19 +45,19 @@ void store_rpt_open(struct store *s, uint64_t before_day, int64_t next_ms)
     }
 }
 
-void store_each_rpt_due(struct store *s, int64_t now_ms, unsigned max, store_rpt_sent_fn fn,
-                        store_done done, void *arg)
+enum store_result store_each_rpt_due(struct store *s, int64_t now_ms, unsigned max,
+                                     store_rpt_sent_fn fn, void *arg)
 {
     bind_int(s->q[Q_RPT_DUE], 1, (uint64_t)now_ms);
     bind_int(s->q[Q_RPT_DUE], 2, max);
-    done(arg, walk_rpt_sent(s, Q_RPT_DUE, fn, arg));
+    return walk_rpt_sent(s, Q_RPT_DUE, fn, arg);
 }
 
-void store_each_rpt_sent(struct store *s, unsigned max, store_rpt_sent_fn fn, store_done done,
-                         void *arg)
+enum store_result store_each_rpt_sent(struct store *s, unsigned max, store_rpt_sent_fn fn,
+                                      void *arg)
 {
     bind_int(s->q[Q_RPT_SENT], 1, max);
-    done(arg, walk_rpt_sent(s, Q_RPT_SENT, fn, arg));
+    return walk_rpt_sent(s, Q_RPT_SENT, fn, arg);
 }
 
 void store_rpt_set(struct store *s, const struct store_rpt_sent *r)
@@ -64,23 +65,24 @@ void store_rpt_set(struct store *s, const struct store_rpt_sent *r)
     store_put(s, Q_RPT_SET, store_record_rpt_sent(), r);
 }
 
-void store_each_rpt_count(struct store *s, uint64_t day, struct str domain, store_rpt_count_fn fn,
-                          store_done done, void *arg)
+enum store_result store_each_rpt_count(struct store *s, uint64_t day, struct str domain,
+                                       store_rpt_count_fn fn, void *arg)
 {
     bind_int(s->q[Q_RPT_COUNTS], 1, day);
     bind_str(s->q[Q_RPT_COUNTS], 2, domain);
-    done(arg, walk_rpt_count(s, Q_RPT_COUNTS, fn, arg));
+    return walk_rpt_count(s, Q_RPT_COUNTS, fn, arg);
 }
 
-void store_each_rpt_failure(struct store *s, uint64_t day, struct str domain, enum rpt_type type,
-                            struct str policy, store_rpt_failure_fn fn, store_done done, void *arg)
+enum store_result store_each_rpt_failure(struct store *s, uint64_t day, struct str domain,
+                                         enum rpt_type type, struct str policy,
+                                         store_rpt_failure_fn fn, void *arg)
 {
     sqlite3_stmt *q = s->q[Q_RPT_FAILURES];
     bind_int(q, 1, day);
     bind_str(q, 2, domain);
     bind_int(q, 3, type);
     bind_str(q, 4, policy);
-    done(arg, walk_rpt_failure(s, Q_RPT_FAILURES, fn, arg));
+    return walk_rpt_failure(s, Q_RPT_FAILURES, fn, arg);
 }
 
 void store_rpt_forget(struct store *s, uint64_t before_day, int64_t received_before_ms)
@@ -113,10 +115,10 @@ void store_rpt_add_received(struct store *s, const struct store_rpt_received *r)
     }
 }
 
-void store_each_rpt_received(struct store *s, uint64_t received, unsigned max,
-                             store_rpt_received_fn fn, store_done done, void *arg)
+enum store_result store_each_rpt_received(struct store *s, uint64_t received, unsigned max,
+                                          store_rpt_received_fn fn, void *arg)
 {
     bind_int(s->q[Q_RPT_RECEIVED], 1, received);
     bind_int(s->q[Q_RPT_RECEIVED], 2, max);
-    done(arg, walk_rpt_received(s, Q_RPT_RECEIVED, fn, arg));
+    return walk_rpt_received(s, Q_RPT_RECEIVED, fn, arg);
 }

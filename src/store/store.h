@@ -50,8 +50,8 @@ enum rcpt_notice {
     NOTICE_NONE,
     NOTICE_DUE,
     NOTICE_SENT,
-    NOTICE_DELAY, /* due later: it is merely late */
-    NOTICE_LOST, /* the bounce about it could not be delivered itself */
+    NOTICE_DELAY,  /* due later: it is merely late */
+    NOTICE_LOST,   /* the bounce about it could not be delivered itself */
     NOTICE_OUTCOME /* due: what was done with it, whatever that is */
 };
 
@@ -180,66 +180,22 @@ typedef void (*store_rcpt_fn)(void *arg, const struct store_rcpt *r);
 typedef void (*store_next_hop_fn)(void *arg, struct str next_hop, int64_t next_ms);
 typedef void (*store_attempt_fn)(void *arg, const struct store_attempt *a);
 
-/* Every destination with queued recipients, and the earliest time due. */
-void store_each_next_hop(struct store *s, store_next_hop_fn fn, store_done done, void *arg);
-/* Queued recipients of one destination that are due, oldest first, at most max. Leases are the
- * queue's: it skips what it has leased already, and after its death everything is due again. */
-void store_each_due(struct store *s, struct str next_hop, int64_t now_ms, unsigned max,
-                    store_rcpt_fn fn, store_done done, void *arg);
-/* The earliest time due of the queued recipients of one destination that are due after after_ms:
- * fn runs once where there are any. */
-void store_next_due(struct store *s, struct str next_hop, int64_t after_ms, store_next_hop_fn fn,
-                    store_done done, void *arg);
-/* Queued recipients of messages that came before then (as their ids say), with reverse_path,
- * oldest first, at most max. */
-void store_each_over(struct store *s, int64_t before_ms, unsigned max, store_rcpt_fn fn,
-                     store_done done, void *arg);
-/* Held recipients with this reason, at most max, by their numbers from the one behind
- * after_rcpt. */
-void store_each_held(struct store *s, uint8_t reason, uint64_t after_rcpt, unsigned max,
-                     store_rcpt_fn fn, store_done done, void *arg);
-/* Recipients that failed or expired, or were delivered with a notice wanted, and wait for it;
- * grouped by message. */
-void store_each_bounce_due(struct store *s, unsigned max, store_rcpt_fn fn, store_done done,
-                           void *arg);
-/* Recipients whose sender is to be told now: NOTICE_DUE of messages that came before due_before_ms,
- * NOTICE_DELAY of those before delay_before_ms. */
-void store_each_notice_due(struct store *s, int64_t due_before_ms, int64_t delay_before_ms,
-                           unsigned max, store_rcpt_fn fn, store_done done, void *arg);
 /* A worker died over it: counts for good, whatever process dies next. */
 void store_count_death(struct store *s, uint64_t id);
-/* Recipients with NOTICE_OUTCOME of messages of which each such recipient has an outcome, or
- * that came before before_ms. */
-void store_each_outcome_due(struct store *s, int64_t before_ms, unsigned max, store_rcpt_fn fn,
-                            store_done done, void *arg);
 /* The notice about it was stored. */
 void store_set_notice(struct store *s, uint64_t rcpt, enum rcpt_notice notice);
-/* The message with its inline body, if it is there. */
-void store_message_get(struct store *s, uint64_t id, store_message_fn fn, store_done done,
-                       void *arg);
-/* Everything known about one message but its body. message and attempt may be NULL. */
-void store_report(struct store *s, uint64_t id, store_message_fn message, store_rcpt_fn rcpt,
-                  store_attempt_fn attempt, store_done done, void *arg);
 /* What was found in a message, if it was inspected. */
 typedef void (*store_inspection_fn)(void *arg, uint64_t id, int64_t at_ms, struct str facts);
-void store_inspection_get(struct store *s, uint64_t id, store_inspection_fn fn, store_done done,
-                          void *arg);
-/* Messages that came since then, with all there is about them but attempts; bounces and reports
- * are left out. */
-void store_each_since(struct store *s, int64_t since_ms, unsigned max, store_message_fn message,
-                      store_rcpt_fn rcpt, store_inspection_fn inspection, store_done done,
-                      void *arg);
-/* All recipients in the given state (RCPT_STATE_END: queued and held) in the order of their
- * messages, each message (NULL: not wanted) before its first recipient. */
-void store_list(struct store *s, enum rcpt_state state, unsigned max, store_message_fn message,
-                store_rcpt_fn rcpt, store_done done, void *arg);
 
+/* How many rows a change found, told at the end of the turn (as readings are, store/read.h), and
+ * before it is durable; 0 also when the store cannot be written, which store_sync() tells. fn
+ * NULL: nobody wants to know. */
+typedef void (*store_number_fn)(void *arg, uint64_t n);
 /* Sets all recipients of a message that are in the state `from`. For administrators. reason:
  * why, or 0 for the one that stands there; what was said of the old reason (code, reply, host)
- * goes with it. Returns how many were set; 0 also when the store cannot be written, which
- * store_sync() tells. */
-unsigned store_set_state(struct store *s, uint64_t id, enum rcpt_state from, enum rcpt_state to,
-                         int64_t next_ms, uint8_t reason);
+ * goes with it. */
+void store_set_state(struct store *s, uint64_t id, enum rcpt_state from, enum rcpt_state to,
+                     int64_t next_ms, uint8_t reason);
 struct store_change {
     uint64_t id;
     enum rcpt_state from, to;
@@ -250,7 +206,7 @@ struct store_change {
 };
 
 /* The same, for an act that has its own time or is not about all of them. */
-unsigned store_change(struct store *s, const struct store_change *c);
+void store_change(struct store *s, const struct store_change *c, store_number_fn fn, void *arg);
 /* The recipient takes another way (the configuration changed). */
 void store_set_next_hop(struct store *s, uint64_t rcpt, struct str next_hop);
 /* The clock was set back by by_ms to now_ms: queued recipients are due as much earlier, and by
@@ -262,8 +218,8 @@ void store_expire(struct store *s, int64_t before_ms, unsigned max);
 struct store_counts {
     uint64_t queued, held;
 };
-typedef void (*store_counts_fn)(void *arg, const struct store_counts *c);
-void store_count(struct store *s, store_counts_fn fn, void *arg);
+/* As of a moment within the last seconds: an engine keeps it. */
+struct store_counts store_count(struct store *s);
 /* How commits went since the start. */
 struct store_commits {
     uint64_t commits, failed, messages, outcomes; /* messages taken and outcomes recorded in them */
@@ -273,7 +229,7 @@ struct store_commits {
 };
 extern const unsigned store_commit_sizes[7];
 void store_commit_counts(const struct store *s, struct store_commits *ret);
-/* Milliseconds since the oldest queued message came; 0: none. */
+/* Milliseconds since the oldest queued message came; 0: none. As of such a moment, too. */
 int64_t store_oldest_ms(struct store *s, int64_t now_ms);
 /* Free space where bodies are spooled; never blocks for long. */
 uint64_t store_free_octets(const struct store *s);

@@ -38,18 +38,7 @@ typedef void (*store_rpt_received_fn)(void *arg, const struct store_rpt_received
 void store_rpt_count(struct store *s, const struct store_rpt_session *r);
 /* Every domain counted before this day becomes due at next_ms, unless it is known already. */
 void store_rpt_open(struct store *s, uint64_t before_day, int64_t next_ms);
-void store_each_rpt_due(struct store *s, int64_t now_ms, unsigned max, store_rpt_sent_fn fn,
-                        store_done done, void *arg);
 void store_rpt_set(struct store *s, const struct store_rpt_sent *r);
-void store_each_rpt_count(struct store *s, uint64_t day, struct str domain, store_rpt_count_fn fn,
-                          store_done done, void *arg);
-void store_each_rpt_failure(struct store *s, uint64_t day, struct str domain, enum rpt_type type,
-                            struct str policy, store_rpt_failure_fn fn, store_done done, void *arg);
-void store_each_rpt_sent(struct store *s, unsigned max, store_rpt_sent_fn fn, store_done done,
-                         void *arg);
 void store_rpt_forget(struct store *s, uint64_t before_day, int64_t received_before_ms);
 /* The same report twice counts once. */
 void store_rpt_add_received(struct store *s, const struct store_rpt_received *r);
-/* received 0: all, newest first. */
-void store_each_rpt_received(struct store *s, uint64_t received, unsigned max,
-                             store_rpt_received_fn fn, store_done done, void *arg);

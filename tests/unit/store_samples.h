@@ -4,12 +4,7 @@
  * version with positional statements made of them.
  */
 #pragma once
-#include "store/account.h"
-#include "store/act.h"
-#include "store/damage.h"
-#include "store/domain.h"
-#include "store/envelope.h"
-#include "store/tlsrpt.h"
+#include "store/embedded.h"
 
 static const struct store_domain sample_domain = {
     .name = STR("domain.test"),
@@ -378,7 +373,7 @@ static void write_samples(struct store *s)
     write_mail(s);
     store_put_domain(s, &sample_domain);
     store_add_probe(s, &sample_probe);
-    (void)!store_raise_alarm(s, &sample_alarm);
+    store_raise_alarm(s, &sample_alarm, NULL, NULL);
     store_add_exception(s, &sample_exception);
     store_end_exception(s, 1, STR("bob (1001)"), 1700000000251);
     store_put_sts(s, &sample_sts);

@@ -264,12 +264,12 @@ static void see_all_of_a_message(struct store *s)
     struct store_rcpt rcpt = sample_rcpt;
     rcpt.rcpt = 1;
     rcpt.id = sample_message.id;
-    store_message_get(s, sample_message.id, see_message, read_well, WANT(&sample_message));
-    store_report(s, sample_message.id, NULL, see_rcpt, NULL, read_well, WANT(&rcpt));
-    store_list(s, RCPT_HELD, 9, NULL, see_rcpt, read_well, WANT(&rcpt));
-    store_each_held(s, rcpt.reason, 0, 9, see_rcpt, read_well, WANT(&rcpt));
-    store_each_outcome_due(s, INT64_MAX, 9, see_rcpt, read_well, WANT(&rcpt));
-    store_inspection_get(s, sample_message.id, see_inspection, read_well, WANT(NULL));
+    READ(store_message_get(s, sample_message.id, see_message, w), WANT(&sample_message));
+    READ(store_report(s, sample_message.id, NULL, see_rcpt, NULL, w), WANT(&rcpt));
+    READ(store_list(s, RCPT_HELD, 9, NULL, see_rcpt, w), WANT(&rcpt));
+    READ(store_each_held(s, rcpt.reason, 0, 9, see_rcpt, w), WANT(&rcpt));
+    READ(store_each_outcome_due(s, INT64_MAX, 9, see_rcpt, w), WANT(&rcpt));
+    READ(store_inspection_get(s, sample_message.id, see_inspection, w), WANT(NULL));
     READ(store_each_damage(s, true, 9, see_damage, w), WANT(&sample_damage));
 }
 
@@ -287,13 +287,13 @@ static void see_domains(struct store *s)
     exception.ended_by = STR("bob (1001)");
     exception.ended_ms = 1700000000251;
     quirk.host = STR("mx.quirk.test");
-    store_each_domain(s, see_domain, read_well, WANT(&sample_domain));
-    store_each_probe(s, sample_probe.domain, 9, see_probe, read_well, WANT(&sample_probe));
-    store_each_alarm(s, true, 9, see_alarm, read_well, WANT(&alarm));
-    store_each_unmailed_alarm(s, 9, see_alarm, read_well, WANT(&alarm));
-    store_each_exception(s, see_exception, read_well, WANT(&exception));
-    store_each_sts(s, see_sts, read_well, WANT(&sample_sts));
-    store_each_quirk(s, see_quirk, read_well, WANT(&quirk));
+    READ(store_each_domain(s, see_domain, w), WANT(&sample_domain));
+    READ(store_each_probe(s, sample_probe.domain, 9, see_probe, w), WANT(&sample_probe));
+    READ(store_each_alarm(s, true, 9, see_alarm, w), WANT(&alarm));
+    READ(store_each_unmailed_alarm(s, 9, see_alarm, w), WANT(&alarm));
+    READ(store_each_exception(s, see_exception, w), WANT(&exception));
+    READ(store_each_sts(s, see_sts, w), WANT(&sample_sts));
+    READ(store_each_quirk(s, see_quirk, w), WANT(&quirk));
 }
 
 static void see_reports(struct store *s)
@@ -318,21 +318,21 @@ static void see_reports(struct store *s)
     struct store_rpt_received received = sample_rpt_received;
     RECORD_COPY(RPT_FAILED, &failure, f);
     received.received = 1;
-    store_each_rpt_count(s, f->day, f->domain, see_rpt_count, read_well, WANT(&count));
-    store_each_rpt_failure(s, f->day, f->domain, f->type, f->policy, see_rpt_failure, read_well,
-                           WANT(&failure));
-    store_each_rpt_sent(s, 9, see_rpt_sent, read_well, WANT(&sample_rpt_sent));
-    store_each_rpt_received(s, 0, 9, see_rpt_received, read_well, WANT(&received));
-    store_each_rpt_received(s, 1, 9, see_rpt_received, read_well, WANT(&received));
+    READ(store_each_rpt_count(s, f->day, f->domain, see_rpt_count, w), WANT(&count));
+    READ(store_each_rpt_failure(s, f->day, f->domain, f->type, f->policy, see_rpt_failure, w),
+         WANT(&failure));
+    READ(store_each_rpt_sent(s, 9, see_rpt_sent, w), WANT(&sample_rpt_sent));
+    READ(store_each_rpt_received(s, 0, 9, see_rpt_received, w), WANT(&received));
+    READ(store_each_rpt_received(s, 1, 9, see_rpt_received, w), WANT(&received));
 }
 
 static void see_people(struct store *s)
 {
     struct store_act act = sample_act;
     act.act = 1;
-    store_each_account(s, see_account, read_well, WANT(&sample_account));
-    store_each_refusal(s, 9, see_refusal, read_well, WANT(&sample_refusal));
-    store_each_act(s, sample_act.about, 9, see_act, read_well, WANT(&act));
+    READ(store_each_account(s, see_account, w), WANT(&sample_account));
+    READ(store_each_refusal(s, 9, see_refusal, w), WANT(&sample_refusal));
+    READ(store_each_act(s, sample_act.about, 9, see_act, w), WANT(&act));
     READ(store_each_place(s, 0, see_place, w), WANT(&sample_place));
     READ(store_each_directory_group(s, see_group, w), WANT(NULL));
 }
@@ -358,8 +358,8 @@ static void see_portal(struct store *s)
 static void read_samples(struct store *s)
 {
     see_all_of_a_message(s);
-    store_report(s, sample_message.id, NULL, ignore_rcpt, see_attempt, read_well,
-                 WANT(&sample_attempt));
+    READ(store_report(s, sample_message.id, NULL, ignore_rcpt, see_attempt, w),
+         WANT(&sample_attempt));
     see_domains(s);
     see_reports(s);
     see_people(s);

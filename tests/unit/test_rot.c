@@ -5,6 +5,7 @@
  * store called whole.
  */
 #include "check.h"
+#include "store/embedded.h"
 #include "store/sqlite_priv.h"
 #include "store/upkeep.h"
 
@@ -253,7 +254,7 @@ static void live(void)
     take_image("store", &before);
     s = open_store("store");
     come(s, 4, 9000);
-    assert_int_equal(store_set_state(s, 3, RCPT_HELD, RCPT_QUEUED, 7, 0), 1);
+    store_set_state(s, 3, RCPT_HELD, RCPT_QUEUED, 7, 0);
     store_flush(s);
     come(s, 5, 5000);
     come(s, 6, 100);
@@ -373,11 +374,6 @@ static void read_rcpt(void *arg, const struct store_rcpt *rcpt)
                      0);
 }
 
-static void read_end(void *arg, enum store_result result)
-{
-    ((struct reading *)arg)->failed |= result != STORE_OK;
-}
-
 /* All mail as queue would read it. False: the store cannot be opened or read, and says so. */
 static bool read_all(struct reading *r)
 {
@@ -386,8 +382,8 @@ static bool read_all(struct reading *r)
     buf_reset(&r->text);
     r->failed = !s;
     for (size_t i = 0; i < ARRAY_LEN(ids) && s; i++) {
-        store_message_get(s, ids[i], read_message, read_end, r);
-        store_report(s, ids[i], NULL, read_rcpt, NULL, read_end, r);
+        r->failed |= store_message_get(s, ids[i], read_message, r) != STORE_OK;
+        r->failed |= store_report(s, ids[i], NULL, read_rcpt, NULL, r) != STORE_OK;
     }
     store_close(s);
     return !r->failed;
@@ -600,11 +596,6 @@ static void no_rcpt(void *arg, const struct store_rcpt *r)
 {
 }
 
-static void ends(void *arg, enum store_result r)
-{
-    assert_int_equal(r, STORE_OK);
-}
-
 static bool is_seen(uint64_t id)
 {
     size_t i = 0;
@@ -648,7 +639,8 @@ static void damaged_tables_are_written_anew(void **state)
         struct store *s = open_store("trial");
         assert_non_null(s);
         for (uint64_t id = 1; id <= 10; id++) {
-            store_report(s, id < 10 ? id : 100, on_kept_id, no_rcpt, NULL, ends, NULL);
+            assert_int_equal(store_report(s, id < 10 ? id : 100, on_kept_id, no_rcpt, NULL, NULL),
+                             STORE_OK);
             if (!is_seen(id < 10 ? id : 100)) {
                 fail_msg("page %zu: message %llu is neither there nor lost", page,
                          (unsigned long long)id);
@@ -702,11 +694,6 @@ static void no_message(void *arg, const struct store_message *m)
 {
 }
 
-static void no_end(void *arg, enum store_result r)
-{
-    assert_int_equal(r, STORE_OK);
-}
-
 /* camunda/camunda#32393: a file system of its own is never quite empty. sourcefrog/conserve#38:
  * whatever else is there stays. */
 static void a_copy_is_put_back_where_nothing_is(void **state)
@@ -719,7 +706,7 @@ static void a_copy_is_put_back_where_nothing_is(void **state)
     struct store *s = open_store("new");
     assert_non_null(s);
     assert_true(store_restored_ms(s) > 0);
-    store_list(s, RCPT_STATE_END, 100, no_message, count_held, no_end, &held);
+    assert_int_equal(store_list(s, RCPT_STATE_END, 100, no_message, count_held, &held), STORE_OK);
     assert_true(held == done.held && held > 5);
     store_set_restored(s, 0);
     store_flush(s);

@@ -4,6 +4,7 @@
  */
 #include "check.h"
 #include "policy/policy.h"
+#include "store/embedded.h"
 #include "store/envelope.h"
 #include "store/domain.h"
 #include "store/store.h"
@@ -107,17 +108,11 @@ static void see_message(void *arg, const struct store_message *m)
     str_copy_cut(m->client, s->client, sizeof s->client);
 }
 
-static void see_end(void *arg, enum store_result r)
-{
-    ((struct seen *)arg)->result = (int)r + 100;
-}
-
 /* Forgets what was seen and asks anew; every walk must end well. */
 #define ASK(seen, call) \
     do { \
         (seen) = (struct seen){0}; \
-        call; \
-        assert_int_equal((seen).result, 100 + STORE_OK); \
+        assert_int_equal(call, STORE_OK); \
     } while (0)
 
 static void settle_all(struct store *s)
@@ -135,13 +130,13 @@ static void nothing_before_the_flush(void **state)
     assert_int_equal(result, 0); /* no promise yet */
     store_flush(s);
     assert_int_equal(result, 100 + STORE_OK);
-    ASK(seen, store_each_due(s, STR("one.test"), 1500, 10, see, see_end, &seen));
+    ASK(seen, store_each_due(s, STR("one.test"), 1500, 10, see, &seen));
     assert_int_equal(seen.n, 1);
     assert_string_equal(seen.path[0], "x@one.test");
-    ASK(seen, store_message_get(s, 1, see_message, see_end, &seen));
+    ASK(seen, store_message_get(s, 1, see_message, &seen));
     assert_string_equal(seen.body, "sealed");
     assert_string_equal(seen.client, "192.0.2.1");
-    ASK(seen, store_message_get(s, 2, see_message, see_end, &seen));
+    ASK(seen, store_message_get(s, 2, see_message, &seen));
     assert_int_equal(seen.messages, 0);
     store_close(s);
 }
@@ -160,14 +155,14 @@ static void the_next_due(void **state)
     struct seen seen = {0};
     add(s, 1, "one.test", &result); /* due at 1000 and 2000 */
     store_flush(s);
-    ASK(seen, store_next_due(s, STR("one.test"), 999, see_next, see_end, &seen));
+    ASK(seen, store_next_due(s, STR("one.test"), 999, see_next, &seen));
     assert_int_equal(seen.n, 1);
     assert_int_equal(seen.r[0].next_ms, 1000);
-    ASK(seen, store_next_due(s, STR("one.test"), 1000, see_next, see_end, &seen));
+    ASK(seen, store_next_due(s, STR("one.test"), 1000, see_next, &seen));
     assert_int_equal(seen.r[0].next_ms, 2000);
-    ASK(seen, store_next_due(s, STR("one.test"), 2000, see_next, see_end, &seen));
+    ASK(seen, store_next_due(s, STR("one.test"), 2000, see_next, &seen));
     assert_int_equal(seen.n, 0);
-    ASK(seen, store_next_due(s, STR("other.test"), 0, see_next, see_end, &seen));
+    ASK(seen, store_next_due(s, STR("other.test"), 0, see_next, &seen));
     assert_int_equal(seen.n, 0);
     store_close(s);
 }
@@ -188,16 +183,30 @@ static void destinations(void **state)
     add(s, 2, "one.test", &result);
     add(s, 3, "two.test", &result);
     store_flush(s);
-    ASK(seen, store_each_next_hop(s, see_hop, see_end, &seen));
+    ASK(seen, store_each_next_hop(s, see_hop, &seen));
     assert_int_equal(seen.n, 2);
     assert_string_equal(seen.path[0], "one.test");
     assert_string_equal(seen.path[1], "two.test");
     assert_int_equal(seen.r[1].next_ms, 1000);
     store_set_state(s, 2, RCPT_QUEUED, RCPT_HELD, 0, 0);
     store_flush(s);
-    ASK(seen, store_each_next_hop(s, see_hop, see_end, &seen));
+    ASK(seen, store_each_next_hop(s, see_hop, &seen));
     assert_int_equal(seen.n, 1);
     store_close(s);
+}
+
+static void note_number(void *arg, uint64_t n)
+{
+    *(uint64_t *)arg = n;
+}
+
+static uint64_t changed(struct store *s, const struct store_change *c)
+{
+    uint64_t n = UINT64_MAX;
+    store_change(s, c, note_number, &n);
+    assert_true(n == UINT64_MAX); /* never before the call returns */
+    assert_int_equal(store_turn(s), 1);
+    return n;
 }
 
 /* A first try by a new user: "1 message changed" of one that was delivered. */
@@ -207,12 +216,32 @@ static void how_many_were_set(void **state)
     struct store *s = open_store();
     add(s, 1, "one.test", &result);
     store_flush(s);
-    assert_int_equal(store_set_state(s, 1, RCPT_HELD, RCPT_QUEUED, 5, 0), 0);
-    assert_int_equal(store_set_state(s, 1, RCPT_QUEUED, RCPT_HELD, 0, 0), 2);
+    assert_int_equal(changed(s, &(struct store_change){.id = 1,
+                                                       .from = RCPT_HELD,
+                                                       .to = RCPT_QUEUED,
+                                                       .next_ms = 5}),
+                     0);
+    assert_int_equal(changed(s, &(struct store_change){.id = 1,
+                                                       .from = RCPT_QUEUED,
+                                                       .to = RCPT_HELD,
+                                                       .next_ms = 0}),
+                     2);
     /* not those of the call before */
-    assert_int_equal(store_set_state(s, 1, RCPT_QUEUED, RCPT_HELD, 0, 0), 0);
-    assert_int_equal(store_set_state(s, 2, RCPT_QUEUED, RCPT_DELETED, 0, 0), 0);
-    assert_int_equal(store_set_state(s, 1, RCPT_HELD, RCPT_DELETED, 0, 0), 2);
+    assert_int_equal(changed(s, &(struct store_change){.id = 1,
+                                                       .from = RCPT_QUEUED,
+                                                       .to = RCPT_HELD,
+                                                       .next_ms = 0}),
+                     0);
+    assert_int_equal(changed(s, &(struct store_change){.id = 2,
+                                                       .from = RCPT_QUEUED,
+                                                       .to = RCPT_DELETED,
+                                                       .next_ms = 0}),
+                     0);
+    assert_int_equal(changed(s, &(struct store_change){.id = 1,
+                                                       .from = RCPT_HELD,
+                                                       .to = RCPT_DELETED,
+                                                       .next_ms = 0}),
+                     2);
     store_flush(s);
     store_close(s);
 }
@@ -233,7 +262,7 @@ static void a_change_of_some(void **state)
         .at_ms = 7000,
         .reason = REASON_HELD,
     };
-    assert_int_equal(store_change(s, &c), 2);
+    assert_int_equal(changed(s, &c), 2);
     c = (struct store_change){
         .id = 1,
         .from = RCPT_HELD,
@@ -243,15 +272,15 @@ static void a_change_of_some(void **state)
         .reason = REASON_RELEASED,
         .was = REASON_ON_HOLD,
     };
-    assert_int_equal(store_change(s, &c), 0);
+    assert_int_equal(changed(s, &c), 0);
     store_flush(s);
-    ASK(seen, store_report(s, 1, NULL, see, NULL, see_end, &seen));
+    ASK(seen, store_report(s, 1, NULL, see, NULL, &seen));
     assert_int_equal(seen.r[0].state, RCPT_HELD);
     assert_int_equal(seen.r[0].last_ms, 7000);
     c.was = REASON_HELD;
-    assert_int_equal(store_change(s, &c), 2);
+    assert_int_equal(changed(s, &c), 2);
     store_flush(s);
-    ASK(seen, store_report(s, 1, NULL, see, NULL, see_end, &seen));
+    ASK(seen, store_report(s, 1, NULL, see, NULL, &seen));
     assert_int_equal(seen.r[0].last_ms, 8000);
     store_close(s);
 }
@@ -266,11 +295,16 @@ static void an_alarm_is_over_once(void **state)
         .domain = STR("one.test"),
         .detail = STR("x"),
     };
-    assert_false(store_clear_alarm(s, STR("one.test"), 3, 2));
-    assert_true(store_raise_alarm(s, &a));
-    assert_false(store_clear_alarm(s, STR("one.test"), 4, 2));
-    assert_true(store_clear_alarm(s, STR("one.test"), 3, 2));
-    assert_false(store_clear_alarm(s, STR("one.test"), 3, 3));
+    uint64_t n[6] = {9, 9, 9, 9, 9, 9};
+    store_clear_alarm(s, STR("one.test"), 3, 2, note_number, &n[0]);
+    store_raise_alarm(s, &a, note_number, &n[1]);
+    store_raise_alarm(s, &a, note_number, &n[2]);
+    store_clear_alarm(s, STR("one.test"), 4, 2, note_number, &n[3]);
+    store_clear_alarm(s, STR("one.test"), 3, 2, note_number, &n[4]);
+    store_clear_alarm(s, STR("one.test"), 3, 3, note_number, &n[5]);
+    assert_int_equal(store_turn(s), 6);
+    static const uint64_t right[6] = {0, 1, 0, 0, 1, 0};
+    assert_memory_equal(n, right, sizeof n);
     store_flush(s);
     store_close(s);
 }
@@ -280,11 +314,6 @@ static void keep_domain(void *arg, const struct store_domain *d)
     struct store_domain *kept = arg;
     *kept = *d;
     kept->name = STR("");
-}
-
-static void walked(void *arg, enum store_result result)
-{
-    assert_int_equal(result, STORE_OK);
 }
 
 /* All 64 bits of whom a look asked. */
@@ -302,7 +331,7 @@ static void what_a_look_asked_is_kept(void **state)
     struct store *s = open_store();
     store_put_domain(s, &d);
     store_flush(s);
-    store_each_domain(s, keep_domain, walked, &kept);
+    assert_int_equal(store_each_domain(s, keep_domain, &kept), STORE_OK);
     assert_true(kept.look_asked == d.look_asked && kept.looked_ms == 5 && kept.helo_ms == 4 &&
                 kept.look_complete && kept.sts == 3);
     store_close(s);
@@ -316,15 +345,15 @@ static void what_is_too_old(void **state)
     add(s, id_make(5000, 3, 1), "one.test", &result);
     add(s, id_make(6000, 2, 9), "two.test", &result);
     store_flush(s);
-    ASK(seen, store_each_over(s, 5000, 10, see, see_end, &seen));
+    ASK(seen, store_each_over(s, 5000, 10, see, &seen));
     assert_int_equal(seen.n, 0);
-    ASK(seen, store_each_over(s, 5001, 10, see, see_end, &seen));
+    ASK(seen, store_each_over(s, 5001, 10, see, &seen));
     assert_int_equal(seen.n, 2); /* its two recipients */
-    ASK(seen, store_each_over(s, 7000, 3, see, see_end, &seen));
+    ASK(seen, store_each_over(s, 7000, 3, see, &seen));
     assert_int_equal(seen.n, 3);
     store_set_state(s, id_make(5000, 3, 1), RCPT_QUEUED, RCPT_HELD, 0, 0);
     store_flush(s);
-    ASK(seen, store_each_over(s, 5001, 10, see, see_end, &seen));
+    ASK(seen, store_each_over(s, 5001, 10, see, &seen));
     assert_int_equal(seen.n, 0);
     store_close(s);
 }
@@ -338,17 +367,17 @@ static void a_clock_that_is_set_back(void **state)
     add(s, 1, "one.test", &result);
     store_set_back(s, 1500, 0, 10000); /* nothing waits longer than it may */
     store_flush(s);
-    ASK(seen, store_next_due(s, STR("one.test"), 1000, see_next, see_end, &seen));
+    ASK(seen, store_next_due(s, STR("one.test"), 1000, see_next, &seen));
     assert_int_equal(seen.r[0].next_ms, 2000);
     store_set_back(s, 500, 900, 10000);
     store_flush(s);
-    ASK(seen, store_next_due(s, STR("one.test"), 0, see_next, see_end, &seen));
+    ASK(seen, store_next_due(s, STR("one.test"), 0, see_next, &seen));
     assert_int_equal(seen.r[0].next_ms, 100);
-    ASK(seen, store_next_due(s, STR("one.test"), 100, see_next, see_end, &seen));
+    ASK(seen, store_next_due(s, STR("one.test"), 100, see_next, &seen));
     assert_int_equal(seen.r[0].next_ms, 1100);
     store_set_back(s, 500, 0, 600);
     store_flush(s);
-    ASK(seen, store_next_due(s, STR("one.test"), 100, see_next, see_end, &seen));
+    ASK(seen, store_next_due(s, STR("one.test"), 100, see_next, &seen));
     assert_int_equal(seen.r[0].next_ms, 600);
     store_close(s);
 }
@@ -360,7 +389,7 @@ static void outcomes_and_bounces(void **state)
     struct seen seen = {0};
     add(s, 2, "two.test", &result);
     store_flush(s);
-    ASK(seen, store_report(s, 2, see_message, see, NULL, see_end, &seen));
+    ASK(seen, store_report(s, 2, see_message, see, NULL, &seen));
     assert_int_equal(seen.n, 2);
     struct store_rcpt delivered = {
         .rcpt = seen.r[0].rcpt,
@@ -378,14 +407,14 @@ static void outcomes_and_bounces(void **state)
     store_outcome(s, &delivered);
     store_release_body(s, 2);
     store_flush(s);
-    ASK(seen, store_message_get(s, 2, see_message, see_end, &seen));
+    ASK(seen, store_message_get(s, 2, see_message, &seen));
     assert_string_equal(seen.body, "sealed"); /* the other recipient still needs it */
     store_outcome(s, &failed);
     store_release_body(s, 2);
     store_flush(s);
-    ASK(seen, store_message_get(s, 2, see_message, see_end, &seen));
+    ASK(seen, store_message_get(s, 2, see_message, &seen));
     assert_string_equal(seen.body, "sealed"); /* and its bounce needs the header section */
-    ASK(seen, store_each_bounce_due(s, 10, see, see_end, &seen));
+    ASK(seen, store_each_bounce_due(s, 10, see, &seen));
     assert_int_equal(seen.n, 1);
     assert_string_equal(seen.path[0], "y@one.test");
     struct store_message bounce = {
@@ -400,15 +429,15 @@ static void outcomes_and_bounces(void **state)
     store_enqueue(s, &bounce, &to, 1, told, 1, on_done, &result);
     store_release_body(s, 2);
     store_flush(s);
-    ASK(seen, store_each_bounce_due(s, 10, see, see_end, &seen));
+    ASK(seen, store_each_bounce_due(s, 10, see, &seen));
     assert_int_equal(seen.n, 0); /* told once, in the same commit */
-    ASK(seen, store_message_get(s, 2, see_message, see_end, &seen));
+    ASK(seen, store_message_get(s, 2, see_message, &seen));
     assert_string_equal(seen.body, "");
     store_expire(s, 999999, 10); /* message 2; the bounce still has its body */
     store_flush(s);
-    ASK(seen, store_message_get(s, 2, see_message, see_end, &seen));
+    ASK(seen, store_message_get(s, 2, see_message, &seen));
     assert_int_equal(seen.messages, 0);
-    ASK(seen, store_message_get(s, 3, see_message, see_end, &seen));
+    ASK(seen, store_message_get(s, 3, see_message, &seen));
     assert_int_equal(seen.messages, 1);
     store_close(s);
 }
@@ -424,13 +453,13 @@ static void restart_finds_everything(void **state)
     store_flush(s);
     store_close(s);
     s = open_store();
-    ASK(seen, store_list(s, RCPT_HELD, 10, see_message, see, see_end, &seen));
+    ASK(seen, store_list(s, RCPT_HELD, 10, see_message, see, &seen));
     assert_int_equal(seen.n, 2);
     assert_int_equal(seen.messages, 1);
     add(s, 5, "four.test", &result); /* recipient numbers go on where they were */
     store_flush(s);
     assert_int_equal(result, 100 + STORE_OK);
-    ASK(seen, store_report(s, 5, see_message, see, NULL, see_end, &seen));
+    ASK(seen, store_report(s, 5, see_message, see, NULL, &seen));
     assert_true(seen.r[0].rcpt > 2);
     store_close(s);
 }
@@ -539,11 +568,16 @@ static void a_write_that_fails(void **state)
     assert_int_equal(WEXITSTATUS(status), 1);
     store_close(s);
     s = open_store();
-    ASK(seen, store_message_get(s, 10, see_message, see_end, &seen));
+    ASK(seen, store_message_get(s, 10, see_message, &seen));
     assert_int_equal(seen.messages, 1);
-    ASK(seen, store_message_get(s, 11, see_message, see_end, &seen));
+    ASK(seen, store_message_get(s, 11, see_message, &seen));
     assert_int_equal(seen.messages, 0);
     store_close(s);
+}
+
+static void see_end(void *arg, enum store_result r)
+{
+    ((struct seen *)arg)->result = (int)r + 100;
 }
 
 static void what_can_wait(void **state)
@@ -599,11 +633,6 @@ static void count_message(void *arg, const struct store_message *m)
     *(unsigned *)arg += m->body.n == 60000;
 }
 
-static void see_whole_end(void *arg, enum store_result r)
-{
-    assert_int_equal(r, STORE_OK);
-}
-
 static void add_large(struct store *s, uint64_t id)
 {
     static char body[60000];
@@ -655,7 +684,7 @@ static void the_log_begins_anew(void **state)
     store_close(s);
     s = open_store();
     for (uint64_t i = 1; i <= id; i++) {
-        store_message_get(s, i, count_message, see_whole_end, &whole);
+        assert_int_equal(store_message_get(s, i, count_message, &whole), STORE_OK);
     }
     assert_int_equal(whole, id);
     store_close(s);

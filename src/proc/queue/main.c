@@ -32,6 +32,7 @@ enum {
     SETTLE_ON_MS = 5,
     REST_MS = 5 * 1000,
     REST_ON_MS = 5,
+    ROUNDS = 16, /* of handing out, in one turn */
 };
 
 static void on_linger(void *arg)
@@ -161,17 +162,30 @@ static void on_turn_settle(void *arg)
     }
 }
 
+/* Hands out what is ready, and what the store says to that. */
+static void hand_out(struct queue *q)
+{
+    unsigned rounds = 0;
+    do {
+        queue_pump(q);
+        worker_write_kept(q);
+    } while (store_turn(q->store) > 0 && ++rounds < ROUNDS);
+}
+
 static void on_turn_commit(void *arg)
 {
     struct queue *q = arg;
+    (void)store_turn(q->store); /* what was asked in this turn */
     if (is_commit_time(q)) {
         queue_commit(q); /* may make recipients ready */
     }
-    queue_pump(q);
-    worker_write_kept(q);
+    hand_out(q);
     if (store_gathered(q->store).waiting == STORE_NOW) {
         queue_commit(q); /* what handing out changed; others' completions may have come with it */
-        queue_pump(q);
+        hand_out(q);
+    }
+    if (store_is_asked(q->store)) {
+        loop_again(child_loop(q->child));
     }
     if (store_gathered(q->store).waiting != STORE_EMPTY) {
         timer_start(q->linger, LINGER_MS); /* another turn comes, whatever happens */
@@ -421,6 +435,7 @@ static void queue_on_start(void *owner, struct child *c)
     tell_loss(q);
     queue_reroute(q);
     pickup_look(q);
+    store_finish(q->store); /* nothing begins before all of it is known */
 }
 
 static int queue_on_reload(void *owner, struct child *c, char *problem, size_t size)
@@ -439,20 +454,16 @@ static int queue_on_reload(void *owner, struct child *c, char *problem, size_t s
     return 0;
 }
 
-static void queue_on_counts(void *arg, const struct store_counts *c)
-{
-    ((struct queue *)arg)->counts = *c;
-}
-
 static void queue_on_status(void *owner, char *text, size_t size)
 {
     struct queue *q = owner;
-    store_count(q->store, queue_on_counts, q);
+    struct store_counts counts = store_count(q->store);
     overdue_look(q);
+    (void)store_turn(q->store); /* if that is known already */
     snprintf(text, size,
              "queued=%llu held=%llu overdue-woken=%llu under-way=%zu accepted=%llu delivered=%llu "
              "deferred=%llu failed=%llu refused=%llu domains=%zu probed=%llu%s",
-             (unsigned long long)q->counts.queued, (unsigned long long)q->counts.held,
+             (unsigned long long)counts.queued, (unsigned long long)counts.held,
              (unsigned long long)q->schedule.overdue.mended, map_len(q->delivery.jobs),
              (unsigned long long)q->intake.accepted, (unsigned long long)q->delivery.delivered,
              (unsigned long long)q->delivery.deferred, (unsigned long long)q->delivery.failed,

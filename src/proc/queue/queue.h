@@ -12,6 +12,7 @@
  *   admin       what administrators ask and do, accounts and groups, figures
  */
 #pragma once
+#include "store/read.h"
 #include "policy/policy.h"
 #include "proc/child.h"
 #include "proc/queue/admin/admin.h"

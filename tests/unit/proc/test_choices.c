@@ -7,6 +7,7 @@
 #include "proc/queue/protection/channel.h"
 #include "proc/queue/protection/protection.h"
 #include "proc/queue/queue.h"
+#include "late_store.h"
 #include "wire/id.h"
 
 #include <stdio.h>
@@ -67,6 +68,7 @@ static int setup(void **state)
     if (store_open(t.dir, problem, sizeof problem, &t.q.store) < 0) {
         fail_msg("%s", problem);
     }
+    late_begin(t.q.store);
     return 0;
 }
 
@@ -120,6 +122,7 @@ static void add(unsigned n, unsigned n_rcpts, enum reason reason, int64_t for_ms
     }
     store_enqueue(t.q.store, &m, rcpts, n_rcpts, NULL, 0, on_stored, NULL);
     store_flush(t.q.store);
+    store_finish(t.q.store);
 }
 
 static void count_failed(void *arg, const struct store_rcpt *r)
@@ -130,7 +133,7 @@ static void count_failed(void *arg, const struct store_rcpt *r)
 static unsigned failed(void)
 {
     unsigned n = 0;
-    store_list(t.q.store, RCPT_FAILED, 100000, NULL, count_failed, on_stored, &n);
+    assert_int_equal(store_list(t.q.store, RCPT_FAILED, 100000, NULL, count_failed, &n), STORE_OK);
     return n;
 }
 
@@ -140,6 +143,7 @@ static void tick(unsigned times, int64_t each_ms)
         t.mono_ms += each_ms;
         t.wall_ms += each_ms;
         choices_tick(&t.q);
+        store_finish(t.q.store);
         store_flush(t.q.store);
     }
 }

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "proc/queue/pickup/guessing.h"
-#include "store/account.h"
+#include "proc/queue/admin/walk.h"
 #include "store/records.h"
 
 #include <stdio.h>
@@ -68,24 +68,28 @@ static void accounts_load_one(void *arg, const struct store_account *s)
     accounts_add(arg, s);
 }
 
-static void loaded(void *arg, enum store_result result)
+static void accounts_on_loaded(void *arg, enum store_result result)
 {
+    struct queue *q = arg;
     if (result != STORE_OK) {
         log_error("accounts-not-loaded",
                   KV("what", "the accounts cannot be read; ending to try again"));
         exit(1);
     }
-}
-
-void accounts_load(struct queue *q)
-{
-    store_each_account(q->store, accounts_load_one, loaded, q);
     for (size_t i = 0; i < LOGIN_MAX; i++) {
         if (q->admin.logins[i]) {
             accounts_hand_over(q, q->admin.logins[i]);
         }
     }
     q->admin.accounts_loaded = true;
+}
+
+void accounts_load(struct queue *q)
+{
+    store_read(q->store, &(struct store_query){.what = STORE_ACCOUNTS},
+               &(struct store_rows){.arg = q,
+                                    .account = accounts_load_one,
+                                    .done = accounts_on_loaded});
 }
 
 void accounts_hand_over(struct queue *q, struct ipc_channel *to)
@@ -227,20 +231,16 @@ void accounts_on_refusal(void *owner, struct ipc_channel *ch, const struct ipc_r
 
 static void send_refusal(void *arg, const struct store_refusal *r)
 {
+    const struct walk *w = arg;
     struct ipc_msg m = {.type = IPC_refusal};
     RECORD_COPY(refusal, &m.refusal, r);
-    ipc_send(arg, &m);
+    ipc_send(w->to, &m);
 }
 
 static void accounts_done(struct ipc_channel *ch, const char *problem)
 {
     ipc_send(ch, &(struct ipc_msg){.type = IPC_admin_done,
                                    .admin_done = {.ok = !problem, .text = str_c(problem)}});
-}
-
-static void refusals_sent(void *arg, enum store_result result)
-{
-    accounts_done(arg, result == STORE_OK ? NULL : "the store could not be read");
 }
 
 bool admin_accounts(struct queue *q, struct ipc_channel *ch, enum admin_verb verb,
@@ -263,8 +263,9 @@ bool admin_accounts(struct queue *q, struct ipc_channel *ch, enum admin_verb ver
     } else if (verb == ADMIN_ACCOUNT_FORGIVE) {
         accounts_forgive(q, ch, a->argument, a->data);
     } else if (verb == ADMIN_REFUSALS) {
-        /* the store answers at once */
-        store_each_refusal(q->store, REFUSALS_SHOWN, send_refusal, refusals_sent, ch);
+        walk_start(q, ch, STR(""),
+                   &(struct store_query){.what = STORE_REFUSALS, .max = REFUSALS_SHOWN}, 1,
+                   &(struct store_rows){.refusal = send_refusal});
     } else {
         return false;
     }

@@ -10,13 +10,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "proc/queue/queue.h"
+#include "proc/queue/admin/walk.h"
 #include "store/act.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
-enum { ACTS_SHOWN = 10000, KEEP_DAYS = 1000 };
+enum { KEEP_DAYS = 1000 };
 
 void acts_connected(struct ipc_channel *ch, int fd)
 {
@@ -81,30 +82,12 @@ void acts_on_posternd(void *owner, struct ipc_channel *ch, const struct ipc_row_
     store_add_act(q->store, &act);
 }
 
-static void acts_send_row(void *arg, const struct store_act *a)
+void acts_send_row(void *arg, const struct store_act *a)
 {
+    const struct walk *w = arg;
     struct ipc_msg row = {.type = IPC_row_act};
     RECORD_COPY(ACT_TOLD, &row.row_act, a);
-    ipc_send(arg, &row);
-}
-
-static void acts_ignore_end(void *arg, enum store_result result)
-{
-}
-
-void acts_about(struct queue *q, struct ipc_channel *ch, struct str about)
-{
-    store_each_act(q->store, about, ACTS_SHOWN, acts_send_row, acts_ignore_end, ch);
-}
-
-static void on_sent(void *arg, enum store_result result)
-{
-    ipc_send(arg,
-             &(struct ipc_msg){.type = IPC_admin_done,
-                               .admin_done = {.ok = result == STORE_OK,
-                                              .text = result == STORE_OK
-                                                          ? STR("")
-                                                          : STR("the store could not be read")}});
+    ipc_send(w->to, &row);
 }
 
 bool admin_acts(struct queue *q, struct ipc_channel *ch, enum admin_verb verb,
@@ -115,12 +98,12 @@ bool admin_acts(struct queue *q, struct ipc_channel *ch, enum admin_verb verb,
     }
     struct domain_name domain = domain_from(a->argument); /* as acts about domains name them */
     bool is_other = domain_is_name(domain) && !str_eq(domain_str(&domain), a->argument);
-    if (is_other) {
-        acts_about(q, ch, a->argument);
-    }
-    /* the store answers at once */
-    store_each_act(q->store, is_other ? domain_str(&domain) : a->argument, ACTS_SHOWN,
-                   acts_send_row, on_sent, ch);
+    const struct store_query queries[] = {
+        {.what = STORE_ACTS, .text = a->argument, .max = ACTS_SHOWN},
+        {.what = STORE_ACTS, .text = domain_str(&domain), .max = ACTS_SHOWN},
+    };
+    walk_start(q, ch, STR(""), queries, is_other ? 2 : 1,
+               &(struct store_rows){.act = acts_send_row});
     return true;
 }
 

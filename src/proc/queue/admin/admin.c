@@ -10,6 +10,7 @@
 #include "proc/admin_verbs.h"
 #include "proc/queue/protection/channel.h"
 #include "proc/queue/queue.h"
+#include "proc/queue/admin/walk.h"
 #include "sys/descriptors.h"
 #include "wire/date.h"
 #include "wire/id.h"
@@ -19,7 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LIST_MAX = 10000 };
+enum { LIST_MAX = 10000, ENVELOPES_SHOWN = 256, EVENTS_SHOWN = 1000 };
 
 /* One question; its asker may hang up before the store has answered (ch is NULL then). */
 struct question {
@@ -27,16 +28,20 @@ struct question {
     struct ipc_channel *ch;
     struct acting who;
     enum admin_verb verb;
-    bool found;
+    bool found, failed;     /* failed: something could not be read */
     size_t n;               /* rows that were sent, or messages to change */
-    uint64_t ids[LIST_MAX]; /* messages to change */
+    uint64_t ids[LIST_MAX]; /* messages to change; of a message that is shown: its envelopes */
+    size_t at;              /* the one that is changed now */
+    unsigned counting;      /* changes of it whose rows are not counted yet */
+    uint64_t n_now;         /* its recipients that were changed */
     size_t n_busy;          /* of them: in a worker's hand, so left as they are */
     char busy[100];         /* what is done with the last of these; empty: nothing */
     size_t n_changed;       /* messages of which a recipient was changed */
     size_t n_rcpts_changed;
     size_t n_left;    /* messages that release all leaves held: no administrator's hold is why */
     uint64_t left_id; /* the last of them */
-    size_t n_secure;  /* released recipients that need a secure connection */
+    size_t n_envelopes;
+    size_t n_secure; /* released recipients that need a secure connection */
     struct standing {
         size_t n;
         int64_t last_ms; /* latest attempt */
@@ -120,17 +125,78 @@ static void on_reported(void *arg, enum store_result result)
                             : "no such message (its report may have been removed after its time)");
 }
 
+static void send_envelope(void *arg, const struct store_envelope *e)
+{
+    struct question *w = arg;
+    const struct ipc_msg m = portal_row(e, 0);
+    ipc_send(w->ch, &m);
+    if (w->n_envelopes < ENVELOPES_SHOWN) {
+        w->ids[w->n_envelopes++] = e->envelope;
+    }
+}
+
+static void send_event(void *arg, const struct store_envelope_event *e)
+{
+    const struct question *w = arg;
+    const struct ipc_msg m = portal_event_row(e, 0);
+    ipc_send(w->ch, &m);
+}
+
+static void send_act(void *arg, const struct store_act *a)
+{
+    const struct question *w = arg;
+    acts_send_row(&(struct walk){.to = w->ch}, a);
+}
+
+/* The message and its envelopes are told: what happened to these, acts, what was found. */
 static void on_message_read(void *arg, enum store_result result)
 {
     struct question *w = arg;
+    struct store_query queries[ENVELOPES_SHOWN + 2];
+    size_t n = 0;
     uint64_t id;
     if (result != STORE_OK || id_parse(str_c(w->argument), &id) < 0) {
         on_reported(w, result);
         return;
     }
-    admin_envelopes_of_message(w->q, w->ch, id);
-    acts_about(w->q, w->ch, str_c(w->argument));
-    store_inspection_get(w->q->store, id, send_inspection, on_reported, w);
+    for (size_t i = 0; i < w->n_envelopes; i++) {
+        queries[n++] = (struct store_query){
+            .what = STORE_ENVELOPE_EVENTS,
+            .number = w->ids[i],
+            .max = EVENTS_SHOWN,
+        };
+    }
+    queries[n++] = (struct store_query){
+        .what = STORE_ACTS,
+        .text = str_c(w->argument),
+        .max = ACTS_SHOWN,
+    };
+    queries[n++] = (struct store_query){.what = STORE_INSPECTION, .number = id};
+    store_read_all(w->q->store, queries, n,
+                   &(struct store_rows){
+                       .arg = w,
+                       .event = send_event,
+                       .act = send_act,
+                       .inspection = send_inspection,
+                       .done = on_reported,
+                   });
+}
+
+static void show_message(struct question *w, uint64_t id)
+{
+    const struct store_query queries[] = {
+        {.what = STORE_REPORT, .number = id},
+        {.what = STORE_ENVELOPES_BY, .kind = ENVELOPE_BY_MESSAGE, .number = id},
+    };
+    store_read_all(w->q->store, queries, ARRAY_LEN(queries),
+                   &(struct store_rows){
+                       .arg = w,
+                       .message = send_message,
+                       .rcpt = send_rcpt,
+                       .attempt = send_attempt,
+                       .envelope = send_envelope,
+                       .done = on_message_read,
+                   });
 }
 
 static void on_listed(void *arg, enum store_result result)
@@ -192,12 +258,14 @@ static void admin_count_left(void *arg, const struct store_rcpt *r)
     }
 }
 
-/* What a policy holds, and somebody has looked at, needs less from now on. An administrator's
- * hold is only undone. */
+/* Its row will say something else: nobody starts with what memory has of it. What a policy holds,
+ * and somebody has looked at, needs less from now on; an administrator's hold is only undone. */
 static void admin_lower(void *arg, const struct store_rcpt *r)
 {
     struct question *w = arg;
-    if (!is_every(w) && !is_restored(w) && r->state == RCPT_HELD && !is_held_by_hand(r)) {
+    queue_forget_ready(w->q, r->rcpt);
+    if (w->verb == ADMIN_RELEASE && !is_every(w) && !is_restored(w) && r->state == RCPT_HELD &&
+        !is_held_by_hand(r)) {
         char who[ACTING_WORDS];
         acts_words(&w->who, who);
         protection_release(w->q, r, who);
@@ -217,17 +285,28 @@ static void admin_wake(void *arg, const struct store_rcpt *r)
                                    r->reason == REASON_DELETED)) {
         ending_note(w->q, r);
     }
-    queue_forget_ready(w->q, r->rcpt); /* its row says something else now */
     queue_retry_now(w->q, queue_destination(w->q, r->next_hop));
 }
 
-/* How many recipients were changed. */
-static unsigned change_rows(const struct question *w, uint64_t id)
+static void change_after(struct question *w);
+
+static void admin_on_counted(void *arg, uint64_t n)
+{
+    struct question *w = arg;
+    w->n_now += n;
+    if (--w->counting == 0) {
+        change_after(w);
+    }
+}
+
+static void change_rows(struct question *w)
 {
     struct store *s = w->q->store;
     int64_t now = clock_wall_ms();
+    uint64_t id = w->ids[w->at];
     struct store_change c = {.id = id, .from = RCPT_QUEUED, .to = RCPT_QUEUED, .at_ms = now};
-    unsigned n = 0;
+    w->n_now = 0;
+    w->counting = w->verb == ADMIN_DELETE ? 2 : 1;
     if (w->verb == ADMIN_RETRY) {
         c.next_ms = now;
         c.at_ms = 0;
@@ -242,33 +321,32 @@ static unsigned change_rows(const struct question *w, uint64_t id)
     } else if (w->verb == ADMIN_DELETE) {
         c.to = RCPT_DELETED;
         c.reason = REASON_DELETED;
-        n = store_change(s, &c);
+        store_change(s, &c, admin_on_counted, w);
         c.from = RCPT_HELD;
     }
-    return n + store_change(s, &c);
+    store_change(s, &c, admin_on_counted, w);
 }
 
-static void admin_ignore_end(void *arg, enum store_result result)
-{
-}
+static void change_next(struct question *w);
 
-static void ignore_message(void *arg, const struct store_message *m)
+static void admin_on_woken(void *arg, enum store_result result)
 {
+    struct question *w = arg;
+    w->at++;
+    change_next(w);
 }
 
 /* An act is what changed something. */
-static void change_one(struct question *w, uint64_t id)
+static void change_after(struct question *w)
 {
     char about[ID_TEXT];
-    if (w->verb == ADMIN_RELEASE) {
-        store_report(w->q->store, id, ignore_message, admin_lower, NULL, admin_ignore_end, w);
-    }
-    unsigned n = change_rows(w, id);
-    if (n == 0) {
+    uint64_t id = w->ids[w->at];
+    if (w->n_now == 0) {
+        admin_on_woken(w, STORE_OK);
         return;
     }
     w->n_changed++;
-    w->n_rcpts_changed += n;
+    w->n_rcpts_changed += w->n_now;
     id_text(id, about);
     acts_add(w->q, &w->who, w->verb, str_c(about),
              is_every(w)      ? STR("with all others")
@@ -278,7 +356,8 @@ static void change_one(struct question *w, uint64_t id)
     if (w->verb == ADMIN_DELETE) {
         store_release_body(w->q->store, id);
     }
-    store_report(w->q->store, id, ignore_message, admin_wake, NULL, admin_ignore_end, w);
+    store_read(w->q->store, &(struct store_query){.what = STORE_REPORT, .number = id},
+               &(struct store_rows){.arg = w, .rcpt = admin_wake, .done = admin_on_woken});
 }
 
 static const char *standing_words(enum rcpt_state s)
@@ -399,6 +478,10 @@ static void on_changed(void *arg, enum store_result result)
 {
     struct question *w = arg;
     CLEANUP(buf_free) struct buf text = BUF_INIT(1024);
+    if (result == STORE_OK && w->n_changed == 0 && w->failed) {
+        question_end(w, false, "the store could not be read");
+        return;
+    }
     if (result == STORE_OK) {
         write_changed(w, &text);
     }
@@ -446,18 +529,29 @@ static bool is_for_all(enum admin_verb verb)
     return verb == ADMIN_RETRY || verb == ADMIN_RELEASE;
 }
 
-/* Leaves those out that the order cannot have now. */
-static void leave_busy(struct question *w)
+/* The recipients of the next one are read: nothing of them starts before they are changed. */
+static void on_lowered(void *arg, enum store_result result)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < w->n; i++) {
-        bool busy = busy_words(w->q, w->ids[i], w->busy, sizeof w->busy);
-        if (!busy || is_for_all(w->verb)) {
-            w->ids[kept++] = w->ids[i];
-        }
+    struct question *w = arg;
+    bool busy = busy_words(w->q, w->ids[w->at], w->busy, sizeof w->busy);
+    bool is_left = busy && !is_for_all(w->verb);
+    if (result != STORE_OK || is_left) {
+        w->n_busy += is_left;
+        w->failed |= result != STORE_OK;
+        admin_on_woken(w, result);
+        return;
     }
-    w->n_busy = w->n - kept;
-    w->n = kept;
+    change_rows(w);
+}
+
+static void change_next(struct question *w)
+{
+    if (w->at == w->n) {
+        store_sync(w->q->store, on_changed, w);
+        return;
+    }
+    store_read(w->q->store, &(struct store_query){.what = STORE_REPORT, .number = w->ids[w->at]},
+               &(struct store_rows){.arg = w, .rcpt = admin_lower, .done = on_lowered});
 }
 
 /* The messages to change are known. */
@@ -479,21 +573,34 @@ static void on_collected(void *arg, enum store_result result)
                                         : "no such message in the queue");
         return;
     }
-    leave_busy(w);
-    for (size_t i = 0; i < w->n; i++) {
-        change_one(w, w->ids[i]);
-    }
-    store_sync(w->q->store, on_changed, w);
+    change_next(w);
 }
+
+static const struct store_query all_open = {
+    .what = STORE_LIST,
+    .kind = RCPT_STATE_END,
+    .max = LIST_MAX,
+};
 
 static void admin_change(struct question *w)
 {
     uint64_t id;
     if (is_every(w) ? w->verb != ADMIN_DELETE : is_of_many(w) && w->verb == ADMIN_RELEASE) {
-        store_list(w->q->store, RCPT_STATE_END, LIST_MAX, collect_message, admin_count_left,
-                   on_collected, w);
+        store_read(w->q->store, &all_open,
+                   &(struct store_rows){
+                       .arg = w,
+                       .message = collect_message,
+                       .rcpt = admin_count_left,
+                       .done = on_collected,
+                   });
     } else if (id_parse(str_c(w->argument), &id) == 0) {
-        store_report(w->q->store, id, collect_message, collect_rcpt, NULL, on_collected, w);
+        store_read(w->q->store, &(struct store_query){.what = STORE_REPORT, .number = id},
+                   &(struct store_rows){
+                       .arg = w,
+                       .message = collect_message,
+                       .rcpt = collect_rcpt,
+                       .done = on_collected,
+                   });
     } else {
         question_end(w, false, "this is not a message id (13 letters and digits, as in the log)");
     }
@@ -518,12 +625,25 @@ static void admin_on_admin(void *owner, struct ipc_channel *ch, const struct ipc
     }
     struct question *w = question_new(q, ch, verb, m->argument);
     if (verb == ADMIN_LIST) {
-        store_list(q->store, RCPT_STATE_END, LIST_MAX, send_message, send_rcpt, on_listed, w);
+        store_read(q->store, &all_open,
+                   &(struct store_rows){
+                       .arg = w,
+                       .message = send_message,
+                       .rcpt = send_rcpt,
+                       .done = on_listed,
+                   });
     } else if (verb == ADMIN_MESSAGE && id_parse(m->argument, &id) == 0) {
-        store_report(q->store, id, send_message, send_rcpt, send_attempt, on_message_read, w);
+        show_message(w, id);
     } else if (verb == ADMIN_REPLAY && str_to_u64(m->argument, INT64_MAX, &id) == 0) {
-        store_each_since(q->store, (int64_t)id, LIST_MAX, send_message, send_rcpt, send_inspection,
-                         on_listed, w);
+        store_read(q->store,
+                   &(struct store_query){.what = STORE_SINCE, .ms = (int64_t)id, .max = LIST_MAX},
+                   &(struct store_rows){
+                       .arg = w,
+                       .message = send_message,
+                       .rcpt = send_rcpt,
+                       .inspection = send_inspection,
+                       .done = on_listed,
+                   });
     } else if (verb == ADMIN_MESSAGE) {
         question_end(w, false, "this is not a message id (13 letters and digits, as in the log)");
     } else if (verb == ADMIN_FORWARDS) {
@@ -546,6 +666,8 @@ static void on_admin_closed(void *owner, struct ipc_channel *ch)
     monitor_requester_gone(owner, ch);
     policies_requester_gone(ch);
     admin_domains_requester_gone(ch);
+    admin_envelopes_requester_gone(ch);
+    walk_requester_gone(ch);
     LIST_EACH (it, &questions) {
         struct question *w = LIST_OF(it, struct question, link);
         w->ch = w->ch == ch ? NULL : w->ch;

@@ -3,6 +3,7 @@
  * process (queue.h).
  */
 #pragma once
+#include "store/read.h"
 #include "ipc/channel.h"
 #include "proc/admin_verbs.h"
 #include "store/store.h"
@@ -55,8 +56,9 @@ void acts_add(struct queue *q, const struct acting *who, enum admin_verb verb, s
               struct str detail);
 /* One that posternd did: a reload. */
 void acts_on_posternd(void *owner, struct ipc_channel *ch, const struct ipc_row_act *m);
-/* Rows of all acts about something. */
-void acts_about(struct queue *q, struct ipc_channel *ch, struct str about);
+/* A row of a walk (walk.h), of which so many are shown. */
+enum { ACTS_SHOWN = 10000 };
+void acts_send_row(void *walk, const struct store_act *a);
 /* True when the verb is the list of acts: answered there. */
 bool admin_acts(struct queue *q, struct ipc_channel *ch, enum admin_verb verb,
                 const struct ipc_admin *a);
@@ -78,8 +80,7 @@ bool admin_accounts(struct queue *q, struct ipc_channel *ch, enum admin_verb ver
 /* True when the verb is about envelopes: answered there. */
 bool admin_envelopes(struct queue *q, struct ipc_channel *ch, enum admin_verb verb,
                      const struct ipc_admin *a);
-/* Rows about all envelopes of a message. */
-void admin_envelopes_of_message(struct queue *q, struct ipc_channel *ch, uint64_t id);
+void admin_envelopes_requester_gone(const struct ipc_channel *ch);
 
 /* admin_domains.c */
 /* True when the verb is about domains: answered there. */

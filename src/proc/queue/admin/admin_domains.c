@@ -6,39 +6,12 @@
 #include "base/log.h"
 #include "ipc/lookup_kinds.h"
 #include "proc/queue/queue.h"
+#include "proc/queue/admin/walk.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { PROBES_SHOWN = 60, ALARMS_SHOWN = 1000, REPORTS_SHOWN = 2000 };
-
-/* One walk over the store for somebody who may hang up meanwhile: rows to a NULL channel are
- * dropped. */
-struct walk {
-    struct ipc_channel *to;
-    size_t n;
-};
-
-static void admin_domains_done(struct ipc_channel *to, bool ok, const char *text)
-{
-    ipc_send(to, &(struct ipc_msg){.type = IPC_admin_done,
-                                   .admin_done = {.ok = ok, .text = str_c(text)}});
-}
-
-static void admin_domains_on_walked(void *arg, enum store_result result)
-{
-    struct walk *w = arg;
-    admin_domains_done(w->to, result == STORE_OK,
-                       result == STORE_OK ? "" : "the store could not be read");
-    free(w);
-}
-
-static struct walk *walk_new(struct ipc_channel *to)
-{
-    struct walk *w = err_calloc(1, sizeof *w);
-    w->to = to;
-    return w;
-}
 
 static void send_domain(const struct queue *q, struct ipc_channel *to, const struct domain *d)
 {
@@ -60,7 +33,7 @@ static void list_domains(struct queue *q, struct ipc_channel *to, const struct i
     while (map_next(q->domains.known, &cursor, &key, &value)) {
         send_domain(q, to, value);
     }
-    admin_domains_done(to, true, "");
+    walk_finish(to, true, "");
 }
 
 /* send_probe() and so on: each row of a walk goes to who asked. */
@@ -80,65 +53,50 @@ SEND_EACH(rpt_sent)
 
 static void send_quirk(void *arg, const struct store_quirk *x)
 {
-    struct ipc_msg row = {.type = IPC_row_quirk};
-    RECORD_COPY(quirk, &row.row_quirk, x);
-    ipc_send(arg, &row);
-}
-
-/* Those that the domain's mail found out. */
-struct quirks_of {
-    struct ipc_channel *to;
-    struct str domain;
-};
-
-static void send_quirk_of(void *arg, const struct store_quirk *x)
-{
-    const struct quirks_of *of = arg;
-    if (str_eq_nocase(x->domain, of->domain)) {
-        send_quirk(of->to, x);
+    struct walk *w = arg;
+    if (w->about[0] && !str_eq_nocase(x->domain, str_c(w->about))) {
+        return; /* another domain's mail found it out */
     }
-}
-
-static void no_more(void *arg, enum store_result result)
-{
-    if (result != STORE_OK) {
-        log_warn("quirks-not-read", KV("what", "the store could not be read"));
-    }
+    ipc_send(w->to, &(struct ipc_msg){.type = IPC_row_quirk,
+                                      .row_quirk = {
+                                          .host = x->host,
+                                          .address = x->address,
+                                          .extension = x->extension,
+                                          .since_ms = x->since_ms,
+                                          .until_ms = x->until_ms,
+                                          .domain = x->domain,
+                                          .why = x->why,
+                                      }});
 }
 
 static void list_quirks(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
 {
-    store_each_quirk(q->store, send_quirk, no_more, to);
-    admin_domains_done(to, true, "");
+    walk_start(q, to, STR(""), &(struct store_query){.what = STORE_QUIRKS}, 1,
+               &(struct store_rows){.quirk = send_quirk});
 }
 
 static void forget_quirks(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
 {
-    char text[160];
-    size_t n = quirks_forget(q, a->argument);
-    snprintf(
-        text, sizeof text,
-        n == 0
-            ? "nothing is remembered of such a host (a name or an address, as in postern domains "
-              "quirks)"
-            : "%zu forgotten: what this host announces is used again from its next connection on",
-        n);
-    admin_domains_done(to, n > 0, text);
+    quirks_forget(q, to, a->argument);
 }
 
 static void show_domain(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
 {
     const struct domain *d = domains_named(q, a->argument);
     if (!d) {
-        admin_domains_done(to, false,
-                           "nothing is known about this domain: no mail went there lately");
+        walk_finish(to, false, "nothing is known about this domain: no mail went there lately");
         return;
     }
     send_domain(q, to, d);
-    acts_about(q, to, d->d.name);
-    store_each_quirk(q->store, send_quirk_of, no_more, &(struct quirks_of){to, d->d.name});
-    store_each_probe(q->store, d->d.name, PROBES_SHOWN, send_probe, admin_domains_on_walked,
-                     walk_new(to));
+    const struct store_query queries[] = {
+        {.what = STORE_ACTS, .text = d->d.name, .max = ACTS_SHOWN},
+        {.what = STORE_QUIRKS},
+        {.what = STORE_PROBES, .text = d->d.name, .max = PROBES_SHOWN},
+    };
+    walk_start(q, to, d->d.name, queries, ARRAY_LEN(queries),
+               &(struct store_rows){.act = acts_send_row,
+                                    .quirk = send_quirk,
+                                    .probe = send_probe});
 }
 
 static void admin_domains_confirm(struct queue *q, struct ipc_channel *to,
@@ -148,11 +106,11 @@ static void admin_domains_confirm(struct queue *q, struct ipc_channel *to,
     struct memory_rules rules = domains_rules(q);
     bool of_hop = d && d->is_key; /* nobody looks at it daily, and whoever asks knows that server */
     if (!d || !(of_hop ? memory_seen(&d->d, clock_wall_ms(), &rules) : d->d.await_confirm)) {
-        admin_domains_done(to, false,
-                           !d       ? "nothing is known about this domain"
-                           : of_hop ? "nothing is remembered of this server that binds mail to it"
-                                    : "this domain does not wait for a confirmation (it needs "
-                                      "seven days without any offer)");
+        walk_finish(to, false,
+                    !d       ? "nothing is known about this domain"
+                    : of_hop ? "nothing is remembered of this server that binds mail to it"
+                             : "this domain does not wait for a confirmation (it needs "
+                               "seven days without any offer)");
         return;
     }
     memory_confirm(&d->d, clock_wall_ms());
@@ -162,7 +120,7 @@ static void admin_domains_confirm(struct queue *q, struct ipc_channel *to,
     alarms_clear(q, d->name, ALARM_LOST_TLS);
     const struct acting who = acts_who(to);
     acts_add(q, &who, ADMIN_CONFIRM, d->d.name, STR(""));
-    admin_domains_done(
+    walk_finish(
         to, true,
         of_hop ? "mail to this server may go in clear again when it offers no encryption and "
                  "nothing demands it"
@@ -192,8 +150,8 @@ static void on_added(void *arg, enum store_result result)
     if (result == STORE_OK) {
         exceptions_load(w->q);
     }
-    admin_domains_done(w->to, result == STORE_OK,
-                       result == STORE_OK ? "" : "the store could not be written");
+    walk_finish(w->to, result == STORE_OK,
+                result == STORE_OK ? "" : "the store could not be written");
     list_remove(&w->link);
     free(w);
 }
@@ -204,7 +162,7 @@ static void add_exception(struct queue *q, struct ipc_channel *to, const struct 
     const struct acting who = acts_who(to);
     const char *wrong = exceptions_add(q, argument, &who);
     if (wrong) {
-        admin_domains_done(to, false, wrong);
+        walk_finish(to, false, wrong);
         return;
     }
     struct adding *w = err_calloc(1, sizeof *w);
@@ -219,7 +177,7 @@ static void end_exception(struct queue *q, struct ipc_channel *to, const struct 
     uint64_t number;
     const struct acting who = acts_who(to);
     bool ok = str_to_u64(argument, UINT64_MAX / 2, &number) == 0 && exceptions_end(q, number, &who);
-    admin_domains_done(to, ok, ok ? "" : "there is no exception in force with this number");
+    walk_finish(to, ok, ok ? "" : "there is no exception in force with this number");
 }
 
 static void ask_policy(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
@@ -234,7 +192,7 @@ static void ask_policy(struct queue *q, struct ipc_channel *to, const struct ipc
             return;
         }
     }
-    admin_domains_done(to, false, "not a question about policies");
+    walk_finish(to, false, "not a question about policies");
 }
 
 static void list_received(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
@@ -242,11 +200,16 @@ static void list_received(struct queue *q, struct ipc_channel *to, const struct 
     struct str argument = a->argument;
     uint64_t number = 0;
     if (argument.n > 0 && str_to_u64(argument, UINT64_MAX / 2, &number) < 0) {
-        admin_domains_done(to, false, "a report has a number, as in postern tlsrpt list");
+        walk_finish(to, false, "a report has a number, as in postern tlsrpt list");
         return;
     }
-    store_each_rpt_received(q->store, number, REPORTS_SHOWN, send_rpt_received,
-                            admin_domains_on_walked, walk_new(to));
+    walk_start(q, to, STR(""),
+               &(struct store_query){
+                   .what = STORE_RPT_RECEIVED,
+                   .number = number,
+                   .max = REPORTS_SHOWN,
+               },
+               1, &(struct store_rows){.rpt_received = send_rpt_received});
 }
 
 /* Domains that another gateway saw offering encryption, one a line: raises only, never lowers. */
@@ -272,18 +235,24 @@ static void learn(struct queue *q, struct ipc_channel *to, const struct ipc_admi
     snprintf(text, sizeof text, "%zu domains, %zu of them not known before", n, fresh);
     const struct acting who = acts_who(to);
     acts_add(q, &who, ADMIN_LEARN, STR(""), str_c(text));
-    admin_domains_done(to, true, text);
+    walk_finish(to, true, text);
 }
 
 static void send_alarms(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
 {
-    store_each_alarm(q->store, str_eq(a->argument, STR("all")), ALARMS_SHOWN, send_alarm,
-                     admin_domains_on_walked, walk_new(ch));
+    walk_start(q, ch, STR(""),
+               &(struct store_query){
+                   .what = STORE_ALARMS,
+                   .kind = str_eq(a->argument, STR("all")),
+                   .max = ALARMS_SHOWN,
+               },
+               1, &(struct store_rows){.alarm = send_alarm});
 }
 
 static void send_exceptions(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
 {
-    store_each_exception(q->store, send_exception, admin_domains_on_walked, walk_new(ch));
+    walk_start(q, ch, STR(""), &(struct store_query){.what = STORE_EXCEPTIONS}, 1,
+               &(struct store_rows){.exception = send_exception});
 }
 
 static void probe(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
@@ -292,7 +261,7 @@ static void probe(struct queue *q, struct ipc_channel *ch, const struct ipc_admi
     struct domain_name domain =
         domain_from(deep ? str_slice(a->argument, 5, a->argument.n) : a->argument);
     if (domain_is_none(domain)) {
-        admin_domains_done(ch, false, "this is no domain");
+        walk_finish(ch, false, "this is no domain");
         return;
     }
     monitor_probe(q, ch, domain, deep);
@@ -300,22 +269,22 @@ static void probe(struct queue *q, struct ipc_channel *ch, const struct ipc_admi
 
 static void send_reports(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
 {
-    store_each_rpt_sent(q->store, REPORTS_SHOWN, send_rpt_sent, admin_domains_on_walked,
-                        walk_new(ch));
+    walk_start(q, ch, STR(""), &(struct store_query){.what = STORE_RPT_SENT, .max = REPORTS_SHOWN},
+               1, &(struct store_rows){.rpt_sent = send_rpt_sent});
 }
 
 static void report_now(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
 {
     const struct acting who = acts_who(ch);
     if (q->restored) {
-        admin_domains_done(ch, false,
-                           "reports of a copy of the store wait with its mail for: postern queue "
-                           "release restored");
+        walk_finish(ch, false,
+                    "reports of a copy of the store wait with its mail for: postern queue "
+                    "release restored");
         return;
     }
     tlsrpt_send_now(q);
     acts_add(q, &who, ADMIN_RPT_SEND, STR(""), STR(""));
-    admin_domains_done(ch, true, "");
+    walk_finish(ch, true, "");
 }
 
 static const struct {

@@ -162,14 +162,20 @@ static void groups_load_one(void *arg, struct str name, struct str addresses)
     }
 }
 
+static void groups_on_loaded(void *arg, enum store_result result)
+{
+    if (result != STORE_OK) {
+        log_error("groups-not-loaded",
+                  KV("what", "everyone counts as a member until the directory answers"));
+    }
+}
+
 void groups_load(struct queue *q)
 {
     conf_set_directory(is_member, q);
     q->admin.groups_timer = timer_new(child_loop(q->child), groups_ask_all, q);
-    if (store_each_directory_group(q->store, groups_load_one, q) != STORE_OK) {
-        log_error("groups-not-loaded",
-                  KV("what", "everyone counts as a member until the directory answers"));
-    }
+    store_read(q->store, &(struct store_query){.what = STORE_DIRECTORY_GROUPS},
+               &(struct store_rows){.arg = q, .group = groups_load_one, .done = groups_on_loaded});
     ask_again_in(q, 0);
 }
 

@@ -62,18 +62,13 @@ static void put_commits(const struct queue *q, struct buf *out)
     metric_put(out, "commit_microseconds_total", "", c.microseconds);
 }
 
-static void metrics_on_counts(void *arg, const struct store_counts *c)
-{
-    ((struct queue *)arg)->counts = *c;
-}
-
 void metrics_write(struct queue *q, struct buf *out)
 {
-    store_count(q->store, metrics_on_counts, q);
+    struct store_counts counts = store_count(q->store);
     metric_put(out, "messages_accepted_total", "", q->intake.accepted);
     metric_put(out, "messages_refused_total", "", q->intake.refused);
-    metric_put(out, "queue_recipients", "state=\"queued\"", q->counts.queued);
-    metric_put(out, "queue_recipients", "state=\"held\"", q->counts.held);
+    metric_put(out, "queue_recipients", "state=\"queued\"", counts.queued);
+    metric_put(out, "queue_recipients", "state=\"held\"", counts.held);
     metric_put(out, "queue_under_way", "", map_len(q->delivery.jobs));
     metric_put(out, "queue_oldest_seconds", "",
                (uint64_t)(store_oldest_ms(q->store, clock_wall_ms()) / 1000));

@@ -53,6 +53,13 @@ static void on_damage(void *arg, const struct store_damage *d)
                     });
 }
 
+static void damage_on_read(void *arg, enum store_result result)
+{
+    if (result != STORE_OK) {
+        log_warn("store-unreadable", KV("what", "messages that were lost; looked at again"));
+    }
+}
+
 void damage_tick(struct queue *q)
 {
     int64_t now = clock_mono_ms();
@@ -61,7 +68,6 @@ void damage_tick(struct queue *q)
         return;
     }
     q->delivery.damage_looked_ms = now;
-    if (store_each_damage(q->store, true, LETTERS_MAX, on_damage, q) != STORE_OK) {
-        log_warn("store-unreadable", KV("what", "messages that were lost; looked at again"));
-    }
+    store_read(q->store, &(struct store_query){.what = STORE_DAMAGE, .kind = 1, .max = LETTERS_MAX},
+               &(struct store_rows){.arg = q, .damage = on_damage, .done = damage_on_read});
 }

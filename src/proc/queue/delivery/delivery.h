@@ -61,7 +61,11 @@ struct job {
     uint32_t attachments;
     bool too_much;            /* of it came: it is not believed */
     struct str name, subject; /* of its author; of it */
-    const char *copies[8];    /* who got one already */
+    /* read before its envelopes are made: what waits in the portal, is its conversation there */
+    uint64_t waiting_octets;
+    bool thread_there;
+    struct store_reading *reading; /* for the job; NULL: none is under way */
+    const char *copies[8];         /* who got one already */
     size_t n_copies;
     struct store_attempt *attempts[160]; /* ROUND_MOST_TRIES, and hosts ruled out before */
     /* kept: the first ones, given to the store; durable: and it holds them */

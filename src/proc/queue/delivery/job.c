@@ -68,6 +68,7 @@ void queue_job_free(struct job *j)
         map_take(q->delivery.bouncing, map_id(&j->id));
     }
     map_take(q->delivery.jobs, lease_key(&j->lease));
+    store_cancel(j->reading);
     timer_free(j->retry);
     arena_reset(&j->arena);
     buf_free(&j->prepared);
@@ -370,7 +371,8 @@ static void job_start(struct job *j)
     }
     struct reading *w = err_calloc(1, sizeof *w);
     *w = (struct reading){j->queue, j->lease, false};
-    store_message_get(j->queue->store, j->id, job_on_message, on_message_done, w);
+    store_read(j->queue->store, &(struct store_query){.what = STORE_MESSAGE, .number = j->id},
+               &(struct store_rows){.arg = w, .message = job_on_message, .done = on_message_done});
 }
 
 void queue_job_start(struct queue *q, struct sched_destination *d, struct link *items)
@@ -455,6 +457,12 @@ static struct telling *telling_new(struct queue *q, enum job_kind kind)
     return w;
 }
 
+static void telling_read(struct telling *w, const struct store_query *query)
+{
+    store_read(w->q->store, query,
+               &(struct store_rows){.arg = w, .rcpt = job_tell_one, .done = all_read});
+}
+
 /* RFC 5321 4.4 SHOULD: one notice lists all that failed together
  * RFC 3461 5.2.8 MAY: one notice about several recipients */
 void queue_bounce_start(struct queue *q)
@@ -463,10 +471,9 @@ void queue_bounce_start(struct queue *q)
         !queue_can_send(q)) {
         return;
     }
-    queue_commit(q); /* else it would read, and tell senders of, what is promised to nobody yet */
     q->delivery.bounces_due = false;
-    store_each_bounce_due(q->store, BOUNCE_BATCH, job_tell_one, all_read,
-                          telling_new(q, JOB_BOUNCE));
+    telling_read(telling_new(q, JOB_BOUNCE),
+                 &(struct store_query){.what = STORE_BOUNCE_DUE, .max = BOUNCE_BATCH});
 }
 
 void queue_notice_start(struct queue *q)
@@ -477,9 +484,12 @@ void queue_notice_start(struct queue *q)
         !queue_can_send(q)) {
         return;
     }
-    store_each_notice_due(q->store, after ? now - after : INT64_MIN,
-                          delay ? now - delay : INT64_MIN, BOUNCE_BATCH, job_tell_one, all_read,
-                          telling_new(q, JOB_NOTICE));
+    telling_read(telling_new(q, JOB_NOTICE), &(struct store_query){
+                                                 .what = STORE_NOTICE_DUE,
+                                                 .ms = after ? now - after : INT64_MIN,
+                                                 .also_ms = delay ? now - delay : INT64_MIN,
+                                                 .max = BOUNCE_BATCH,
+                                             });
 }
 
 /* --- workers that die --------------------------------------------------- */

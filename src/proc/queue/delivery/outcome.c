@@ -305,7 +305,8 @@ static void note_lost_notice(struct job *j)
     id_text(j->bounce_of, about);
     log_warn("notice-lost", KV("id", id), KV("about", about),
              KV("what", "its sender was not told; see postern message"));
-    store_report(j->queue->store, j->bounce_of, NULL, mark_untold, NULL, on_untold, j->queue);
+    store_read(j->queue->store, &(struct store_query){.what = STORE_REPORT, .number = j->bounce_of},
+               &(struct store_rows){.arg = j->queue, .rcpt = mark_untold, .done = on_untold});
 }
 
 /* The outcome is durable (or not yet): the end of a job. */

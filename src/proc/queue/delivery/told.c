@@ -42,11 +42,14 @@ struct letter {
     struct told told;
     struct told_rcpt rcpts[RCPTS_MAX];
     struct store_rcpt rows[RCPTS_MAX]; /* of the same: number, state, host */
+    uint64_t envelopes[RCPTS_MAX];     /* of the same; 0: none */
     size_t n;
+    struct store_reading *reading; /* NULL: none is under way */
 };
 
 static void told_letter_free(struct queue *q, struct letter *l)
 {
+    store_cancel(l->reading);
     (void)map_take(q->delivery.told, map_id(&l->id));
     arena_reset(&l->texts);
     free(l);
@@ -97,24 +100,28 @@ static void told_on_rcpt(void *arg, const struct store_rcpt *r)
 /* How far the notice came. */
 static void told_on_event(void *arg, const struct store_envelope_event *e)
 {
-    struct told_rcpt *r = arg;
+    struct letter *l = arg;
+    struct told_rcpt *r = NULL;
+    for (size_t i = 0; i < l->n; i++) {
+        r = l->envelopes[i] == e->envelope ? &l->rcpts[i] : r;
+    }
+    if (!r) {
+        return;
+    }
     enum told_notice now = e->kind == EVENT_NOTICE_DELIVERED ? TOLD_NOTICE_TAKEN
                            : e->kind == EVENT_NOTICE_SENT    ? TOLD_NOTICE_WRITTEN
                                                              : TOLD_NOTICE_DUE;
     r->pickup_notice = now > r->pickup_notice ? now : r->pickup_notice;
 }
 
-/* What the portal knows of those that went there; it answers at once. */
-static void look_at_pickups(struct letter *l)
+/* What the portal knows of those that went there. */
+static void told_on_envelope(void *arg, const struct store_envelope *e)
 {
-    enum { EVENTS_LOOKED_AT = 50 };
-    struct kept_envelope k;
+    struct letter *l = arg;
     for (size_t i = 0; i < l->n; i++) {
-        if (l->rcpts[i].state == RCPT_PICKUP &&
-            envelope_get(l->q, ENVELOPE_BY_RCPT, l->rows[i].rcpt, &k)) {
-            l->rcpts[i].until_ms = k.e.expires_ms;
-            (void)!store_envelope_events(l->q->store, k.e.envelope, EVENTS_LOOKED_AT, told_on_event,
-                                         &l->rcpts[i]);
+        if (l->rows[i].rcpt == e->rcpt) {
+            l->rcpts[i].until_ms = e->expires_ms;
+            l->envelopes[i] = e->envelope;
         }
     }
 }
@@ -159,10 +166,12 @@ static int told_write_letter(const struct told *t, struct buf *out)
     return told_write(t, out);
 }
 
+/* All is known. */
 static void told_on_read(void *arg, enum store_result result)
 {
     struct letter *l = arg;
     struct queue *q = l->q;
+    l->reading = NULL;
     const struct conf *c = child_conf(q->child);
     char id[ID_TEXT], sent_page[1024];
     CLEANUP(buf_free) struct buf text = BUF_INIT(LETTER_MAX);
@@ -179,7 +188,6 @@ static void told_on_read(void *arg, enum store_result result)
         snprintf(sent_page, sizeof sent_page, "%s/sent", c->portal.url);
         l->told.sent_page = str_c(sent_page);
     }
-    look_at_pickups(l);
     l->told.rcpts = l->rcpts;
     l->told.n_rcpts = l->n;
     int e = told_write_letter(&l->told, &text);
@@ -197,6 +205,32 @@ static void told_on_read(void *arg, enum store_result result)
                                        : STR("What was done with your mail"),
                         .text = buf_str(&text),
                     });
+}
+
+/* The mail and its envelopes are known: what happened to these. */
+static void told_on_mail_read(void *arg, enum store_result result)
+{
+    enum { EVENTS_LOOKED_AT = 50 };
+    struct letter *l = arg;
+    struct store_query queries[RCPTS_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < l->n; i++) {
+        if (l->rcpts[i].state == RCPT_PICKUP && l->envelopes[i]) {
+            queries[n++] = (struct store_query){
+                .what = STORE_ENVELOPE_EVENTS,
+                .number = l->envelopes[i],
+                .max = EVENTS_LOOKED_AT,
+            };
+        }
+    }
+    if (result != STORE_OK || n == 0) {
+        told_on_read(l, result);
+        return;
+    }
+    l->reading = store_read_all(l->q->store, queries, n,
+                                &(struct store_rows){.arg = l,
+                                                     .event = told_on_event,
+                                                     .done = told_on_read});
 }
 
 static void told_begin(struct queue *q, uint64_t id)
@@ -219,7 +253,19 @@ static void told_begin(struct queue *q, uint64_t id)
         free(l);
         return;
     }
-    store_report(q->store, id, told_on_message, told_on_rcpt, on_attempt, told_on_read, l);
+    const struct store_query queries[] = {
+        {.what = STORE_REPORT, .number = id},
+        {.what = STORE_ENVELOPES_BY, .kind = ENVELOPE_BY_MESSAGE, .number = id},
+    };
+    l->reading = store_read_all(q->store, queries, ARRAY_LEN(queries),
+                                &(struct store_rows){
+                                    .arg = l,
+                                    .message = told_on_message,
+                                    .rcpt = told_on_rcpt,
+                                    .attempt = on_attempt,
+                                    .envelope = told_on_envelope,
+                                    .done = told_on_mail_read,
+                                });
 }
 
 /* The messages of which a letter is due. */
@@ -273,8 +319,13 @@ void told_tick(struct queue *q)
     drop_oldest(q, now);
     struct due *d = err_calloc(1, sizeof *d);
     d->q = q;
-    store_each_outcome_due(q->store, clock_wall_ms() - (after ? after : PATIENCE_MS), ROWS_MAX,
-                           told_note_due, on_due, d);
+    store_read(q->store,
+               &(struct store_query){
+                   .what = STORE_OUTCOME_DUE,
+                   .ms = clock_wall_ms() - (after ? after : PATIENCE_MS),
+                   .max = ROWS_MAX,
+               },
+               &(struct store_rows){.arg = d, .rcpt = told_note_due, .done = on_due});
 }
 
 size_t told_stored(struct queue *q, uint64_t id, uint64_t *rcpts, size_t max)

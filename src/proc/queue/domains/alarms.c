@@ -12,6 +12,7 @@
 #include "wire/notify.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAIL_ALARMS_MAX = 50, MAIL_AGAIN_MIN_MS = 1000, MAIL_AGAIN_MAX_MS = 60000 };
@@ -29,29 +30,63 @@ static void in_one_line(struct str detail, char *dst, size_t size)
     buf_free(&text);
 }
 
+/* One that is raised or cleared, until the store knows whether it was so already. */
+struct alarm_change {
+    struct queue *q;
+    struct domain_name domain;
+    enum alarm_kind kind;
+    char detail[2048];
+};
+
+static struct alarm_change *change_new(struct queue *q, struct domain_name domain,
+                                       enum alarm_kind kind)
+{
+    struct alarm_change *c = err_calloc(1, sizeof *c);
+    c->q = q;
+    c->domain = domain;
+    c->kind = kind;
+    return c;
+}
+
+static void on_raised(void *arg, uint64_t n)
+{
+    struct alarm_change *c = arg;
+    if (n > 0) {
+        log_warn("alarm", KV("kind", alarm_name(c->kind)), KVS("domain", domain_str(&c->domain)),
+                 KV("what", alarm_sentence(c->kind)), KV("detail", c->detail));
+        c->q->domains.alarms_due = true;
+    }
+    free(c);
+}
+
+static void on_cleared(void *arg, uint64_t n)
+{
+    struct alarm_change *c = arg;
+    if (n > 0) {
+        log_notice("alarm-over", KV("kind", alarm_name(c->kind)),
+                   KVS("domain", domain_str(&c->domain)));
+    }
+    free(c);
+}
+
 void alarms_raise(struct queue *q, struct domain_name domain, enum alarm_kind kind,
                   const char *text)
 {
-    char detail[2048];
     const struct store_alarm a = {
         .at_ms = clock_wall_ms(),
         .kind = kind,
         .domain = domain_str(&domain),
         .detail = str_trim(str_c(text)),
     };
-    if (store_raise_alarm(q->store, &a)) {
-        in_one_line(a.detail, detail, sizeof detail);
-        log_warn("alarm", KV("kind", alarm_name(kind)), KVS("domain", domain_str(&domain)),
-                 KV("what", alarm_sentence(kind)), KV("detail", detail));
-        q->domains.alarms_due = true;
-    }
+    struct alarm_change *c = change_new(q, domain, kind);
+    in_one_line(a.detail, c->detail, sizeof c->detail);
+    store_raise_alarm(q->store, &a, on_raised, c);
 }
 
 void alarms_clear(struct queue *q, struct domain_name domain, enum alarm_kind kind)
 {
-    if (store_clear_alarm(q->store, domain_str(&domain), (uint8_t)kind, clock_wall_ms())) {
-        log_notice("alarm-over", KV("kind", alarm_name(kind)), KVS("domain", domain_str(&domain)));
-    }
+    store_clear_alarm(q->store, domain_str(&domain), (uint8_t)kind, clock_wall_ms(), on_cleared,
+                      change_new(q, domain, kind));
     if (kind == ALARM_LOST_TLS) {
         losses_drop(&q->domains.losses, domain);
     }
@@ -302,5 +337,7 @@ void alarms_tick(struct queue *q)
     }
     mailing = (struct mailing){.q = q, .text = BUF_INIT(60 * 1024)};
     q->domains.alarms_reading = true;
-    store_each_unmailed_alarm(q->store, MAIL_ALARMS_MAX, add_alarm, on_alarms, &mailing);
+    store_read(q->store,
+               &(struct store_query){.what = STORE_UNMAILED_ALARMS, .max = MAIL_ALARMS_MAX},
+               &(struct store_rows){.arg = &mailing, .alarm = add_alarm, .done = on_alarms});
 }

@@ -164,7 +164,8 @@ static void domains_on_loaded(void *arg, enum store_result result)
 void domains_load(struct queue *q)
 {
     q->domains.old_spellings = BUF_INIT(SPELLINGS_MAX);
-    store_each_domain(q->store, on_domain, domains_on_loaded, q);
+    store_read(q->store, &(struct store_query){.what = STORE_DOMAINS},
+               &(struct store_rows){.arg = q, .domain = on_domain, .done = domains_on_loaded});
 }
 
 void domains_mailed(struct queue *q, struct domain *d, bool secure)

@@ -82,10 +82,10 @@ void domains_on_observation(void *owner, struct ipc_channel *ch, const struct ip
 void domains_on_looked(void *owner, struct ipc_channel *ch, const struct ipc_looked *m);
 
 /* quirks.c: what hosts announce and do not keep */
-void quirks_hand_over(struct queue *q, struct ipc_channel *smtpout);
+void quirks_hand_over(struct queue *q, unsigned smtpout);
 void quirks_on_quirk(void *owner, struct ipc_channel *ch, const struct ipc_quirk *m);
-/* Of a host, by name or address; says how many. */
-size_t quirks_forget(struct queue *q, struct str host);
+/* Of a host, by name or address; tells how many. */
+void quirks_forget(struct queue *q, struct ipc_channel *to, struct str host);
 
 /* monitor.c: looking daily */
 void monitor_start(struct queue *q);

@@ -20,12 +20,18 @@ enum { DAYS_MAX = 30, EXCEPTIONS_MAX = 10000, OWNER_MAX = 200, REASON_MAX = 400 
 static const char *const kind_names[] =
     {[EXCEPTION_RELAX] = "relax", [EXCEPTION_LEGACY] = "legacy"};
 
-static void exceptions_keep(struct queue *q, const struct store_exception *e)
+/* Those in force, while they are read: until then the ones before are. */
+struct exceptions {
+    struct queue *q;
+    struct store_exception *all; /* strings owned */
+    size_t n;
+};
+
+static void exceptions_keep(struct exceptions *x, const struct store_exception *e)
 {
-    q->domains.exceptions = realloc(q->domains.exceptions,
-                                    (q->domains.n_exceptions + 1) * sizeof *q->domains.exceptions);
-    must(q->domains.exceptions);
-    struct store_exception *copy = &q->domains.exceptions[q->domains.n_exceptions++];
+    x->all = realloc(x->all, (x->n + 1) * sizeof *x->all);
+    must(x->all);
+    struct store_exception *copy = &x->all[x->n++];
     const struct domain_name domain = domain_kept(e->domain);
     *copy = *e;
     copy->domain = domain_str(&domain);
@@ -34,31 +40,43 @@ static void exceptions_keep(struct queue *q, const struct store_exception *e)
 
 static void on_exception(void *arg, const struct store_exception *e)
 {
-    struct queue *q = arg;
     if (e->ended_ms == 0 && e->until_ms > clock_wall_ms() && e->kind < EXCEPTION_KIND_END) {
-        exceptions_keep(q, e);
+        exceptions_keep(arg, e);
     }
+}
+
+static void exceptions_drop_all(struct store_exception *all, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        record_free(store_record_exception(), &all[i]);
+    }
+    free(all);
 }
 
 static void exceptions_on_loaded(void *arg, enum store_result result)
 {
+    struct exceptions *x = arg;
+    struct queue *q = x->q;
     if (result != STORE_OK) {
-        log_error("exceptions-not-loaded", KV("what", "none is in force until the next start"));
+        log_error("exceptions-not-loaded",
+                  KV("what", "those that were in force before this stay so until the next start"));
+        exceptions_drop_all(x->all, x->n);
+    } else {
+        exceptions_drop_all(q->domains.exceptions, q->domains.n_exceptions);
+        q->domains.exceptions = x->all;
+        q->domains.n_exceptions = x->n;
     }
-}
-
-static void exceptions_drop_all(struct queue *q)
-{
-    for (size_t i = 0; i < q->domains.n_exceptions; i++) {
-        record_free(store_record_exception(), &q->domains.exceptions[i]);
-    }
-    q->domains.n_exceptions = 0;
+    free(x);
 }
 
 void exceptions_load(struct queue *q)
 {
-    exceptions_drop_all(q);
-    store_each_exception(q->store, on_exception, exceptions_on_loaded, q);
+    struct exceptions *x = err_calloc(1, sizeof *x);
+    x->q = q;
+    store_read(q->store, &(struct store_query){.what = STORE_EXCEPTIONS},
+               &(struct store_rows){.arg = x,
+                                    .exception = on_exception,
+                                    .done = exceptions_on_loaded});
 }
 
 const struct store_exception *exceptions_find(const struct queue *q, struct domain_name domain,

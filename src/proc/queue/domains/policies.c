@@ -36,9 +36,13 @@ static void hand_over_one(void *arg, const struct store_sts *p)
     ipc_send(q->domains.lookup, &m);
 }
 
+/* To the lookup that is there: a successor gets all of it anew. */
+static struct store_reading *handing_over;
+
 static void handed_over(void *arg, enum store_result result)
 {
     struct queue *q = arg;
+    handing_over = NULL;
     if (result != STORE_OK) {
         log_error("policies-not-loaded",
                   KV("what", "stored MTA-STS policies cannot be read; ending to try again"));
@@ -51,7 +55,10 @@ void policies_hand_over(struct queue *q)
 {
     if (q->domains.lookup && q->store) {
         store_forget_sts(q->store, clock_wall_ms());
-        store_each_sts(q->store, hand_over_one, handed_over, q);
+        store_cancel(handing_over);
+        handing_over =
+            store_read(q->store, &(struct store_query){.what = STORE_STS},
+                       &(struct store_rows){.arg = q, .sts = hand_over_one, .done = handed_over});
     }
 }
 

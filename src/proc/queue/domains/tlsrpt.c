@@ -26,6 +26,7 @@ struct writing {
     struct lease_id order;
     int64_t since_mono_ms;
     struct ipc_channel *worker;
+    struct store_reading *reading; /* of its counts; NULL: they were sent */
     char domain[256];
 };
 
@@ -44,34 +45,49 @@ void tlsrpt_on_session(void *owner, struct ipc_channel *ch, const struct ipc_rpt
 
 /* --- writing ------------------------------------------------------------ */
 
-struct handing {
-    struct queue *q;
-    const struct writing *w;
-};
-
 static void send_failure(void *arg, const struct store_rpt_failure *f)
 {
-    const struct handing *h = arg;
+    const struct writing *w = arg;
     struct ipc_msg m = {.type = IPC_rpt_failure};
     RECORD_COPY(RPT_FAILED, &m.rpt_failure, f);
-    m.rpt_failure.token = h->w->token;
+    m.rpt_failure.token = w->token;
     m.rpt_failure.n = f->n;
-    ipc_send(h->w->worker, &m);
-}
-
-static void tlsrpt_ignore_end(void *arg, enum store_result result)
-{
+    ipc_send(w->worker, &m);
 }
 
 static void send_count(void *arg, const struct store_rpt_count *c)
 {
-    const struct handing *h = arg;
+    const struct writing *w = arg;
     struct ipc_msg m = {.type = IPC_rpt_policy};
     RECORD_COPY(RPT_COUNTED, &m.rpt_policy, c);
-    m.rpt_policy.token = h->w->token;
-    ipc_send(h->w->worker, &m);
-    store_each_rpt_failure(h->q->store, h->w->day, str_c(h->w->domain), c->type, c->policy,
-                           send_failure, tlsrpt_ignore_end, arg);
+    m.rpt_policy.token = w->token;
+    ipc_send(w->worker, &m);
+}
+
+static void writing_end(struct writing *w)
+{
+    store_cancel(w->reading);
+    list_remove(&w->link);
+    free(w);
+}
+
+/* Its counts were sent: it can be written. */
+static void on_day_read(void *arg, enum store_result result)
+{
+    struct writing *w = arg;
+    w->reading = NULL;
+    if (result != STORE_OK) {
+        log_warn("store-unreadable", KV("what", "the counts of a TLS report; read again"));
+        writing_end(w);
+        return;
+    }
+    ipc_send(w->worker, &(struct ipc_msg){.type = IPC_rpt_write,
+                                          .rpt_write = {
+                                              .token = w->token,
+                                              .lease = w->order,
+                                              .day = w->day,
+                                              .domain = str_c(w->domain),
+                                          }});
 }
 
 static void tlsrpt_start(struct queue *q, const struct store_rpt_sent *due)
@@ -85,23 +101,17 @@ static void tlsrpt_start(struct queue *q, const struct store_rpt_sent *due)
     w->order = orders_give(q, at < 0 ? 0 : (unsigned)at, ABOUT_TLS_REPORT, 0, STR(""));
     str_copy_cut(due->domain, w->domain, sizeof w->domain);
     list_append(&q->domains.writings, &w->link);
-    struct handing h = {q, w};
-    store_each_rpt_count(q->store, w->day, str_c(w->domain), send_count, tlsrpt_ignore_end, &h);
-    ipc_send(w->worker, &(struct ipc_msg){.type = IPC_rpt_write,
-                                          .rpt_write = {
-                                              .token = w->token,
-                                              .lease = w->order,
-                                              .day = w->day,
-                                              .domain = str_c(w->domain),
-                                          }});
+    w->reading = store_read(q->store,
+                            &(struct store_query){.what = STORE_RPT_DAY,
+                                                  .number = w->day,
+                                                  .text = str_c(w->domain)},
+                            &(struct store_rows){
+                                .arg = w,
+                                .rpt_count = send_count,
+                                .rpt_failure = send_failure,
+                                .done = on_day_read,
+                            });
 }
-
-/* Due reports, copied: starting one reads the store again. */
-struct due {
-    struct store_rpt_sent rows[WRITINGS_MAX];
-    char domains[WRITINGS_MAX][256];
-    size_t n;
-};
 
 static bool is_writing(const struct queue *q, uint64_t day, struct str domain)
 {
@@ -114,14 +124,18 @@ static bool is_writing(const struct queue *q, uint64_t day, struct str domain)
     return false;
 }
 
-static void tlsrpt_note_due(void *arg, const struct store_rpt_sent *r)
+static void tlsrpt_on_due(void *arg, const struct store_rpt_sent *r)
 {
-    struct due *d = arg;
-    if (d->n < WRITINGS_MAX) {
-        str_copy_cut(r->domain, d->domains[d->n], sizeof d->domains[0]);
-        d->rows[d->n] = *r;
-        d->rows[d->n].domain = str_c(d->domains[d->n]);
-        d->n++;
+    struct queue *q = arg;
+    if (queue_can_send(q) && !is_writing(q, r->day, r->domain)) {
+        tlsrpt_start(q, r);
+    }
+}
+
+static void tlsrpt_on_all_due(void *arg, enum store_result result)
+{
+    if (result != STORE_OK) {
+        log_warn("store-unreadable", KV("what", "which TLS reports are due; looked at again"));
     }
 }
 
@@ -134,8 +148,7 @@ static void forget_unanswered(struct queue *q)
         if (clock_mono_ms() - w->since_mono_ms >= WRITING_MS) {
             log_warn("tls-report-unanswered", KV("domain", w->domain),
                      KV("what", "it is written again"));
-            list_remove(&w->link);
-            free(w);
+            writing_end(w);
         }
     }
 }
@@ -144,7 +157,6 @@ void tlsrpt_tick(struct queue *q)
 {
     const struct conf *c = child_conf(q->child);
     int64_t now = clock_wall_ms();
-    struct due due = {0};
     /* the gateway of the copy may have sent them */
     if (!c->tlsrpt.send || q->restored || !queue_can_send(q)) {
         return;
@@ -158,12 +170,11 @@ void tlsrpt_tick(struct queue *q)
     }
     forget_unanswered(q);
     if (list_empty(&q->domains.writings)) {
-        store_each_rpt_due(q->store, now, WRITINGS_MAX, tlsrpt_note_due, tlsrpt_ignore_end, &due);
-        for (size_t i = 0; i < due.n; i++) {
-            if (!is_writing(q, due.rows[i].day, due.rows[i].domain)) {
-                tlsrpt_start(q, &due.rows[i]);
-            }
-        }
+        store_read(q->store,
+                   &(struct store_query){.what = STORE_RPT_DUE, .ms = now, .max = WRITINGS_MAX},
+                   &(struct store_rows){.arg = q,
+                                        .rpt_sent = tlsrpt_on_due,
+                                        .done = tlsrpt_on_all_due});
     }
 }
 
@@ -204,8 +215,7 @@ void tlsrpt_on_written(void *owner, struct ipc_channel *ch, const struct ipc_rpt
                                                      : "given up"),
                      KVS("detail", m->detail));
         }
-        list_remove(&w->link);
-        free(w);
+        writing_end(w);
         return;
     }
 }
@@ -221,8 +231,7 @@ void tlsrpt_worker_gone(struct queue *q)
             alive |= q->workers.smtpout[i] == w->worker;
         }
         if (!alive) {
-            list_remove(&w->link);
-            free(w);
+            writing_end(w);
         }
     }
 }

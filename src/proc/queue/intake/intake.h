@@ -93,11 +93,15 @@ void queue_check_space(struct queue *q);
 void queue_on_submit_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_submit_rcpt *m);
 void queue_on_spool_open(void *owner, struct ipc_channel *ch, const struct ipc_spool_open *m);
 void queue_on_spool_drop(void *owner, struct ipc_channel *ch, const struct ipc_spool_drop *m);
-void peer_drop_pending(struct peer *p, struct pending_rcpt *r);
+/* Those of a message leave the peer, for the list `to`. */
+void peer_take_pending(struct peer *p, uint64_t token, struct link *to);
+/* One that was taken. */
+void peer_drop_pending(struct pending_rcpt *r);
 /* The file becomes a message's: true when it was given to this peer (or none is named). */
 bool peer_takes_spool(struct peer *p, struct str name);
-/* Whether a message may have this id: of this process's making, and new. */
-bool peer_makes_id(struct peer *p, uint64_t id);
+/* Whether a message may have this id: of this process's making, and new. *ret_look: as far as
+ * memory goes back; the store must not have it. */
+bool peer_makes_id(struct peer *p, uint64_t id, bool *ret_look);
 
 /* orders.c */
 void orders_init(struct queue *q);

@@ -47,10 +47,22 @@ void queue_peer_unref(struct peer *p)
 
 /* --- recipients --------------------------------------------------------- */
 
-void peer_drop_pending(struct peer *p, struct pending_rcpt *r)
+void peer_take_pending(struct peer *p, uint64_t token, struct link *to)
+{
+    for (struct link *it = p->pending.next; it != &p->pending;) {
+        struct pending_rcpt *r = LIST_OF(it, struct pending_rcpt, link);
+        it = it->next;
+        if (r->token == token) {
+            list_remove(&r->link);
+            p->n_pending--;
+            list_append(to, &r->link);
+        }
+    }
+}
+
+void peer_drop_pending(struct pending_rcpt *r)
 {
     list_remove(&r->link);
-    p->n_pending--;
     free(r->forward_path);
     free(r->orcpt);
     free(r);
@@ -174,23 +186,6 @@ static unsigned first_maker(enum role r)
     return r == ROLE_SMTPOUT ? ID_MAKERS_SMTPOUT : r == ROLE_WEB ? ID_MAKERS_WEB : ID_MAKERS_SMTPIN;
 }
 
-static void note_known(void *arg, const struct store_message *m)
-{
-    *(bool *)arg = true;
-}
-
-static void known_or_not(void *arg, enum store_result result)
-{
-}
-
-static bool is_stored(struct queue *q, uint64_t id)
-{
-    bool known = false;
-    /* the embedded store answers at once */
-    store_message_get(q->store, id, note_known, known_or_not, &known);
-    return known;
-}
-
 /* The last ones, of all makers: those that come at once do not come in their order. */
 static void remember_id(struct queue *q, uint64_t id)
 {
@@ -211,15 +206,15 @@ static bool peer_is_old(const struct queue *q, uint64_t id)
     return id_ms(id) < q->intake.started_ms || id_ms(id) <= id_ms(oldest);
 }
 
-bool peer_makes_id(struct peer *p, uint64_t id)
+bool peer_makes_id(struct peer *p, uint64_t id, bool *ret_look)
 {
     struct queue *q = p->queue;
     /* when it was made says nothing: the clock may have been set since */
     bool is_own = id_maker(id) == first_maker(p->role) + p->index;
-    if (!is_own || map_get(q->intake.recent, map_id(&id)) ||
-        (peer_is_old(q, id) && is_stored(q, id))) {
+    if (!is_own || map_get(q->intake.recent, map_id(&id))) {
         return false;
     }
+    *ret_look = peer_is_old(q, id);
     remember_id(q, id);
     return true;
 }
@@ -231,7 +226,8 @@ void queue_peer_gone(struct ipc_channel *ch)
     struct peer *p = ipc_channel_data(ch);
     p->channel = NULL;
     while (!list_empty(&p->pending)) {
-        peer_drop_pending(p, LIST_OF(p->pending.next, struct pending_rcpt, link));
+        p->n_pending--;
+        peer_drop_pending(LIST_OF(p->pending.next, struct pending_rcpt, link));
     }
     while (!list_empty(&p->spools)) {
         struct pending_spool *s = LIST_OF(p->spools.next, struct pending_spool, link);

@@ -16,14 +16,25 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { FRAME_MAX = 256 * 1024, CHOICES_MAX = 16 * 1024 * 1024 };
+
 /* One message between submit and its commit. */
 struct submission {
     struct queue *queue;
     struct peer *peer;
     uint64_t token;
     struct cached *cached; /* always there: carries the copies */
-    bool inspect;          /* it is read before it is decided */
-    bool answers;          /* written in the portal by a recipient */
+    struct ipc_submit m;   /* its strings: of the frame, until `kept` */
+    bool kept;
+    struct arena text;
+    struct order order;
+    struct link pending; /* its recipients, as they came */
+    bool inspect;        /* it is read before it is decided */
+    bool answers;        /* written in the portal by a recipient */
+    /* what is read before it is decided: */
+    bool known;             /* its id is another message's */
+    struct threads threads; /* conversations it belongs to */
+    struct choices choices; /* what it chooses */
     size_t n_rcpts;
     struct store_rcpt rcpts[];
 };
@@ -55,14 +66,10 @@ static struct str submit_keep(struct arena *a, struct str s)
     return copy;
 }
 
-static void forget_pending(struct peer *p, uint64_t token)
+static void drop_pending(struct link *pending)
 {
-    for (struct link *it = p->pending.next; it != &p->pending;) {
-        struct pending_rcpt *r = LIST_OF(it, struct pending_rcpt, link);
-        it = it->next;
-        if (r->token == token) {
-            peer_drop_pending(p, r);
-        }
+    while (!list_empty(pending)) {
+        peer_drop_pending(LIST_OF(pending->next, struct pending_rcpt, link));
     }
 }
 
@@ -174,18 +181,21 @@ static void on_durable(void *arg, enum store_result result)
     }
     queue_cached_release(q, s->cached);
     queue_peer_unref(s->peer);
+    drop_pending(&s->pending);
+    threads_free(&s->threads);
+    choices_free(&s->choices);
+    arena_reset(&s->text);
     free(s);
 }
 
 /* The most recipients that come of them: a forward makes several of one. */
-static size_t count_pending(const struct conf *c, const struct peer *p, uint64_t token)
+static size_t count_pending(const struct conf *c, const struct link *pending)
 {
     size_t n = 0;
-    LIST_EACH (it, &p->pending) {
+    LIST_EACH (it, pending) {
         const struct pending_rcpt *r = LIST_OF(it, struct pending_rcpt, link);
-        const struct conf_forward *f =
-            r->token == token ? conf_forward_of(c, str_c(r->forward_path)) : NULL;
-        n += r->token == token ? 1 + (f ? f->to.n : 0) : 0;
+        const struct conf_forward *f = conf_forward_of(c, str_c(r->forward_path));
+        n += 1 + (f ? f->to.n : 0);
     }
     return n;
 }
@@ -231,26 +241,25 @@ static struct str record_text(const struct protect_record *record)
 
 /* The recipient of a conversation in the portal: somebody else, with something of its own.
  * False: it is none. */
-static bool submit_take_turn(struct submission *s, const struct pending_rcpt *r,
-                             struct str references, int64_t now)
+static bool submit_take_turn(struct submission *s, const struct pending_rcpt *r, int64_t now)
 {
-    struct turn t;
+    const struct turn *t;
     struct protect_record record = {.counts = COUNTS_CERT};
     enum turn_kind kind =
-        threads_turn(s->queue, &s->cached->m, str_c(r->forward_path), references, &t);
+        threads_turn(s->queue, &s->threads, &s->cached->m, str_c(r->forward_path), s->m.thread, &t);
     if (kind == TURN_NONE) {
         return false;
     }
     if (kind == TURN_SECURE) {
         record.demand = DEMAND_ESCALATED;
-        record.pickup_level = threads_level(s->queue, t.thread) + 1;
-        str_copy_cut(str_c(t.thread), record.thread, sizeof record.thread);
+        record.pickup_level = t->level + 1;
+        str_copy_cut(str_c(t->thread), record.thread, sizeof record.thread);
     } else if (kind == TURN_MARK) {
         str_copy_cut(STR("this reply was not protected by the portal"), record.tags,
                      sizeof record.tags);
     }
     s->rcpts[s->n_rcpts++] = (struct store_rcpt){
-        .forward_path = str_c(err_strdup(kind == TURN_MARK ? t.inside : t.outside)),
+        .forward_path = str_c(err_strdup(kind == TURN_MARK ? t->inside : t->outside)),
         .notify = r->notify,
         .orcpt = str_c(str_dup(str_c(r->orcpt))),
         .protection = record_text(&record),
@@ -263,18 +272,19 @@ static bool submit_take_turn(struct submission *s, const struct pending_rcpt *r,
 /* An answer written in the portal: to those who had the mail alone; outside it stays in the
  * portal. */
 static void submit_take_answer(struct submission *s, const struct pending_rcpt *r,
-                               const struct kept_envelope *k, int64_t now)
+                               const struct scene *scene, int64_t now)
 {
+    const struct store_envelope *e = &scene->envelope.e;
     struct protect_record record = {.counts = COUNTS_CERT,
                                     .words = STR("an answer written in the portal\n")};
-    if (!threads_may_reach(s->queue, k, str_c(r->forward_path))) {
+    if (!threads_may_reach(scene, str_c(r->forward_path))) {
         log_warn("answer-to-a-stranger", KV("to", r->forward_path), KV("what", "left out"));
         return;
     }
     if (!conf_is_inside(child_conf(s->queue->child), domain_of(str_c(r->forward_path)))) {
         record.demand = DEMAND_ESCALATED;
-        record.pickup_level = k->e.level + 1; /* what is answered is quoted */
-        str_copy_cut(k->e.thread, record.thread, sizeof record.thread);
+        record.pickup_level = e->level + 1; /* what is answered is quoted */
+        str_copy_cut(e->thread, record.thread, sizeof record.thread);
     }
     s->rcpts[s->n_rcpts++] = (struct store_rcpt){
         .forward_path = str_c(str_dup(str_c(r->forward_path))),
@@ -287,18 +297,18 @@ static void submit_take_answer(struct submission *s, const struct pending_rcpt *
 
 /* Who answers in the portal finds his answer there, as long as what he answered could be kept
  * for him: sealed mail opens by a link that only he has, and a copy could not be sealed for it. */
-static void take_copy(struct submission *s, const struct kept_envelope *k, int64_t now)
+static void take_copy(struct submission *s, const struct store_envelope *e, int64_t now)
 {
     struct protect_record record = {
         .demand = DEMAND_ESCALATED,
         .counts = COUNTS_CERT,
-        .pickup_level = k->e.level + 1,
+        .pickup_level = e->level + 1,
         .words = STR("a copy for the one who wrote it\n"),
     };
-    if (!k->e.sealed && s->n_rcpts > 0) {
-        str_copy_cut(k->e.thread, record.thread, sizeof record.thread);
+    if (!e->sealed && s->n_rcpts > 0) {
+        str_copy_cut(e->thread, record.thread, sizeof record.thread);
         s->rcpts[s->n_rcpts++] = (struct store_rcpt){
-            .forward_path = str_c(str_dup(k->e.address)),
+            .forward_path = str_c(str_dup(e->address)),
             .orcpt = str_c(err_strdup("")),
             .protection = record_text(&record),
             .state = RCPT_QUEUED,
@@ -323,23 +333,19 @@ static void choose_portal(struct submission *s)
     }
 }
 
-static void submit_take_rcpts(struct submission *s, struct peer *p, struct str references,
-                              const struct kept_envelope *answered, int64_t now)
+static void submit_take_rcpts(struct submission *s, const struct scene *answered, int64_t now)
 {
-    for (struct link *it = p->pending.next; it != &p->pending;) {
-        struct pending_rcpt *r = LIST_OF(it, struct pending_rcpt, link);
-        it = it->next;
-        if (r->token != s->token) {
-            continue;
-        }
-        if (answered || (!submit_is_own(p) && submit_take_turn(s, r, references, now))) {
+    struct peer *p = s->peer;
+    for (; !list_empty(&s->pending);
+         peer_drop_pending(LIST_OF(s->pending.next, struct pending_rcpt, link))) {
+        struct pending_rcpt *r = LIST_OF(s->pending.next, struct pending_rcpt, link);
+        if (answered || (!submit_is_own(p) && submit_take_turn(s, r, now))) {
             if (answered) {
                 submit_take_answer(s, r, answered, now);
             } else {
                 s->inspect |= protection_needs_inspection(s->queue, &s->cached->m,
                                                           s->rcpts[s->n_rcpts - 1].forward_path);
             }
-            peer_drop_pending(p, r);
             continue;
         }
         s->inspect |= !submit_is_own(p) && !choices_is_one(s->queue, str_c(r->forward_path)) &&
@@ -353,14 +359,13 @@ static void submit_take_rcpts(struct submission *s, struct peer *p, struct str r
                 .next_ms = now,
             };
         }
-        peer_drop_pending(p, r);
     }
 }
 
 /* A mail to a choice ends here: what is in it is read by nobody. */
 static void take_choice(struct submission *s, struct store_rcpt *r)
 {
-    const char *problem = choices_take(s->queue, &s->cached->m, r->forward_path);
+    const char *problem = choices_take(s->queue, &s->cached->m, r->forward_path, &s->choices);
     r->next_hop = str_c(err_strdup(hop_word(HOP_CHOICE)));
     r->state = problem ? RCPT_FAILED : RCPT_DELIVERED;
     r->reason = problem ? REASON_NOT_A_CHOICE : REASON_TAKEN;
@@ -461,7 +466,7 @@ static bool is_none(const struct order *o)
 /* Whether all that a submit names is its sender's to name; NULL, or what is not. An order is
  * used up; none (of a smtpout): it is over. */
 static const char *not_its_own(struct queue *q, struct peer *p, const struct ipc_submit *m,
-                               struct order *ret)
+                               struct order *ret, bool *ret_look)
 {
     bool any = false;
     LIST_EACH (it, &p->pending) {
@@ -473,7 +478,7 @@ static const char *not_its_own(struct queue *q, struct peer *p, const struct ipc
     if ((m->spool.n > 0) == (m->body.n > 0) || !peer_takes_spool(p, m->spool)) {
         return "a body that is not its own";
     }
-    if (!peer_makes_id(p, m->id)) {
+    if (!peer_makes_id(p, m->id, ret_look)) {
         return "an id that is not its own";
     }
     if (!submit_is_own(p)) {
@@ -490,90 +495,238 @@ static const char *not_its_own(struct queue *q, struct peer *p, const struct ipc
                : "mail of ours to another";
 }
 
-void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_submit *m)
+/* What is told with the message, in the commit that takes it along. */
+static size_t submit_tell(struct submission *s, struct scene *scene, uint64_t *bounced, size_t max)
 {
-    struct queue *q = owner;
-    struct peer *p = ipc_channel_data(ch);
-    int64_t now = clock_wall_ms();
-    uint64_t bounced[JOB_RCPTS_MAX];
-    struct order order = {.about = ABOUT_NOTHING};
-    const char *wrong = not_its_own(q, p, m, &order);
-    if (wrong) {
-        ipc_refuse(ch, wrong);
-        return;
-    }
-    if (submit_is_own(p) && is_none(&order)) { /* nobody waits for it any more */
-        forget_pending(p, m->token);
-        queue_answer(q, ch, m->token, STORE_RETRY, NULL);
-        return;
-    }
-    size_t n = count_pending(child_conf(q->child), p, m->token);
-    /* one more: a copy */
-    struct submission *s = err_calloc(1, sizeof *s + (n + 1) * sizeof s->rcpts[0]);
-    s->queue = q;
-    s->peer = p;
-    p->refs++;
-    s->token = m->token;
-    s->cached = cached_new(q, m, &order, now);
-    struct kept_envelope answered;
-    s->answers = is_web(p) && m->about == ABOUT_REPLY;
-    bool may =
-        !is_web(p) ||
-        (s->answers && threads_may_answer(q, m->pass, m->about_id, m->reverse_path, &answered)) ||
-        (m->about == ABOUT_COMPOSE && threads_may_write(q, m->pass, m->reverse_path, m->login));
-    if (may) {
-        submit_take_rcpts(s, p, m->thread, s->answers ? &answered : NULL, now);
-        if (s->answers) {
-            take_copy(s, &answered, now);
-        }
-        if (is_web(p) && m->about == ABOUT_COMPOSE && m->about_id) {
-            choose_portal(s);
-        }
-        decide_rcpts(s);
-    }
-    /* web is not believed: nobody may be reached by it who had not the mail */
-    if (!may || s->n_rcpts == 0) {
-        forget_pending(p, s->token);
-        on_durable(s, STORE_RETRY);
-        return;
-    }
-    queue_check_space(q);
-    if ((q->intake.no_space && !order.bounce_of) || q->stopping) {
-        on_durable(s, q->stopping ? STORE_RETRY : STORE_FULL);
-        return;
-    }
-    struct store_message message = s->cached->m;
-    message.body = m->body; /* the frame's own octets: no copy needed for writing */
-    bool tells_outcome = order.about == ABOUT_OUTCOME;
-    struct job *about = message.bounce_of && !tells_outcome
-                            ? map_get(q->delivery.bouncing, map_id(&message.bounce_of))
+    struct queue *q = s->queue;
+    const struct store_message *m = &s->cached->m;
+    bool tells_outcome = s->order.about == ABOUT_OUTCOME;
+    struct job *about = m->bounce_of && !tells_outcome
+                            ? map_get(q->delivery.bouncing, map_id(&m->bounce_of))
                             : NULL;
-    size_t n_bounced =
-        about && about->kind == JOB_BOUNCE ? bounced_rcpts(about, bounced, JOB_RCPTS_MAX) : 0;
+    size_t n = about && about->kind == JOB_BOUNCE ? bounced_rcpts(about, bounced, max) : 0;
     if (about && about->kind == JOB_NOTICE) {
         mark_noticed(q, about);
     }
     if (tells_outcome) {
-        n_bounced = told_stored(q, message.bounce_of, bounced, JOB_RCPTS_MAX);
+        n = told_stored(q, m->bounce_of, bounced, max);
     }
-    if (order.about == ABOUT_ALARMS) {
-        store_set_alarm_mailed(q->store, order.about_id, now);
+    if (s->order.about == ABOUT_ALARMS) {
+        store_set_alarm_mailed(q->store, s->order.about_id, clock_wall_ms());
     }
-    if (order.about == ABOUT_DAMAGE) {
-        store_set_damage_told(q->store, order.about_id);
+    if (s->order.about == ABOUT_DAMAGE) {
+        store_set_damage_told(q->store, s->order.about_id);
     }
     if (s->answers) {
-        threads_answered(q, &answered, message.client);
+        threads_answered(scene, m->client);
     }
-    if (order.about == ABOUT_ENVELOPE) {
-        pickup_mail_stored(q, order.about_id, message.id);
+    if (s->order.about == ABOUT_ENVELOPE) {
+        pickup_mail_stored(q, scene, m->id);
     }
+    return n;
+}
+
+/* Its recipients, and which way they go. False: nobody is to have it. web is not believed: nobody
+ * may be reached by it who had not the mail. */
+static bool submit_decide(struct submission *s, struct scene *scene)
+{
+    const struct ipc_submit *m = &s->m;
+    int64_t now = s->cached->m.arrived_ms;
+    bool may = !is_web(s->peer) || (s->answers && threads_may_answer(scene, m->reverse_path)) ||
+               (m->about == ABOUT_COMPOSE && threads_may_write(scene, m->reverse_path, m->login));
+    if (!may) {
+        return false;
+    }
+    submit_take_rcpts(s, s->answers ? scene : NULL, now);
+    if (s->answers) {
+        take_copy(s, &scene->envelope.e, now);
+    }
+    if (is_web(s->peer) && m->about == ABOUT_COMPOSE && m->about_id) {
+        choose_portal(s);
+    }
+    decide_rcpts(s);
+    return s->n_rcpts > 0;
+}
+
+/* All is known: it is decided and stored. scene: what it needs, or NULL. */
+static void submit_go(struct submission *s, struct scene *scene)
+{
+    struct queue *q = s->queue;
+    uint64_t bounced[JOB_RCPTS_MAX];
+    bool is_gone = !s->peer->channel || (scene && scene->failed); /* nobody was promised anything */
+    if (is_gone || !submit_decide(s, scene)) {
+        on_durable(s, STORE_RETRY);
+        return;
+    }
+    queue_check_space(q);
+    if ((q->intake.no_space && !s->order.bounce_of) || q->stopping) {
+        on_durable(s, q->stopping ? STORE_RETRY : STORE_FULL);
+        return;
+    }
+    struct store_message message = s->cached->m;
+    message.body = s->m.body; /* the frame's own octets: no copy needed for writing */
+    size_t n_bounced = submit_tell(s, scene, bounced, JOB_RCPTS_MAX);
+    bool tells_outcome = s->order.about == ABOUT_OUTCOME;
     store_enqueue(q->store, &message, s->rcpts, s->n_rcpts, bounced, n_bounced, on_durable, s);
     /* if it was only for ourselves (a choice), nobody needs it */
     store_release_body(q->store, message.id);
     if (tells_outcome) {
         store_release_body(q->store, message.bounce_of);
     }
+}
+
+/* --- what has to be read first ------------------------------------------- */
+
+/* It outlives the frame. */
+static void submit_keep_frame(struct submission *s)
+{
+    struct str *strings[] = {&s->m.reverse_path, &s->m.login, &s->m.pass, &s->m.thread, &s->m.body};
+    for (size_t i = 0; i < ARRAY_LEN(strings) && !s->kept; i++) {
+        *strings[i] = submit_keep(&s->text, *strings[i]);
+    }
+    s->kept = true;
+}
+
+static void submit_on_scene(struct scene *scene, void *arg)
+{
+    submit_go(arg, scene);
+}
+
+/* Mail of the portal, and mail about its envelopes, needs to know these. */
+static void submit_scene(struct submission *s)
+{
+    const struct ipc_submit *m = &s->m;
+    struct scene_of of = {.pass = m->pass, .number = m->about_id};
+    if (is_web(s->peer)) {
+        of.needs = s->answers ? NEEDS_PASS | NEEDS_ENVELOPE | NEEDS_READERS : NEEDS_PASS;
+    } else if (s->order.about == ABOUT_ENVELOPE) {
+        of.needs = NEEDS_ENVELOPE;
+        of.number = s->order.about_id;
+    }
+    if (of.needs == 0) {
+        submit_go(s, NULL);
+        return;
+    }
+    submit_keep_frame(s);
+    scene_read(s->queue, &of, submit_on_scene, s);
+}
+
+static void submit_on_message(void *arg, const struct store_message *m)
+{
+    struct submission *s = arg;
+    s->known |= m->id == s->m.id;
+    choices_on_message(&s->choices, m);
+}
+
+static void submit_on_rcpt(void *arg, const struct store_rcpt *r)
+{
+    choices_on_rcpt(&((struct submission *)arg)->choices, r);
+}
+
+static void submit_on_thread(void *arg, const struct store_thread *t)
+{
+    threads_on_thread(&((struct submission *)arg)->threads, t);
+}
+
+static void submit_on_envelope(void *arg, const struct store_envelope *e)
+{
+    threads_on_envelope(&((struct submission *)arg)->threads, e);
+}
+
+static void submit_on_read(void *arg, enum store_result result)
+{
+    struct submission *s = arg;
+    if (s->known && s->peer->channel) {
+        ipc_refuse(s->peer->channel, "an id that is not its own");
+    }
+    if (result != STORE_OK || s->known) {
+        on_durable(s, STORE_RETRY);
+    } else {
+        submit_scene(s);
+    }
+}
+
+/* What must be read of it before it can be decided: nothing, of most mail. */
+static size_t submit_queries(struct submission *s, bool look, struct store_query *ret)
+{
+    size_t n = 0;
+    if (look) {
+        ret[n++] = (struct store_query){.what = STORE_MESSAGE, .number = s->m.id};
+    }
+    if (submit_is_own(s->peer)) {
+        return n;
+    }
+    LIST_EACH (it, &s->pending) {
+        struct str path = str_c(LIST_OF(it, struct pending_rcpt, link)->forward_path);
+        threads_want_address(s->queue, &s->threads, path);
+        n +=
+            choices_is_one(s->queue, path) && choices_query(s->queue, &s->cached->m, path, &ret[n]);
+    }
+    threads_want_reference(&s->threads, s->m.thread);
+    return n + threads_queries(&s->threads, &ret[n]);
+}
+
+static void submit_read(struct submission *s, bool look, size_t n_pending)
+{
+    /* its id, a choice and a conversation for each recipient, the one it refers to */
+    struct store_query *queries = err_calloc(3 + 3 * n_pending, sizeof *queries);
+    size_t n = submit_queries(s, look, queries);
+    if (n == 0) {
+        submit_scene(s);
+    } else {
+        submit_keep_frame(s);
+        store_read_all(s->queue->store, queries, n,
+                       &(struct store_rows){
+                           .arg = s,
+                           .message = submit_on_message,
+                           .rcpt = submit_on_rcpt,
+                           .thread = submit_on_thread,
+                           .envelope = submit_on_envelope,
+                           .done = submit_on_read,
+                       });
+    }
+    free(queries);
+}
+
+void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_submit *m)
+{
+    struct queue *q = owner;
+    struct peer *p = ipc_channel_data(ch);
+    struct order order = {.about = ABOUT_NOTHING};
+    struct link pending;
+    bool look = false;
+    const char *wrong = not_its_own(q, p, m, &order, &look);
+    if (wrong) {
+        ipc_refuse(ch, wrong);
+        return;
+    }
+    list_init(&pending);
+    peer_take_pending(p, m->token, &pending);
+    if (submit_is_own(p) && is_none(&order)) { /* nobody waits for it any more */
+        drop_pending(&pending);
+        queue_answer(q, ch, m->token, STORE_RETRY, NULL);
+        return;
+    }
+    size_t n = count_pending(child_conf(q->child), &pending);
+    /* one more: a copy */
+    struct submission *s = err_calloc(1, sizeof *s + (n + 1) * sizeof s->rcpts[0]);
+    s->queue = q;
+    s->peer = p;
+    p->refs++;
+    s->token = m->token;
+    s->m = (*m);
+    s->text = ARENA_INIT(FRAME_MAX);
+    s->order = order;
+    list_init(&s->pending);
+    while (!list_empty(&pending)) {
+        struct link *first = pending.next;
+        list_remove(first);
+        list_append(&s->pending, first);
+    }
+    s->choices.text = ARENA_INIT(CHOICES_MAX);
+    s->cached = cached_new(q, m, &order, clock_wall_ms());
+    s->answers = is_web(p) && m->about == ABOUT_REPLY;
+    submit_read(s, look, n);
 }
 
 const struct ipc_rule queue_smtpin_rules[] = {IPC_ON(submit_rcpt, queue_on_submit_rcpt),

@@ -70,14 +70,21 @@ static void know(void *arg, const struct store_place *p)
     }
 }
 
-void guessing_load(struct queue *q)
+static void guessing_on_loaded(void *arg, enum store_result result)
 {
-    guessing_limits(q);
-    if (store_each_place(q->store, clock_wall_ms() - guess_known_ms, know, q) != STORE_OK) {
+    if (result != STORE_OK) {
         log_error("store-unreadable",
                   KV("what",
                      "where people logged in before: they count as strangers until they do again"));
     }
+}
+
+void guessing_load(struct queue *q)
+{
+    guessing_limits(q);
+    store_read(q->store,
+               &(struct store_query){.what = STORE_PLACES, .ms = clock_wall_ms() - guess_known_ms},
+               &(struct store_rows){.arg = q, .place = know, .done = guessing_on_loaded});
 }
 
 void guessing_forget_account(struct queue *q, struct str name)

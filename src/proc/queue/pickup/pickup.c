@@ -17,6 +17,7 @@
 #include "portal/packed.h"
 #include "proc/queue/protection/channel.h"
 #include "proc/queue/queue.h"
+#include "proc/queue/pickup/scene.h"
 #include "seal/rest.h"
 #include "wire/id.h"
 #include "wire/notify.h"
@@ -65,12 +66,6 @@ void envelope_keep_waiting(void *kept, const struct store_envelope *e)
     if (envelope_waits(e) && !e->sealed) {
         envelope_keep(kept, e);
     }
-}
-
-bool envelope_get(struct queue *q, enum envelope_by by, uint64_t number, struct kept_envelope *ret)
-{
-    ret->found = false;
-    return store_envelopes(q->store, by, number, envelope_keep, ret) == STORE_OK && ret->found;
 }
 
 bool envelope_waits(const struct store_envelope *e)
@@ -159,21 +154,13 @@ static void on_made(void *arg, enum store_result result)
     pickup_due(q);
 }
 
-static void pickup_keep_thread(void *arg, const struct store_thread *t)
-{
-    *(bool *)arg = true;
-}
-
 /* The conversation that the message belongs to, or a new one between these two. */
 static void join_thread(struct queue *q, const struct job *j, struct store_envelope *e,
                         char thread[THREAD_LETTERS + 1])
 {
     struct protect_record record;
-    bool there = false;
     protection_record(&LIST_OF(j->items.next, struct item, place.link)->r, &record);
-    if (record.thread[0] &&
-        store_get_thread(q->store, str_c(record.thread), pickup_keep_thread, &there) == STORE_OK &&
-        there) {
+    if (record.thread[0] && j->thread_there) {
         str_copy_cut(str_c(record.thread), thread, THREAD_LETTERS + 1);
     } else {
         random_text(thread, THREAD_LETTERS);
@@ -260,11 +247,22 @@ static void hold_items(struct job *j, enum reason reason, const char *why)
     store_sync(j->queue->store, on_made, j);
 }
 
+static void on_octets(void *arg, uint64_t n)
+{
+    ((struct job *)arg)->waiting_octets = n;
+}
+
+static void on_thread(void *arg, const struct store_thread *t)
+{
+    ((struct job *)arg)->thread_there = true;
+}
+
+static void on_place_read(void *arg, enum store_result result);
+
 void pickup_prepared(struct job *j, bool ok, uint32_t attachments, struct str name,
                      struct str subject)
 {
     struct queue *q = j->queue;
-    uint64_t quota = (uint64_t)child_conf(q->child)->portal.quota;
     j->saving = true;
     if (!ok || j->too_much) {
         hold_items(j, REASON_NOT_PREPARED,
@@ -277,7 +275,34 @@ void pickup_prepared(struct job *j, bool ok, uint32_t attachments, struct str na
              arena_copy(&j->arena, subject, &j->subject) == 0);
     }
     j->attachments = attachments;
-    bool fits = store_envelope_octets(q->store) + j->message.size <= quota;
+    struct protect_record record;
+    protection_record(&LIST_OF(j->items.next, struct item, place.link)->r, &record);
+    const struct store_query queries[] = {
+        {.what = STORE_ENVELOPE_OCTETS},
+        {.what = STORE_THREAD, .text = str_c(record.thread)},
+    };
+    j->thread_there = false;
+    j->reading = store_read_all(q->store, queries, record.thread[0] ? 2 : 1,
+                                &(struct store_rows){
+                                    .arg = j,
+                                    .number = on_octets,
+                                    .thread = on_thread,
+                                    .done = on_place_read,
+                                });
+}
+
+/* What waits in the portal, and the conversation, are known: one commit makes all of it. */
+static void on_place_read(void *arg, enum store_result result)
+{
+    struct job *j = arg;
+    struct queue *q = j->queue;
+    uint64_t quota = (uint64_t)child_conf(q->child)->portal.quota;
+    bool fits = j->waiting_octets + j->message.size <= quota;
+    j->reading = NULL;
+    if (result != STORE_OK) {
+        on_made(j, result);
+        return;
+    }
     if (fits) {
         store_put_view(q->store, j->id, buf_str(&j->prepared));
     } else {
@@ -307,50 +332,77 @@ void pickup_lost(struct job *j)
 
 /* --- announced ---------------------------------------------------------- */
 
-static void pickup_keep_person(void *arg, const struct store_person *p)
+/* A mail about an envelope, while its recipient's phrase and language are read. */
+struct envelope_mail {
+    struct kept_envelope k;
+    enum notice_kind kind;
+    char to[ADDRESS_ROOM], link[TOKEN_LETTERS + 1], code[CODE_LETTERS + 1], words[64], language[17];
+};
+
+static void send_mail(struct scene *s, void *arg)
 {
-    char(*texts)[256] = arg; /* phrase, language */
-    str_copy_cut(p->phrase, texts[0], sizeof texts[0]);
-    str_copy_cut(p->language, texts[1], sizeof texts[1]);
+    struct envelope_mail *m = arg;
+    struct queue *q = s->q;
+    const struct store_envelope *e = &m->k.e;
+    int at = worker_from(q, 0);
+    if (s->failed || at < 0) {
+        log_warn("envelope-mail-not-written",
+                 KV("what", s->failed ? "the store could not be read" : "no smtpout is there"));
+    } else {
+        struct lease_id order =
+            orders_give(q, (unsigned)at, ABOUT_ENVELOPE, e->envelope, str_c(m->to));
+        const char *language = m->language[0] ? m->language : s->person.language;
+        ipc_send(q->workers.smtpout[at],
+                 &(struct ipc_msg){.type = IPC_envelope_mail,
+                                   .envelope_mail = {
+                                       .lease = order,
+                                       .envelope = e->envelope,
+                                       .kind = m->kind,
+                                       .level = e->level,
+                                       .to = str_c(m->to),
+                                       .sender = e->sender,
+                                       .sender_name = e->sender_name,
+                                       .made_ms = e->made_ms,
+                                       .expires_ms = e->expires_ms,
+                                       .attachments = e->attachments,
+                                       .octets = e->octets,
+                                       .link = str_c(m->link),
+                                       .code = str_c(m->code),
+                                       .phrase = str_c(s->person.phrase),
+                                       .language = str_from(language, strnlen(language, 16)),
+                                       .thread = e->thread,
+                                       .subject = e->subject,
+                                       .words = str_c(m->words),
+                                   }});
+    }
+    explicit_bzero(m, sizeof *m);
+    free(m);
 }
 
 bool pickup_mail(struct queue *q, const struct kept_envelope *k, enum notice_kind kind,
                  const char *to, const char *link, const char *code, const char *words,
                  struct str language)
 {
-    char texts[2][256] = {"", ""};
-    int at = worker_from(q, 0);
-    if (at < 0 || store_get_person(q->store, str_c(to), pickup_keep_person, texts) != STORE_OK) {
+    if (worker_from(q, 0) < 0) {
         return false;
     }
-    const struct store_envelope *e = &k->e;
-    struct lease_id order = orders_give(q, (unsigned)at, ABOUT_ENVELOPE, e->envelope, str_c(to));
-    ipc_send(q->workers.smtpout[at],
-             &(struct ipc_msg){.type = IPC_envelope_mail,
-                               .envelope_mail = {
-                                   .lease = order,
-                                   .envelope = e->envelope,
-                                   .kind = kind,
-                                   .level = e->level,
-                                   .to = str_c(to),
-                                   .sender = e->sender,
-                                   .sender_name = e->sender_name,
-                                   .made_ms = e->made_ms,
-                                   .expires_ms = e->expires_ms,
-                                   .attachments = e->attachments,
-                                   .octets = e->octets,
-                                   .link = str_c(link),
-                                   .code = str_c(code),
-                                   .phrase = str_c(texts[0]),
-                                   .language = language.n > 0 ? language
-                                                              : str_slice(str_c(texts[1]), 0,
-                                                                          strlen(texts[1]) < 16
-                                                                              ? strlen(texts[1])
-                                                                              : 16),
-                                   .thread = e->thread,
-                                   .subject = e->subject,
-                                   .words = str_c(words),
-                               }});
+    struct envelope_mail *m = err_calloc(1, sizeof *m);
+    m->kind = kind;
+    if (k->found) {
+        envelope_keep(&m->k, &k->e);
+    }
+    str_copy_cut(str_c(to), m->to, sizeof m->to);
+    str_copy_cut(str_c(link), m->link, sizeof m->link);
+    str_copy_cut(str_c(code), m->code, sizeof m->code);
+    str_copy_cut(str_c(words), m->words, sizeof m->words);
+    str_copy_cut(language, m->language, sizeof m->language);
+    scene_read(q,
+               &(struct scene_of){
+                   .needs = NEEDS_PERSON,
+                   .whose = WHOSE_ADDRESS,
+                   .address = str_c(m->to),
+               },
+               send_mail, m);
     return true;
 }
 
@@ -366,11 +418,13 @@ static void send_notice(struct queue *q, const struct notice *n, const struct ke
                       k->e.sealed ? "" : n->code, "", STR(""));
 }
 
-static void begin_notice(struct queue *q, uint64_t envelope)
+static void begin_notice(struct scene *s, void *arg)
 {
-    struct kept_envelope k;
+    struct queue *q = s->q;
+    struct kept_envelope *k = &s->envelope;
+    uint64_t envelope = s->of.number;
     struct notice *n = map_get(q->pickup.notices, map_id(&envelope));
-    if (!queue_can_send(q) || !envelope_get(q, ENVELOPE_BY_NUMBER, envelope, &k) ||
+    if (!queue_can_send(q) || !k->found || k->e.notice_due_ms == 0 ||
         (n && clock_mono_ms() - n->begun_mono_ms < NOTICE_AGAIN_MS)) {
         return;
     }
@@ -381,47 +435,56 @@ static void begin_notice(struct queue *q, uint64_t envelope)
     }
     n->begun_mono_ms = clock_mono_ms();
     /* should this one fail, the others have their turn before it */
-    k.e.notice_due_ms = clock_wall_ms() + NOTICE_AGAIN_MS;
-    store_put_envelope(q->store, &k.e);
-    n->kind = k.e.notice_kind;
+    k->e.notice_due_ms = clock_wall_ms() + NOTICE_AGAIN_MS;
+    store_put_envelope(q->store, &k->e);
+    n->kind = k->e.notice_kind;
     random_text(n->link, TOKEN_LETTERS);
     random_text(n->code, CODE_LETTERS);
-    if (k.e.sealed && !is_sealed_already(&k.e)) {
+    if (k->e.sealed && !is_sealed_already(&k->e)) {
         ipc_send(q->keys, &(struct ipc_msg){.type = IPC_seal_link,
                                             .seal_link = {
                                                 .token = envelope,
-                                                .sealed_key = k.e.sealed_key,
+                                                .sealed_key = k->e.sealed_key,
                                                 .secret = str_c(n->link),
                                             }});
         return;
     }
-    send_notice(q, n, &k);
+    send_notice(q, n, k);
+}
+
+static void on_link_envelope(struct scene *s, void *arg)
+{
+    uint64_t envelope = s->of.number;
+    struct notice *n = map_get(s->q->pickup.notices, map_id(&envelope));
+    if (n && n->n_sealed_key > 0 && s->envelope.found) {
+        send_notice(s->q, n, &s->envelope);
+    }
 }
 
 void pickup_link_sealed(struct queue *q, uint64_t envelope, bool ok, struct str sealed_key)
 {
     struct notice *n = map_get(q->pickup.notices, map_id(&envelope));
-    struct kept_envelope k;
-    if (!n || !ok || sealed_key.n != REST_WRAPPED_BY_LINK ||
-        !envelope_get(q, ENVELOPE_BY_NUMBER, envelope, &k)) {
+    if (!n || !ok || sealed_key.n != REST_WRAPPED_BY_LINK) {
         log_error("envelope-not-sealed", KVN("envelope", envelope),
                   KV("what", "its notice is not written; it will be tried again"));
         return;
     }
     memcpy(n->sealed_key, sealed_key.p, sealed_key.n);
     n->n_sealed_key = sealed_key.n;
-    send_notice(q, n, &k);
+    scene_read(q, &(struct scene_of){.needs = NEEDS_ENVELOPE, .number = envelope}, on_link_envelope,
+               NULL);
 }
 
-void pickup_mail_stored(struct queue *q, uint64_t envelope, uint64_t message)
+void pickup_mail_stored(struct queue *q, const struct scene *s, uint64_t message)
 {
+    uint64_t envelope = s->of.number;
     struct notice *n = map_take(q->pickup.notices, map_id(&envelope));
-    struct kept_envelope k;
+    struct kept_envelope k = s->envelope; /* its strings lie in the scene */
     unsigned char hash[ENVELOPE_HASH];
     if (!n) {
         return; /* a code, or a copy */
     }
-    if (envelope_get(q, ENVELOPE_BY_NUMBER, envelope, &k)) {
+    if (k.found) {
         if (!is_sealed_already(&k.e)) {
             token_hash(str_c(n->link), hash);
             store_put_envelope_token(q->store, envelope, str_from((const char *)hash, sizeof hash));
@@ -447,44 +510,68 @@ void pickup_mail_stored(struct queue *q, uint64_t envelope, uint64_t message)
     free(n);
 }
 
-static void end_envelope(struct queue *q, struct kept_envelope *k, enum envelope_state state,
-                         struct str who, bool told, const struct store_rcpt *lost);
+/* The recipient of a notice that ended, until its envelope is read. */
+struct notice_end {
+    struct store_rcpt r; /* strings in text */
+    struct arena text;
+};
+
+static void end_envelope(struct scene *s, enum envelope_state state, struct str who, bool told,
+                         const struct store_rcpt *lost);
+
+static void on_noticed_envelope(struct scene *s, void *arg)
+{
+    struct notice_end *w = arg;
+    const struct store_rcpt *r = &w->r;
+    const struct store_envelope *e = &s->envelope.e;
+    if (s->envelope.found) {
+        char detail[512], id[ID_TEXT];
+        id_text(r->id, id);
+        snprintf(detail, sizeof detail, "message %s, server " STR_FMT ": " STR_FMT, id,
+                 STR_ARG(r->host), STR_ARG(r->reply));
+        envelope_event(s->q, e->envelope,
+                       r->state == RCPT_DELIVERED ? EVENT_NOTICE_DELIVERED : EVENT_NOTICE_FAILED,
+                       e->address, detail);
+        if (r->state != RCPT_DELIVERED && e->opened_ms == 0 && envelope_waits(e) &&
+            !envelope_must_stay(e)) {
+            end_envelope(s, ENVELOPE_LOST, STR(""), true, r);
+        }
+    } else if (s->failed) {
+        log_error("store-unreadable", KV("what", "the envelope whose notice ended"));
+    }
+    arena_reset(&w->text);
+    free(w);
+}
 
 void pickup_notice_ended(struct queue *q, const struct store_rcpt *r)
 {
-    struct kept_envelope k;
-    if ((r->state != RCPT_DELIVERED && r->state != RCPT_FAILED && r->state != RCPT_EXPIRED) ||
-        !envelope_get(q, ENVELOPE_BY_NOTICE, r->id, &k)) {
+    if (r->state != RCPT_DELIVERED && r->state != RCPT_FAILED && r->state != RCPT_EXPIRED) {
         return;
     }
-    char detail[512], id[ID_TEXT];
-    id_text(r->id, id);
-    snprintf(detail, sizeof detail, "message %s, server " STR_FMT ": " STR_FMT, id,
-             STR_ARG(r->host), STR_ARG(r->reply));
-    envelope_event(q, k.e.envelope,
-                   r->state == RCPT_DELIVERED ? EVENT_NOTICE_DELIVERED : EVENT_NOTICE_FAILED,
-                   k.e.address, detail);
-    if (r->state != RCPT_DELIVERED && k.e.opened_ms == 0 && envelope_waits(&k.e) &&
-        !envelope_must_stay(&k.e)) {
-        end_envelope(q, &k, ENVELOPE_LOST, STR(""), true, r);
-    }
+    struct notice_end *w = err_calloc(1, sizeof *w);
+    w->text = ARENA_INIT(64 * 1024);
+    w->r = (struct store_rcpt){.id = r->id, .rcpt = r->rcpt, .state = r->state};
+    must(arena_copy(&w->text, r->host, &w->r.host) == 0 &&
+         arena_copy(&w->text, r->reply, &w->r.reply) == 0 &&
+         arena_copy(&w->text, r->code, &w->r.code) == 0);
+    scene_read(q,
+               &(struct scene_of){
+                   .needs = NEEDS_ENVELOPE | NEEDS_RCPT,
+                   .by = ENVELOPE_BY_NOTICE,
+                   .number = r->id,
+               },
+               on_noticed_envelope, w);
 }
 
 /* --- ended -------------------------------------------------------------- */
 
-struct closing {
-    struct queue *q;
-    const struct kept_envelope *k;
-    bool told;
-    const struct store_rcpt *lost; /* the recipient of its notice, which failed; or NULL */
-};
-
-static void close_rcpt(void *arg, const struct store_rcpt *row)
+/* lost: the recipient of its notice, which failed; or NULL. */
+static void close_rcpt(struct scene *s, bool told, const struct store_rcpt *notice)
 {
-    struct closing *c = arg;
-    const struct store_envelope *e = &c->k->e;
-    struct store_rcpt r = *row;
-    if (row->rcpt != e->rcpt || row->state != RCPT_PICKUP) {
+    struct queue *q = s->q;
+    const struct store_envelope *e = &s->envelope.e;
+    struct store_rcpt r = s->rcpt;
+    if (!s->has_rcpt || r.state != RCPT_PICKUP) {
         return;
     }
     bool lost = e->state == ENVELOPE_LOST, read = e->opened_ms != 0;
@@ -499,86 +586,117 @@ static void close_rcpt(void *arg, const struct store_rcpt *row)
                                                : REASON_NOT_PICKED_UP;
     r.code = read ? STR("2.0.0") : str_c(reason_bounced_code(r.reason));
     r.reply = STR("");
-    if (lost && !read && c->lost) { /* what was said to the notice is why */
-        r.code = c->lost->code.n > 0 && c->lost->code.p[0] == '5' ? c->lost->code : r.code;
-        r.reply = c->lost->reply;
-        r.host = c->lost->host;
+    if (lost && !read && notice) { /* what was said to the notice is why */
+        r.code = notice->code.n > 0 && notice->code.p[0] == '5' ? notice->code : r.code;
+        r.reply = notice->reply;
+        r.host = notice->host;
     }
-    r.bounced = !c->told || read || e->state == ENVELOPE_RECALLED || e->sender.n == 0 ||
+    r.bounced = !told || read || e->state == ENVELOPE_RECALLED || e->sender.n == 0 ||
                 !notify_wants(r.notify, NOTIFY_FAILURE);
-    store_outcome(c->q->store, &r);
-    ending_note(c->q, &r);
-    c->q->delivery.bounces_due |= !r.bounced;
+    store_outcome(q->store, &r);
+    ending_note(q, &r);
+    q->delivery.bounces_due |= !r.bounced;
 }
 
-static void pickup_on_closed(void *arg, enum store_result result)
-{
-}
-
-static void end_envelope(struct queue *q, struct kept_envelope *k, enum envelope_state state,
-                         struct str who, bool told, const struct store_rcpt *lost)
+static void end_envelope(struct scene *s, enum envelope_state state, struct str who, bool told,
+                         const struct store_rcpt *lost)
 {
     static const enum envelope_event events[ENVELOPE_STATE_END] = {EVENT_MADE, EVENT_LOCKED_BY,
                                                                    EVENT_RECALLED_BY,
                                                                    EVENT_EXPIRED_ON,
                                                                    EVENT_NOTICE_FAILED};
-    struct closing c = {q, k, told, lost};
-    k->e.state = state;
-    k->e.sealed_key = STR("");
-    k->e.notice_due_ms = 0;
-    k->e.expires_ms = k->e.expires_ms < clock_wall_ms() ? k->e.expires_ms : clock_wall_ms();
-    store_put_envelope(q->store, &k->e);
-    store_drop_draft(q->store, k->e.envelope);
+    struct queue *q = s->q;
+    struct store_envelope *e = &s->envelope.e;
+    e->state = state;
+    e->sealed_key = STR("");
+    e->notice_due_ms = 0;
+    e->expires_ms = e->expires_ms < clock_wall_ms() ? e->expires_ms : clock_wall_ms();
+    store_put_envelope(q->store, e);
+    store_drop_draft(q->store, e->envelope);
     if (state != ENVELOPE_LOST) {
-        envelope_event(q, k->e.envelope, events[state], who,
-                       k->e.opened_ms ? "it had been read" : "it had not been read");
+        envelope_event(q, e->envelope, events[state], who,
+                       e->opened_ms ? "it had been read" : "it had not been read");
     }
-    store_report(q->store, k->e.id, NULL, close_rcpt, NULL, pickup_on_closed, &c);
-    store_drop_view_if_unused(q->store, k->e.id);
-    store_release_body(q->store, k->e.id);
+    close_rcpt(s, told, lost);
+    store_drop_view_if_unused(q->store, e->id);
+    store_release_body(q->store, e->id);
 }
 
-void pickup_end(struct queue *q, struct kept_envelope *k, enum envelope_state state, struct str who,
-                bool told)
+void pickup_end(struct scene *s, enum envelope_state state, struct str who, bool told)
 {
-    end_envelope(q, k, state, who, told, NULL);
+    end_envelope(s, state, who, told, NULL);
 }
 
 /* --- in time ------------------------------------------------------------ */
 
-struct numbers {
-    uint64_t v[OVER_AT_ONCE];
-    size_t n;
-};
-
-static void note_number(void *arg, const struct store_envelope *e)
+static void pickup_on_due(void *arg, const struct store_envelope *e)
 {
-    struct numbers *a = arg;
-    if (a->n < ARRAY_LEN(a->v)) {
-        a->v[a->n++] = e->envelope;
+    scene_read(arg, &(struct scene_of){.needs = NEEDS_ENVELOPE, .number = e->envelope},
+               begin_notice, NULL);
+}
+
+static void on_over(struct scene *s, void *arg)
+{
+    const struct store_envelope *e = &s->envelope.e;
+    if (s->envelope.found && e->state <= ENVELOPE_LOCKED && !e->legal_hold &&
+        e->expires_ms <= clock_wall_ms()) {
+        pickup_end(s, ENVELOPE_EXPIRED, STR(""), true);
     }
+}
+
+static void note_over(void *arg, const struct store_envelope *e)
+{
+    scene_read(arg, &(struct scene_of){.needs = NEEDS_ENVELOPE | NEEDS_RCPT, .number = e->envelope},
+               on_over, NULL);
 }
 
 /* Unread after three days, and when three quarters of its time are over. */
-static void remind(struct queue *q, uint64_t envelope, int64_t now)
+static void remind(struct scene *s, void *arg)
 {
-    struct kept_envelope k;
-    if (!envelope_get(q, ENVELOPE_BY_NUMBER, envelope, &k) || k.e.reminders >= 2) {
+    struct store_envelope *e = &s->envelope.e;
+    int64_t now = clock_wall_ms();
+    if (!s->envelope.found || e->reminders >= 2 || e->opened_ms != 0 || !envelope_waits(e)) {
         return;
     }
-    int64_t late = k.e.made_ms + (k.e.expires_ms - k.e.made_ms) / 4 * 3;
-    bool first = k.e.reminders == 0 && now >= k.e.made_ms + first_reminder_ms && now < late;
+    int64_t late = e->made_ms + (e->expires_ms - e->made_ms) / 4 * 3;
+    bool first = e->reminders == 0 && now >= e->made_ms + first_reminder_ms && now < late;
     if (first || now >= late) {
-        k.e.reminders = first ? 1 : 2;
-        k.e.notice_due_ms = now;
-        k.e.notice_kind = NOTICE_REMINDER;
-        store_put_envelope(q->store, &k.e);
+        e->reminders = first ? 1 : 2;
+        e->notice_due_ms = now;
+        e->notice_kind = NOTICE_REMINDER;
+        store_put_envelope(s->q->store, e);
     }
 }
 
-void pickup_look(struct queue *q)
+static void note_unread(void *arg, const struct store_envelope *e)
 {
-    uint64_t octets = child_conf(q->child)->portal.url ? 0 : store_envelope_octets(q->store);
+    scene_read(arg, &(struct scene_of){.needs = NEEDS_ENVELOPE, .number = e->envelope}, remind,
+               NULL);
+}
+
+static void pickup_on_looked(void *arg, enum store_result result)
+{
+    if (result != STORE_OK) {
+        log_warn("store-unreadable", KV("what", "envelopes that are due; looked at again"));
+    }
+}
+
+/* Each envelope that is due is read once more before anything is done with it. */
+static void pickup_look_for(struct queue *q, enum envelope_due which, unsigned max,
+                            store_envelope_fn fn)
+{
+    store_read(q->store,
+               &(struct store_query){
+                   .what = STORE_ENVELOPES_DUE,
+                   .kind = which,
+                   .ms = clock_wall_ms(),
+                   .max = max,
+               },
+               &(struct store_rows){.arg = q, .envelope = fn, .done = pickup_on_looked});
+}
+
+static void on_waiting_octets(void *arg, uint64_t octets)
+{
     if (octets > 0) {
         log_warn("portal-gone", KVN("octets", octets),
                  KV("what", "mail waits to be picked up, and there is no portal: nobody can open "
@@ -586,25 +704,27 @@ void pickup_look(struct queue *q)
     }
 }
 
-/* Where there is no portal any more nobody is told to come to it; what waits is over in its
- * time. */
-static void tell_recipients(struct queue *q, int64_t now)
+void pickup_look(struct queue *q)
 {
-    struct numbers due = {.n = 0};
-    if (child_conf(q->child)->portal.url &&
-        store_envelopes_due(q->store, ENVELOPE_NOTICE_DUE, now, NOTICES_AT_ONCE, note_number,
-                            &due) == STORE_OK) {
-        for (size_t i = 0; i < due.n; i++) {
-            begin_notice(q, due.v[i]);
-        }
+    if (!child_conf(q->child)->portal.url) {
+        store_read(q->store, &(struct store_query){.what = STORE_ENVELOPE_OCTETS},
+                   &(struct store_rows){
+                       .arg = q,
+                       .number = on_waiting_octets,
+                       .done = pickup_on_looked,
+                   });
     }
 }
 
 void pickup_due(struct queue *q)
 {
     int64_t now = clock_wall_ms(), mono = clock_mono_ms();
-    struct numbers over = {.n = 0}, unread = {.n = 0};
-    tell_recipients(q, now);
+    /* where there is no portal any more nobody is told to come to it; what waits is over in its
+     * time */
+    bool is_portal = child_conf(q->child)->portal.url != NULL;
+    if (is_portal) {
+        pickup_look_for(q, ENVELOPE_NOTICE_DUE, NOTICES_AT_ONCE, pickup_on_due);
+    }
     if (q->pickup.envelopes_looked_ms && mono - q->pickup.envelopes_looked_ms < LOOK_MS) {
         return;
     }
@@ -612,21 +732,9 @@ void pickup_due(struct queue *q)
     if (!queue_may_expire(q)) {
         return; /* after a jump forward nothing ends because of its age */
     }
-    if (store_envelopes_due(q->store, ENVELOPE_OVER, now, OVER_AT_ONCE, note_number, &over) ==
-        STORE_OK) {
-        for (size_t i = 0; i < over.n; i++) {
-            struct kept_envelope k;
-            if (envelope_get(q, ENVELOPE_BY_NUMBER, over.v[i], &k)) {
-                pickup_end(q, &k, ENVELOPE_EXPIRED, STR(""), true);
-            }
-        }
-    }
-    if (child_conf(q->child)->portal.url &&
-        store_envelopes_due(q->store, ENVELOPE_UNREAD, now, OVER_AT_ONCE, note_number, &unread) ==
-            STORE_OK) {
-        for (size_t i = 0; i < unread.n; i++) {
-            remind(q, unread.v[i], now);
-        }
+    pickup_look_for(q, ENVELOPE_OVER, OVER_AT_ONCE, note_over);
+    if (is_portal) {
+        pickup_look_for(q, ENVELOPE_UNREAD, OVER_AT_ONCE, note_unread);
     }
     store_forget_passes(q->store, now);
     /* it reads whole tables */

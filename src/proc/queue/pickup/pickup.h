@@ -12,6 +12,7 @@
 
 struct queue;
 struct job;
+struct scene;
 
 /* A row of the store that outlives its walk. */
 struct kept_envelope {
@@ -23,8 +24,6 @@ struct kept_envelope {
 void envelope_keep(void *kept, const struct store_envelope *e);
 /* The first that waits and is not sealed. */
 void envelope_keep_waiting(void *kept, const struct store_envelope *e);
-/* False: there is none. */
-bool envelope_get(struct queue *q, enum envelope_by by, uint64_t number, struct kept_envelope *ret);
 bool envelope_waits(const struct store_envelope *e);
 /* Its key is there, and must stay there until the legal hold ends. */
 bool envelope_must_stay(const struct store_envelope *e);
@@ -48,13 +47,13 @@ void pickup_due(struct queue *q);
 /* At the start and after a reload: a warning in the log where mail waits to be picked up and
  * there is no portal. */
 void pickup_look(struct queue *q);
-/* A mail about an envelope was made durable: in the commit that takes it along. */
-void pickup_mail_stored(struct queue *q, uint64_t envelope, uint64_t message);
+/* A mail about the envelope of the scene is stored: in the commit that takes it along. */
+void pickup_mail_stored(struct queue *q, const struct scene *s, uint64_t message);
 /* A message without a reverse-path ended: was it a notice? */
 void pickup_notice_ended(struct queue *q, const struct store_rcpt *r);
-/* The envelope ends: its key is destroyed. told: the sender hears of it by a bounce. */
-void pickup_end(struct queue *q, struct kept_envelope *k, enum envelope_state state, struct str who,
-                bool told);
+/* The envelope of the scene, which has its recipient, ends: its key is destroyed. told: the sender
+ * hears of it by a bounce. */
+void pickup_end(struct scene *s, enum envelope_state state, struct str who, bool told);
 void pickup_link_sealed(struct queue *q, uint64_t envelope, bool ok, struct str sealed_key);
 /* A mail about it to its recipient, code and words only for MAIL_CODE. False: no smtpout is
  * there. */
@@ -69,17 +68,19 @@ void fates_tell(struct queue *q, struct ipc_channel *ch, const struct ipc_portal
 
 /* portal.c: calls of web */
 extern const struct ipc_rule queue_web_rules[];
-/* False: not possible now. argument: of ACT_PHRASE its hash. who: an address, or "NAME (uid N)". */
-bool portal_act(struct queue *q, struct kept_envelope *k, enum portal_act act, struct str argument,
-                struct str who);
+/* To the envelope of the scene, which has its recipient and the person it is for. False: not
+ * possible now. argument: of ACT_PHRASE its hash. who: an address, or "NAME (uid N)". */
+bool portal_act(struct scene *s, enum portal_act act, struct str argument, struct str who);
 /* Answers once everything so far is durable. */
 void portal_answer_saved(struct queue *q, struct ipc_channel *ch,
                          const struct ipc_portal_answer *a);
 /* Is it a recipient's pass that opens this envelope? */
-bool portal_may_read(struct queue *q, struct str pass, uint64_t envelope, struct kept_envelope *k);
-/* A row about it, for web and postern; strings borrow e. */
+bool portal_may_read(const struct scene *s);
+/* Rows about it, for web and postern; strings borrow e. */
 struct ipc_msg portal_row(const struct store_envelope *e, uint64_t token);
+struct ipc_msg portal_event_row(const struct store_envelope_event *e, uint64_t token);
 void portal_web_gone(struct queue *q, const struct ipc_channel *ch);
+/* passes.c */
 void portal_login_gone(const struct ipc_channel *login);
 /* login -> queue: pass_proved */
 void portal_on_pass_proved(void *owner, struct ipc_channel *ch, const struct ipc_pass_proved *m);

@@ -11,10 +11,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
-#include "ipc/login_kinds.h"
 #include "proc/queue/pickup/guessing.h"
 #include "proc/queue/pickup/proofs.h"
 #include "proc/queue/queue.h"
+#include "proc/queue/pickup/scene.h"
 #include "proc/queue/pickup/visits.h"
 #include "seal/password.h"
 #include "seal/rest.h"
@@ -32,11 +32,12 @@ enum {
 };
 static const int64_t day_ms = 24LL * 60 * 60 * 1000, longest_days = 730;
 
-/* A question until its answer; web may be gone when the store is ready. */
+/* An answer that is known, until it is durable or its rows are sent; web may be gone by then. */
 struct call {
     struct queue *q;
     struct ipc_channel *ch;
     uint64_t token;
+    uint64_t envelope; /* of rows: the only one that may be seen; 0: all */
     struct ipc_msg answer;
     struct link link;
     char address[ADDRESS_ROOM];
@@ -45,12 +46,42 @@ struct call {
 
 static struct link calls = {&calls, &calls};
 
+typedef void (*ask_fn)(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a,
+                       struct scene *s);
+
+/* A question while what it is about is read. */
+struct asking {
+    struct ipc_channel *ch;
+    struct ipc_portal_ask a; /* strings in text */
+    struct arena text;
+    ask_fn answer;
+    struct scene *scene;
+    struct link link;
+};
+
+static struct link askings = {&askings, &askings};
+
+static void asking_end(struct asking *w)
+{
+    list_remove(&w->link);
+    arena_reset(&w->text);
+    free(w);
+}
+
 void portal_web_gone(struct queue *q, const struct ipc_channel *ch)
 {
     proofs_peer_gone(q, ch);
     LIST_EACH (at, &calls) {
         struct call *c = LIST_OF(at, struct call, link);
         c->ch = c->ch == ch ? NULL : c->ch;
+    }
+    for (struct link *at = askings.next; at != &askings;) {
+        struct asking *w = LIST_OF(at, struct asking, link);
+        at = at->next;
+        if (w->ch == ch) {
+            scene_cancel(w->scene);
+            asking_end(w);
+        }
     }
 }
 
@@ -61,15 +92,15 @@ static void portal_reply(struct ipc_channel *ch, uint64_t token, enum portal_res
 }
 
 /* With who it is, for the page. */
-static void answer_as(struct ipc_channel *ch, uint64_t token, bool ok, const struct kept_pass *p)
+static struct ipc_portal_answer answer_as(uint64_t token, const struct kept_pass *p)
 {
-    struct ipc_portal_answer r = {.token = token, .result = ok ? PORTAL_OK : PORTAL_NO};
-    if (ok) {
-        r.kind = p->p.kind;
-        r.level = p->p.level;
-        r.address = p->p.address;
-    }
-    ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer, .portal_answer = r});
+    return (struct ipc_portal_answer){
+        .token = token,
+        .result = PORTAL_OK,
+        .kind = p->p.kind,
+        .level = p->p.level,
+        .address = p->p.address,
+    };
 }
 
 static void portal_on_saved(void *arg, enum store_result result)
@@ -84,8 +115,8 @@ static void portal_on_saved(void *arg, enum store_result result)
     free(c);
 }
 
-/* Answers once everything so far is durable. */
-void portal_answer_saved(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_answer *a)
+static struct call *call_new(struct queue *q, struct ipc_channel *ch,
+                             const struct ipc_portal_answer *a)
 {
     struct call *c = err_calloc(1, sizeof *c);
     *c = (struct call){
@@ -101,7 +132,13 @@ void portal_answer_saved(struct queue *q, struct ipc_channel *ch, const struct i
     }
     c->answer.portal_answer.sealed_key = str_from((const char *)c->sealed_key, a->sealed_key.n);
     list_append(&calls, &c->link);
-    store_sync(q->store, portal_on_saved, c);
+    return c;
+}
+
+/* Answers once everything so far is durable. */
+void portal_answer_saved(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_answer *a)
+{
+    store_sync(q->store, portal_on_saved, call_new(q, ch, a));
 }
 
 struct ipc_msg portal_row(const struct store_envelope *e, uint64_t token)
@@ -110,6 +147,19 @@ struct ipc_msg portal_row(const struct store_envelope *e, uint64_t token)
     RECORD_COPY(envelope_shown, &row.row_envelope, e);
     row.row_envelope.token = token;
     return row;
+}
+
+struct ipc_msg portal_event_row(const struct store_envelope_event *e, uint64_t token)
+{
+    return (struct ipc_msg){.type = IPC_row_envelope_event,
+                            .row_envelope_event = {
+                                .token = token,
+                                .envelope = e->envelope,
+                                .at_ms = e->at_ms,
+                                .kind = e->kind,
+                                .who = e->who,
+                                .detail = e->detail,
+                            }};
 }
 
 static void portal_send_row(struct ipc_channel *ch, uint64_t token, const struct store_envelope *e)
@@ -129,61 +179,93 @@ static bool may_read(const struct kept_pass *p, const struct store_envelope *e, 
 }
 
 /* The envelope asked for, of the one who asks. */
-static bool readable(struct queue *q, const struct ipc_portal_ask *a, struct kept_pass *p,
-                     struct kept_envelope *k)
+bool portal_may_read(const struct scene *s)
 {
-    return visits_pass(q, a->pass, p) && envelope_get(q, ENVELOPE_BY_NUMBER, a->envelope, k) &&
-           may_read(p, &k->e, PASS_RECIPIENT);
+    return visits_pass(s->q, &s->pass) && s->envelope.found &&
+           may_read(&s->pass, &s->envelope.e, PASS_RECIPIENT);
 }
 
 /* The same, or of one whom the first name of the portal sent to the second. */
-static bool visible(struct queue *q, const struct ipc_portal_ask *a, struct kept_pass *p,
-                    struct kept_envelope *k)
+static bool visible(const struct scene *s, const struct ipc_portal_ask *a)
 {
-    return visits_pass(q, a->pass, p) && envelope_get(q, ENVELOPE_BY_NUMBER, a->envelope, k) &&
-           may_read(p, &k->e, a->number ? PASS_FILES : PASS_RECIPIENT);
+    return visits_pass(s->q, &s->pass) && s->envelope.found &&
+           may_read(&s->pass, &s->envelope.e, a->number ? PASS_FILES : PASS_RECIPIENT);
 }
-
-bool portal_may_read(struct queue *q, struct str pass, uint64_t envelope, struct kept_envelope *k)
-{
-    struct kept_pass p;
-    return readable(q, &(struct ipc_portal_ask){.pass = pass, .envelope = envelope}, &p, k);
-}
-
-struct rows {
-    struct ipc_channel *ch;
-    uint64_t token;
-    const struct kept_pass *pass;
-};
 
 static void send_if_readable(void *arg, const struct store_envelope *e)
 {
-    struct rows *w = arg;
-    if (w->pass->p.envelope == 0 || w->pass->p.envelope == e->envelope) {
-        portal_send_row(w->ch, w->token, e);
+    struct call *c = arg;
+    if (c->envelope == 0 || c->envelope == e->envelope) {
+        portal_send_row(c->ch, c->token, e);
     }
 }
 
-static void portal_list(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
+static void portal_send_event(void *arg, const struct store_envelope_event *e)
 {
-    struct kept_pass p;
-    struct rows w = {ch, a->token, &p};
-    bool ok = visits_pass(q, a->pass, &p) && p.p.kind == PASS_RECIPIENT &&
-              store_envelopes_of(q->store, ENVELOPE_OF_ADDRESS, p.p.address, ROWS_MAX,
-                                 send_if_readable, &w) == STORE_OK;
-    answer_as(ch, a->token, ok, &p);
+    const struct call *c = arg;
+    const struct ipc_msg m = portal_event_row(e, c->token);
+    ipc_send(c->ch, &m);
 }
 
-static void send_pieces(void *arg, struct str sealed)
+static void on_rows_sent(void *arg, enum store_result result)
 {
-    struct rows *w = arg;
+    struct call *c = arg;
+    if (result != STORE_OK) {
+        portal_reply(c->ch, c->token, PORTAL_NO);
+    } else {
+        ipc_send(c->ch, &c->answer);
+    }
+    list_remove(&c->link);
+    free(c);
+}
+
+/* The rows of a query that this pass may see, then who it is. */
+static void send_rows(struct ipc_channel *ch, uint64_t token, const struct scene *s,
+                      const struct store_query *query)
+{
+    const struct ipc_portal_answer r = answer_as(token, &s->pass);
+    struct call *c = call_new(s->q, ch, &r);
+    c->envelope = s->pass.p.envelope;
+    store_read(s->q->store, query,
+               &(struct store_rows){
+                   .arg = c,
+                   .envelope = send_if_readable,
+                   .event = portal_send_event,
+                   .done = on_rows_sent,
+               });
+}
+
+static void list_of(struct queue *q, struct ipc_channel *ch, uint64_t token, const struct scene *s,
+                    enum pass_kind kind, enum envelope_of of)
+{
+    if (!visits_pass(q, &s->pass) || s->pass.p.kind != kind) {
+        portal_reply(ch, token, PORTAL_NO);
+        return;
+    }
+    send_rows(ch, token, s,
+              &(struct store_query){
+                  .what = STORE_ENVELOPES_OF,
+                  .kind = of,
+                  .text = s->pass.p.address,
+                  .max = ROWS_MAX,
+              });
+}
+
+static void portal_list(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a,
+                        struct scene *s)
+{
+    list_of(q, ch, a->token, s, PASS_RECIPIENT, ENVELOPE_OF_ADDRESS);
+}
+
+static void send_pieces(struct ipc_channel *ch, uint64_t token, struct str sealed)
+{
     for (size_t at = 0; at < sealed.n; at += PIECE) {
-        ipc_send(w->ch, &(struct ipc_msg){.type = IPC_portal_piece,
-                                          .portal_piece = {.token = w->token,
-                                                           .octets = str_slice(sealed, at,
-                                                                               at + PIECE < sealed.n
-                                                                                   ? at + PIECE
-                                                                                   : sealed.n)}});
+        ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_piece,
+                                       .portal_piece = {.token = token,
+                                                        .octets = str_slice(sealed, at,
+                                                                            at + PIECE < sealed.n
+                                                                                ? at + PIECE
+                                                                                : sealed.n)}});
     }
 }
 
@@ -213,147 +295,101 @@ static void give_key(struct queue *q, struct ipc_channel *ch, const struct store
     ret->lease = lease_for_web(q, ch, e->sealed_key);
 }
 
-static void show_envelope(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
+static void show_envelope(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a,
+                          struct scene *s)
 {
-    struct kept_pass p;
-    struct kept_envelope k;
-    if (!visible(q, a, &p, &k)) {
+    struct store_envelope *e = &s->envelope.e;
+    if (!visible(s, a)) {
         portal_reply(ch, a->token, PORTAL_NO);
         return;
     }
-    portal_send_row(ch, a->token, &k.e);
+    portal_send_row(ch, a->token, e);
     struct ipc_portal_answer r = {
         .token = a->token,
-        .result = envelope_waits(&k.e) ? PORTAL_OK : PORTAL_OVER,
-        .address = p.p.address,
-        .kind = p.p.kind,
-        .envelope = k.e.envelope,
-        .level = p.p.level,
+        .result = envelope_waits(e) ? PORTAL_OK : PORTAL_OVER,
+        .address = s->pass.p.address,
+        .kind = s->pass.p.kind,
+        .envelope = e->envelope,
+        .level = s->pass.p.level,
     };
-    struct rows w = {ch, a->token, &p};
-    if (r.result == PORTAL_OK && store_get_view(q->store, k.e.id, send_pieces, &w) != STORE_OK) {
-        r.result = PORTAL_LATER;
-    }
     if (r.result != PORTAL_OK) {
         ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer, .portal_answer = r});
         return;
     }
-    give_key(q, ch, &k.e, &r);
-    envelope_event(q, k.e.envelope, EVENT_READ, a->network, "");
-    if (k.e.opened_ms == 0) {
-        k.e.opened_ms = clock_wall_ms();
-        store_put_envelope(q->store, &k.e);
+    send_pieces(ch, a->token, s->view);
+    give_key(q, ch, e, &r);
+    envelope_event(q, e->envelope, EVENT_READ, a->network, "");
+    if (e->opened_ms == 0) {
+        e->opened_ms = clock_wall_ms();
+        store_put_envelope(q->store, e);
         portal_answer_saved(q, ch, &r);
     } else {
         ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer, .portal_answer = r});
     }
 }
 
-/* A message on its way to web. */
-struct sending {
-    struct queue *q;
-    struct ipc_channel *ch;
-    struct ipc_portal_answer answer;
-    bool sent;
-};
-
-static void portal_send_body(void *arg, const struct store_message *m)
+static void give_body(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a,
+                      struct scene *s)
 {
-    struct sending *s = arg;
-    int spool = -1;
-    struct ipc_msg msg = {.type = IPC_portal_answer, .portal_answer = s->answer};
-    msg.portal_answer.number = (int64_t)m->size;
-    if (m->spool.n > 0) {
-        spool = store_spool_open(s->q->store, m->spool);
-    }
-    if (spool < 0 && m->body.n == 0) {
-        return;
-    }
-    s->sent = true;
-    if (spool >= 0) {
-        ipc_send_fd(s->ch, &msg, spool);
-    } else {
-        msg.portal_answer.body = m->body;
-        ipc_send(s->ch, &msg);
-    }
-}
-
-static void on_body_read(void *arg, enum store_result result)
-{
-    struct sending *s = arg;
-    if (!s->sent) {
-        portal_reply(s->ch, s->answer.token, PORTAL_LATER);
-    }
-}
-
-static void give_body(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
-{
-    struct kept_pass p;
-    struct kept_envelope k;
+    const struct store_envelope *e = &s->envelope.e;
     char detail[300];
-    if (!visible(q, a, &p, &k) || !envelope_waits(&k.e)) {
+    if (!visible(s, a) || !envelope_waits(e)) {
         portal_reply(ch, a->token, PORTAL_NO);
         return;
     }
-    struct sending s = {q, ch, {.token = a->token, .result = PORTAL_OK}, false};
-    give_key(q, ch, &k.e, &s.answer);
+    struct ipc_portal_answer r = {.token = a->token, .result = PORTAL_OK};
+    int spool = s->message.spool.n > 0 ? store_spool_open(q->store, s->message.spool) : -1;
+    if (spool < 0 && s->message.body.n == 0) {
+        portal_reply(ch, a->token, PORTAL_LATER);
+        return;
+    }
+    give_key(q, ch, e, &r);
     str_copy_cut(a->text, detail, sizeof detail);
-    envelope_event(q, k.e.envelope, EVENT_DOWNLOADED, a->network, detail);
-    /* the embedded store answers at once */
-    store_message_get(q->store, k.e.id, portal_send_body, on_body_read, &s);
+    envelope_event(q, e->envelope, EVENT_DOWNLOADED, a->network, detail);
+    r.number = (int64_t)s->message.size;
+    struct ipc_msg msg = {.type = IPC_portal_answer, .portal_answer = r};
+    if (spool >= 0) {
+        ipc_send_fd(ch, &msg, spool);
+    } else {
+        msg.portal_answer.body = s->message.body;
+        ipc_send(ch, &msg);
+    }
 }
 
-static void give_file_pass(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
+static void give_file_pass(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a,
+                           struct scene *s)
 {
-    struct kept_pass p;
-    struct kept_envelope k;
-    bool ok = a->data.n == ENVELOPE_HASH && readable(q, a, &p, &k) &&
-              guessing_count(q, "files", p.p.address, FILE_PASSES);
+    bool ok = a->data.n == ENVELOPE_HASH && portal_may_read(s) &&
+              guessing_count(q, "files", s->pass.p.address, FILE_PASSES);
     if (ok) {
-        visits_files(q, &p, a->envelope, a->data);
+        visits_files(q, &s->pass, a->envelope, a->data);
     }
     ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer,
                                    .portal_answer = {
                                        .token = a->token,
                                        .result = ok ? PORTAL_OK : PORTAL_NO,
-                                       .number = ok && k.e.sealed,
+                                       .number = ok && s->envelope.e.sealed,
                                    }});
 }
 
-struct draft {
-    struct ipc_channel *ch;
-    struct queue *q;
-    uint64_t token;
-    struct ipc_portal_answer *answer;
-};
-
-static void send_draft(void *arg, struct str sealed_key, struct str sealed)
+static void give_draft(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a,
+                       struct scene *s)
 {
-    struct draft *d = arg;
-    struct rows w = {d->ch, d->token, NULL};
-    d->answer->lease = lease_for_web(d->q, d->ch, sealed_key);
-    send_pieces(&w, sealed);
-}
-
-static void give_draft(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
-{
-    struct kept_pass p;
-    struct kept_envelope k;
     struct ipc_portal_answer r = {.token = a->token, .result = PORTAL_NO};
-    struct draft d = {ch, q, a->token, &r};
-    if (readable(q, a, &p, &k) && envelope_waits(&k.e)) {
-        r.result = store_get_draft(q->store, a->envelope, send_draft, &d) == STORE_OK
-                       ? PORTAL_OK
-                       : PORTAL_LATER;
+    if (portal_may_read(s) && envelope_waits(&s->envelope.e)) {
+        r.result = PORTAL_OK;
+        if (s->draft_key.n > 0) {
+            r.lease = lease_for_web(q, ch, s->draft_key);
+            send_pieces(ch, a->token, s->draft);
+        }
     }
     ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer, .portal_answer = r});
 }
 
-static void put_draft(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
+static void put_draft(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a,
+                      struct scene *s)
 {
-    struct kept_pass p;
-    struct kept_envelope k;
-    if (!readable(q, a, &p, &k) || !envelope_waits(&k.e)) {
+    if (!portal_may_read(s) || !envelope_waits(&s->envelope.e)) {
         portal_reply(ch, a->token, PORTAL_NO);
         return;
     }
@@ -366,37 +402,22 @@ static void put_draft(struct queue *q, struct ipc_channel *ch, const struct ipc_
     portal_answer_saved(q, ch, &(struct ipc_portal_answer){.token = a->token, .result = PORTAL_OK});
 }
 
-static void portal_keep_person(void *arg, const struct store_person *p)
+/* What is known about somebody, with one thing changed. */
+static void put_person(struct queue *q, struct str address, const struct kept_person *p)
 {
-    char(*texts)[256] = arg; /* phrase, agreed, language */
-    str_copy_cut(p->phrase, texts[0], sizeof texts[0]);
-    str_copy_cut(p->agreed, texts[1], sizeof texts[1]);
-    str_copy_cut(p->language, texts[2], sizeof texts[2]);
-}
-
-/* Changes one thing that is known about somebody: which: 0 phrase, 1 agreed phrase's hash. */
-static enum portal_result change_person(struct queue *q, struct str address, int which,
-                                        struct str value)
-{
-    char texts[3][256] = {"", "", ""};
-    if (store_get_person(q->store, address, portal_keep_person, texts) != STORE_OK) {
-        return PORTAL_LATER;
-    }
-    str_copy_cut(value, texts[which], sizeof texts[which]);
     store_put_person(q->store, &(struct store_person){
                                    .address = address,
-                                   .phrase = str_c(texts[0]),
-                                   .agreed = str_c(texts[1]),
-                                   .language = str_c(texts[2]),
+                                   .phrase = str_c(p->phrase),
+                                   .agreed = str_c(p->agreed),
+                                   .language = str_c(p->language),
                                });
-    return PORTAL_OK;
 }
 
-static void set_phrase(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
+static void set_phrase(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a,
+                       struct scene *s)
 {
-    struct kept_pass p;
     char phrase[121];
-    if (!visits_pass(q, a->pass, &p) || p.p.kind != PASS_RECIPIENT || p.p.level < 1) {
+    if (!visits_pass(q, &s->pass) || s->pass.p.kind != PASS_RECIPIENT || s->pass.p.level < 1) {
         portal_reply(ch, a->token, PORTAL_NO);
         return;
     }
@@ -404,8 +425,9 @@ static void set_phrase(struct queue *q, struct ipc_channel *ch, const struct ipc
     for (char *c = phrase; *c; c++) {
         *c = (unsigned char)*c < ' ' || *c == 0x7f ? ' ' : *c;
     }
-    enum portal_result r = change_person(q, p.p.address, 0, str_c(phrase));
-    portal_answer_saved(q, ch, &(struct ipc_portal_answer){.token = a->token, .result = r});
+    str_copy_cut(str_c(phrase), s->person.phrase, sizeof s->person.phrase);
+    put_person(q, s->pass.p.address, &s->person);
+    portal_answer_saved(q, ch, &(struct ipc_portal_answer){.token = a->token, .result = PORTAL_OK});
 }
 
 /* --- senders ------------------------------------------------------------ */
@@ -415,38 +437,26 @@ static bool is_sender(const struct kept_pass *p, const struct store_envelope *e)
     return p->p.kind == PASS_INSIDE && str_eq(p->p.address, e->sender);
 }
 
-static void list_sent(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
+static void list_sent(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a,
+                      struct scene *s)
 {
-    struct kept_pass p;
-    struct rows w = {ch, a->token, &p};
-    bool ok = visits_pass(q, a->pass, &p) && p.p.kind == PASS_INSIDE &&
-              store_envelopes_of(q->store, ENVELOPE_OF_SENDER, p.p.address, ROWS_MAX,
-                                 send_if_readable, &w) == STORE_OK;
-    answer_as(ch, a->token, ok, &p);
+    list_of(q, ch, a->token, s, PASS_INSIDE, ENVELOPE_OF_SENDER);
 }
 
-static void portal_send_event(void *arg, const struct store_envelope_event *e)
+static void list_events(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a,
+                        struct scene *s)
 {
-    struct rows *w = arg;
-    struct ipc_msg row = {.type = IPC_row_envelope_event};
-    RECORD_COPY(envelope_event, &row.row_envelope_event, e);
-    row.row_envelope_event.token = w->token;
-    ipc_send(w->ch, &row);
-}
-
-static void list_events(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
-{
-    struct kept_pass p;
-    struct kept_envelope k;
-    struct rows w = {ch, a->token, &p};
-    bool ok = visits_pass(q, a->pass, &p) && envelope_get(q, ENVELOPE_BY_NUMBER, a->envelope, &k) &&
-              is_sender(&p, &k.e);
-    if (ok) {
-        portal_send_row(ch, a->token, &k.e);
-        ok = store_envelope_events(q->store, a->envelope, EVENTS_MAX, portal_send_event, &w) ==
-             STORE_OK;
+    if (!visits_pass(q, &s->pass) || !s->envelope.found || !is_sender(&s->pass, &s->envelope.e)) {
+        portal_reply(ch, a->token, PORTAL_NO);
+        return;
     }
-    answer_as(ch, a->token, ok, &p);
+    portal_send_row(ch, a->token, &s->envelope.e);
+    send_rows(ch, a->token, s,
+              &(struct store_query){
+                  .what = STORE_ENVELOPE_EVENTS,
+                  .number = a->envelope,
+                  .max = EVENTS_MAX,
+              });
 }
 
 static bool extend(struct queue *q, struct kept_envelope *k, struct str days, struct str who)
@@ -481,9 +491,10 @@ static bool change_level(struct queue *q, struct kept_envelope *k, struct str le
 }
 
 /* False: not possible now. */
-bool portal_act(struct queue *q, struct kept_envelope *k, enum portal_act act, struct str argument,
-                struct str who)
+bool portal_act(struct scene *s, enum portal_act act, struct str argument, struct str who)
 {
+    struct queue *q = s->q;
+    struct kept_envelope *k = &s->envelope;
     bool locked = k->e.state == ENVELOPE_LOCKED, open = k->e.state <= ENVELOPE_LOCKED, ok = open;
     switch (act) {
     case ACT_EXTEND:
@@ -492,7 +503,7 @@ bool portal_act(struct queue *q, struct kept_envelope *k, enum portal_act act, s
     case ACT_RECALL:
         ok = open && !envelope_must_stay(&k->e);
         if (ok) {
-            pickup_end(q, k, ENVELOPE_RECALLED, who, false);
+            pickup_end(s, ENVELOPE_RECALLED, who, false);
         }
         return ok;
     case ACT_LOCK:
@@ -520,8 +531,12 @@ bool portal_act(struct queue *q, struct kept_envelope *k, enum portal_act act, s
         }
         break;
     case ACT_PHRASE:
-        return str_starts_nocase(argument, STR("$argon2id$")) && argument.n < PASSWORD_HASH_MAX &&
-               change_person(q, k->e.address, 1, argument) == PORTAL_OK;
+        ok = str_starts_nocase(argument, STR("$argon2id$")) && argument.n < PASSWORD_HASH_MAX;
+        if (ok) {
+            str_copy_cut(argument, s->person.agreed, sizeof s->person.agreed);
+            put_person(q, k->e.address, &s->person);
+        }
+        return ok;
     case ACT_END:
         ok = false;
         break;
@@ -532,21 +547,20 @@ bool portal_act(struct queue *q, struct kept_envelope *k, enum portal_act act, s
     return ok;
 }
 
-static void act(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
+static void act(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a,
+                struct scene *s)
 {
-    struct kept_pass p;
-    struct kept_envelope k;
     /* a legal hold is for those who run the gateway */
     bool allowed =
         a->number >= 0 && a->number < ACT_END && a->number != ACT_HOLD && a->number != ACT_UNHOLD;
-    bool his = allowed && visits_pass(q, a->pass, &p) &&
-               envelope_get(q, ENVELOPE_BY_NUMBER, a->envelope, &k) && is_sender(&p, &k.e);
+    bool his = allowed && visits_pass(q, &s->pass) && s->envelope.found &&
+               is_sender(&s->pass, &s->envelope.e);
     if (his && a->number == ACT_PHRASE) {
         proofs_agree(q, ch, a);
         return;
     }
-    bool ok = his && portal_act(q, &k, a->number, a->text, p.p.address);
-    bool stays = !ok && his && a->number == ACT_RECALL && envelope_must_stay(&k.e);
+    bool ok = his && portal_act(s, a->number, a->text, s->pass.p.address);
+    bool stays = !ok && his && a->number == ACT_RECALL && envelope_must_stay(&s->envelope.e);
     enum portal_result result = ok ? PORTAL_OK : stays ? PORTAL_MUST_STAY : PORTAL_NO;
     portal_answer_saved(q, ch, &(struct ipc_portal_answer){.token = a->token, .result = result});
     if (ok) {
@@ -557,11 +571,11 @@ static void act(struct queue *q, struct ipc_channel *ch, const struct ipc_portal
 /* --- who ---------------------------------------------------------------- */
 
 static void portal_send_code(struct queue *q, struct ipc_channel *ch,
-                             const struct ipc_portal_ask *a)
+                             const struct ipc_portal_ask *a, struct scene *s)
 {
     char words[64] = "";
     int64_t wait_s = 0;
-    enum portal_result r = visits_send_code(q, a, words, sizeof words, &wait_s);
+    enum portal_result r = visits_send_code(q, a, s, words, sizeof words, &wait_s);
     ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer,
                                    .portal_answer = {
                                        .token = a->token,
@@ -571,11 +585,12 @@ static void portal_send_code(struct queue *q, struct ipc_channel *ch,
                                    }});
 }
 
-static void take_code(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
+static void take_code(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a,
+                      struct scene *s)
 {
     struct ipc_portal_answer r = {.token = a->token};
     struct buf offers = BUF_INIT(8000);
-    r.result = (uint8_t)visits_code(q, a, &r, &offers);
+    r.result = (uint8_t)visits_code(q, a, s, &r, &offers);
     if (r.result == PORTAL_PROOF_WANTED) { /* nothing that must last has changed */
         r.text = buf_str(&offers);
         ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer, .portal_answer = r});
@@ -585,160 +600,174 @@ static void take_code(struct queue *q, struct ipc_channel *ch, const struct ipc_
     buf_free(&offers);
 }
 
-static void known(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
+static void known(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a,
+                  struct scene *s)
 {
     struct ipc_portal_answer r = {.token = a->token};
-    r.result = (uint8_t)visits_known(q, a, &r.envelope);
+    r.result = (uint8_t)visits_known(q, a, s, &r.envelope);
     portal_answer_saved(q, ch, &r);
 }
 
-/* A pass that login proved, until the store has it. */
-struct proved_pass {
-    struct queue *q;
-    struct ipc_channel *login; /* NULL: gone */
-    uint64_t token;
-    struct link link;
-};
-
-static struct link proved_passes = {&proved_passes, &proved_passes};
-
-static void on_pass_saved(void *arg, enum store_result result)
+static void who(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a,
+                struct scene *s)
 {
-    struct proved_pass *p = arg;
-    ipc_send(p->login,
-             &(struct ipc_msg){.type = IPC_pass_kept,
-                               .pass_kept = {.token = p->token,
-                                             .result =
-                                                 result == STORE_OK ? LOGIN_OK : LOGIN_NOT_KEPT}});
-    list_remove(&p->link);
-    free(p);
-}
-
-void portal_login_gone(const struct ipc_channel *login)
-{
-    LIST_EACH (at, &proved_passes) {
-        struct proved_pass *p = LIST_OF(at, struct proved_pass, link);
-        p->login = p->login == login ? NULL : p->login;
-    }
-}
-
-/* login found a password right: web, which reads strangers, is not asked who it was. */
-void portal_on_pass_proved(void *owner, struct ipc_channel *ch, const struct ipc_pass_proved *m)
-{
-    struct queue *q = owner;
-    const struct address_key key = address_key(str_trim(m->address));
-    if (m->pass.n != ENVELOPE_HASH ||
-        !conf_is_inside(child_conf(q->child), domain_of(str_c(key.text)))) {
-        ipc_send(ch, &(struct ipc_msg){.type = IPC_pass_kept,
-                                       .pass_kept = {.token = m->token, .result = LOGIN_NOT_OURS}});
-        return;
-    }
-    struct proved_pass *p = err_calloc(1, sizeof *p);
-    *p = (struct proved_pass){.q = q, .login = ch, .token = m->token};
-    list_append(&proved_passes, &p->link);
-    visits_inside(q, key.text, m->pass);
-    log_notice("portal-login", KV("address", key.text), KVS("network", m->client));
-    store_sync(q->store, on_pass_saved, p);
-}
-
-static void who(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
-{
-    struct kept_pass p;
+    const struct store_pass *p = &s->pass.p;
     struct ipc_portal_answer r = {.token = a->token, .result = PORTAL_NO};
-    if (visits_pass(q, a->pass, &p)) {
+    if (visits_pass(q, &s->pass)) {
         r = (struct ipc_portal_answer){
             .token = a->token,
             .result = PORTAL_OK,
-            .kind = p.p.kind,
-            .level = p.p.level,
-            .envelope = p.p.envelope,
-            .number = p.p.until_ms,
-            .address = p.p.address,
+            .kind = p->kind,
+            .level = p->level,
+            .envelope = p->envelope,
+            .number = p->until_ms,
+            .address = p->address,
         };
     }
     ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer, .portal_answer = r});
 }
 
-static void portal_leave(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
+static void portal_leave(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a,
+                         struct scene *s)
 {
-    struct kept_pass p;
-    if (visits_pass(q, a->pass, &p)) {
+    struct str address = s->pass.p.address;
+    if (visits_pass(q, &s->pass)) {
         visits_forget(q, a->pass);
         if (a->number) {
-            store_drop_passes_of(q->store, p.p.address);
+            store_drop_passes_of(q->store, address);
         }
-        log_notice("portal-left", KVS("address", p.p.address), KVN("everywhere", a->number));
+        log_notice("portal-left", KVS("address", address), KVN("everywhere", a->number));
     }
     portal_answer_saved(q, ch, &(struct ipc_portal_answer){.token = a->token, .result = PORTAL_OK});
 }
 
-static void portal_explain(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
+static void portal_explain(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a,
+                           struct scene *s)
 {
-    struct kept_pass p;
-    bool ok = visits_pass(q, a->pass, &p) && p.p.kind == PASS_INSIDE;
-    if (ok) {
-        fates_tell(q, ch, a, p.p.address);
+    if (!visits_pass(q, &s->pass) || s->pass.p.kind != PASS_INSIDE) {
+        portal_reply(ch, a->token, PORTAL_NO);
+        return;
     }
-    answer_as(ch, a->token, ok, &p);
+    fates_tell(q, ch, a, s->pass.p.address);
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer,
+                                   .portal_answer = answer_as(a->token, &s->pass)});
 }
 
 /* "Please send it again": the sender gets a mail, at most one an hour for each envelope. */
-static void ask_again(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
+static void ask_again(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a,
+                      struct scene *s)
 {
-    struct kept_pass p;
-    struct kept_envelope k;
-    bool ok = readable(q, a, &p, &k) && !envelope_waits(&k.e) && k.e.sender.n > 0;
+    const struct store_envelope *e = &s->envelope.e;
+    bool ok = portal_may_read(s) && !envelope_waits(e) && e->sender.n > 0;
     char number[ID_TEXT], envelope[ID_TEXT];
     id_text(a->envelope, envelope);
     ok = ok && guessing_count(q, "again", str_c(envelope), 1);
     if (ok) {
         char text[1500];
-        id_text(k.e.id, number);
+        id_text(e->id, number);
         snprintf(text, sizeof text,
                  STR_FMT " could not read your mail in the portal any more, and asks you to send "
                          "it once more.\r\n\r\nNumber of the mail: %s\r\n",
-                 STR_ARG(k.e.address), number);
+                 STR_ARG(e->address), number);
         worker_write(q, &(struct system_mail){
-                            .to = k.e.sender,
+                            .to = e->sender,
                             .subject = STR("Please send your mail again"),
                             .text = str_c(text),
                         });
-        envelope_event(q, k.e.envelope, EVENT_ASKED_AGAIN, a->network, "");
+        envelope_event(q, e->envelope, EVENT_ASKED_AGAIN, a->network, "");
     }
     portal_reply(ch, a->token, PORTAL_OK);
 }
 
-typedef void (*ask_fn)(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a);
+static void about_wanted(struct queue *q, const struct ipc_portal_ask *a, struct scene_of *of)
+{
+    visits_wants(a, of);
+}
+
+static void about_visit(struct queue *q, const struct ipc_portal_ask *a, struct scene_of *of)
+{
+    visits_about(q, a->browser, of);
+}
+
+static void about_sender(struct queue *q, const struct ipc_portal_ask *a, struct scene_of *of)
+{
+    of->whose = WHOSE_ENVELOPE;
+}
+
+/* Who answers, and what that needs: of the pass and the envelope that web names, unless `about`
+ * says whose else. What is not needed is not there. */
+static const struct {
+    ask_fn answer;
+    unsigned needs;
+    void (*about)(struct queue *q, const struct ipc_portal_ask *a, struct scene_of *of);
+} answers[PORTAL_VERB_END] = {
+    [PORTAL_SEND_CODE] = {portal_send_code, NEEDS_ENVELOPE, about_wanted},
+    [PORTAL_CODE] = {take_code, NEEDS_ENVELOPE | NEEDS_PASSKEYS, about_visit},
+    [PORTAL_PROVE] = {proofs_on_prove, NEEDS_PERSON | NEEDS_PASSKEYS, about_visit},
+    [PORTAL_REMEMBERED] = {known, NEEDS_PASS | NEEDS_ENVELOPE, about_wanted},
+    [PORTAL_WHO] = {who, NEEDS_PASS},
+    [PORTAL_LEAVE] = {portal_leave, NEEDS_PASS},
+    [PORTAL_LIST] = {portal_list, NEEDS_PASS},
+    [PORTAL_ENVELOPE] = {show_envelope, NEEDS_PASS | NEEDS_ENVELOPE | NEEDS_VIEW},
+    [PORTAL_BODY] = {give_body, NEEDS_PASS | NEEDS_ENVELOPE | NEEDS_MESSAGE},
+    [PORTAL_FILE_PASS] = {give_file_pass, NEEDS_PASS | NEEDS_ENVELOPE},
+    [PORTAL_DRAFT] = {give_draft, NEEDS_PASS | NEEDS_ENVELOPE | NEEDS_DRAFT},
+    [PORTAL_DRAFT_PUT] = {put_draft, NEEDS_PASS | NEEDS_ENVELOPE},
+    [PORTAL_PHRASE] = {set_phrase, NEEDS_PASS | NEEDS_PERSON},
+    [PORTAL_PASSKEYS] = {proofs_on_passkeys, NEEDS_PASS | NEEDS_PASSKEYS},
+    [PORTAL_PASSKEY_NEW] = {proofs_on_new_passkey, NEEDS_PASS | NEEDS_PASSKEYS},
+    [PORTAL_PASSKEY_DROP] = {proofs_on_drop_passkey, NEEDS_PASS},
+    [PORTAL_SENT] = {list_sent, NEEDS_PASS},
+    [PORTAL_EVENTS] = {list_events, NEEDS_PASS | NEEDS_ENVELOPE},
+    [PORTAL_ACT] = {act, NEEDS_PASS | NEEDS_ENVELOPE | NEEDS_RCPT | NEEDS_PERSON, about_sender},
+    [PORTAL_EXPLAIN] = {portal_explain, NEEDS_PASS},
+    [PORTAL_ASK_AGAIN] = {ask_again, NEEDS_PASS | NEEDS_ENVELOPE},
+};
+
+static void on_scene(struct scene *s, void *arg)
+{
+    struct asking *w = arg;
+    if (s->failed) {
+        portal_reply(w->ch, w->a.token, PORTAL_LATER);
+    } else {
+        w->answer(s->q, w->ch, &w->a, s);
+    }
+    asking_end(w);
+}
+
+static void keep_strings(struct asking *w)
+{
+    struct ipc_portal_ask *a = &w->a;
+    struct str *strings[] = {&a->pass,    &a->browser,  &a->secret, &a->text,
+                             &a->network, &a->language, &a->data,   &a->device};
+    w->text = ARENA_INIT(128 * 1024);
+    for (size_t i = 0; i < ARRAY_LEN(strings); i++) {
+        must(arena_copy(&w->text, *strings[i], strings[i]) == 0);
+    }
+}
 
 static void on_ask(void *owner, struct ipc_channel *ch, const struct ipc_portal_ask *a)
 {
-    static const ask_fn answers[PORTAL_VERB_END] = {[PORTAL_SEND_CODE] = portal_send_code,
-                                                    [PORTAL_CODE] = take_code,
-                                                    [PORTAL_PROVE] = proofs_on_prove,
-                                                    [PORTAL_REMEMBERED] = known,
-                                                    [PORTAL_WHO] = who,
-                                                    [PORTAL_LEAVE] = portal_leave,
-                                                    [PORTAL_LIST] = portal_list,
-                                                    [PORTAL_ENVELOPE] = show_envelope,
-                                                    [PORTAL_BODY] = give_body,
-                                                    [PORTAL_FILE_PASS] = give_file_pass,
-                                                    [PORTAL_DRAFT] = give_draft,
-                                                    [PORTAL_DRAFT_PUT] = put_draft,
-                                                    [PORTAL_PHRASE] = set_phrase,
-                                                    [PORTAL_PASSKEYS] = proofs_on_passkeys,
-                                                    [PORTAL_PASSKEY_NEW] = proofs_on_new_passkey,
-                                                    [PORTAL_PASSKEY_DROP] = proofs_on_drop_passkey,
-                                                    [PORTAL_SENT] = list_sent,
-                                                    [PORTAL_EVENTS] = list_events,
-                                                    [PORTAL_ACT] = act,
-                                                    [PORTAL_EXPLAIN] = portal_explain,
-                                                    [PORTAL_ASK_AGAIN] = ask_again};
-    if (a->verb < PORTAL_VERB_END) {
-        answers[a->verb](owner, ch, a);
-    } else {
+    if (a->verb >= PORTAL_VERB_END) {
         /* web reads strangers: what it says must not end us */
         portal_reply(ch, a->token, PORTAL_NO);
+        return;
     }
+    struct asking *w = err_calloc(1, sizeof *w);
+    struct scene_of of = {
+        .needs = answers[a->verb].needs,
+        .pass = a->pass,
+        .number = a->envelope,
+    };
+    w->ch = ch;
+    w->a = *a;
+    w->answer = answers[a->verb].answer;
+    keep_strings(w);
+    if (answers[a->verb].about) {
+        answers[a->verb].about(owner, a, &of);
+    }
+    list_append(&askings, &w->link);
+    w->scene = scene_read(owner, &of, on_scene, w);
 }
 
 const struct ipc_rule queue_web_rules[] = {IPC_ON(portal_ask, on_ask),

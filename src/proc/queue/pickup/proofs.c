@@ -14,6 +14,7 @@
 #include "oidc/oidc.h"
 #include "ipc/proof_kinds.h"
 #include "proc/queue/queue.h"
+#include "proc/queue/pickup/scene.h"
 #include "seal/password.h"
 #include "seal/rest.h"
 #include "wire/base64.h"
@@ -46,7 +47,9 @@ struct proving {
     uint64_t envelope;            /* whose phrase is agreed on */
     struct store_passkey passkey; /* strings in id and key */
     unsigned char id[256], key[512];
-    bool found;
+    struct scene *scene; /* read before it ends; NULL: none is */
+    bool right;          /* what came of it, while that is read */
+    char why[256], hash[PASSWORD_HASH_MAX];
 };
 
 /* Where the people of a domain log in; description.token[0] is set once it is known. */
@@ -103,6 +106,7 @@ static struct proving *proving_new(struct queue *q, struct ipc_channel *web,
 
 static void proving_end(struct proving *p)
 {
+    scene_cancel(p->scene);
     map_take(provings, map_id(&p->token));
     explicit_bzero(p, sizeof *p);
     free(p);
@@ -200,12 +204,6 @@ static const char *origin(struct queue *q)
 
 /* --- offered ------------------------------------------------------------ */
 
-static void put_id(void *arg, const struct store_passkey *k)
-{
-    struct buf *out = arg;
-    (void)!(base64url_write(k->id, out) || buf_add(out, STR("\n")));
-}
-
 static void redirect_address(struct queue *q, char *dst, size_t size)
 {
     snprintf(dst, size, "%s/oidc", origin(q));
@@ -227,50 +225,48 @@ static void put_login(struct queue *q, const struct second_step *step, struct bu
     buf_free(&url);
 }
 
-void proofs_offer(struct queue *q, const struct second_step *step, struct buf *out)
+void proofs_offer(struct queue *q, const struct second_step *step,
+                  const struct store_passkey *passkeys, size_t n_passkeys, struct buf *out)
 {
     (void)!(buf_add(out, step->challenge) || buf_add(out, STR("\n")));
     put_login(q, step, out);
     (void)!buf_add(out, STR("\n"));
-    (void)!store_passkeys_of(q->store, step->address, put_id, out);
+    for (size_t i = 0; i < n_passkeys; i++) {
+        (void)!(base64url_write(passkeys[i].id, out) || buf_add(out, STR("\n")));
+    }
 }
 
 /* --- shown -------------------------------------------------------------- */
 
-static void keep_agreed(void *arg, const struct store_person *p)
+static void prove_phrase(struct queue *q, struct proving *p, const struct scene *s,
+                         struct str phrase)
 {
-    str_copy_cut(p->agreed, arg, PASSWORD_HASH_MAX);
-}
-
-static void prove_phrase(struct queue *q, struct proving *p, struct str phrase)
-{
-    char agreed[PASSWORD_HASH_MAX] = "", known[PASSWORD_HASH_MAX + 2];
-    if (store_get_person(q->store, str_c(p->address), keep_agreed, agreed) != STORE_OK) {
-        proofs_later(p);
-        return;
-    }
-    snprintf(known, sizeof known, "%s\n", agreed);
+    char known[PASSWORD_HASH_MAX + 2];
+    snprintf(known, sizeof known, "%.*s\n", PASSWORD_HASH_MAX - 1, s->person.agreed);
     proofs_ask_login(q, p, known, phrase);
 }
 
-static void keep_passkey(void *arg, const struct store_passkey *k)
+/* The one they have with the id in p. */
+static bool take_passkey(struct proving *p, const struct scene *s)
 {
-    struct proving *p = arg;
-    if (p->found || !str_eq(k->id, str_from((const char *)p->id, p->passkey.id.n)) ||
-        k->key.n > sizeof p->key) {
-        return;
+    for (size_t i = 0; i < s->n_passkeys; i++) {
+        const struct store_passkey *k = &s->passkeys[i];
+        if (str_eq(k->id, p->passkey.id) && k->key.n <= sizeof p->key) {
+            memcpy(p->key, k->key.p, k->key.n);
+            p->passkey = *k;
+            p->passkey.id = str_from((const char *)p->id, k->id.n);
+            p->passkey.key = str_from((const char *)p->key, k->key.n);
+            p->passkey.address = str_c(p->address);
+            return true;
+        }
     }
-    p->found = true;
-    memcpy(p->key, k->key.p, k->key.n);
-    p->passkey = *k;
-    p->passkey.id = str_from((const char *)p->id, k->id.n);
-    p->passkey.key = str_from((const char *)p->key, k->key.n);
-    p->passkey.address = str_c(p->address);
+    return false;
 }
 
 static void proofs_finish(struct queue *q, struct proving *p, bool right, const char *why);
 
-static void prove_passkey(struct queue *q, struct proving *p, struct str sent)
+static void prove_passkey(struct queue *q, struct proving *p, const struct scene *s,
+                          struct str sent)
 {
     struct str id;
     struct buf octets = BUF_INIT(sizeof p->id), known = BUF_INIT(KNOWN_MAX);
@@ -278,8 +274,7 @@ static void prove_passkey(struct queue *q, struct proving *p, struct str sent)
     if (ok) {
         memcpy(p->id, buf_str(&octets).p, buf_len(&octets));
         p->passkey.id = str_from((const char *)p->id, buf_len(&octets));
-        ok =
-            store_passkeys_of(q->store, str_c(p->address), keep_passkey, p) == STORE_OK && p->found;
+        ok = take_passkey(p, s);
     }
     ok = ok &&
          buf_printf(&known, "%s\n%s\n%u\n%llu\n", p->challenge, origin(q), p->passkey.algorithm,
@@ -336,10 +331,12 @@ static void prove_login(struct queue *q, struct proving *p, const struct second_
     buf_wipe(&form);
 }
 
-void proofs_on_prove(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
+void proofs_on_prove(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a,
+                     struct scene *s)
 {
     struct second_step step;
-    if (!visits_second(q, a->browser, a->number == PROOF_PASSKEY, &step)) {
+    if (!visits_second(q, a->browser, a->number == PROOF_PASSKEY, &step) ||
+        step.visit != s->of.visit) { /* or another visit began meanwhile */
         proofs_answer(ch, a->token, PORTAL_OVER);
         return;
     }
@@ -354,17 +351,32 @@ void proofs_on_prove(struct queue *q, struct ipc_channel *ch, const struct ipc_p
     str_copy_cut(step.address, p->address, sizeof p->address);
     str_copy_cut(step.challenge, p->challenge, sizeof p->challenge);
     if (kind == PROOF_PASSKEY) {
-        prove_passkey(q, p, a->data);
+        prove_passkey(q, p, s, a->data);
     } else if (kind == PROOF_LOGIN) {
         prove_login(q, p, &step, a->data);
     } else {
-        prove_phrase(q, p, a->data);
+        prove_phrase(q, p, s, a->data);
     }
 }
 
-/* The second step of a visit is over. */
-static void proofs_finish(struct queue *q, struct proving *p, bool right, const char *why)
+static bool has_passkey(const struct scene *s, struct str id)
 {
+    for (size_t i = 0; i < s->n_passkeys; i++) {
+        if (str_eq(s->passkeys[i].id, id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The second step of a visit is over, and what they have is known. */
+static void on_finish(struct scene *s, void *arg)
+{
+    struct proving *p = arg;
+    struct queue *q = s->q;
+    bool right = p->right;
+    const char *why = p->why;
+    p->scene = NULL;
     struct ipc_portal_answer r = {.token = p->ask.token};
     char how[400] = "code and phrase";
     if (p->kind == PROOF_PASSKEY) {
@@ -376,9 +388,8 @@ static void proofs_finish(struct queue *q, struct proving *p, bool right, const 
         log_notice("proof-wrong", KV("address", p->address), KV("network", p->network),
                    KV("proof", how), KV("reason", why));
     }
-    if (right && p->kind == PROOF_PASSKEY &&
-        store_has_passkey(q->store, p->passkey.id)) { /* not what was taken away meanwhile */
-        store_put_passkey(q->store, &p->passkey);
+    if (right && p->kind == PROOF_PASSKEY && has_passkey(s, p->passkey.id)) {
+        store_put_passkey(q->store, &p->passkey); /* not what was taken away meanwhile */
     }
     r.result = (uint8_t)visits_shown(q, p->visit, &p->ask, right, how, &r.number, &r.envelope);
     if (r.result == PORTAL_OK && p->web) {
@@ -387,7 +398,7 @@ static void proofs_finish(struct queue *q, struct proving *p, bool right, const 
         struct second_step step;
         struct buf offers = BUF_INIT(8000);
         if (r.result == PORTAL_WRONG && visits_step(q, p->ask.browser, &step)) {
-            proofs_offer(q, &step, &offers);
+            proofs_offer(q, &step, s->passkeys, s->n_passkeys, &offers);
         }
         r.text = buf_str(&offers);
         ipc_send(p->web, &(struct ipc_msg){.type = IPC_portal_answer, .portal_answer = r});
@@ -396,107 +407,171 @@ static void proofs_finish(struct queue *q, struct proving *p, bool right, const 
     proving_end(p);
 }
 
-/* --- passkeys of somebody with a pass ----------------------------------- */
-
-static bool is_sure(struct queue *q, struct str pass, struct kept_pass *p)
+static void proofs_finish(struct queue *q, struct proving *p, bool right, const char *why)
 {
-    return visits_pass(q, pass, p) && p->p.kind == PASS_RECIPIENT && p->p.level >= 2;
+    if (!p->scene) { /* it is over once */
+        p->right = right;
+        str_copy_cut(str_c(why), p->why, sizeof p->why);
+        p->scene = scene_read(q,
+                              &(struct scene_of){
+                                  .needs = NEEDS_PASSKEYS,
+                                  .whose = WHOSE_ADDRESS,
+                                  .address = str_c(p->address),
+                              },
+                              on_finish, p);
+    }
 }
 
-static void put_passkey(void *arg, const struct store_passkey *k)
+/* --- passkeys of somebody with a pass ----------------------------------- */
+
+static bool is_sure(struct queue *q, const struct scene *s)
+{
+    return visits_pass(q, &s->pass) && s->pass.p.kind == PASS_RECIPIENT && s->pass.p.level >= 2;
+}
+
+static void put_passkey(const struct store_passkey *k, struct buf *out)
 {
     char made[DATE_MAX], used[DATE_MAX];
-    struct buf *out = arg;
     date_iso(k->made_ms, made);
     date_iso(k->used_ms, used);
     (void)!(base64url_write(k->id, out) ||
             buf_printf(out, " %.10s %.10s\n", made, k->used_ms ? used : ""));
 }
 
-void proofs_on_passkeys(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
+void proofs_on_passkeys(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a,
+                        struct scene *s)
 {
-    struct kept_pass p;
+    const struct store_pass *p = &s->pass.p;
     char challenge[CHALLENGE_TEXT];
     struct buf text = BUF_INIT(8000);
-    bool there = visits_pass(q, a->pass, &p) && p.p.kind == PASS_RECIPIENT;
-    if (there && p.p.level >= 2) {
+    bool there = visits_pass(q, &s->pass) && p->kind == PASS_RECIPIENT;
+    if (there && p->level >= 2) {
         visits_challenge(q, a->pass, challenge);
         (void)!buf_printf(&text, "%s\n", challenge);
-        (void)!store_passkeys_of(q->store, p.p.address, put_passkey, &text);
+        for (size_t i = 0; i < s->n_passkeys; i++) {
+            put_passkey(&s->passkeys[i], &text);
+        }
     }
     ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer,
                                    .portal_answer = {
                                        .token = a->token,
                                        .result = there ? PORTAL_OK : PORTAL_NO,
-                                       .kind = there ? p.p.kind : 0,
-                                       .level = there ? p.p.level : 0,
-                                       .address = there ? p.p.address : STR(""),
+                                       .kind = there ? p->kind : 0,
+                                       .level = there ? p->level : 0,
+                                       .address = there ? p->address : STR(""),
                                        .text = buf_str(&text),
                                    }});
     buf_free(&text);
 }
 
-static void proofs_count_one(void *arg, const struct store_passkey *k)
+void proofs_on_new_passkey(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a,
+                           struct scene *s)
 {
-    ++*(size_t *)arg;
-}
-
-void proofs_on_new_passkey(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
-{
-    struct kept_pass pass;
     char known[CHALLENGE_TEXT + 600];
-    size_t n = 0;
-    struct proving *p =
-        is_sure(q, a->pass, &pass) &&
-                store_passkeys_of(q->store, pass.p.address, proofs_count_one, &n) == STORE_OK &&
-                n < PASSKEYS_EACH
-            ? proving_new(q, ch, a, PROOF_NEW_PASSKEY)
-            : NULL;
+    struct proving *p = is_sure(q, s) && s->n_passkeys < PASSKEYS_EACH
+                            ? proving_new(q, ch, a, PROOF_NEW_PASSKEY)
+                            : NULL;
     if (!p) {
         proofs_answer(ch, a->token, PORTAL_NO);
         return;
     }
-    str_copy_cut(pass.p.address, p->address, sizeof p->address);
+    str_copy_cut(s->pass.p.address, p->address, sizeof p->address);
     visits_challenge_used(q, a->pass, p->challenge);
     snprintf(known, sizeof known, "%s\n%s\n", p->challenge, origin(q));
     proofs_ask_login(q, p, known, a->data);
 }
 
 /* A stranger's device may have any id: one that somebody else has is not taken over. */
-static void save_passkey(struct queue *q, struct proving *p, const struct ipc_proved *m)
-{
+struct new_passkey {
+    uint64_t proving; /* its token: it may be over by then */
+    bool ok, known;
+    uint8_t algorithm;
+    uint64_t uses;
     struct kept_pass pass; /* they may have left meanwhile */
-    bool ok = m->ok && is_sure(q, p->ask.pass, &pass) &&
-              str_eq(pass.p.address, str_c(p->address)) && m->id.n > 0 && m->id.n <= sizeof p->id &&
-              m->key.n <= sizeof p->key && !store_has_passkey(q->store, m->id);
+    struct queue *q;
+    char why[256];
+};
+
+static void on_same_pass(void *arg, const struct store_pass *p)
+{
+    visits_keep(&((struct new_passkey *)arg)->pass, p);
+}
+
+static void on_known_passkey(void *arg, uint64_t n)
+{
+    ((struct new_passkey *)arg)->known = n > 0;
+}
+
+static void on_passkey_read(void *arg, enum store_result result)
+{
+    struct new_passkey *n = arg;
+    struct queue *q = n->q;
+    struct proving *p = map_get(provings, map_id(&n->proving));
+    bool ok = p && result == STORE_OK && n->ok && visits_pass(q, &n->pass) &&
+              n->pass.p.kind == PASS_RECIPIENT && n->pass.p.level >= 2 &&
+              str_eq(n->pass.p.address, str_c(p->address)) && !n->known;
     if (ok) {
         store_put_passkey(q->store, &(struct store_passkey){
-                                        .id = m->id,
+                                        .id = p->passkey.id,
                                         .address = str_c(p->address),
-                                        .algorithm = m->number,
-                                        .key = m->key,
-                                        .uses = m->uses,
+                                        .algorithm = n->algorithm,
+                                        .key = p->passkey.key,
+                                        .uses = n->uses,
                                         .made_ms = clock_wall_ms(),
                                     });
     }
-    log_notice("passkey-made", KV("address", p->address), KV("network", p->network), KVN("ok", ok),
-               KVS("reason", m->detail));
-    if (p->web) {
-        portal_answer_saved(q, p->web,
-                            &(struct ipc_portal_answer){.token = p->ask.token,
-                                                        .result = ok ? PORTAL_OK : PORTAL_WRONG});
+    if (p) {
+        log_notice("passkey-made", KV("address", p->address), KV("network", p->network),
+                   KVN("ok", ok), KV("reason", n->why));
+        if (p->web) {
+            portal_answer_saved(q, p->web,
+                                &(struct ipc_portal_answer){.token = p->ask.token,
+                                                            .result =
+                                                                ok ? PORTAL_OK : PORTAL_WRONG});
+        }
+        proving_end(p);
     }
-    proving_end(p);
+    free(n);
 }
 
-void proofs_on_drop_passkey(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
+static void save_passkey(struct queue *q, struct proving *p, const struct ipc_proved *m)
 {
-    struct kept_pass p;
+    struct new_passkey *n = err_calloc(1, sizeof *n);
+    n->q = q;
+    n->proving = p->token;
+    p->at = NULL; /* it has answered */
+    n->ok = m->ok && m->id.n > 0 && m->id.n <= sizeof p->id && m->key.n <= sizeof p->key;
+    n->algorithm = m->number;
+    n->uses = m->uses;
+    str_copy_cut(m->detail, n->why, sizeof n->why);
+    if (n->ok) {
+        memcpy(p->id, m->id.p, m->id.n);
+        memcpy(p->key, m->key.p ? m->key.p : "", m->key.n);
+        p->passkey.id = str_from((const char *)p->id, m->id.n);
+        p->passkey.key = str_from((const char *)p->key, m->key.n);
+    }
+    const struct store_query queries[] = {
+        {.what = STORE_PASS, .text = p->ask.pass},
+        {.what = STORE_HAS_PASSKEY, .text = m->id},
+    };
+    store_read_all(q->store, queries, ARRAY_LEN(queries),
+                   &(struct store_rows){
+                       .arg = n,
+                       .pass = on_same_pass,
+                       .number = on_known_passkey,
+                       .done = on_passkey_read,
+                   });
+}
+
+void proofs_on_drop_passkey(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a,
+                            struct scene *s)
+{
+    struct str address = s->pass.p.address;
     struct buf id = BUF_INIT(256);
-    bool ok = is_sure(q, a->pass, &p) && base64url_read(a->text, &id) == 0 && buf_len(&id) > 0;
+    bool ok = is_sure(q, s) && base64url_read(a->text, &id) == 0 && buf_len(&id) > 0;
     if (ok) {
-        store_drop_passkey(q->store, p.p.address, buf_str(&id));
-        log_notice("passkey-dropped", KVS("address", p.p.address), KVS("network", a->network));
+        store_drop_passkey(q->store, address, buf_str(&id));
+        log_notice("passkey-dropped", KVS("address", address), KVS("network", a->network));
     }
     portal_answer_saved(q, ch,
                         &(struct ipc_portal_answer){.token = a->token,
@@ -517,17 +592,33 @@ void proofs_agree(struct queue *q, struct ipc_channel *ch, const struct ipc_port
     }
 }
 
-static void agreed(struct queue *q, struct proving *p, const struct ipc_proved *m)
+static void on_agreed(struct scene *s, void *arg)
 {
-    struct kept_envelope k;
-    bool ok = m->ok && envelope_get(q, ENVELOPE_BY_NUMBER, p->envelope, &k) &&
-              portal_act(q, &k, ACT_PHRASE, m->key, STR(""));
+    struct proving *p = arg;
+    struct queue *q = s->q;
+    p->scene = NULL;
+    bool ok = p->right && s->envelope.found && portal_act(s, ACT_PHRASE, str_c(p->hash), STR(""));
     if (p->web) {
         portal_answer_saved(q, p->web,
                             &(struct ipc_portal_answer){.token = p->ask.token,
                                                         .result = ok ? PORTAL_OK : PORTAL_NO});
     }
     proving_end(p);
+}
+
+static void agreed(struct queue *q, struct proving *p, const struct ipc_proved *m)
+{
+    if (!p->scene) {
+        p->right = m->ok && m->key.n < sizeof p->hash;
+        str_copy_cut(m->key, p->hash, sizeof p->hash);
+        p->scene = scene_read(q,
+                              &(struct scene_of){
+                                  .needs = NEEDS_ENVELOPE | NEEDS_PERSON,
+                                  .number = p->envelope,
+                                  .whose = WHOSE_ENVELOPE,
+                              },
+                              on_agreed, p);
+    }
 }
 
 /* --- what comes back ---------------------------------------------------- */

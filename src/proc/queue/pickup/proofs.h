@@ -13,13 +13,17 @@ void proofs_forget(void);
 void proofs_tick(struct queue *q);
 /* What somebody could show: challenge, where to log in elsewhere (or nothing), passkeys, a line
  * each. */
-void proofs_offer(struct queue *q, const struct second_step *step, struct buf *out);
+void proofs_offer(struct queue *q, const struct second_step *step,
+                  const struct store_passkey *passkeys, size_t n_passkeys, struct buf *out);
 /* PORTAL_PROVE, PORTAL_PASSKEYS, PORTAL_PASSKEY_NEW, PORTAL_PASSKEY_DROP */
-void proofs_on_prove(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a);
-void proofs_on_passkeys(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a);
-void proofs_on_new_passkey(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a);
-void proofs_on_drop_passkey(struct queue *q, struct ipc_channel *ch,
-                            const struct ipc_portal_ask *a);
+void proofs_on_prove(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a,
+                     struct scene *s);
+void proofs_on_passkeys(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a,
+                        struct scene *s);
+void proofs_on_new_passkey(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a,
+                           struct scene *s);
+void proofs_on_drop_passkey(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a,
+                            struct scene *s);
 /* PORTAL_ACT with a phrase that a sender agrees on: hashed, then kept. */
 void proofs_agree(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a);
 void proofs_on_proved(void *owner, struct ipc_channel *ch, const struct ipc_proved *m);

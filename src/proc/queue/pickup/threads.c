@@ -15,38 +15,91 @@
 
 enum { LAST_AMONG = 50 };
 
-static void threads_keep_thread(void *arg, const struct store_thread *t)
+/* As a name is kept. */
+static void small(struct str name, char dst[THREAD_TEXT])
 {
-    struct turn *turn = arg;
-    turn->found = true;
-    turn->lowered = t->lowered;
-    str_copy_cut(t->thread, turn->thread, sizeof turn->thread);
-    str_copy_cut(t->inside, turn->inside, sizeof turn->inside);
-    str_copy_cut(t->outside, turn->outside, sizeof turn->outside);
-}
-
-static bool threads_find(struct queue *q, struct str name, struct turn *ret)
-{
-    char thread[THREAD_LETTERS + 1];
-    str_copy_cut(name, thread, sizeof thread);
-    for (char *p = thread; *p; p++) {
+    str_copy_cut(name, dst, THREAD_TEXT);
+    for (char *p = dst; *p; p++) {
         *p = str_lower(*p);
     }
-    ret->found = false;
-    return name.n > 0 &&
-           store_get_thread(q->store, str_c(thread), threads_keep_thread, ret) == STORE_OK &&
-           ret->found;
 }
 
-/* The newest that somebody inside wrote. */
-static void keep_last(void *arg, const struct store_envelope *e)
+static struct turn *threads_find(const struct threads *t, struct str name)
 {
-    uint64_t *last = arg;
-    *last = *last == 0 && e->sender.n > 0 ? e->envelope : *last;
+    char thread[THREAD_TEXT];
+    small(name, thread);
+    for (size_t i = 0; i < t->n && name.n > 0; i++) {
+        if (strcmp(t->v[i].thread, thread) == 0) {
+            return &t->v[i];
+        }
+    }
+    return NULL;
 }
 
-enum turn_kind threads_turn(struct queue *q, const struct store_message *m, struct str forward_path,
-                            struct str references, struct turn *ret)
+static void threads_want(struct threads *t, struct str name)
+{
+    if (name.n > 0 && !threads_find(t, name)) {
+        t->v = realloc(t->v, (t->n + 1) * sizeof *t->v);
+        must(t->v);
+        t->v[t->n] = (struct turn){.found = false};
+        small(name, t->v[t->n++].thread);
+    }
+}
+
+void threads_want_address(const struct queue *q, struct threads *t, struct str forward_path)
+{
+    threads_want(t, thread_of_address(child_conf(q->child), forward_path));
+}
+
+void threads_want_reference(struct threads *t, struct str references)
+{
+    threads_want(t, references);
+}
+
+void threads_free(struct threads *t)
+{
+    free(t->v);
+    *t = (struct threads){0};
+}
+
+size_t threads_queries(const struct threads *t, struct store_query *ret)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < t->n; i++) {
+        ret[n++] = (struct store_query){.what = STORE_THREAD, .text = str_c(t->v[i].thread)};
+        ret[n++] = (struct store_query){
+            .what = STORE_ENVELOPES_OF,
+            .kind = ENVELOPE_OF_THREAD,
+            .text = str_c(t->v[i].thread),
+            .max = LAST_AMONG,
+        };
+    }
+    return n;
+}
+
+void threads_on_thread(struct threads *t, const struct store_thread *row)
+{
+    struct turn *turn = threads_find(t, row->thread);
+    if (turn) {
+        turn->found = true;
+        turn->lowered = row->lowered;
+        str_copy_cut(row->inside, turn->inside, sizeof turn->inside);
+        str_copy_cut(row->outside, turn->outside, sizeof turn->outside);
+    }
+}
+
+/* Newest first. */
+void threads_on_envelope(struct threads *t, const struct store_envelope *e)
+{
+    struct turn *turn = threads_find(t, e->thread);
+    if (turn) {
+        turn->level = e->least > turn->level ? e->least : turn->level;
+        turn->last = turn->last == 0 && e->sender.n > 0 ? e->envelope : turn->last;
+    }
+}
+
+enum turn_kind threads_turn(struct queue *q, const struct threads *t, const struct store_message *m,
+                            struct str forward_path, struct str references, const struct turn **ret)
 {
     const struct conf *c = child_conf(q->child);
     const struct protect_mail mail = {
@@ -56,87 +109,54 @@ enum turn_kind threads_turn(struct queue *q, const struct store_message *m, stru
         .reverse_path = m->reverse_path,
     };
     bool inside = protect_is_from_inside(c, &mail);
-    if (threads_find(q, thread_of_address(c, forward_path), ret)) {
-        uint64_t last = 0;
+    *ret = threads_find(t, thread_of_address(c, forward_path));
+    if (*ret && (*ret)->found) {
         if (inside) {
-            return ret->lowered ? TURN_PLAIN : TURN_SECURE;
+            return (*ret)->lowered ? TURN_PLAIN : TURN_SECURE;
         }
-        if (store_envelopes_of(q->store, ENVELOPE_OF_THREAD, str_c(ret->thread), LAST_AMONG,
-                               keep_last, &last) == STORE_OK &&
-            last) {
-            envelope_event(q, last, EVENT_MAIL_REPLY, m->reverse_path,
+        if ((*ret)->last) {
+            envelope_event(q, (*ret)->last, EVENT_MAIL_REPLY, m->reverse_path,
                            "by ordinary mail: not protected by the portal");
         }
         return TURN_MARK;
     }
-    if (inside && references.n > 0 && threads_find(q, references, ret) && !ret->lowered &&
-        address_same(forward_path, str_c(ret->outside))) {
+    *ret = threads_find(t, references);
+    if (inside && *ret && (*ret)->found && !(*ret)->lowered &&
+        address_same(forward_path, str_c((*ret)->outside))) {
         return TURN_SECURE;
     }
     return TURN_NONE;
 }
 
-static void keep_greatest(void *arg, const struct store_envelope *e)
-{
-    uint8_t *greatest = arg;
-    *greatest = e->least > *greatest ? e->least : *greatest;
-}
-
-uint8_t threads_level(struct queue *q, const char *thread)
-{
-    uint8_t greatest = 0;
-    if (store_envelopes_of(q->store, ENVELOPE_OF_THREAD, str_c(thread), LAST_AMONG, keep_greatest,
-                           &greatest) != STORE_OK) {
-        greatest = 0; /* the store says so by itself */
-    }
-    return greatest;
-}
-
 /* --- written in the portal ---------------------------------------------- */
 
-struct had {
-    struct str address;
-    bool found;
-};
-
-static void note_rcpt(void *arg, const struct store_rcpt *r)
+bool threads_may_answer(const struct scene *s, struct str reverse_path)
 {
-    struct had *h = arg;
-    h->found |= address_same(r->forward_path, h->address);
+    const struct store_envelope *e = &s->envelope.e;
+    return portal_may_read(s) && envelope_waits(e) && e->sender.n > 0 &&
+           address_same(reverse_path, e->address);
 }
 
-static void threads_on_done(void *arg, enum store_result result)
+bool threads_may_write(const struct scene *s, struct str reverse_path, struct str login)
 {
+    return visits_pass(s->q, &s->pass) && s->pass.p.kind == PASS_INSIDE &&
+           address_same(s->pass.p.address, reverse_path) && address_same(s->pass.p.address, login);
 }
 
-bool threads_may_answer(struct queue *q, struct str pass, uint64_t envelope,
-                        struct str reverse_path, struct kept_envelope *k)
+bool threads_may_reach(const struct scene *s, struct str forward_path)
 {
-    return portal_may_read(q, pass, envelope, k) && envelope_waits(&k->e) && k->e.sender.n > 0 &&
-           address_same(reverse_path, k->e.address);
-}
-
-bool threads_may_write(struct queue *q, struct str pass, struct str reverse_path, struct str login)
-{
-    struct kept_pass p;
-    return visits_pass(q, pass, &p) && p.p.kind == PASS_INSIDE &&
-           address_same(p.p.address, reverse_path) && address_same(p.p.address, login);
-}
-
-bool threads_may_reach(struct queue *q, const struct kept_envelope *k, struct str forward_path)
-{
-    struct had h = {forward_path, address_same(forward_path, k->e.sender)};
-    if (!h.found) {
-        /* the embedded store answers at once */
-        store_report(q->store, k->e.id, NULL, note_rcpt, NULL, threads_on_done, &h);
+    bool had = address_same(forward_path, s->envelope.e.sender);
+    for (size_t i = 0; i < s->n_readers; i++) {
+        had |= address_same(s->readers[i], forward_path);
     }
-    return h.found;
+    return had;
 }
 
-void threads_answered(struct queue *q, struct kept_envelope *k, struct str network)
+void threads_answered(struct scene *s, struct str network)
 {
-    k->e.replied_ms = k->e.replied_ms ? k->e.replied_ms : clock_wall_ms();
-    store_put_envelope(q->store, &k->e);
-    store_drop_draft(q->store, k->e.envelope);
-    envelope_event(q, k->e.envelope, EVENT_REPLIED, network, "");
+    struct store_envelope *e = &s->envelope.e;
+    e->replied_ms = e->replied_ms ? e->replied_ms : clock_wall_ms();
+    store_put_envelope(s->q->store, e);
+    store_drop_draft(s->q->store, e->envelope);
+    envelope_event(s->q, e->envelope, EVENT_REPLIED, network, "");
 }

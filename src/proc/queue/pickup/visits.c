@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "proc/queue/pickup/guessing.h"
 #include "proc/queue/pickup/proofs.h"
+#include "proc/queue/pickup/scene.h"
 #include "proc/queue/pickup/visits.h"
 #include "wire/address.h"
 #include "wire/base64.h"
@@ -150,17 +151,23 @@ static struct visit *visit_new(struct queue *q, struct str browser)
     return v;
 }
 
-/* Whom the request is about: a link's envelope, or one of an address. */
-static bool find_wanted(struct queue *q, const struct ipc_portal_ask *a, struct kept_envelope *k)
+void visits_wants(const struct ipc_portal_ask *a, struct scene_of *of)
 {
     const struct address_key address = address_key(str_trim(a->text));
     bool by_token = a->secret.n == ENVELOPE_HASH;
-    k->found = false;
-    enum store_result r =
-        store_envelopes_of(q->store, by_token ? ENVELOPE_OF_TOKEN : ENVELOPE_OF_ADDRESS,
-                           by_token ? a->secret : str_c(address.text), by_token ? 1 : 20,
-                           by_token ? envelope_keep : envelope_keep_waiting, k);
-    return r == STORE_OK && k->found && envelope_waits(&k->e) && !(k->e.sealed && !by_token);
+    of->token = by_token ? a->secret : STR("");
+    if (!by_token) {
+        str_copy_cut(str_c(address.text), of->address_text, sizeof of->address_text);
+        of->waits_for = str_c(of->address_text);
+    }
+}
+
+/* Whom the request is about is there: a link's envelope, or one of an address. */
+static bool visits_is_wanted(const struct ipc_portal_ask *a, const struct scene *s)
+{
+    const struct kept_envelope *k = &s->envelope;
+    bool by_token = a->secret.n == ENVELOPE_HASH;
+    return k->found && envelope_waits(&k->e) && !(k->e.sealed && !by_token);
 }
 
 static void send_outside(struct queue *q, const struct ipc_portal_ask *a,
@@ -206,15 +213,15 @@ static enum portal_result may_ask(struct queue *q, const struct ipc_portal_ask *
     return r;
 }
 
-enum portal_result visits_send_code(struct queue *q, const struct ipc_portal_ask *a, char *words,
-                                    size_t size, int64_t *ret_wait_s)
+enum portal_result visits_send_code(struct queue *q, const struct ipc_portal_ask *a,
+                                    const struct scene *s, char *words, size_t size,
+                                    int64_t *ret_wait_s)
 {
-    struct kept_envelope k;
     if (a->browser.n != ENVELOPE_HASH) {
         return PORTAL_NO;
     }
-    bool wanted = a->number != 1 && find_wanted(q, a, &k);
-    enum portal_result r = may_ask(q, a, wanted ? k.e.address : STR(""), ret_wait_s);
+    bool wanted = a->number != 1 && visits_is_wanted(a, s);
+    enum portal_result r = may_ask(q, a, wanted ? s->envelope.e.address : STR(""), ret_wait_s);
     if (r != PORTAL_OK) {
         return r;
     }
@@ -228,7 +235,7 @@ enum portal_result visits_send_code(struct queue *q, const struct ipc_portal_ask
     if (a->number == 1) {
         send_inside(q, a, v, words);
     } else if (wanted) {
-        send_outside(q, a, &k, v, words);
+        send_outside(q, a, &s->envelope, v, words);
     }
     return PORTAL_OK;
 }
@@ -242,10 +249,21 @@ static bool same(const char *a, struct str b, size_t n)
     return differs == 0;
 }
 
-static bool level_wants_more(struct queue *q, const struct visit *v)
+void visits_about(struct queue *q, struct str browser, struct scene_of *of)
 {
-    struct kept_envelope k;
-    return v->envelope && envelope_get(q, ENVELOPE_BY_NUMBER, v->envelope, &k) && k.e.level >= 2;
+    const struct visit *v = visit_of(q, browser);
+    if (v) {
+        of->visit = v->number;
+        of->number = v->envelope;
+        of->whose = WHOSE_ADDRESS;
+        str_copy_cut(str_c(v->address), of->address_text, sizeof of->address_text);
+        of->address = str_c(of->address_text);
+    }
+}
+
+static bool level_wants_more(const struct visit *v, const struct scene *s)
+{
+    return v->envelope && s->envelope.found && s->envelope.e.level >= 2;
 }
 
 static void new_challenge(char ret[CHALLENGE_TEXT])
@@ -304,13 +322,14 @@ static void let_in(struct queue *q, struct visit *v, const struct ipc_portal_ask
 }
 
 enum portal_result visits_code(struct queue *q, const struct ipc_portal_ask *a,
-                               struct ipc_portal_answer *ret, struct buf *offers)
+                               const struct scene *s, struct ipc_portal_answer *ret,
+                               struct buf *offers)
 {
     const struct conf *c = child_conf(q->child);
     struct visit *v = visit_of(q, a->browser);
     struct str code, rest = a->text;
-    if (!v || v->wants_more || a->secret.n != ENVELOPE_HASH) {
-        return PORTAL_OVER;
+    if (!v || v->wants_more || a->secret.n != ENVELOPE_HASH || v->number != s->of.visit) {
+        return PORTAL_OVER; /* or another visit began meanwhile */
     }
     v->tries++;
     if (!str_split(&rest, '\n', &code) || !same(v->code, code, 8) || !v->address[0]) {
@@ -325,14 +344,14 @@ enum portal_result visits_code(struct queue *q, const struct ipc_portal_ask *a,
         return PORTAL_OK;
     }
     guessing_code_right(q, a, v->address, false);
-    if (level_wants_more(q, v)) {
+    if (level_wants_more(v, s)) {
         v->wants_more = true;
         v->tries = 0;
         new_challenge(v->challenge);
         new_challenge(v->state);
         new_challenge(v->verifier);
         const struct second_step step = step_of(v);
-        proofs_offer(q, &step, offers);
+        proofs_offer(q, &step, s->passkeys, s->n_passkeys, offers);
         return PORTAL_PROOF_WANTED;
     }
     if (a->number && a->data.n == ENVELOPE_HASH && c->portal.remember > 0) {
@@ -380,34 +399,33 @@ enum portal_result visits_shown(struct queue *q, uint64_t visit, const struct ip
 }
 
 /* A link alone suffices (level 0), or the browser is remembered (level 1). */
-enum portal_result visits_known(struct queue *q, const struct ipc_portal_ask *a,
+enum portal_result visits_known(struct queue *q, const struct ipc_portal_ask *a, struct scene *s,
                                 uint64_t *ret_envelope)
 {
     const struct conf *c = child_conf(q->child);
-    struct kept_envelope k;
-    struct kept_pass p = {.found = false};
-    if (a->data.n != ENVELOPE_HASH || a->secret.n != ENVELOPE_HASH || !find_wanted(q, a, &k) ||
-        k.e.level >= 2) {
+    const struct store_envelope *e = &s->envelope.e;
+    if (a->data.n != ENVELOPE_HASH || a->secret.n != ENVELOPE_HASH || !visits_is_wanted(a, s) ||
+        e->level >= 2) {
         return PORTAL_NO;
     }
-    bool remembered = a->pass.n == ENVELOPE_HASH && visits_pass(q, a->pass, &p) &&
-                      p.p.kind == PASS_REMEMBERED && str_eq(p.p.address, k.e.address);
-    if (!remembered && k.e.level > 0) {
+    bool remembered = visits_pass(q, &s->pass) && s->pass.p.kind == PASS_REMEMBERED &&
+                      str_eq(s->pass.p.address, e->address);
+    if (!remembered && e->level > 0) {
         return PORTAL_NO;
     }
     int64_t now = clock_wall_ms();
     store_put_pass(q->store, &(struct store_pass){
                                  .hash = a->data,
                                  .kind = PASS_RECIPIENT,
-                                 .address = k.e.address,
-                                 .envelope = remembered ? 0 : k.e.envelope,
+                                 .address = e->address,
+                                 .envelope = remembered ? 0 : e->envelope,
                                  .level = remembered ? 1 : 0,
                                  .made_ms = now,
                                  .until_ms = now + c->portal.session,
                              });
-    envelope_event(q, k.e.envelope, EVENT_OPENED, a->network,
+    envelope_event(q, e->envelope, EVENT_OPENED, a->network,
                    remembered ? "a remembered browser" : "the link alone");
-    *ret_envelope = k.e.envelope;
+    *ret_envelope = e->envelope;
     return PORTAL_OK;
 }
 
@@ -432,9 +450,8 @@ void visits_files(struct queue *q, const struct kept_pass *p, uint64_t envelope,
 
 /* --- passes ------------------------------------------------------------- */
 
-static void keep_pass(void *arg, const struct store_pass *p)
+void visits_keep(struct kept_pass *k, const struct store_pass *p)
 {
-    struct kept_pass *k = arg;
     k->found = true;
     k->p = *p;
     str_copy_cut(p->address, k->address, sizeof k->address);
@@ -467,15 +484,13 @@ void visits_forget(struct queue *q, struct str hash)
     free(map_take(q->pickup.passes_used, hash)); /* hash may be a view of it: last */
 }
 
-bool visits_pass(struct queue *q, struct str hash, struct kept_pass *ret)
+bool visits_pass(struct queue *q, const struct kept_pass *p)
 {
-    ret->found = false;
-    if (hash.n != ENVELOPE_HASH || store_get_pass(q->store, hash, keep_pass, ret) != STORE_OK ||
-        !ret->found || ret->p.until_ms <= clock_wall_ms()) {
+    if (!p->found || p->p.until_ms <= clock_wall_ms()) {
         return false;
     }
-    if (ret->p.kind != PASS_REMEMBERED && ret->p.kind != PASS_FILES && visits_is_idle(q, ret)) {
-        visits_forget(q, hash);
+    if (p->p.kind != PASS_REMEMBERED && p->p.kind != PASS_FILES && visits_is_idle(q, p)) {
+        visits_forget(q, p->p.hash);
         return false;
     }
     return true;

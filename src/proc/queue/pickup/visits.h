@@ -13,16 +13,25 @@ struct kept_pass {
     bool found;
 };
 
+struct scene;
+struct scene_of;
+
 void visits_init(struct queue *q);
 /* Forgets what is too old. */
 void visits_tick(struct queue *q);
+/* What the scenes of these requests are about: the envelope that is wanted, by link or address; the
+ * visit of a browser, its envelope and address. */
+void visits_wants(const struct ipc_portal_ask *a, struct scene_of *of);
+void visits_about(struct queue *q, struct str browser, struct scene_of *of);
 /* PORTAL_SEND_CODE: words of at least 64 octets. ret_wait_s: with PORTAL_SLOW_DOWN. */
-enum portal_result visits_send_code(struct queue *q, const struct ipc_portal_ask *a, char *words,
-                                    size_t size, int64_t *ret_wait_s);
+enum portal_result visits_send_code(struct queue *q, const struct ipc_portal_ask *a,
+                                    const struct scene *s, char *words, size_t size,
+                                    int64_t *ret_wait_s);
 /* PORTAL_CODE. ret: number: tries left; envelope: the one whose link began it, 0: none; kind:
  * PASS_INSIDE for somebody of ours. offers: what can be shown besides. */
 enum portal_result visits_code(struct queue *q, const struct ipc_portal_ask *a,
-                               struct ipc_portal_answer *ret, struct buf *offers);
+                               const struct scene *s, struct ipc_portal_answer *ret,
+                               struct buf *offers);
 
 enum { CHALLENGE_TEXT = 44 };
 
@@ -49,12 +58,14 @@ enum portal_result visits_shown(struct queue *q, uint64_t visit, const struct ip
 void visits_challenge(struct queue *q, struct str pass, char ret[CHALLENGE_TEXT]);
 void visits_challenge_used(struct queue *q, struct str pass, char ret[CHALLENGE_TEXT]);
 /* PORTAL_REMEMBERED. */
-enum portal_result visits_known(struct queue *q, const struct ipc_portal_ask *a,
+enum portal_result visits_known(struct queue *q, const struct ipc_portal_ask *a, struct scene *s,
                                 uint64_t *ret_envelope);
 /* The password was right. */
 void visits_inside(struct queue *q, const char *address, struct str hash);
 /* PORTAL_FILE_PASS: a pass of a minute for the files of that envelope, for somebody with p. */
 void visits_files(struct queue *q, const struct kept_pass *p, uint64_t envelope, struct str hash);
-/* Whose pass it is, if it is in force; looking at it keeps it alive. */
-bool visits_pass(struct queue *q, struct str hash, struct kept_pass *ret);
+/* Copies a row. */
+void visits_keep(struct kept_pass *k, const struct store_pass *p);
+/* It was found and is in force; looking at it keeps it alive. */
+bool visits_pass(struct queue *q, const struct kept_pass *p);
 void visits_forget(struct queue *q, struct str hash);

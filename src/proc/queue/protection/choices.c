@@ -6,8 +6,7 @@
  *
  * Called by submit.c (a mail to a choice), job.c (the notice's addresses) and schedule.c (time
  * that is over). What can go wrong: a forged, old or second choice: it changes nothing, and the
- * one who sent it hears why. The embedded store answers questions at once; another one would
- * need the choice to wait for its answer.
+ * one who sent it hears why.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -15,6 +14,8 @@
 #include "proc/queue/queue.h"
 #include "seal/token.h"
 #include "wire/id.h"
+
+#include <stdlib.h>
 
 enum { LOOK_MS = 30 * 1000, LOOK_BATCH = 1000 };
 
@@ -75,31 +76,16 @@ bool choices_is_one(const struct queue *q, struct str forward_path)
            domain_eq(domain_of(forward_path), domain_kept(str_c(child_conf(q->child)->hostname)));
 }
 
-struct taken {
-    struct queue *q;
-    size_t choice, n;
-    uint64_t id;
-    struct str sender; /* of the choice */
-    bool right_sender;
-};
-
-static void choices_on_message(void *arg, const struct store_message *m)
+static void choices_apply(struct queue *q, size_t choice, const struct store_rcpt *row)
 {
-    struct taken *t = arg;
-    t->right_sender = address_same(m->reverse_path, t->sender);
-}
-
-static void choices_apply(struct taken *t, const struct store_rcpt *row)
-{
-    struct queue *q = t->q;
     struct store_rcpt r = *row;
     struct protect_record record;
     struct ladder_order l;
     struct buf text = BUF_INIT(PROTECT_RECORD_MAX), words = BUF_INIT(PROTECT_WORDS_MAX);
     protection_record(row, &record);
-    bool as_is = choices[t->choice].as_is;
+    bool as_is = choices[choice].as_is;
     (void)!buf_add(&words, record.words);
-    (void)!buf_printf(&words, "the sender chose: %s\n", choices[t->choice].words);
+    (void)!buf_printf(&words, "the sender chose: %s\n", choices[choice].words);
     record.words = buf_str(&words);
     record.asked = false;
     record.by_person = true;
@@ -112,7 +98,7 @@ static void choices_apply(struct taken *t, const struct store_rcpt *row)
     r.reply = r.code = STR("");
     r.next_ms = clock_wall_ms();
     r.notice = NOTICE_NONE;
-    if (choices[t->choice].letter == 'd') {
+    if (choices[choice].letter == 'd') {
         r.state = RCPT_DELETED;
         r.reason = REASON_TAKEN_BACK;
     } else if (!as_is) {
@@ -134,27 +120,15 @@ static void choices_apply(struct taken *t, const struct store_rcpt *row)
     }
     queue_retry_at(q, queue_destination(q, r.next_hop), r.next_ms);
     q->delivery.bounces_due |= r.state == RCPT_FAILED;
-    t->n++;
     buf_free(&text);
     buf_free(&words);
 }
 
-static void choices_on_rcpt(void *arg, const struct store_rcpt *r)
+/* Which choice a mail to this address is, and about which message. NULL, or words for why it is
+ * none. */
+static const char *choices_parse(struct queue *q, const struct store_message *m,
+                                 struct str forward_path, size_t *ret_choice, uint64_t *ret_id)
 {
-    struct taken *t = arg;
-    if (t->right_sender && r->state == RCPT_HELD && r->reason == REASON_ASKED) {
-        choices_apply(t, r);
-    }
-}
-
-static void choices_on_done(void *arg, enum store_result result)
-{
-}
-
-const char *choices_take(struct queue *q, const struct store_message *m, struct str forward_path)
-{
-    struct taken t = {.q = q, .choice = ARRAY_LEN(choices), .sender = m->reverse_path};
-    char number[ID_TEXT];
     struct str local = str_slice(forward_path, sizeof prefix - 1, str_find_last(forward_path, '@'));
     const struct protect_mail mail = {
         .login = m->login,
@@ -163,28 +137,96 @@ const char *choices_take(struct queue *q, const struct store_message *m, struct 
     };
     size_t dash = str_find(local, '-', 0);
     if (!protect_is_from_inside(child_conf(q->child), &mail) || dash != ID_TEXT ||
-        id_parse(str_slice(local, 1, dash), &t.id) < 0) {
+        id_parse(str_slice(local, 1, dash), ret_id) < 0) {
         return "this is not an address for a choice";
     }
+    *ret_choice = ARRAY_LEN(choices);
     for (size_t i = 0; i < ARRAY_LEN(choices); i++) {
-        t.choice = str_lower(local.p[0]) == choices[i].letter ? i : t.choice;
+        *ret_choice = str_lower(local.p[0]) == choices[i].letter ? i : *ret_choice;
     }
     struct buf text = BUF_INIT(2048);
-    bool right = t.choice < ARRAY_LEN(choices);
+    bool right = *ret_choice < ARRAY_LEN(choices);
     if (right) {
-        choice_text(choices[t.choice].letter, t.id, m->reverse_path, &text);
+        choice_text(choices[*ret_choice].letter, *ret_id, m->reverse_path, &text);
         right = token_ok(q->protection.choice_secret, buf_str(&text),
                          str_slice(local, dash + 1, local.n));
     }
     buf_free(&text);
-    if (!right) {
-        return "this choice is not one that was offered to you";
+    return right ? NULL : "this choice is not one that was offered to you";
+}
+
+bool choices_query(struct queue *q, const struct store_message *m, struct str forward_path,
+                   struct store_query *ret)
+{
+    size_t choice;
+    *ret = (struct store_query){.what = STORE_REPORT};
+    return choices_parse(q, m, forward_path, &choice, &ret->number) == NULL;
+}
+
+void choices_on_message(struct choices *c, const struct store_message *m)
+{
+    c->messages = realloc(c->messages, (c->n_messages + 1) * sizeof *c->messages);
+    must(c->messages);
+    c->messages[c->n_messages] = (struct store_message){.id = m->id};
+    must(arena_copy(&c->text, m->reverse_path, &c->messages[c->n_messages++].reverse_path) == 0);
+}
+
+void choices_on_rcpt(struct choices *c, const struct store_rcpt *row)
+{
+    if (row->state != RCPT_HELD || row->reason != REASON_ASKED) {
+        return;
     }
-    store_report(q->store, t.id, choices_on_message, choices_on_rcpt, NULL, choices_on_done, &t);
-    id_text(t.id, number);
+    c->rcpts = realloc(c->rcpts, (c->n_rcpts + 1) * sizeof *c->rcpts);
+    must(c->rcpts);
+    struct store_rcpt *r = &c->rcpts[c->n_rcpts++];
+    *r = *row;
+    struct str *texts[] = {&r->forward_path, &r->next_hop, &r->code,       &r->reply,
+                           &r->host,         &r->orcpt,    &r->protection, &r->reverse_path};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        must(arena_copy(&c->text, *texts[i], texts[i]) == 0);
+    }
+}
+
+void choices_free(struct choices *c)
+{
+    free(c->messages);
+    free(c->rcpts);
+    arena_reset(&c->text);
+    *c = (struct choices){0};
+}
+
+static bool choices_is_sender(const struct choices *known, uint64_t id, struct str sender)
+{
+    for (size_t i = 0; i < known->n_messages; i++) {
+        if (known->messages[i].id == id) {
+            return address_same(known->messages[i].reverse_path, sender);
+        }
+    }
+    return false;
+}
+
+const char *choices_take(struct queue *q, const struct store_message *m, struct str forward_path,
+                         struct choices *known)
+{
+    char number[ID_TEXT];
+    uint64_t id;
+    size_t choice, n = 0;
+    const char *wrong = choices_parse(q, m, forward_path, &choice, &id);
+    if (wrong) {
+        return wrong;
+    }
+    for (size_t i = 0; i < known->n_rcpts && choices_is_sender(known, id, m->reverse_path); i++) {
+        struct store_rcpt *r = &known->rcpts[i];
+        if (r->id == id && r->state == RCPT_HELD) {
+            choices_apply(q, choice, r);
+            r->state = RCPT_QUEUED; /* not by another choice of the same mail */
+            n++;
+        }
+    }
+    id_text(id, number);
     log_notice("choice", KV("id", number), KVS("from", m->reverse_path),
-               KV("choice", choices[t.choice].words), KVN("recipients", t.n));
-    return t.n > 0 ? NULL : "this choice was made already, or its time is over";
+               KV("choice", choices[choice].words), KVN("recipients", n));
+    return n > 0 ? NULL : "this choice was made already, or its time is over";
 }
 
 /* --- time that is over -------------------------------------------------- */
@@ -217,17 +259,33 @@ static void expire_one(void *arg, const struct store_rcpt *row)
     q->delivery.bounces_due = true;
 }
 
+static void on_looked(void *arg, enum store_result result)
+{
+    struct look *k = arg;
+    /* the rest with the next turn of the timer */
+    k->q->protection.choices_after = result == STORE_OK && k->n == LOOK_BATCH ? k->last : 0;
+    k->q->protection.choices_looking = false;
+    free(k);
+}
+
 void choices_tick(struct queue *q)
 {
     int64_t now = clock_mono_ms();
-    if (q->protection.choices_after == 0 && q->protection.choices_looked_ms != 0 &&
-        now - q->protection.choices_looked_ms < LOOK_MS) {
+    if (q->protection.choices_looking ||
+        (q->protection.choices_after == 0 && q->protection.choices_looked_ms != 0 &&
+         now - q->protection.choices_looked_ms < LOOK_MS)) {
         return;
     }
-    struct look k = {.q = q}; /* the embedded store answers at once */
-    store_each_held(q->store, REASON_ASKED, q->protection.choices_after, LOOK_BATCH, expire_one,
-                    choices_on_done, &k);
-    /* the rest with the next turn of the timer */
-    q->protection.choices_after = k.n == LOOK_BATCH ? k.last : 0;
+    struct look *k = err_calloc(1, sizeof *k);
+    k->q = q;
+    q->protection.choices_looking = true;
     q->protection.choices_looked_ms = now;
+    store_read(q->store,
+               &(struct store_query){
+                   .what = STORE_HELD,
+                   .kind = REASON_ASKED,
+                   .number = q->protection.choices_after,
+                   .max = LOOK_BATCH,
+               },
+               &(struct store_rows){.arg = k, .rcpt = expire_one, .done = on_looked});
 }

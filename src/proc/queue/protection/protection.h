@@ -3,6 +3,7 @@
  * process.
  */
 #pragma once
+#include "store/read.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "policy/protect.h"
@@ -51,6 +52,7 @@ struct protecting {
     uint64_t steps_down, demands[DEMAND_END];
     unsigned char choice_secret[32]; /* kept in the store */
     int64_t choices_looked_ms;
+    bool choices_looking;
     uint64_t choices_after; /* a look has come as far as this recipient; 0: none is under way */
 };
 
@@ -60,6 +62,22 @@ void choices_secret(void *arg, struct str secret);
 void choices_addresses(const struct queue *q, const struct store_message *m,
                        const struct store_rcpt *r, struct buf *out);
 bool choices_is_one(const struct queue *q, struct str forward_path);
-/* A mail (m) to a choice: applied, or words for why not. */
-const char *choices_take(struct queue *q, const struct store_message *m, struct str forward_path);
+/* What choices are about, read before they are taken: messages and those recipients that wait for
+ * one. */
+struct choices {
+    struct arena text;
+    struct store_message *messages; /* id and reverse_path alone */
+    struct store_rcpt *rcpts;
+    size_t n_messages, n_rcpts;
+};
+/* What has to be read for a mail (m) to a choice; false: nothing, it is none. */
+bool choices_query(struct queue *q, const struct store_message *m, struct str forward_path,
+                   struct store_query *ret);
+/* Copy rows of it. */
+void choices_on_message(struct choices *c, const struct store_message *m);
+void choices_on_rcpt(struct choices *c, const struct store_rcpt *r);
+void choices_free(struct choices *c);
+/* Applied, or words for why not. */
+const char *choices_take(struct queue *q, const struct store_message *m, struct str forward_path,
+                         struct choices *known);
 void choices_tick(struct queue *q);

@@ -5,6 +5,7 @@
  * What can go wrong: the clock was set, see sched/jump.h; the store cannot be read: next time.
  */
 #include "base/clock.h"
+#include "base/log.h"
 #include "proc/queue/queue.h"
 
 enum { OVER_BATCH = 1000 };
@@ -61,15 +62,23 @@ static void expiry_give_up(void *arg, const struct store_rcpt *row)
     q->delivery.bounces_due |= !r.bounced;
 }
 
-static void expiry_ignore_end(void *arg, enum store_result result)
+static void expiry_on_read(void *arg, enum store_result result)
 {
+    if (result != STORE_OK) {
+        log_warn("store-unreadable", KV("what", "what is too old; looked at again"));
+    }
 }
 
 void expiry_tick(struct queue *q)
 {
     const struct retry_rules rules = expiry_rules(q);
     if (queue_may_expire(q) && jump_is_settled(&q->schedule.jump, queue_now(), rules.lifetime)) {
-        store_each_over(q->store, retry_over_before(&rules, clock_wall_ms()), OVER_BATCH,
-                        expiry_give_up, expiry_ignore_end, q);
+        store_read(q->store,
+                   &(struct store_query){
+                       .what = STORE_OVER,
+                       .ms = retry_over_before(&rules, clock_wall_ms()),
+                       .max = OVER_BATCH,
+                   },
+                   &(struct store_rows){.arg = q, .rcpt = expiry_give_up, .done = expiry_on_read});
     }
 }

@@ -31,9 +31,14 @@ struct suspects {
     struct queue *q;
     struct sched_time now;
     int64_t before_ms;
-    char names[AT_ONCE][256];
     size_t n;
-    unsigned lost; /* recipients of the one that is looked at */
+};
+
+/* One of them, looked at in the store. */
+struct overdue_look {
+    struct queue *q;
+    char name[256];
+    unsigned lost;
 };
 
 /* Where retries come within seconds, as in a laboratory, a minute would never be over. */
@@ -43,6 +48,55 @@ static int64_t late_ms(const struct queue *q)
     return late < LATE_MS ? late : LATE_MS;
 }
 
+static void count_lost(void *arg, const struct store_rcpt *r)
+{
+    struct overdue_look *k = arg;
+    k->lost += !map_get(k->q->schedule.leased, map_id(&r->rcpt));
+}
+
+static void overdue_wake(const struct overdue_look *k)
+{
+    struct queue *q = k->q;
+    struct str name = str_c(k->name);
+    char detail[400];
+    q->schedule.overdue.now += k->lost;
+    q->schedule.overdue.mended += k->lost;
+    log_error(
+        "recipients-overdue", KVS("destination", name), KVN("recipients", k->lost),
+        KV("what",
+           "nobody would have tried them again: a fault of this program; they are woken now"));
+    snprintf(detail, sizeof detail,
+             "%u or more recipients of " STR_FMT
+             " were overdue and had been forgotten: please report this",
+             k->lost, STR_ARG(name));
+    alarms_raise(q, domain_kept(str_c(child_conf(q->child)->hostname)), ALARM_OVERDUE, detail);
+    queue_retry_now(q, queue_destination(q, name));
+}
+
+static void overdue_on_looked(void *arg, enum store_result result)
+{
+    struct overdue_look *k = arg;
+    if (result == STORE_OK && k->lost > 0) { /* else all are in memory or under way */
+        overdue_wake(k);
+    }
+    free(k);
+}
+
+static void look_closer(const struct suspects *s, struct str name)
+{
+    struct overdue_look *k = err_calloc(1, sizeof *k);
+    k->q = s->q;
+    str_copy_cut(name, k->name, sizeof k->name);
+    store_read(s->q->store,
+               &(struct store_query){
+                   .what = STORE_DUE,
+                   .text = name,
+                   .ms = s->before_ms,
+                   .max = RCPTS_MAX,
+               },
+               &(struct store_rows){.arg = k, .rcpt = count_lost, .done = overdue_on_looked});
+}
+
 static void suspect(void *arg, struct str name, int64_t next_ms)
 {
     struct suspects *s = arg;
@@ -50,58 +104,21 @@ static void suspect(void *arg, struct str name, int64_t next_ms)
     soon.wall_ms += SOON_MS;
     bool is_late = next_ms < s->before_ms &&
                    sched_has_forgotten(sched_find(&s->q->schedule.engine, name), soon);
-    if (is_late && s->n < AT_ONCE && str_copy(name, s->names[s->n], sizeof s->names[0]) == 0) {
+    if (is_late && s->n < AT_ONCE) {
         s->n++;
+        look_closer(s, name);
     }
-}
-
-static void count_lost(void *arg, const struct store_rcpt *r)
-{
-    struct suspects *s = arg;
-    s->lost += !map_get(s->q->schedule.leased, map_id(&r->rcpt));
-}
-
-static void overdue_ignore_end(void *arg, enum store_result result)
-{
-}
-
-static void overdue_wake(struct suspects *s, struct str name)
-{
-    struct queue *q = s->q;
-    char detail[400];
-    s->lost = 0;
-    store_each_due(q->store, name, s->before_ms, RCPTS_MAX, count_lost, overdue_ignore_end, s);
-    if (s->lost == 0) {
-        return; /* all of them are in memory or under way */
-    }
-    q->schedule.overdue.now += s->lost;
-    q->schedule.overdue.mended += s->lost;
-    log_error(
-        "recipients-overdue", KVS("destination", name), KVN("recipients", s->lost),
-        KV("what",
-           "nobody would have tried them again: a fault of this program; they are woken now"));
-    snprintf(detail, sizeof detail,
-             "%u or more recipients of " STR_FMT
-             " were overdue and had been forgotten: please report this",
-             s->lost, STR_ARG(name));
-    alarms_raise(q, domain_kept(str_c(child_conf(q->child)->hostname)), ALARM_OVERDUE, detail);
-    queue_retry_now(q, queue_destination(q, name));
 }
 
 static void walked(void *arg, enum store_result result)
 {
-    struct suspects *s = arg;
-    s->q->schedule.overdue.now = 0;
-    for (size_t i = 0; i < s->n; i++) {
-        overdue_wake(s, str_c(s->names[i]));
-    }
-    free(s);
+    free(arg);
 }
 
 void overdue_start(struct queue *q)
 {
     struct domain_name own = domain_kept(str_c(child_conf(q->child)->hostname));
-    store_clear_alarm(q->store, domain_str(&own), ALARM_OVERDUE, clock_wall_ms());
+    store_clear_alarm(q->store, domain_str(&own), ALARM_OVERDUE, clock_wall_ms(), NULL, NULL);
 }
 
 static void overdue_check(struct queue *q, int64_t late)
@@ -110,7 +127,9 @@ static void overdue_check(struct queue *q, int64_t late)
     *s = (struct suspects){.q = q, .now = queue_now()};
     s->before_ms = s->now.wall_ms - late;
     q->schedule.overdue.looked_ms = s->now.mono_ms;
-    store_each_next_hop(q->store, suspect, walked, s);
+    q->schedule.overdue.now = 0;
+    store_read(q->store, &(struct store_query){.what = STORE_NEXT_HOPS},
+               &(struct store_rows){.arg = s, .next_hop = suspect, .done = walked});
 }
 
 /* Somebody waits for the answer: a retry of minutes does not hide what was forgotten a moment

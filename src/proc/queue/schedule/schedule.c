@@ -142,6 +142,9 @@ static void add_item(struct queue *q, struct sched_destination *d, const struct 
 void queue_ready(struct queue *q, const struct store_rcpt *r, struct cached *cached)
 {
     struct sched_destination *d = queue_destination(q, r->next_hop);
+    if (map_get(q->schedule.leased, map_id(&r->rcpt))) {
+        return; /* durable, and read before that was told */
+    }
     if (sched_has_place(&q->schedule.engine, d, cached ? cached->m.reverse_path : r->reverse_path,
                         clock_wall_ms())) {
         add_item(q, d, r, cached);
@@ -221,20 +224,30 @@ static void refill_read(void *arg, enum store_result result)
 {
     struct refill *f = arg;
     if (result == STORE_OK && f->n < f->max) {
-        store_next_due(f->q->store, str_c(f->d->name), f->at.wall_ms, refill_next, refill_done, f);
+        store_read(f->q->store,
+                   &(struct store_query){
+                       .what = STORE_NEXT_DUE,
+                       .text = str_c(f->d->name),
+                       .ms = f->at.wall_ms,
+                   },
+                   &(struct store_rows){.arg = f, .next_hop = refill_next, .done = refill_done});
     } else {
         refill_done(f, result);
     }
 }
 
-/* Readings see an open batch, too: what is in it is promised to nobody yet, and is made ready
- * once it is durable. So it is committed before; a reading would have it written at once anyway. */
 static void refill(struct queue *q, struct sched_destination *d, struct sched_time at, unsigned max)
 {
-    queue_commit(q);
     struct refill *f = err_calloc(1, sizeof *f);
     *f = (struct refill){.q = q, .d = d, .at = at, .max = max, .next_ms = SCHED_NEVER};
-    store_each_due(q->store, str_c(d->name), at.wall_ms, max, refill_one, refill_read, f);
+    store_read(q->store,
+               &(struct store_query){
+                   .what = STORE_DUE,
+                   .text = str_c(d->name),
+                   .ms = at.wall_ms,
+                   .max = max,
+               },
+               &(struct store_rows){.arg = f, .rcpt = refill_one, .done = refill_read});
 }
 
 /* --- handing out -------------------------------------------------------- */
@@ -280,7 +293,6 @@ void queue_pump(struct queue *q)
     schedule_hand_out(q);
     if (q->delivery.bounces_due && !q->stopping) {
         queue_bounce_start(q);
-        schedule_hand_out(q); /* what its commit made ready */
     }
 }
 
@@ -374,7 +386,10 @@ void queue_load(struct queue *q)
     overdue_start(q);
     /* it may have been set back meanwhile */
     store_set_back(q->store, now.wall_ms, 0, now.wall_ms + longest_wait(q));
-    store_each_next_hop(q->store, note_destination, schedule_on_loaded, q);
+    store_read(q->store, &(struct store_query){.what = STORE_NEXT_HOPS},
+               &(struct store_rows){.arg = q,
+                                    .next_hop = note_destination,
+                                    .done = schedule_on_loaded});
 }
 
 /* --- another way -------------------------------------------------------- */
@@ -423,5 +438,9 @@ void queue_reroute(struct queue *q)
 {
     struct reroute *w = err_calloc(1, sizeof *w);
     w->q = q;
-    store_list(q->store, RCPT_STATE_END, UINT32_MAX >> 1, NULL, reroute_one, rerouted, w);
+    store_read(q->store,
+               &(struct store_query){.what = STORE_LIST,
+                                     .kind = RCPT_STATE_END,
+                                     .max = UINT32_MAX >> 1},
+               &(struct store_rows){.arg = w, .rcpt = reroute_one, .done = rerouted});
 }

@@ -33,7 +33,7 @@ void worker_on_ready(void *owner, struct ipc_channel *ch, const struct ipc_worke
     }
     q->workers.smtpout[index] = ch;
     q->workers.n_smtpout = index + 1 > q->workers.n_smtpout ? index + 1 : q->workers.n_smtpout;
-    quirks_hand_over(q, ch);
+    quirks_hand_over(q, index);
     sched_pump_all(&q->schedule.engine);
 }
 

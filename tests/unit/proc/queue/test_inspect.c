@@ -6,6 +6,7 @@
 #include "check.h"
 #include "proc/queue/protection/channel.h"
 #include "proc/queue/queue.h"
+#include "late_store.h"
 #include "quiet.h"
 #include "wire/id.h"
 
@@ -165,6 +166,7 @@ static int setup(void **state)
     }
     buf_free(&problems);
     assert_int_equal(store_open(t.dir, problem, sizeof problem, &t.q.store), 0);
+    late_begin(t.q.store);
     t.loop = loop_new();
     assert_int_equal(ipc_pair(fds), 0);
     t.keys_end = fds[1];
@@ -188,6 +190,7 @@ static void run_a_while(void)
     timer_start(timer, 20);
     loop_run(t.loop);
     timer_free(timer);
+    store_finish(t.q.store);
 }
 
 static int teardown(void **state)
@@ -264,6 +267,7 @@ static struct lease_id hand_out(uint64_t id, const char *destination)
     assert_int_equal(map_put(t.q.schedule.leased, map_id(&it->r.rcpt), it), 0);
     t.to->in_flight++;
     queue_job_start(&t.q, t.to, &items);
+    store_finish(t.q.store);
     assert_true(map_next(t.q.delivery.jobs, &cursor, &key, &value));
     return ((const struct job *)value)->lease;
 }
@@ -280,16 +284,11 @@ static void note_deaths(void *arg, const struct store_message *m)
     *(uint32_t *)arg = m->deaths;
 }
 
-static void ignore_end(void *arg, enum store_result result)
-{
-    assert_int_equal(result, STORE_OK);
-}
-
 static uint32_t deaths_of(uint64_t id)
 {
     uint32_t deaths = 99;
     store_flush(t.q.store);
-    store_message_get(t.q.store, id, note_deaths, ignore_end, &deaths);
+    assert_int_equal(store_message_get(t.q.store, id, note_deaths, &deaths), STORE_OK);
     return deaths;
 }
 

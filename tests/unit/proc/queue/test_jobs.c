@@ -6,6 +6,7 @@
 #include "channels.h"
 #include "check.h"
 #include "proc/queue/queue.h"
+#include "late_store.h"
 #include "quiet.h"
 #include "wire/id.h"
 
@@ -108,6 +109,7 @@ static int setup(void **state)
     }
     buf_free(&problems);
     assert_int_equal(store_open(t.dir, problem, sizeof problem, &t.q.store), 0);
+    late_begin(t.q.store);
     t.q.delivery.jobs = map_new(1000);
     t.q.schedule.leased = map_new(1000);
     t.q.delivery.bouncing = map_new(1000);
@@ -151,8 +153,6 @@ static const struct store_message message = {
 
 static void on_durable(void *arg, enum store_result result)
 {
-    /* its sender is told of nothing that was promised to nobody */
-    assert_int_equal(map_len(t.q.delivery.jobs), 0);
     t.promised += result == STORE_OK;
 }
 
@@ -168,22 +168,40 @@ static void a_refusal_is_told_once_it_is_promised(void **state)
         .state = RCPT_FAILED,
     };
     m.id = id_make(clock_wall_ms(), 1, 1);
-    store_enqueue(t.q.store, &m, &r, 1, NULL, 0, on_durable, NULL);
     t.q.delivery.bounces_due = true;
     queue_bounce_start(&t.q);
+    store_enqueue(t.q.store, &m, &r, 1, NULL, 0, on_durable, NULL);
+    assert_int_equal(map_len(t.q.delivery.jobs), 0); /* its sender is told of nothing before */
+    store_finish(t.q.store);
     assert_int_equal(t.promised, 1);
     assert_int_equal(map_len(t.q.delivery.jobs), 1);
+}
+
+/* The same, when the disk is full. */
+static void a_refusal_that_is_not_promised(void **state)
+{
+    struct store_message m = message;
+    struct store_rcpt r = {
+        .forward_path = STR("x@out.test"),
+        .next_hop = STR("out.test"),
+        .state = RCPT_FAILED,
+    };
+    m.id = id_make(clock_wall_ms(), 1, 1);
+    late_use(t.q.store, 1);
+    late_fail(0, 100);
+    t.q.delivery.bounces_due = true;
+    queue_bounce_start(&t.q);
+    store_enqueue(t.q.store, &m, &r, 1, NULL, 0, on_durable, NULL);
+    store_finish(t.q.store);
+    assert_int_equal(late_failed(), 1);
+    assert_int_equal(t.promised, 0);
+    assert_int_equal(map_len(t.q.delivery.jobs), 0);
 }
 
 static void count_state(void *arg, const struct store_rcpt *r)
 {
     unsigned *n = arg;
     n[r->state]++;
-}
-
-static void ignore_end(void *arg, enum store_result result)
-{
-    assert_int_equal(result, STORE_OK);
 }
 
 static void note_deaths(void *arg, const struct store_message *m)
@@ -212,6 +230,7 @@ static void hand_out(uint64_t id, bool taken)
     assert_int_equal(map_put(t.q.schedule.leased, map_id(&it->r.rcpt), it), 0);
     t.to->in_flight++;
     queue_job_start(&t.q, t.to, &items);
+    store_finish(t.q.store);
     assert_true(map_next(t.q.delivery.jobs, &cursor, &key, &value));
     ((struct job *)value)->taken = taken;
 }
@@ -238,11 +257,12 @@ static void who_never_had_it_did_not_die_of_it(void **state)
         assert_int_equal(map_len(t.q.delivery.jobs), 1); /* another's end */
         queue_worker_gone(&t.q, WORKER);
         store_flush(t.q.store);
+        store_finish(t.q.store);
         assert_int_equal(map_len(t.q.delivery.jobs), 0);
         assert_int_equal(t.retries, i + 1);
-        store_message_get(t.q.store, m.id, note_deaths, ignore_end, &deaths);
+        assert_int_equal(store_message_get(t.q.store, m.id, note_deaths, &deaths), STORE_OK);
         assert_int_equal(deaths, counted[i]);
-        store_report(t.q.store, m.id, NULL, count_state, NULL, ignore_end, states);
+        assert_int_equal(store_report(t.q.store, m.id, NULL, count_state, NULL, states), STORE_OK);
         assert_int_equal(states[RCPT_HELD], counted[i] == 2);
         assert_int_equal(t.alarms, counted[i] == 2);
     }
@@ -265,9 +285,9 @@ static void what_is_released_while_its_sender_is_told_goes(void **state)
     store_enqueue(t.q.store, &m, &r, 1, NULL, 0, NULL, NULL);
     store_flush(t.q.store);
     queue_notice_start(&t.q);
+    store_finish(t.q.store);
     assert_int_equal(map_len(t.q.delivery.jobs), 1);
-    assert_int_equal(store_set_state(t.q.store, m.id, RCPT_HELD, RCPT_QUEUED, 1, REASON_RELEASED),
-                     1);
+    store_set_state(t.q.store, m.id, RCPT_HELD, RCPT_QUEUED, 1, REASON_RELEASED);
     assert_int_equal(t.retries, 0);
     queue_worker_gone(&t.q, WORKER);
     assert_int_equal(map_len(t.q.delivery.jobs), 0);
@@ -278,6 +298,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_refusal_is_told_once_it_is_promised, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_refusal_that_is_not_promised, setup, teardown),
         cmocka_unit_test_setup_teardown(who_never_had_it_did_not_die_of_it, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_released_while_its_sender_is_told_goes, setup,
                                         teardown),

@@ -9,7 +9,8 @@
 #include "ipc/proof_kinds.h"
 #include "proc/queue/pickup/guessing.h"
 #include "proc/queue/pickup/proofs.h"
-#include "store/account.h"
+#include "late_store.h"
+#include "proc/queue/pickup/scene.h"
 #include "store/records.h"
 
 #include <stdio.h>
@@ -63,8 +64,7 @@ void portal_answer_saved(struct queue *of, struct ipc_channel *ch,
     ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer, .portal_answer = *a});
 }
 
-bool portal_act(struct queue *of, struct kept_envelope *k, enum portal_act act, struct str argument,
-                struct str who)
+bool portal_act(struct scene *s, enum portal_act act, struct str argument, struct str who)
 {
     return false;
 }
@@ -104,12 +104,6 @@ void envelope_keep_waiting(void *kept, const struct store_envelope *e)
 bool envelope_waits(const struct store_envelope *e)
 {
     return e->state == ENVELOPE_WAITING;
-}
-
-bool envelope_get(struct queue *of, enum envelope_by by, uint64_t number, struct kept_envelope *ret)
-{
-    ret->found = false;
-    return store_envelopes(of->store, by, number, envelope_keep, ret) == STORE_OK && ret->found;
 }
 
 void envelope_event(struct queue *of, uint64_t envelope, enum envelope_event kind, struct str who,
@@ -155,6 +149,44 @@ static void put_envelope(uint64_t number, const char *address, const char *link,
     store_flush(q.store);
 }
 
+/* Reads what a request is about, as portal.c does, and answers it. */
+static void begin(const struct scene_of *of, scene_fn fn, void *arg)
+{
+    scene_read(&q, of, fn, arg);
+    store_finish(q.store);
+}
+
+struct sending {
+    const struct ipc_portal_ask *a;
+    char *words;
+    int64_t *wait;
+    enum portal_result result;
+};
+
+static void on_send_code(struct scene *s, void *arg)
+{
+    struct sending *w = arg;
+    w->result = visits_send_code(&q, w->a, s, w->words, 64, w->wait);
+}
+
+struct saying {
+    const struct ipc_portal_ask *a;
+    struct ipc_portal_answer *r;
+    struct buf *offers;
+    enum portal_result result;
+};
+
+static void on_say_code(struct scene *s, void *arg)
+{
+    struct saying *w = arg;
+    w->result = visits_code(&q, w->a, s, w->r, w->offers);
+}
+
+static void on_prove(struct scene *s, void *arg)
+{
+    proofs_on_prove(&q, web, arg, s);
+}
+
 static enum portal_result ask_code(const char *browser, const char *link, const char *address,
                                    const char *network, const char *device)
 {
@@ -171,7 +203,11 @@ static enum portal_result ask_code(const char *browser, const char *link, const 
     a.secret = link ? hash_of(link, rooms[1]) : STR("");
     a.device = device ? hash_of(device, rooms[2]) : STR("");
     seen.code[0] = '\0';
-    enum portal_result r = visits_send_code(&q, &a, words, sizeof words, &wait);
+    struct scene_of of = {.needs = NEEDS_ENVELOPE};
+    visits_wants(&a, &of);
+    struct sending sending = {.a = &a, .words = words, .wait = &wait};
+    begin(&of, on_send_code, &sending);
+    enum portal_result r = sending.result;
     assert_true((r == PORTAL_SLOW_DOWN) == (wait > 0));
     return r;
 }
@@ -192,40 +228,51 @@ static enum portal_result say_code(const char *browser, const char *code, const 
     snprintf(text, sizeof text, "%s\n", code);
     a.text = str_c(text);
     a.device = device ? hash_of(device, rooms[2]) : STR("");
-    enum portal_result result = visits_code(&q, &a, &r, &offers);
+    struct scene_of of = {.needs = NEEDS_ENVELOPE | NEEDS_PASSKEYS};
+    visits_about(&q, a.browser, &of);
+    struct saying saying = {.a = &a, .r = &r, .offers = &offers};
+    begin(&of, on_say_code, &saying);
     buf_free(&offers);
     store_flush(q.store);
-    return result;
+    return saying.result;
 }
 
 static void prove(const char *browser, enum proof_kind kind, const char *what, const char *pass)
 {
     unsigned char rooms[2][32];
     memset(&seen.prove, 0, sizeof seen.prove);
-    proofs_on_prove(&q, web,
-                    &(struct ipc_portal_ask){
-                        .token = 7,
-                        .browser = hash_of(browser, rooms[0]),
-                        .secret = hash_of(pass, rooms[1]),
-                        .network = STR("192.0.2.1"),
-                        .number = kind,
-                        .data = str_c(what),
-                    });
+    struct ipc_portal_ask a = {
+        .token = 7,
+        .browser = hash_of(browser, rooms[0]),
+        .secret = hash_of(pass, rooms[1]),
+        .network = STR("192.0.2.1"),
+        .number = kind,
+        .data = str_c(what),
+    };
+    struct scene_of of = {.needs = NEEDS_PERSON | NEEDS_PASSKEYS};
+    visits_about(&q, a.browser, &of);
+    begin(&of, on_prove, &a);
 }
 
 static void proved(uint64_t token, bool ok)
 {
     const struct ipc_proved m = {.token = token, .ok = ok, .uses = 1};
     proofs_on_proved(&q, login, &m);
+    store_finish(q.store);
     store_flush(q.store);
+}
+
+static void keep_pass(void *arg, const struct store_pass *p)
+{
+    visits_keep(arg, p);
 }
 
 static bool is_pass(const char *pass, const char *address, uint8_t level)
 {
     unsigned char room[32];
-    struct kept_pass p;
-    return visits_pass(&q, hash_of(pass, room), &p) && str_eq(p.p.address, str_c(address)) &&
-           p.p.level == level;
+    struct kept_pass p = {.found = false};
+    assert_int_equal(store_get_pass(q.store, hash_of(pass, room), keep_pass, &p), STORE_OK);
+    return visits_pass(&q, &p) && str_eq(p.p.address, str_c(address)) && p.p.level == level;
 }
 
 /* In front of the second step: the mail's link, then its code. */
@@ -465,7 +512,9 @@ static void a_code_opens_the_way_for_a_password(void **state)
     guessing_on_ask(&q, login, &mine);
     assert_true(seen.ruling.answer == GUESS_TOO_MANY_AT_LOGIN && seen.ruling.wait_s > 0 &&
                 seen.ruling.number == 0);
-    assert_int_equal(visits_send_code(&q, &a, words, sizeof words, &wait), PORTAL_OK);
+    struct sending sending = {.a = &a, .words = words, .wait = &wait};
+    begin(&(struct scene_of){.needs = 0}, on_send_code, &sending);
+    assert_int_equal(sending.result, PORTAL_OK);
     assert_string_equal(seen.to, "nurse@in.test");
     assert_int_equal(say_code("inside", seen.code, "inside pass", "100.64.9.9", NULL), PORTAL_OK);
     guessing_on_ask(&q, login, &mine);
@@ -515,6 +564,7 @@ static void places_are_in_the_store(void **state)
     assert_int_equal(store_each_place(q.store, 0, count_places, &before), STORE_OK);
     guessing_init(&other);
     guessing_load(&other);
+    store_finish(q.store);
     for (int i = 0; i < 200; i++) {
         char client[32];
         snprintf(client, sizeof client, "10.8.%d.1", i);
@@ -552,6 +602,7 @@ static int setup(void **state)
                    "t", &problems, &conf),
         0);
     assert_int_equal(store_open(dir, problem, sizeof problem, &q.store), 0);
+    late_begin(q.store);
     visits_init(&q);
     guessing_init(&q);
     guessing_load(&q);
