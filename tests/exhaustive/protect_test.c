@@ -73,7 +73,17 @@ static struct line *expected(const unsigned *at)
     return NULL;
 }
 
-static struct conf *configuration(const unsigned *at, bool forced)
+/* The configurations: fewer than the combinations, as direction, kind of flag and encryption of
+ * its own are not in them. Each is read once. */
+static struct conf *configurations[3][2][2][3][4][3][2][2];
+
+static struct conf **place_of(const unsigned *at, bool forced)
+{
+    bool trial = strcmp(values[1][at[1]], "trial") == 0;
+    return &configurations[at[2]][trial][at[3]][at[4]][at[5]][at[6]][at[7]][forced];
+}
+
+static struct conf *read_configuration(const unsigned *at, bool forced)
 {
     struct buf text = BUF_INIT(1 << 16), problems = BUF_INIT(1 << 16);
     struct conf *c;
@@ -101,6 +111,23 @@ static struct conf *configuration(const unsigned *at, bool forced)
     buf_free(&text);
     buf_free(&problems);
     return c;
+}
+
+static struct conf *configuration(const unsigned *at, bool forced)
+{
+    struct conf **place = place_of(at, forced);
+    if (!*place) {
+        *place = read_configuration(at, forced);
+    }
+    return *place;
+}
+
+static void free_configurations(void)
+{
+    struct conf **all = &configurations[0][0][0][0][0][0][0][0];
+    for (size_t i = 0; i < sizeof configurations / sizeof *all; i++) {
+        conf_free(all[i]);
+    }
 }
 
 static void write_facts(const unsigned *at, struct buf *facts)
@@ -187,7 +214,6 @@ static void check(const unsigned *at, bool forced)
          (p.demand == DEMAND_NONE ||
           (again.counts == p.counts && strcmp(again.ladder, p.ladder) == 0)));
     buf_free(&text);
-    conf_free(c);
     buf_free(&facts);
 }
 
@@ -209,6 +235,7 @@ int main(int argc, char **argv)
     must(argc == 2);
     read_table(argv[1]);
     every(at, 0);
+    free_configurations();
     for (size_t i = 0; i < n_lines; i++) {
         if (table[i].used == 0) {
             printf("line %zu of the table was never used\n", i + 1);
