@@ -6,6 +6,7 @@
  * that a question to it is taken and answered by nobody: while there is no answer, posternd is
  * asked how the queue is.
  */
+#include "base/unseen.h"
 #include "cmd/postern/acting.h"
 #include "cmd/postern/postern.h"
 #include "conf/schema.h"
@@ -120,16 +121,26 @@ static bool stays_down(const struct options *o, char *why, size_t size)
     return false;
 }
 
+/* Octets at the front of s that a terminal must not get. */
+static size_t untamed_at(struct str s)
+{
+    unsigned char c = (unsigned char)s.p[0];
+    if (c == '\r' && s.n > 1 && s.p[1] == '\n') {
+        return 0; /* as in a policy (RFC 8461 3.2) */
+    }
+    if ((c < ' ' && c != '\n' && c != '\t') || c == 0x7f) {
+        return 1;
+    }
+    return c == 0xc2 && s.n > 1 && (unsigned char)s.p[1] < 0xa0 ? 2 : unseen_at(s);
+}
+
 void tame_text(struct str s)
 {
     char *p = (char *)(uintptr_t)s.p; /* the caller's own memory */
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)p[i];
-        bool c1 = c == 0xc2 && i + 1 < s.n && (unsigned char)p[i + 1] < 0xa0;
-        if ((c < ' ' && c != '\n' && c != '\t') || c == 0x7f || c1) {
-            p[i] = '?';
-            p[i + c1] = '?';
-        }
+    for (size_t i = 0; i < s.n;) {
+        size_t n = untamed_at(str_slice(s, i, s.n));
+        memset(p + i, '?', n);
+        i += n > 0 ? n : 1;
     }
 }
 
@@ -199,7 +210,49 @@ int response_next(const struct options *o, int fd, char *frame, struct str *pend
     return -ETIMEDOUT;
 }
 
-static int ask_collect(const struct options *o, const char *socket_name, int fd, struct response *a)
+/* The rows that answer a question: commands read them as such. A verb that is not here has none. */
+static const struct {
+    enum admin_verb verb;
+    enum ipc_type rows[8];
+} verb_rows[] = {
+    {ADMIN_STATUS, {IPC_row_process, IPC_row_port}},
+    {ADMIN_RELOAD, {IPC_row_finding}},
+    {ADMIN_LIST, {IPC_row_message, IPC_row_rcpt}},
+    {ADMIN_MESSAGE,
+     {IPC_row_message, IPC_row_rcpt, IPC_row_attempt, IPC_row_inspection, IPC_row_envelope,
+      IPC_row_envelope_event, IPC_row_act}},
+    {ADMIN_REPLAY, {IPC_row_message, IPC_row_rcpt, IPC_row_inspection}},
+    {ADMIN_DOMAINS, {IPC_row_domain}},
+    {ADMIN_DOMAIN, {IPC_row_domain, IPC_row_probe, IPC_row_quirk, IPC_row_act}},
+    {ADMIN_ALARMS, {IPC_row_alarm}},
+    {ADMIN_QUIRKS, {IPC_row_quirk}},
+    {ADMIN_EXCEPTIONS, {IPC_row_exception}},
+    {ADMIN_STS, {IPC_sts_answer}},
+    {ADMIN_STS_SET, {IPC_sts_answer}},
+    {ADMIN_RPT_LIST, {IPC_row_rpt_received}},
+    {ADMIN_RPT_SENT, {IPC_row_rpt_sent}},
+    {ADMIN_ACCOUNTS, {IPC_account}},
+    {ADMIN_REFUSALS, {IPC_refusal}},
+    {ADMIN_FORWARDS, {IPC_row_forward}},
+    {ADMIN_ENVELOPES, {IPC_row_envelope}},
+    {ADMIN_ENVELOPE, {IPC_row_envelope, IPC_row_envelope_event}},
+    {ADMIN_ACTS, {IPC_row_act}},
+};
+
+static bool is_row_of(enum admin_verb verb, enum ipc_type type)
+{
+    for (size_t i = 0; i < ARRAY_LEN(verb_rows); i++) {
+        for (size_t k = 0; k < ARRAY_LEN(verb_rows[i].rows); k++) {
+            if (verb_rows[i].verb == verb && verb_rows[i].rows[k] == type) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static int ask_collect(const struct options *o, const char *socket_name, enum admin_verb verb,
+                       int fd, struct response *a)
 {
     bool of_queue = strcmp(socket_name, "queue.sock") == 0;
     char *frame = err_calloc(1, IPC_FRAME_MAX);
@@ -215,6 +268,10 @@ static int ask_collect(const struct options *o, const char *socket_name, int fd,
         if (m.type == IPC_admin_done) {
             a->ok = m.admin_done.ok;
             str_copy_cut(m.admin_done.text, a->text, sizeof a->text);
+            break;
+        }
+        if (!is_row_of(verb, m.type)) {
+            r = -EBADMSG;
             break;
         }
         response_keep(a, &m);
@@ -316,7 +373,7 @@ static int ask_all(const struct options *o, const char *socket_name,
         return r;
     }
     r = ipc_call_send(fd, &(struct ipc_msg){.type = IPC_admin, .admin = named});
-    r = r < 0 ? r : ask_collect(o, socket_name, fd, ret);
+    r = r < 0 ? r : ask_collect(o, socket_name, (enum admin_verb)question->verb, fd, ret);
     if (r == -EHOSTDOWN && !quiet) {
         fprintf(stderr, "postern: %s\n", ret->text);
     } else if (r < 0 && r != -EHOSTDOWN) {

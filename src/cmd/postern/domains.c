@@ -90,10 +90,10 @@ static void print_domain(const struct ipc_row_domain *d)
 static int by_name(const void *a, const void *b)
 {
     const struct ipc_msg *x = a, *y = b;
-    size_t n =
-        x->row_domain.name.n < y->row_domain.name.n ? x->row_domain.name.n : y->row_domain.name.n;
-    int r = memcmp(x->row_domain.name.p, y->row_domain.name.p, n);
-    return r ? r : (int)x->row_domain.name.n - (int)y->row_domain.name.n;
+    struct str one = x->row_domain.name, other = y->row_domain.name;
+    size_t n = one.n < other.n ? one.n : other.n;
+    int r = n > 0 ? memcmp(one.p, other.p, n) : 0;
+    return r ? r : (int)one.n - (int)other.n;
 }
 
 static int domains_list(const struct options *o)
@@ -103,7 +103,9 @@ static int domains_list(const struct options *o)
     if (r) {
         return r;
     }
-    qsort(a.rows, a.n, sizeof *a.rows, by_name);
+    if (a.n > 0) {
+        qsort(a.rows, a.n, sizeof *a.rows, by_name);
+    }
     struct json *all = o->json ? report_array() : NULL;
     if (!o->json) {
         printf("%-34s %-13s %-8s %-5s %-8s %-17s %-17s %s\n", "domain", "mail goes", "grade",
@@ -265,6 +267,7 @@ static int domains_show(const struct options *o, const char *domain)
     for (size_t i = 0; i < a.n; i++) {
         const struct ipc_msg *m = &a.rows[i];
         if (m->type == IPC_row_domain && o->json) {
+            report_free(whole);
             whole = domain_json(&m->row_domain);
         } else if (m->type == IPC_row_domain) {
             print_memory(&m->row_domain);
@@ -291,8 +294,8 @@ static int domains_show(const struct options *o, const char *domain)
         report_put(whole, "acts", acts_json(acts, n_acts));
         print_json(whole);
     } else {
+        print_acts(acts, o->json ? 0 : n_acts); /* without a domain there is no JSON */
         report_free(history);
-        print_acts(acts, n_acts);
         report_free(quirks);
     }
     free(acts);

@@ -68,14 +68,19 @@ static int envelope_show(const struct options *o)
     }
     const struct ipc_row_envelope_event **events = err_calloc(a.n + 1, sizeof *events);
     size_t n = 0;
-    for (size_t i = 1; i < a.n; i++) {
-        events[n++] = &a.rows[i].row_envelope_event;
+    const struct ipc_row_envelope *e = NULL;
+    for (size_t i = 0; i < a.n; i++) {
+        if (a.rows[i].type == IPC_row_envelope) {
+            e = &a.rows[i].row_envelope;
+        } else {
+            events[n++] = &a.rows[i].row_envelope_event;
+        }
     }
-    if (a.n > 0 && o->json) {
-        print_json(envelope_json(&a.rows[0].row_envelope, events, n));
-    } else if (a.n > 0) {
+    if (e && o->json) {
+        print_json(envelope_json(e, events, n));
+    } else if (e) {
         struct buf text = BUF_INIT(1024 * 1024);
-        must(envelope_text(&a.rows[0].row_envelope, events, n, &text) == 0);
+        must(envelope_text(e, events, n, &text) == 0);
         print_buf(&text);
         buf_free(&text);
     }

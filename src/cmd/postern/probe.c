@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { WINDOW = 20, DOMAINS_MAX = 200000, HOSTS_MAX = 16, FILE_OCTETS_MAX = 64 * 1024 * 1024 };
+enum { WINDOW = 20, DOMAINS_MAX = 200000, ROWS_MAX = 4096, FILE_OCTETS_MAX = 64 * 1024 * 1024 };
 
 /* One probe whose rows are coming in. */
 struct open_probe {
@@ -281,6 +281,7 @@ static void probe_count(struct probing *p, const struct ipc_probe_done *d)
     p->unreachable += !d->would_send;
 }
 
+/* NULL: the other side says more than was asked. */
 static struct open_probe *probe_open_of(struct probing *p, uint64_t token)
 {
     struct open_probe *unused = NULL;
@@ -290,14 +291,14 @@ static struct open_probe *probe_open_of(struct probing *p, uint64_t token)
         }
         unused = unused || p->open[i].token ? unused : &p->open[i];
     }
-    must(unused);
-    unused->token = token;
+    if (unused) {
+        unused->token = token;
+    }
     return unused;
 }
 
-static void probe_on_done(struct probing *p, const struct ipc_probe_done *d)
+static void probe_on_done(struct probing *p, const struct ipc_probe_done *d, struct open_probe *o)
 {
-    struct open_probe *o = probe_open_of(p, d->token);
     probe_count(p, d);
     if (p->list) {
         report_append(p->list, probe_json(d, &o->rows));
@@ -322,10 +323,18 @@ static int send_next(struct probing *p)
 
 static int probe_take(struct probing *p, const struct ipc_msg *m)
 {
-    if (m->type == IPC_probe_host) {
-        response_keep(&probe_open_of(p, m->probe_host.token)->rows, m);
-    } else if (m->type == IPC_probe_done) {
-        probe_on_done(p, &m->probe_done);
+    if (m->type == IPC_probe_host || m->type == IPC_probe_done) {
+        bool is_host = m->type == IPC_probe_host;
+        struct open_probe *o =
+            probe_open_of(p, is_host ? m->probe_host.token : m->probe_done.token);
+        if (!o || o->rows.n >= ROWS_MAX) {
+            return -EBADMSG;
+        }
+        if (is_host) {
+            response_keep(&o->rows, m);
+        } else {
+            probe_on_done(p, &m->probe_done, o);
+        }
     } else if (m->type == IPC_admin_done) {
         p->ended++;
         progress(p);
@@ -445,6 +454,9 @@ int command_probe(const struct options *o)
             : p.refused == 0 && p.good + p.encrypted == p.n ? EXIT_OK
                                                             : EXIT_NO;
         close(p.fd);
+        for (size_t i = 0; i < ARRAY_LEN(p.open); i++) {
+            response_free(&p.open[i].rows);
+        }
     }
     for (size_t i = 0; i < p.n; i++) {
         free(p.domains[i]);

@@ -19,6 +19,7 @@ static void print_policy(const struct ipc_sts_answer *p)
         printf("  id " STR_FMT ", fetched %s, valid until %s, next refresh %s\n", STR_ARG(p->id),
                when(p->fetched_ms, fetched), when(p->expires_ms, expires),
                when(p->refresh_ms, refresh));
+        tame_text(p->text); /* octets of their web server, which ask.c leaves as they are */
         printf(STR_FMT "%s", STR_ARG(p->text), p->text.p[p->text.n - 1] == '\n' ? "" : "\n");
     }
 }
