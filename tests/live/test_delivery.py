@@ -334,7 +334,7 @@ def test_smart_host(gateway):
     demands = 'the tls setting of relay or deliver-to'  # it is no rule that does
     assert demands in gateway.lab.postern('message', f'{message_id}', json_out=True)['attempts'][0]['demanded-by']
     words = gateway.lab.postern('explain', 'nurse@inside.test', 'x@anywhere.invalid').stdout
-    assert f'At least "cert" is demanded by: {demands}' in words
+    assert f'At least "cert" is required by: {demands}' in words
     assert f'T{demands[1:]}: the connection must be at least "cert"' in words and 'Rule' not in words
     assert [m for m in gateway.lab.messages('good.test') if m['rcpts'] == ['x@anywhere.invalid']]
     waiting = gateway.send('x@inside.test')

@@ -334,7 +334,7 @@ def test_a_browser_is_remembered(gateway):
 def test_own_words_stand_in_the_next_notice(gateway):
     visitor, page, _, _ = opened(gateway, 'words@good.test')
     form = visitor.get('/phrase')
-    assert 'is kept' in visitor.post('/phrase', csrf=form.hidden('csrf'), phrase='blue <b> teapot\r\nBcc: x@evil.test').text
+    assert 'was saved' in visitor.post('/phrase', csrf=form.hidden('csrf'), phrase='blue <b> teapot\r\nBcc: x@evil.test').text
     send_secure(gateway, 'words@good.test')
     notice = wait_mail(gateway, 'words@good.test', 'secure message', 1)
     assert 'Your phrase: blue <b> teapot  Bcc: x@evil.test' in part(notice) and notice['bcc'] is None and 'blue &lt;b&gt; teapot' in part(notice, 'html')
@@ -675,13 +675,13 @@ def test_inside_users_log_in_with_a_code(gateway):
     send_secure(gateway, 'watched@good.test', sender='nocount@inside.test')
     user, stranger = Visitor(gateway, source=INSIDE), Visitor(gateway)
     page = user.post('/login', address=' NoCount@inside.test ')
-    assert page.status == 200 and 'is one of Lab Clinic' in page.text and 'Remember' not in page.text
+    assert page.status == 200 and 'belongs to Lab Clinic' in page.text and 'Remember' not in page.text
     assert stranger.post('/login', address='nobody@good.test').text.split('two words')[0] == page.text.split('two words')[0]  # the same for all
     mail = inside_mail(gateway, 'nocount@inside.test', 'Your code')
     assert re.search(r'class="words">([^<]+)<', page.body.decode()).group(1) in part(mail) and mail['reply-to'] == 'secure@inside.test'
     assert stranger.post('/code', code=code_of(mail)).status == 403  # of that browser alone
     wrong = user.post('/code', code='00000000', inside='1')
-    assert wrong.status == 403 and 'is one of Lab Clinic' in wrong.text
+    assert wrong.status == 403 and 'belongs to Lab Clinic' in wrong.text
     mine = user.post('/code', code=code_of(mail), inside='1')
     assert mine.path == '/sent' and 'watched@good.test' in mine.text, mine.text
     assert user.get('/list').status == 403  # what he got is another matter

@@ -656,7 +656,7 @@ def test_what_an_inside_server_sends_on_is_kept_to_tls(gateway, sender):
 def test_domains_show_says_that_probes_are_off(gateway):
     """The lab's monitor { probe no; }: no date of a probe that nobody makes."""
     words = gateway.lab.postern('domains', 'show', 'good.test').stdout
-    assert 'Looked at by itself: no, probes are off (monitor { probe no; })' in words and 'Looked at daily' not in words
+    assert 'Probed regularly: no, probes are off (monitor { probe no; })' in words and 'yes, next' not in words
     said = gateway.lab.postern('domains', 'show', 'good.test', json_out=True)
     said = said[0] if isinstance(said, list) else said
     assert said['probes-off'] is True and said['monitored'] is False and not said.get('next-probe')
