@@ -126,6 +126,15 @@ static int put_repaired(const struct ipc_row_message *m, struct buf *out)
     return r < 0 ? r : buf_append(out, "\n", 1);
 }
 
+/* The second holds it; a release begins anew. */
+static int put_deaths(const struct ipc_row_message *m, struct buf *out)
+{
+    return m->deaths == 0 ? 0
+                          : buf_printf(out, "  %u process%s of ours ended over it%s\n",
+                                       (unsigned)m->deaths, m->deaths == 1 ? "" : "es",
+                                       m->deaths == 1 ? "; another one holds it" : "");
+}
+
 static int put_arrival(const struct ipc_row_message *m, struct buf *out)
 {
     char id[ID_TEXT], date[DATE_MAX];
@@ -290,6 +299,7 @@ int message_report_words(const struct message_report *report, struct buf *out)
 {
     int r = put_arrival(report->message, out);
     r = r < 0 ? r : put_repaired(report->message, out);
+    r = r < 0 ? r : put_deaths(report->message, out);
     for (size_t i = 0; r == 0 && i < report->n_envelopes; i++) {
         r = buf_add(out, STR("\n"));
         r = r < 0 ? r : envelope_text(report->envelopes[i], report->events, report->n_events, out);
@@ -414,6 +424,7 @@ struct json *message_report_json(const struct message_report *report)
     report_put_str(o, "tls-version", m->tls_version);
     report_put_str(o, "cipher", m->tls_cipher);
     report_put_int(o, "bits", m->tls_bits);
+    report_put_int(o, "processes-ended", m->deaths);
     report_put_str(o, "group", m->tls_group);
     if (m->repaired) {
         report_put(o, "repaired", repaired_json(m->repaired));

@@ -671,6 +671,14 @@ void store_count_death(struct store *s, uint64_t id)
     }
 }
 
+void store_forget_deaths(struct store *s, uint64_t id)
+{
+    if (store_in_batch(s)) {
+        bind_int(s->q[Q_FORGET_DEATHS], 1, id);
+        store_run(s, Q_FORGET_DEATHS);
+    }
+}
+
 void store_set_next_hop(struct store *s, uint64_t rcpt, struct str next_hop)
 {
     if (store_in_batch(s)) {

@@ -254,6 +254,7 @@
     X(OLDEST, "SELECT m.arrived_ms FROM recipient r JOIN message m ON m.id=r.id WHERE r.state=0 " \
               "ORDER BY r.rcpt LIMIT 1") \
     X(COUNT_DEATH, "UPDATE message SET deaths=deaths+1 WHERE id=?") \
+    X(FORGET_DEATHS, "UPDATE message SET deaths=0 WHERE id=? AND deaths>0") \
     X(ADD_DAMAGE, "INSERT OR IGNORE INTO damage " SQL_ROW(damage)) \
     X(DAMAGES, SQL_SELECT(damage) " WHERE ?1=0 OR told=0 ORDER BY id LIMIT ?2") \
     X(SET_DAMAGE_TOLD, "UPDATE damage SET told=1 WHERE id=?") \

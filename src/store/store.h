@@ -182,6 +182,8 @@ typedef void (*store_attempt_fn)(void *arg, const struct store_attempt *a);
 
 /* A worker died over it: counts for good, whatever process dies next. */
 void store_count_death(struct store *s, uint64_t id);
+/* None has any more: somebody reviewed it and releases it. */
+void store_forget_deaths(struct store *s, uint64_t id);
 /* The notice about it was stored. */
 void store_set_notice(struct store *s, uint64_t rcpt, enum rcpt_notice notice);
 /* What was found in a message, if it was inspected. */

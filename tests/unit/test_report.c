@@ -228,6 +228,25 @@ static void report_of_two_servers(void **state)
     must_hold(&out, want, ARRAY_LEN(want));
 }
 
+/* That processes of ours ended over a message is what an administrator must know of it; of a
+ * message without that nothing is said. */
+static void report_of_ended_processes(void **state)
+{
+    static const char *const words[] = {
+        "",
+        "  1 process of ours ended over it; another one holds it\n",
+        "  2 processes of ours ended over it\n",
+    };
+    for (uint32_t deaths = 0; deaths < ARRAY_LEN(words); deaths++) {
+        CLEANUP(buf_free) struct buf out = BUF_INIT(64 * 1024);
+        const struct ipc_row_message m = {.id = 1, .deaths = deaths};
+        const struct message_report r = {.message = &m};
+        assert_int_equal(message_report_words(&r, &out), 0);
+        assert_int_equal(str_has(buf_str(&out), STR("ended over it")), deaths > 0);
+        assert_true(str_has(buf_str(&out), str_c(words[deaths])));
+    }
+}
+
 /* 200 of 250: five are shown, and how many more there are is said. */
 static void report_of_many_recipients(void **state)
 {
@@ -483,6 +502,7 @@ int main(void)
         cmocka_unit_test(bounce_to_an_international_address),
         cmocka_unit_test(bounce_with_broken_headers),
         cmocka_unit_test(report_of_two_servers),
+        cmocka_unit_test(report_of_ended_processes),
         cmocka_unit_test(report_of_many_recipients),
         cmocka_unit_test(bounce_of_what_expired),
         cmocka_unit_test(report_words),

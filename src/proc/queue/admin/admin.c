@@ -345,6 +345,9 @@ static void change_after(struct question *w)
         admin_on_woken(w, STORE_OK);
         return;
     }
+    if (w->verb == ADMIN_RELEASE) {
+        queue_forget_deaths(w->q, id);
+    }
     w->n_changed++;
     w->n_rcpts_changed += w->n_now;
     id_text(id, about);

@@ -92,6 +92,8 @@ void queue_job_free(struct job *j);
 /* Its worker ended. If that had the message, this counts; true: too often for it to be tried
  * again. */
 bool queue_job_died(struct job *j);
+/* An administrator releases it: those that died over it before count no more. */
+void queue_forget_deaths(struct queue *q, uint64_t id);
 void queue_job_start(struct queue *q, struct sched_destination *d, struct link *items);
 void queue_bounce_start(struct queue *q);
 /* Inside senders whose mail waits for a secure connection are told. */

@@ -266,6 +266,23 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
     }
 }
 
+static void job_forget_ready(void *arg, const struct store_rcpt *r)
+{
+    queue_forget_ready(arg, r->rcpt);
+}
+
+static void job_ignore_end(void *arg, enum store_result result)
+{
+}
+
+/* All of a message: what waits in memory for another destination is held, too. */
+static void hold_message(struct queue *q, uint64_t id, enum reason why)
+{
+    store_set_state(q->store, id, RCPT_QUEUED, RCPT_HELD, 0, (uint8_t)why);
+    store_read(q->store, &(struct store_query){.what = STORE_REPORT, .number = id},
+               &(struct store_rows){.arg = q, .rcpt = job_forget_ready, .done = job_ignore_end});
+}
+
 /* The message cannot be handed out: its body is gone or unreadable. Never silently dropped. */
 static void hold_unreadable(struct job *j, const char *what)
 {
@@ -275,7 +292,7 @@ static void hold_unreadable(struct job *j, const char *what)
     snprintf(detail, sizeof detail, "message %s is held: %s; see postern message %s", id, what, id);
     alarms_raise(j->queue, domain_kept(str_c(child_conf(j->queue->child)->hostname)), ALARM_DAMAGED,
                  detail);
-    store_set_state(j->queue->store, j->id, RCPT_QUEUED, RCPT_HELD, 0, REASON_DAMAGED);
+    hold_message(j->queue, j->id, REASON_DAMAGED);
     LIST_EACH (at, &j->items) {
         struct store_rcpt *r = &LIST_OF(at, struct item, place.link)->r;
         if (r->state == RCPT_QUEUED) { /* those under way: since when, and why */
@@ -509,6 +526,18 @@ bool queue_job_died(struct job *j)
     return ++j->deaths >= DEATHS_MAX;
 }
 
+void queue_forget_deaths(struct queue *q, uint64_t id)
+{
+    size_t cursor = 0;
+    struct str key;
+    void *value;
+    store_forget_deaths(q->store, id);
+    while (map_next(q->delivery.jobs, &cursor, &key, &value)) { /* of other recipients, under way */
+        struct job *j = value;
+        j->deaths = j->id == id ? 0 : j->deaths;
+    }
+}
+
 /* Two ended over it: it is held. */
 static void quarantine(struct queue *q, const struct job *j)
 {
@@ -517,7 +546,7 @@ static void quarantine(struct queue *q, const struct job *j)
     log_error("message-quarantined", KV("id", id), KV("what", reason_sentence(REASON_POISON)));
     snprintf(detail, sizeof detail, "message %s is held: see postern message %s", id, id);
     alarms_raise(q, domain_kept(str_c(child_conf(q->child)->hostname)), ALARM_POISON, detail);
-    store_set_state(q->store, j->id, RCPT_QUEUED, RCPT_HELD, 0, REASON_POISON);
+    hold_message(q, j->id, REASON_POISON);
     if (j->kind == JOB_BOUNCE) { /* writing its notice kills: an administrator must look */
         store_set_state(q->store, j->id, RCPT_FAILED, RCPT_HELD, 0, REASON_POISON);
         store_set_state(q->store, j->id, RCPT_EXPIRED, RCPT_HELD, 0, REASON_POISON);

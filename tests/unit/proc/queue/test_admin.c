@@ -139,6 +139,11 @@ void queue_forget_ready(struct queue *q, uint64_t rcpt)
 {
 }
 
+void queue_forget_deaths(struct queue *q, uint64_t id)
+{
+    store_forget_deaths(q->store, id);
+}
+
 void queue_retry_now(struct queue *q, struct sched_destination *d)
 {
 }
@@ -425,6 +430,38 @@ static void what_is_under_way_is_left_alone(void **state)
     }
 }
 
+static void note_deaths(void *arg, const struct store_message *m)
+{
+    *(uint32_t *)arg = m->deaths;
+}
+
+static uint32_t deaths_now(void)
+{
+    uint32_t deaths = 99;
+    assert_int_equal(store_message_get(t.q.store, t.id, note_deaths, &deaths), STORE_OK);
+    return deaths;
+}
+
+/* Two processes died over it and it was held; whoever releases it has looked, and begins anew: one
+ * more death says no more than the first did. Another order says nothing of that. */
+static void a_release_is_a_fresh_start(void **state)
+{
+    setup_message(RCPT_HELD);
+    store_count_death(t.q.store, t.id);
+    store_count_death(t.q.store, t.id);
+    assert_int_equal(deaths_now(), 2);
+    ask_about(ADMIN_HOLD);
+    ask_about(ADMIN_RETRY);
+    assert_int_equal(deaths_now(), 2);
+    ask_about(ADMIN_RELEASE);
+    assert_true(t.ok);
+    assert_int_equal(deaths_now(), 0);
+    store_count_death(t.q.store, t.id);
+    ask_about(ADMIN_RELEASE); /* it is not held: nothing was released */
+    assert_false(t.ok);
+    assert_int_equal(deaths_now(), 1);
+}
+
 /* The disk takes nothing: what became of it is known and not stored, and no moment helps. */
 static void what_cannot_be_saved_is_said(void **state)
 {
@@ -443,6 +480,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_shown_is_durable, setup, teardown),
         cmocka_unit_test_setup_teardown(a_notice_about_it_stops_no_order, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_under_way_is_left_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_release_is_a_fresh_start, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_saved_is_said, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,6 +60,10 @@ unsigned worker_for(const struct queue *q, const struct sched_destination *d, ui
     return 0;
 }
 
+void queue_forget_ready(struct queue *q, uint64_t rcpt)
+{
+}
+
 struct sched_destination *queue_destination(struct queue *q, struct str name)
 {
     return t.to;

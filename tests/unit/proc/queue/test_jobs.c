@@ -24,7 +24,7 @@ static struct {
     struct queue q;
     struct conf *conf;
     struct sched_destination *to;
-    unsigned promised, retries, alarms;
+    unsigned promised, retries, alarms, forgotten; /* forgotten: bits of recipients */
     char dir[64];
 } t;
 
@@ -76,6 +76,11 @@ void queue_item_free(struct queue *q, struct item *it)
     map_take(q->schedule.leased, map_id(&it->r.rcpt));
     arena_reset(&it->text);
     free(it);
+}
+
+void queue_forget_ready(struct queue *q, uint64_t rcpt)
+{
+    t.forgotten |= 1u << rcpt;
 }
 
 struct ipc_channel *inspect_channel_of(const struct queue *q, const struct job *j)
@@ -268,6 +273,34 @@ static void who_never_had_it_did_not_die_of_it(void **state)
     }
 }
 
+/* The other recipients wait in memory for their own destination: they are held with it, and not
+ * given to one worker more. After a release it takes two more. */
+static void what_is_held_goes_nowhere(void **state)
+{
+    struct store_message m = message;
+    struct store_rcpt r[] = {
+        {.forward_path = STR("x@out.test"), .next_hop = STR("out.test"), .state = RCPT_QUEUED},
+        {.forward_path = STR("y@two.test"), .next_hop = STR("two.test"), .state = RCPT_QUEUED},
+    };
+    m.id = id_make(clock_wall_ms(), 1, 4);
+    store_enqueue(t.q.store, &m, r, ARRAY_LEN(r), NULL, 0, NULL, NULL);
+    for (unsigned i = 1; i <= 4; i++) {
+        unsigned states[RCPT_STATE_END] = {0};
+        hand_out(m.id, true);
+        queue_worker_gone(&t.q, WORKER);
+        store_finish(t.q.store); /* the end of the turn, ahead of handing out */
+        store_flush(t.q.store);
+        assert_int_equal(store_report(t.q.store, m.id, NULL, count_state, NULL, states), STORE_OK);
+        assert_int_equal(states[RCPT_HELD], i % 2 == 0 ? 2 : 0);
+        assert_int_equal(t.forgotten, i % 2 == 0 ? 1u << r[0].rcpt | 1u << r[1].rcpt : 0);
+        if (i == 2) {
+            store_set_state(t.q.store, m.id, RCPT_HELD, RCPT_QUEUED, 1, REASON_RELEASED);
+            queue_forget_deaths(&t.q, m.id);
+            t.forgotten = 0;
+        }
+    }
+}
+
 /* Its sender is being told that a mail is held, and an administrator releases it meanwhile: it
  * goes when that mail is written, or its writer died. It was found in nobody's lane (overdue.c
  * woke it, minutes later). */
@@ -300,6 +333,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_refusal_is_told_once_it_is_promised, setup, teardown),
         cmocka_unit_test_setup_teardown(a_refusal_that_is_not_promised, setup, teardown),
         cmocka_unit_test_setup_teardown(who_never_had_it_did_not_die_of_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_held_goes_nowhere, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_released_while_its_sender_is_told_goes, setup,
                                         teardown),
     };
