@@ -221,7 +221,7 @@ def test_who_is_stopped_with_a_message_is_replaced(gateway, role):
         signal_process(keys, signal.SIGSTOP)  # whoever gets the message waits for its key
     try:
         client.sock.sendall(b'Subject: stopped\r\n\r\nhello\r\n.\r\n')
-        waiting = lambda: [m for m in lab.postern('queue', 'list', json_out=True) if any(r['recipient'] == rcpt for r in m['recipients'])]
+        waiting = lambda: [m for m in lab.postern('queue', 'list', json_out=True) if any(r['forward-path'] == rcpt for r in m['recipients'])]
         message_id = lab.wait_for(waiting)[0]['id']
         gateway.wait_leased(message_id)
         for pid in before:
