@@ -4,10 +4,11 @@
  * one says what it pleases (speech.c) on each channel it was given. Of those that there is one
  * of (lookup, queue, keys) it is the evil one.
  *
- * In the file `evil.mode` beside it stand "rules", "any", "mute" or "holds" and, where something
+ * In the file `evil.mode` beside it stand "rules", "any", "mute", "leaves" or "holds" and, where something
  * is to be said again, a seed (dice.h); else each life draws one and logs it. With "any" it also
  * says what only others may say; with "mute" it says only that it reads, and ends as soon as it
- * was given something; with "holds" it says that it has what it was given, and never ends it. In
+ * was given something; with "leaves" it says that it is ready, and ends as one that can never run
+ * here; with "holds" it says that it has what it was given, and never ends it. In
  * some lives it lies to posternd alone.
  */
 #include "dice.h"
@@ -23,7 +24,7 @@
 enum { EVERY_MS = 10 };
 
 static struct evil {
-    bool any, mute, holds, lies; /* lies: to posternd, in this life */
+    bool any, mute, holds, leaves, lies; /* lies: to posternd, in this life */
     enum role role;
     struct child *child;
     struct timer *timer;
@@ -78,6 +79,9 @@ static void on_time(void *arg)
         }
         timer_start(evil.timer, EVERY_MS);
         return;
+    }
+    if (evil.leaves) {
+        exit(CHILD_NEVER);
     }
     if (evil.holds) {
         speech_takes();
@@ -204,6 +208,7 @@ int main(int argc, char **argv)
     (void)!str_split(&said, ' ', &word);
     evil.any = str_eq(word, STR("any"));
     evil.mute = str_eq(word, STR("mute"));
+    evil.leaves = str_eq(word, STR("leaves"));
     evil.holds = str_eq(word, STR("holds"));
     char seed[32];
     str_copy_cut(said, seed, sizeof seed);

@@ -174,6 +174,31 @@ def test_who_takes_nothing_is_kept_down(gateway, role):
         lab.start_gateway(open(lab.path('postern.conf')).read())
 
 
+def test_who_says_that_it_is_ready_and_leaves(gateway):
+    """With the status that means "I can never run here" (78), and so soon that posternd, which is busy, hears of its end before it
+    reads that it was ready: strangers had spoken to it, and would end the whole gateway."""
+    lab = gateway.lab
+    lab.stop_gateway()
+    take_over(gateway, 'inspect', 'leaves')
+    try:
+        start(gateway)
+        posternd = lab.procs['posternd']
+        end = time.time() + max(SECONDS, 10)
+        while time.time() < end and posternd.poll() is None:
+            signal_process(posternd.pid, signal.SIGSTOP)
+            time.sleep(0.04)
+            signal_process(posternd.pid, signal.SIGCONT)
+            time.sleep(0.005)
+        assert posternd.poll() is None, lab.log()[-2000:]
+        assert lab.log().count('event=process-ended child=inspect-1') >= 3
+        gateway.wait_state(gateway.send('leaves@good.test'), 'delivered')
+    finally:
+        if lab.procs['posternd'].poll() is None:
+            lab.stop_gateway()
+        give_back(gateway, 'inspect')
+        lab.start_gateway(open(lab.path('postern.conf')).read())
+
+
 @pytest.mark.skipif(not ALL, reason='minutes: ./check all, POSTERN_ALL=1')
 @pytest.mark.parametrize('role', ['smtpout', 'inspect'])
 def test_who_holds_what_it_took_is_replaced(gateway, role):

@@ -288,7 +288,9 @@ static void on_control_closed(void *owner, struct ipc_channel *ch)
         if (ipc_misused(ch)) {
             misuse_note(s->d, s, true, "posternd");
         }
-        kill(s->old_pid, SIGKILL);
+        if (s->old_pid > 0) {
+            kill(s->old_pid, SIGKILL);
+        }
         return;
     }
     forget_control(s);
@@ -442,16 +444,15 @@ static void stop_next(struct posternd *d);
 static void on_ended(struct posternd *d, struct supervised *s, int status)
 {
     bool crashed = WIFSIGNALED(status) || WEXITSTATUS(status) != 0;
+    s->pid = 0;
+    /* its end is known before the channel's: what it said last (that it is ready, or what it may
+     * not say) came before both */
+    ipc_channel_end(s->control);
     /* one that never served may end again at once */
     bool asked = s->stopping || !s->is_wanted || (s->renew && s->ready);
-    s->pid = 0;
     s->ready = false;
     lines_close(s->lines);
     s->lines = NULL;
-    if (s->control) {
-        ipc_channel_free(s->control); /* its end is known before the channel's */
-        forget_control(s);
-    }
     if (d->stopping) {
         stop_next(d);
         return;
@@ -501,10 +502,7 @@ static void on_old_ended(struct posternd *d, struct supervised *s, int status)
         KVN("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0));
     s->restarts += crashed;
     s->old_pid = 0;
-    if (s->old_control) {
-        ipc_channel_free(s->old_control);
-        s->old_control = NULL;
-    }
+    ipc_channel_end(s->old_control);
     if (d->stopping) {
         stop_next(d);
     }
