@@ -4,12 +4,12 @@
  * one says what it pleases (speech.c) on each channel it was given. Of those that there is one
  * of (lookup, queue, keys) it is the evil one.
  *
- * In the file `evil.mode` beside it stand "rules", "any", "mute", "leaves" or "holds" and, where something
- * is to be said again, a seed (dice.h); else each life draws one and logs it. With "any" it also
- * says what only others may say; with "mute" it says only that it reads, and ends as soon as it
- * was given something; with "leaves" it says that it is ready, and ends as one that can never run
- * here; with "holds" it says that it has what it was given, and never ends it. In
- * some lives it lies to posternd alone.
+ * In the file `evil.mode` beside it stand "rules", "any", "mute", "leaves" or "holds" and, where
+ * something is to be said again, a seed (dice.h); else each life draws one and logs it. With
+ * "any" it also says what only others may say; with "mute" it says only that it reads, and ends
+ * as soon as it was given something; with "leaves" it says that it is ready, and ends as one
+ * that can never run here; with "holds" it says that it has what it was given, and never ends
+ * it. In some lives it lies to posternd alone.
  */
 #include "dice.h"
 #include "speech.h"
