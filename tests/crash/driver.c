@@ -9,6 +9,7 @@
  *                                   read whole, and who is due
  */
 #include "base/log.h"
+#include "store/embedded.h"
 #include "store/sqlite_priv.h"
 
 #include <pthread.h>
@@ -110,17 +111,13 @@ static void see_nothing(void *arg, const struct store_message *m)
 {
 }
 
-static void end_quietly(void *arg, enum store_result r)
-{
-}
-
 /* Of one whose number was read from the tables, or of one that is remembered. */
 static void deliver(struct store *s, uint64_t id, bool reads)
 {
     rcpt_found = rcpt_of[id % MESSAGES];
     if (reads) {
         rcpt_found = 0;
-        store_report(s, id, see_nothing, see_rcpt, NULL, end_quietly, NULL);
+        (void)!store_report(s, id, see_nothing, see_rcpt, NULL, NULL);
     }
     if (rcpt_found) {
         const struct store_rcpt r = {
@@ -231,10 +228,10 @@ static void print_message(void *arg, const struct store_message *m)
 static void print_rcpt(void *arg, const struct store_rcpt *r)
 {
     printf("state %llu %s\n", (unsigned long long)r->id, rcpt_state_name(r->state));
-    store_message_get(looked, r->id, print_message, end_quietly, NULL);
+    (void)!store_message_get(looked, r->id, print_message, NULL);
 }
 
-static void end_list(void *arg, enum store_result r)
+static void end_list(enum store_result r)
 {
     printf("list %s\n", r == STORE_OK ? "ok" : "broken");
 }
@@ -250,7 +247,7 @@ static void print_next_hop(void *arg, struct str next_hop, int64_t next_ms)
 {
     char name[64];
     str_copy_cut(next_hop, name, sizeof name);
-    store_each_due(looked, str_c(name), next_ms, 1000000, print_due, end_list, NULL);
+    end_list(store_each_due(looked, str_c(name), next_ms, 1000000, print_due, NULL));
 }
 
 static int look(const char *dir)
@@ -261,9 +258,9 @@ static int look(const char *dir)
         return 3;
     }
     for (int state = RCPT_QUEUED; state < RCPT_STATE_END; state++) {
-        store_list(looked, (enum rcpt_state)state, 1000000, NULL, print_rcpt, end_list, NULL);
+        end_list(store_list(looked, (enum rcpt_state)state, 1000000, NULL, print_rcpt, NULL));
     }
-    store_each_next_hop(looked, print_next_hop, end_list, NULL);
+    end_list(store_each_next_hop(looked, print_next_hop, NULL));
     store_close(looked);
     return 0;
 }
