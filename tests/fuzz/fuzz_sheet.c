@@ -39,7 +39,7 @@ static bool holds(struct str text, struct str word)
 static void check_harmless(struct str style)
 {
     static const char *const never[] = {
-        "url(", "image(", "image-set(", "expression(", "@import", "behavior:", "-moz-binding",
+        "url(", "image(", "image-set(", "expression(", "@import", "behavior:", "-moz-binding:",
     };
     for (size_t i = 0; i < ARRAY_LEN(never); i++) {
         must(!holds(style, str_c(never[i])));
