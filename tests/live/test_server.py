@@ -34,6 +34,34 @@ def inside_mail(gateway, words, seconds=20):
     return found[-1] if found else None
 
 
+# OpenSMTPD/OpenSMTPD#1147 (a second EHLO was an error), emersion/go-smtp#281 (it did not end the mail)
+def test_an_ehlo_within_a_mail_ends_it(gateway):
+    out = talk(gateway, b'EHLO a.test\r\n', b'MAIL FROM:<nurse@inside.test>\r\n', b'RCPT TO:<x@good.test>\r\n', b'EHLO b.test\r\n',
+               b'DATA\r\n', b'MAIL FROM:<nurse@inside.test>\r\n')
+    assert [r[:3] for r in out] == ['250', '250', '250', '250', '503', '250']
+
+
+# OISF/suricata#15927, review: no test had an EHLO that is refused, which drops nothing (RFC 5321 4.1.4)
+def test_a_refused_ehlo_within_a_mail_drops_nothing(gateway):
+    out = talk(gateway, b'EHLO a.test\r\n', b'MAIL FROM:<nurse@inside.test>\r\n', b'EHLO\r\n', b'RCPT TO:<x@good.test>\r\n', b'DATA\r\n',
+               b'Subject: still here\r\n\r\nhello\r\n.\r\n')
+    assert [r[:3] for r in out] == ['250', '250', '501', '250', '354', '250']
+    assert gateway.wait_state(out[-1].split()[-1], 'delivered')
+
+
+# Probesys/agentj#611: what was released and then refused for now counted as delivered, and could not be released again
+def test_what_is_released_and_refused_goes_on_waiting(gateway):
+    number = gateway.send('x@tempfail.test')
+    assert gateway.lab.wait_for(lambda: gateway.state(number)['attempts'], 20)
+    for _ in range(2):
+        assert gateway.when_free(lambda: gateway.lab.postern('queue', 'hold', number)).returncode == 0
+        before = gateway.wait_state(number, 'held')['attempts']
+        said = gateway.lab.postern('queue', 'release', number)
+        assert said.returncode == 0 and 'deliver' not in said.stdout and 'sent' not in said.stdout
+        assert gateway.lab.wait_for(lambda: gateway.state(number)['attempts'] > before, 20)
+        assert gateway.wait_state(number, 'waiting')['reason'] == 'rejected'
+
+
 # --- chunks and notices ---------------------------------------------------------------------------
 
 def test_chunks(gateway):
