@@ -26,7 +26,7 @@ static const struct sched_own *pace_own_of(struct sched *s, struct sched_destina
 /* RFC 5321 4.5.4.1 MAY: several deliveries at once */
 unsigned pace_limit(struct sched *s, struct sched_destination *d, const struct sched_means *means)
 {
-    if (d->is_inside) {
+    if (d->is_inspected) {
         return d->in_flight + means->inspectors;
     }
     unsigned own = pace_own_of(s, d)->concurrency;
@@ -37,13 +37,13 @@ unsigned pace_limit(struct sched *s, struct sched_destination *d, const struct s
 
 bool pace_has_worker(const struct sched_destination *d, const struct sched_means *means)
 {
-    return d->is_inside ? means->inspectors > 0 : means->can_send;
+    return d->is_inspected ? means->inspectors > 0 : means->can_send;
 }
 
 void pace_use(struct sched *s, struct sched_destination *d, struct sched_time now)
 {
     unsigned rate = pace_own_of(s, d)->rate;
-    if (d->is_inside || rate >= SCHED_RATE_FREE) {
+    if (d->is_inspected || rate >= SCHED_RATE_FREE) {
         return;
     }
     int64_t step = rate > 0 && MINUTE_MS / rate > 0 ? MINUTE_MS / rate : 1;

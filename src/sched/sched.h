@@ -78,7 +78,7 @@ enum sched_pause {
 /* Changed in sched/ alone. */
 struct sched_destination {
     char *name;
-    bool is_inside;     /* its mail goes to inspect, not out */
+    bool is_inspected;  /* its mail goes to inspect, not out */
     unsigned in_flight; /* deliveries under way */
     /* at once just now: grows with successes, halves with failures to connect */
     unsigned limit;

@@ -97,7 +97,7 @@ static void joins_join(struct posternd *d, struct supervised *s, struct supervis
     for (size_t i = 0; i < 2; i++) {
         struct ipc_msg m = {.type = IPC_ctl_peer,
                             .ctl_peer = {.signing = signing, .serial = serial}};
-        m.ctl_peer.role = (uint8_t)ends[!i]->role;
+        m.ctl_peer.role = ends[!i]->role;
         m.ctl_peer.index = ends[!i]->index;
         ipc_send_fd(ends[i]->control, &m, fds[i]);
     }

@@ -76,7 +76,7 @@ static void send_result(const struct waiter *w)
     }
     if (w->policy) {
         const struct sts_entry *e = &w->policy->entry;
-        m.sts = (uint8_t)sts_effective(e, clock_wall_ms());
+        m.sts = sts_effective(e, clock_wall_ms());
         m.sts_problem = e->problem;
         m.sts_id = str_c(e->id);
         m.sts_expires_ms = e->expires_ms;

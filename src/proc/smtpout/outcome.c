@@ -53,7 +53,7 @@ static void outcome_send_host(const struct delivery *d, const struct connection 
                                    .offered = l && l->offered,
                                    .dane_check = str_c(f->dane_text),
                                    .exception = d->exception,
-                                   .action = (uint8_t)actions[v->class],
+                                   .action = actions[v->class],
                                    .grade = v->grade,
                                    .floor = v->need.floor,
                                    .reason = v->reason,

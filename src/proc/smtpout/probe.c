@@ -182,7 +182,7 @@ static void probe_conclude(const struct probe *p, struct ipc_probe_done *m)
     m->would_send = v.action == ACTION_SEND;
     m->grade = v.grade;
     for (size_t i = 0; i < p->n && !m->would_send; i++) { /* what the best session would be worth */
-        m->grade = verdicts[i].grade > m->grade ? (uint8_t)verdicts[i].grade : m->grade;
+        m->grade = verdicts[i].grade > m->grade ? verdicts[i].grade : m->grade;
     }
     m->reason = v.reason;
 }

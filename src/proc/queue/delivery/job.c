@@ -201,12 +201,12 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
                               .id = m->id,
                               .kind = route.kind == ROUTE_TLS_REPORT && j->kind == JOB_DELIVER
                                           ? JOB_TLS_REPORT
-                                          : (uint8_t)j->kind,
+                                          : j->kind,
                               .next_hop = route.kind == ROUTE_FIXED ? str_c(route.host)
                                                                     : domain_str(&route.next_hop),
                               .port = route.port,
                               .fixed_host = route.kind == ROUTE_FIXED,
-                              .lookup = (uint8_t)lookup_of(&route),
+                              .lookup = lookup_of(&route),
                               .memory_key = domain_str(&route.memory),
                               .reverse_path = m->reverse_path,
                               .is_8bit = m->is_8bit,
@@ -220,7 +220,7 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
                               .size = m->size,
                               .force = route.force,
                               .by_next_hop = route.force_is_next_hop,
-                              .demand = (uint8_t)job_demand_of(&need, &allowed),
+                              .demand = job_demand_of(&need, &allowed),
                               .counts = need.counts,
                               .ladder = protection_has_next(q, &need) ? LADDER_PORTAL : LADDER_NONE,
                               .remove_flags = need.remove_flags,

@@ -590,7 +590,7 @@ static void take_code(struct queue *q, struct ipc_channel *ch, const struct ipc_
 {
     struct ipc_portal_answer r = {.token = a->token};
     struct buf offers = BUF_INIT(8000);
-    r.result = (uint8_t)visits_code(q, a, s, &r, &offers);
+    r.result = visits_code(q, a, s, &r, &offers);
     if (r.result == PORTAL_PROOF_WANTED) { /* nothing that must last has changed */
         r.text = buf_str(&offers);
         ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer, .portal_answer = r});
@@ -604,7 +604,7 @@ static void known(struct queue *q, struct ipc_channel *ch, const struct ipc_port
                   struct scene *s)
 {
     struct ipc_portal_answer r = {.token = a->token};
-    r.result = (uint8_t)visits_known(q, a, s, &r.envelope);
+    r.result = visits_known(q, a, s, &r.envelope);
     portal_answer_saved(q, ch, &r);
 }
 

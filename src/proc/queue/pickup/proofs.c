@@ -391,7 +391,7 @@ static void on_finish(struct scene *s, void *arg)
     if (right && p->kind == PROOF_PASSKEY && has_passkey(s, p->passkey.id)) {
         store_put_passkey(q->store, &p->passkey); /* not what was taken away meanwhile */
     }
-    r.result = (uint8_t)visits_shown(q, p->visit, &p->ask, right, how, &r.number, &r.envelope);
+    r.result = visits_shown(q, p->visit, &p->ask, right, how, &r.number, &r.envelope);
     if (r.result == PORTAL_OK && p->web) {
         portal_answer_saved(q, p->web, &r);
     } else { /* wrong: the page offers all of it again */

@@ -36,7 +36,7 @@ struct sched_means queue_means(const struct queue *q)
 struct sched_destination *queue_destination(struct queue *q, struct str name)
 {
     struct sched_destination *d = sched_destination(&q->schedule.engine, name);
-    d->is_inside = hop_is_inspected(hop_kind(name));
+    d->is_inspected = hop_is_inspected(hop_kind(name));
     return d;
 }
 
@@ -133,7 +133,7 @@ static void add_item(struct queue *q, struct sched_destination *d, const struct 
     it->cached = cached;
     if (cached) {
         cached->refs++;
-        it->fresh_since = d->is_inside ? 0 : arrivals_add(&q->schedule.arrivals, queue_now());
+        it->fresh_since = d->is_inspected ? 0 : arrivals_add(&q->schedule.arrivals, queue_now());
     }
     must(map_put(q->schedule.leased, map_id(&it->r.rcpt), it) == 0);
     sched_add(&q->schedule.engine, d, it->r.reverse_path, &it->place);

@@ -258,7 +258,7 @@ static struct lease_id hand_out(uint64_t id, const char *destination)
     struct str key;
     void *value = NULL;
     t.to = sched_destination(&t.q.schedule.engine, str_c(destination));
-    t.to->is_inside = true;
+    t.to->is_inspected = true;
     list_init(&items);
     it->text = ARENA_INIT(4096);
     it->r = (struct store_rcpt){
