@@ -198,13 +198,18 @@ static const struct room *const rooms[] = {
     &admin_room,   &pickup_room,   &schedule_room,
 };
 
-void queue_tick(struct queue *q)
+static void call_rooms(struct queue *q, enum room_moment moment)
 {
     for (size_t i = 0; i < ARRAY_LEN(rooms); i++) {
-        if (rooms[i]->tick) {
-            rooms[i]->tick(q);
+        if (rooms[i]->at[moment]) {
+            rooms[i]->at[moment](q);
         }
     }
+}
+
+void queue_tick(struct queue *q)
+{
+    call_rooms(q, ROOM_TICK);
 }
 
 static void tell_peer_gone(struct queue *q, enum role role, const struct ipc_channel *ch)
@@ -427,11 +432,7 @@ static void queue_on_start(void *owner, struct child *c)
         log_warn("restored-mail-held", KV("what", "the store is a copy that was put back; its mail "
                                                   "waits for: postern queue release restored"));
     }
-    for (size_t i = 0; i < ARRAY_LEN(rooms); i++) {
-        if (rooms[i]->load) {
-            rooms[i]->load(q);
-        }
-    }
+    call_rooms(q, ROOM_LOAD);
     tell_loss(q);
     queue_reroute(q);
     pickup_look(q);
@@ -446,11 +447,7 @@ static int queue_on_reload(void *owner, struct child *c, char *problem, size_t s
         return -EINVAL;
     }
     q->conf_generation++;
-    for (size_t i = 0; i < ARRAY_LEN(rooms); i++) {
-        if (rooms[i]->reload) {
-            rooms[i]->reload(q);
-        }
-    }
+    call_rooms(q, ROOM_RELOAD);
     return 0;
 }
 
@@ -506,10 +503,6 @@ int main(int argc, char **argv)
         .on_metrics = queue_on_metrics,
     };
     queue.conf_generation = 1;
-    for (size_t i = 0; i < ARRAY_LEN(rooms); i++) {
-        if (rooms[i]->init) {
-            rooms[i]->init(&queue);
-        }
-    }
+    call_rooms(&queue, ROOM_INIT);
     return child_main(argc, argv, "queue", &events, &queue);
 }

@@ -24,12 +24,18 @@
 #include "proc/queue/schedule/schedule.h"
 #include "proc/queue/workers/workers.h"
 
+/* When all rooms are called on. */
+enum room_moment {
+    ROOM_INIT,   /* once, before all else */
+    ROOM_LOAD,   /* the store is there */
+    ROOM_TICK,   /* every few seconds, after the schedule's own */
+    ROOM_RELOAD, /* another configuration is about to be in force */
+    ROOM_MOMENTS
+};
+
 /* What the process calls on a room for. Any may be NULL. */
 struct room {
-    void (*init)(struct queue *q);   /* once, before all else */
-    void (*load)(struct queue *q);   /* the store is there */
-    void (*tick)(struct queue *q);   /* every few seconds, behind the schedule's own */
-    void (*reload)(struct queue *q); /* another configuration is about to be in force */
+    void (*at[ROOM_MOMENTS])(struct queue *q);
     /* a smtpout ended, which had that place and that channel */
     void (*worker_gone)(struct queue *q, unsigned index, struct ipc_channel *ch);
     /* lookup, a login or a web ended */

@@ -17,7 +17,7 @@ static void admin_peer_gone(struct queue *q, enum role role, const struct ipc_ch
 }
 
 const struct room admin_room = {
-    .load = admin_load,
-    .reload = groups_ask_soon,
+    .at[ROOM_LOAD] = admin_load,
+    .at[ROOM_RELOAD] = groups_ask_soon,
     .peer_gone = admin_peer_gone,
 };

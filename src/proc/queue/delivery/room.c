@@ -25,7 +25,7 @@ static void delivery_worker_gone(struct queue *q, unsigned index, struct ipc_cha
 }
 
 const struct room delivery_room = {
-    .init = delivery_init,
-    .tick = delivery_tick,
+    .at[ROOM_INIT] = delivery_init,
+    .at[ROOM_TICK] = delivery_tick,
     .worker_gone = delivery_worker_gone,
 };

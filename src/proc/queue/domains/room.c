@@ -38,9 +38,9 @@ static void domains_peer_gone(struct queue *q, enum role role, const struct ipc_
 }
 
 const struct room domains_room = {
-    .init = domains_init,
-    .load = domains_load_all,
-    .reload = domains_reload,
+    .at[ROOM_INIT] = domains_init,
+    .at[ROOM_LOAD] = domains_load_all,
+    .at[ROOM_RELOAD] = domains_reload,
     .worker_gone = domains_worker_gone,
     .peer_gone = domains_peer_gone,
 };

@@ -19,7 +19,7 @@ static void intake_worker_gone(struct queue *q, unsigned index, struct ipc_chann
 }
 
 const struct room intake_room = {
-    .init = intake_init,
-    .tick = queue_check_space,
+    .at[ROOM_INIT] = intake_init,
+    .at[ROOM_TICK] = queue_check_space,
     .worker_gone = intake_worker_gone,
 };

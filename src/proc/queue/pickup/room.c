@@ -42,9 +42,9 @@ static void pickup_peer_gone(struct queue *q, enum role role, const struct ipc_c
 }
 
 const struct room pickup_room = {
-    .init = pickup_init,
-    .load = guessing_load,
-    .tick = pickup_tick,
-    .reload = pickup_reload,
+    .at[ROOM_INIT] = pickup_init,
+    .at[ROOM_LOAD] = guessing_load,
+    .at[ROOM_TICK] = pickup_tick,
+    .at[ROOM_RELOAD] = pickup_reload,
     .peer_gone = pickup_peer_gone,
 };

@@ -9,6 +9,6 @@ static void schedule_init(struct queue *q)
 }
 
 const struct room schedule_room = {
-    .init = schedule_init,
-    .load = queue_load,
+    .at[ROOM_INIT] = schedule_init,
+    .at[ROOM_LOAD] = queue_load,
 };

@@ -16,7 +16,7 @@ static void workers_smtpout_gone(struct queue *q, unsigned index, struct ipc_cha
 }
 
 const struct room workers_room = {
-    .init = workers_init,
-    .tick = taking_tick,
+    .at[ROOM_INIT] = workers_init,
+    .at[ROOM_TICK] = taking_tick,
     .worker_gone = workers_smtpout_gone,
 };
