@@ -138,7 +138,12 @@ static void mark_dirty(struct ipc_channel *ch)
 
 void ipc_refuse(struct ipc_channel *ch, const char *why)
 {
-    log_error("ipc-message-not-allowed", KV("peer", ch->name), KV("type", ipc_name(ch->handling)),
+    ipc_refuse_about(ch, ch->handling, why);
+}
+
+void ipc_refuse_about(struct ipc_channel *ch, enum ipc_type type, const char *why)
+{
+    log_error("ipc-message-not-allowed", KV("peer", ch->name), KV("type", ipc_name(type)),
               KV("why", why));
     n_refused++;
     ch->failed = ch->misused = true;

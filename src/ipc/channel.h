@@ -93,6 +93,8 @@ void ipc_send_fd(struct ipc_channel *ch, const struct ipc_msg *m, int fd);
  * be). Logged and counted; the channel is closed when the handler returns. why: a few words for
  * the log. In on_close: how it ended does not fit what it had to do. */
 void ipc_refuse(struct ipc_channel *ch, const char *why);
+/* The same outside of a handler of that message, or for what did not come: type is of it. */
+void ipc_refuse_about(struct ipc_channel *ch, enum ipc_type type, const char *why);
 /* For on_close: whether the channel ends because the peer broke the rules. */
 bool ipc_misused(const struct ipc_channel *ch);
 /* How many messages of peers were refused in this process, malformed ones too. */

@@ -117,7 +117,7 @@ static void give_to(struct keys *k, struct lease *l, struct ipc_channel *ch)
 {
     const struct reader *r = ipc_channel_data(ch);
     if (r->role != l->role || r->index != l->index) {
-        ipc_refuse(ch, "the lease of another");
+        ipc_refuse_about(ch, IPC_unwrap, "the lease of another");
         k->refused++;
         return;
     }

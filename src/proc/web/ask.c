@@ -188,7 +188,7 @@ void ask_key(struct request *r, const struct lease_id *lease, key_fn then)
     ask_stop_waiting(r);
     if (map_get(w->requests, lease_key(lease))) {
         if (w->queue) {
-            ipc_refuse(w->queue, "a lease twice");
+            ipc_refuse_about(w->queue, IPC_portal_answer, "a lease twice");
         }
         then(r, NULL);
         return;

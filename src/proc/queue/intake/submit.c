@@ -637,7 +637,7 @@ static void submit_on_read(void *arg, enum store_result result)
 {
     struct submission *s = arg;
     if (s->known && s->peer->channel) {
-        ipc_refuse(s->peer->channel, "an id that is not its own");
+        ipc_refuse_about(s->peer->channel, IPC_submit, "an id that is not its own");
     }
     if (result != STORE_OK || s->known) {
         on_durable(s, STORE_RETRY);

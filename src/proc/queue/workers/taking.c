@@ -61,7 +61,8 @@ void taking_ended(const struct queue *q, const struct taking *t, struct ipc_chan
     }
     ++*t->idle_lives;
     if (is_doubtful(t) && !ipc_misused(ch)) {
-        ipc_refuse(ch, "again it ended and had taken nothing of what it was given");
+        ipc_refuse_about(ch, IPC_lease_taken,
+                         "again it ended and had taken nothing of what it was given");
     }
 }
 
@@ -96,7 +97,7 @@ static void look_at(const struct queue *q, struct job *j, int64_t now)
     struct ipc_channel *ch = worker_of(q, j);
     const char *why = j->given_ms == 0 || j->saving || !ch ? NULL : overstayed(q, j, now);
     if (why && j->late && !ipc_misused(ch)) {
-        ipc_refuse(ch, why);
+        ipc_refuse_about(ch, IPC_lease_taken, why);
     }
     j->late = why != NULL;
 }

@@ -22,8 +22,9 @@ int64_t clock_mono_ms(void)
     return t.now;
 }
 
-void ipc_refuse(struct ipc_channel *ch, const char *why)
+void ipc_refuse_about(struct ipc_channel *ch, enum ipc_type type, const char *why)
 {
+    assert_int_equal(type, IPC_lease_taken); /* it stands in the log */
     t.refused = ch;
     t.n_refused++;
 }
